@@ -1,0 +1,35 @@
+//! The vocabulary of Casemate: values that cannot hold a bad one.
+//!
+//! Text from outside becomes one of these types at the edge, once; inside, nobody checks again. Nothing here
+//! reads a clock, a file or the environment, and nothing here is serialised: wire types live in the `api` crate,
+//! stored forms in `state`.
+
+mod bucket;
+mod clock;
+mod digest;
+mod entropy;
+mod id;
+mod name;
+mod object_key;
+mod outcome;
+mod principal;
+mod project;
+mod run_limits;
+mod scope;
+mod size;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+
+pub use bucket::{BucketName, BucketNameError};
+pub use clock::{Clock, Timestamp, TimestampError};
+pub use digest::{Digest, DigestError, Hasher};
+pub use entropy::Entropy;
+pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, WorkerId};
+pub use name::{Name, NameError};
+pub use object_key::{ObjectKey, ObjectKeyError};
+pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
+pub use principal::{Principal, PrincipalKind, Role, RoleError};
+pub use project::{Project, ProjectError};
+pub use run_limits::{LimitError, RunLimits, Usage};
+pub use scope::{Scope, ScopeError, ScopeSet};
+pub use size::{ByteSize, ByteSizeError};
