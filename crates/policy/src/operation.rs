@@ -1,0 +1,144 @@
+//! The permission table: one row and one marker type per operation.
+
+use casemate_model::{Role, Scope};
+
+/// What it takes to do an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The name of the operation, as the API, the audit log and the documents spell it.
+    pub action: &'static str,
+    /// Who is let in.
+    pub access: Access,
+    /// Whether the operation changes something. Changes are audited with the change; refusals always are.
+    pub mutates: bool,
+}
+
+/// Who an operation lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a credential.
+    Public,
+    /// Every recognised caller, whatever its role and scopes: it concerns only the caller itself.
+    Own,
+    /// A caller whose role is at least `role` and whose credential carries `scope`.
+    Granted {
+        /// The least role.
+        role: Role,
+        /// The scope.
+        scope: Scope,
+    },
+}
+
+/// A marker type for one operation.
+pub trait Operation: sealed::Sealed + Send + Sync + 'static {
+    /// The operation's row of the [`TABLE`].
+    const ROW: Row;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $marker:ident: $action:literal, $access:expr, $change:ident;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub enum $marker {}
+            impl sealed::Sealed for $marker {}
+            impl Operation for $marker {
+                const ROW: Row = Row { action: $action, access: $access, mutates: change::$change };
+            }
+        )+
+
+        /// Every operation there is, in the order of declaration.
+        pub const TABLE: &[Row] = &[$($marker::ROW,)+];
+    };
+}
+
+mod change {
+    #![expect(non_upper_case_globals, reason = "words of the table below")]
+    pub(super) const reads: bool = false;
+    pub(super) const changes: bool = true;
+}
+
+const fn granted(role: Role, scope: Scope) -> Access {
+    Access::Granted { role, scope }
+}
+
+operations! {
+    /// Upload an object.
+    PutObject: "objects.put", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    /// Download an object.
+    GetObject: "objects.get", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// List buckets.
+    ListBuckets: "buckets.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// List the objects of a bucket.
+    ListObjects: "objects.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Show an object's size, digest and times.
+    StatObject: "objects.stat", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Delete an object.
+    DeleteObject: "objects.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
+
+    /// Claim a name.
+    ClaimName: "names.claim", granted(Role::Developer, Scope::NamesWrite), changes;
+    /// Point a name at another digest.
+    UpdateName: "names.update", granted(Role::Developer, Scope::NamesWrite), changes;
+    /// Release a name.
+    ReleaseName: "names.release", granted(Role::Developer, Scope::NamesWrite), changes;
+    /// Resolve or show a name.
+    ShowName: "names.show", granted(Role::Viewer, Scope::NamesRead), reads;
+    /// Show a name's history.
+    NameHistory: "names.history", granted(Role::Viewer, Scope::NamesRead), reads;
+    /// List a project's names.
+    ListNames: "names.list", granted(Role::Viewer, Scope::NamesRead), reads;
+
+    /// Submit a task.
+    SubmitTask: "tasks.submit", granted(Role::Developer, Scope::TasksWrite), changes;
+    /// Cancel a task.
+    CancelTask: "tasks.cancel", granted(Role::Developer, Scope::TasksWrite), changes;
+    /// Show a task.
+    ShowTask: "tasks.show", granted(Role::Viewer, Scope::TasksRead), reads;
+    /// List tasks.
+    ListTasks: "tasks.list", granted(Role::Viewer, Scope::TasksRead), reads;
+    /// Read a task's output or log.
+    ReadTaskOutput: "tasks.output", granted(Role::Viewer, Scope::TasksRead), reads;
+    /// Fetch a task's receipt with its proof.
+    ReadReceipt: "tasks.receipt", granted(Role::Viewer, Scope::TasksRead), reads;
+
+    /// Make an API key.
+    CreateKey: "keys.create", granted(Role::Admin, Scope::KeysWrite), changes;
+    /// List API keys.
+    ListKeys: "keys.list", granted(Role::Admin, Scope::KeysRead), reads;
+    /// Revoke an API key.
+    RevokeKey: "keys.revoke", granted(Role::Admin, Scope::KeysWrite), changes;
+
+    /// Sign in to the console with a login link or an API key.
+    SignIn: "sessions.sign_in", Access::Public, changes;
+    /// Make a one-time login link for the console.
+    CreateLoginLink: "sessions.link", granted(Role::Admin, Scope::KeysWrite), changes;
+    /// End the session in use.
+    SignOut: "sessions.sign_out", Access::Own, changes;
+    /// Show who the caller is.
+    WhoAmI: "sessions.whoami", Access::Own, reads;
+
+    /// List audit entries.
+    ListAudit: "audit.list", granted(Role::Admin, Scope::AuditRead), reads;
+    /// Show one audit entry with its proof.
+    ProveAudit: "audit.prove", granted(Role::Admin, Scope::AuditRead), reads;
+    /// Read the log's signed checkpoint.
+    ReadCheckpoint: "audit.checkpoint", granted(Role::Viewer, Scope::AuditRead), reads;
+    /// Read the log's tiles and entries.
+    ReadTiles: "audit.tiles", granted(Role::Admin, Scope::AuditRead), reads;
+
+    /// Tell whether the node works.
+    Health: "node.health", Access::Public, reads;
+    /// Read the API's own description.
+    Describe: "node.describe", Access::Public, reads;
+    /// Read figures for the overview: version, walls, workers, counts.
+    Overview: "node.overview", granted(Role::Viewer, Scope::NodeRead), reads;
+    /// Read metrics.
+    Metrics: "node.metrics", granted(Role::Viewer, Scope::NodeRead), reads;
+    /// Follow events.
+    FollowEvents: "node.events", granted(Role::Viewer, Scope::NodeRead), reads;
+}
