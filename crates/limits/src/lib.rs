@@ -1,0 +1,9 @@
+//! Limits as state machines: they take `now`, return a verdict, and touch nothing else.
+
+mod concurrency;
+mod json_budget;
+mod token_bucket;
+
+pub use concurrency::{Gate, Slot};
+pub use json_budget::{JsonBudget, JsonOverrun, JsonPlace};
+pub use token_bucket::{Quota, TokenBuckets, Verdict};
