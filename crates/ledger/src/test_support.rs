@@ -1,0 +1,71 @@
+//! A log's files in memory, under the test's control.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use casemate_model::StoreError;
+
+use crate::{TilePath, TileSource, TileStore};
+
+/// Keeps the files of a log in memory; it can be told to fail, and lets a test change every file.
+#[derive(Debug, Default)]
+pub struct MemoryTiles {
+    files: Mutex<BTreeMap<TilePath, Vec<u8>>>,
+    changes_left: Mutex<Option<u64>>,
+}
+
+impl MemoryTiles {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store that holds `files`.
+    pub fn with(files: BTreeMap<TilePath, Vec<u8>>) -> Self {
+        Self { files: Mutex::new(files), changes_left: Mutex::default() }
+    }
+
+    /// The files as they are now.
+    pub fn files(&self) -> MutexGuard<'_, BTreeMap<TilePath, Vec<u8>>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets `count` more changes succeed; each one after that fails and changes nothing, as in a crash.
+    pub fn fail_after(&self, count: u64) {
+        *self.changes_left.lock().unwrap_or_else(PoisonError::into_inner) = Some(count);
+    }
+
+    fn change(&self) -> Result<(), StoreError> {
+        match &mut *self.changes_left.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(0) => {
+                let source = std::io::Error::other("told to fail").into();
+                Err(StoreError::Unavailable { action: "change the log's files", source })
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl TileSource for MemoryTiles {
+    fn read(&self, path: TilePath) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.files().get(&path).cloned())
+    }
+}
+
+impl TileStore for MemoryTiles {
+    fn write(&self, path: TilePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.change()?;
+        self.files().insert(path, bytes.to_vec());
+        Ok(())
+    }
+
+    fn remove_partials(&self, full: TilePath) -> Result<(), StoreError> {
+        self.change()?;
+        self.files().retain(|path, _| *path == full || path.full() != full);
+        Ok(())
+    }
+}

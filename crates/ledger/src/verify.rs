@@ -1,0 +1,267 @@
+//! Offline verification: bytes in, a report or the place of the first fault out. Neither node nor network is used.
+//!
+//! What is found: any edit, drop, reorder or truncation; an older or forked history, if a checkpoint of the newer
+//! one is known; another key, if the right one is pinned. What cannot be found without either: a node that signs a
+//! whole new history with its own key.
+
+use std::fmt;
+
+use casemate_model::{Digest, StoreError};
+
+use crate::log::ReadError;
+use crate::{
+    BadSignature, Bundle, Checkpoint, CheckpointError, Decision, DecodeError, Entry, NodePublicKey,
+    ProofError, Receipt, SignedReceipt, TilePath, TreeHash, verify_inclusion,
+};
+
+mod whole_log;
+
+pub use crate::log::EntryProblem;
+pub use whole_log::{LogReport, verify_log};
+
+/// What does not hold, and where.
+#[derive(Debug)]
+pub struct VerifyError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub problem: Problem,
+}
+
+/// A part of a bundle or of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The frame of a bundle.
+    Bundle,
+    /// The public key.
+    Key,
+    /// The signed receipt.
+    Receipt,
+    /// An entry of the log, by its number where that is known.
+    Entry(Option<u64>),
+    /// The entry's hash in a bundle.
+    Leaf,
+    /// The inclusion proof.
+    Proof,
+    /// The checkpoint.
+    Checkpoint,
+    /// The checkpoint known from elsewhere.
+    KnownCheckpoint,
+    /// The output that was given to compare.
+    Output,
+    /// A file of the log.
+    File(TilePath),
+}
+
+/// What can be wrong at a [`Place`].
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// It is not there.
+    #[error("it is missing")]
+    Missing,
+    /// It does not have its form.
+    #[error("it is damaged: it does not have its form")]
+    Malformed,
+    /// Its bytes cannot be read.
+    #[error("it is damaged: its bytes cannot be read")]
+    Decode(#[from] DecodeError),
+    /// An entry cannot stand where it stands.
+    #[error("it cannot stand where it stands")]
+    Entry(#[from] EntryProblem),
+    /// The entry's hash differs from the one in its tile.
+    #[error("its hash is not the one in `{tile}`")]
+    Leaf {
+        /// The tile.
+        tile: TilePath,
+    },
+    /// The tile is not what the entries give.
+    #[error("it is not what the entries give")]
+    Differs,
+    /// The root is not that of the entries.
+    #[error("its root is not that of the entries")]
+    Root,
+    /// It is no checkpoint of this log and key.
+    #[error("it is no checkpoint of this log and key")]
+    Checkpoint(#[from] CheckpointError),
+    /// The log is older than is known.
+    #[error("it covers {known} entries, but the log has {found}: the log went back in time")]
+    Rollback {
+        /// Entries that the known checkpoint covers.
+        known: u64,
+        /// Entries of the log.
+        found: u64,
+    },
+    /// The log's history is not the known one.
+    #[error("the log's history is not the one that it covers")]
+    Fork,
+    /// The key is not the pinned one.
+    #[error("it is not the key that was expected")]
+    OtherKey,
+    /// The signature is wrong.
+    #[error("its signature does not hold")]
+    Signature(#[from] BadSignature),
+    /// The proof does not lead from the entry to the checkpoint.
+    #[error("it does not lead to the checkpoint")]
+    Proof(#[from] ProofError),
+    /// The entry does not name this receipt.
+    #[error("the log entry does not name it")]
+    NotRecorded,
+    /// The run did not give this output.
+    #[error("{digest} is not an output that the receipt names")]
+    OtherOutput {
+        /// The digest of what was given.
+        digest: Digest,
+    },
+    /// The log's files could not be read.
+    #[error("it could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// What a bundle proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The receipt.
+    pub receipt: Receipt,
+    /// The number of the log entry that names it.
+    pub sequence: u64,
+    /// The log's checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The key that signed all of it.
+    pub key: NodePublicKey,
+    /// Whether the caller knew the key beforehand. If not, anybody could have made the bundle.
+    pub key_pinned: bool,
+    /// Which output the given one is.
+    pub output: Option<String>,
+}
+
+/// Checks a bundle: every byte of it, and what the caller knows beforehand.
+///
+/// `pinned` is the node's key, `output` the digest of something said to be the run's output, `known` a checkpoint of
+/// the same log; one of the same size must be the same, others cannot be compared without the log.
+pub fn verify_bundle(
+    bytes: &[u8],
+    pinned: Option<&NodePublicKey>,
+    output: Option<&Digest>,
+    known: Option<&Checkpoint>,
+) -> Result<Report, VerifyError> {
+    let bundle = Bundle::parse(bytes)?;
+    if pinned.is_some_and(|pinned| *pinned != bundle.key) {
+        return Err(VerifyError { place: Place::Key, problem: Problem::OtherKey });
+    }
+    verify_parts(&bundle)?;
+    if let Some(known) = known {
+        compare_known(known, &bundle.checkpoint)?;
+    }
+    let receipt = bundle.receipt.receipt();
+    let output = match output {
+        None => None,
+        Some(digest) => match receipt.output_named(digest) {
+            Some(name) => Some(name.to_owned()),
+            None => {
+                let problem = Problem::OtherOutput { digest: *digest };
+                return Err(VerifyError { place: Place::Output, problem });
+            }
+        },
+    };
+    Ok(Report {
+        receipt: receipt.clone(),
+        sequence: bundle.index,
+        checkpoint: bundle.checkpoint,
+        key: bundle.key,
+        key_pinned: pinned.is_some(),
+        output,
+    })
+}
+
+/// Checks that the parts of a bundle belong together. The checkpoint's signature was checked when it was opened.
+pub(crate) fn verify_parts(bundle: &Bundle) -> Result<(), VerifyError> {
+    let at = |place, problem| Err(VerifyError { place, problem });
+    if bundle.checkpoint.origin() != bundle.key.origin() {
+        return at(Place::Checkpoint, Problem::OtherKey);
+    }
+    verify_place(bundle)?;
+    let here = Place::Entry(Some(bundle.index));
+    let entry =
+        Entry::decode(&bundle.entry).map_err(|error| VerifyError { place: here, problem: error.into() })?;
+    if entry.sequence != bundle.index {
+        return at(here, EntryProblem::Sequence { found: entry.sequence }.into());
+    }
+    let receipt = bundle.receipt.receipt();
+    let named = entry.event.detail(SignedReceipt::DETAIL) == Some(&bundle.receipt.digest().to_string());
+    let about = entry.event.resource == format!("task:{}", receipt.task)
+        && entry.event.project == receipt.project
+        && entry.event.decision == Decision::Allowed;
+    if !named || !about {
+        return at(Place::Receipt, Problem::NotRecorded);
+    }
+    match bundle.receipt.verify(&bundle.key) {
+        Ok(()) => Ok(()),
+        Err(error) => at(Place::Receipt, error.into()),
+    }
+}
+
+/// Checks that the entry is in the log, and if not, tells whether entry, leaf hash or proof is at fault.
+fn verify_place(bundle: &Bundle) -> Result<(), VerifyError> {
+    let (size, root) = (bundle.checkpoint.size(), bundle.checkpoint.root());
+    let prove = |leaf| verify_inclusion(leaf, bundle.index, size, &bundle.hashes, root);
+    let leaf = TreeHash::of_leaf(&bundle.entry);
+    let (place, problem) = match prove(leaf) {
+        Ok(()) if leaf == bundle.leaf => return Ok(()),
+        Ok(()) => (Place::Leaf, Problem::Differs),
+        Err(error) if prove(bundle.leaf).is_ok() => (Place::Entry(Some(bundle.index)), error.into()),
+        Err(error) => (Place::Proof, error.into()),
+    };
+    Err(VerifyError { place, problem })
+}
+
+fn compare_known(known: &Checkpoint, found: &Checkpoint) -> Result<(), VerifyError> {
+    let other_log = known.origin() != found.origin();
+    let other_history = known.size() == found.size() && known.root() != found.root();
+    if other_log || other_history {
+        return Err(VerifyError { place: Place::KnownCheckpoint, problem: Problem::Fork });
+    }
+    Ok(())
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundle => f.write_str("bundle"),
+            Self::Key => f.write_str("key"),
+            Self::Receipt => f.write_str("receipt"),
+            Self::Entry(Some(sequence)) => write!(f, "entry {sequence}"),
+            Self::Entry(None) => f.write_str("entry"),
+            Self::Leaf => f.write_str("leaf hash"),
+            Self::Proof => f.write_str("inclusion proof"),
+            Self::Checkpoint => f.write_str("checkpoint"),
+            Self::KnownCheckpoint => f.write_str("known checkpoint"),
+            Self::Output => f.write_str("output"),
+            Self::File(path) => write!(f, "{path}"),
+        }
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for VerifyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The problem itself is in the message.
+        std::error::Error::source(&self.problem)
+    }
+}
+
+impl From<ReadError> for VerifyError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { path } => Self { place: Place::File(path), problem: Problem::Malformed },
+            ReadError::Store(error) => Self { place: Place::Checkpoint, problem: error.into() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
