@@ -1,0 +1,93 @@
+use std::fmt;
+use std::str::FromStr;
+
+use casemate_model::{Entropy, KeyId, Project, Role, ScopeSet, Timestamp};
+use secrecy::SecretString;
+
+use crate::{KeyRecord, Peppers, Token, TokenKind};
+
+/// What a person calls a key: 1 to 64 characters, none of them a control character.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLabel(String);
+
+/// Text that is no [`KeyLabel`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key's label has 1 to 64 characters, none of them a control character")]
+pub struct KeyLabelError;
+
+/// What a new key is to be.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// The project that it acts in.
+    pub project: Project,
+    /// What a person calls it.
+    pub label: KeyLabel,
+    /// Its role.
+    pub role: Role,
+    /// Its scopes.
+    pub scopes: ScopeSet,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+}
+
+/// Makes a key: the record to store and the text to show once.
+pub fn issue_key(
+    new: NewKey,
+    peppers: &Peppers,
+    now: Timestamp,
+    entropy: &dyn Entropy,
+) -> (KeyRecord, SecretString) {
+    let id = KeyId::generate(now, entropy);
+    let bare_id = bare(&id.to_string());
+    let token = Token::generate(&bare_id, entropy);
+    let secret = peppers.seal(TokenKind::Key.domain(), &bare_id, token.secret());
+    let record = KeyRecord {
+        id,
+        project: new.project,
+        label: new.label.0,
+        role: new.role,
+        scopes: new.scopes,
+        secret,
+        created: now,
+        expires: new.expires,
+        revoked: None,
+    };
+    (record, token.to_text(TokenKind::Key))
+}
+
+impl KeyRecord {
+    /// Whether the key is neither revoked nor expired at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// An id without its prefix, as tokens carry it.
+pub(crate) fn bare(id: &str) -> String {
+    id.rsplit('_').next().unwrap_or_default().to_owned()
+}
+
+impl KeyLabel {
+    /// The text form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for KeyLabel {
+    type Err = KeyLabelError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let length = text.chars().count();
+        if length == 0 || length > 64 || text.chars().any(char::is_control) {
+            return Err(KeyLabelError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}

@@ -1,0 +1,207 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use casemate_ledger::Event;
+use casemate_model::{
+    Entropy, KeyId, Principal, PrincipalKind, Project, Role, ScopeSet, SessionId, StoreError, Timestamp,
+};
+use secrecy::SecretString;
+
+use crate::api_key::bare;
+use crate::{Credentials, KeyRecord, Peppers, SecretMac, SessionRecord, Token, TokenKind};
+
+/// How long a console session lasts.
+const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How long a credential is believed without asking the store. It bounds how long a revocation on another node may
+/// take to be noticed here; a revocation on this node is noticed at once.
+const CACHE_LIFETIME: Duration = Duration::from_secs(1);
+
+/// Most credentials believed at once; beyond it the cache starts anew.
+const CACHE_ENTRIES_MAX: usize = 10_000;
+
+/// The credential was not accepted. It is deliberately not said why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the credential was not accepted: it may be mistyped, expired or revoked")]
+pub struct Rejected;
+
+/// Why a caller could not be recognised.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The credential is no good.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The store that knows could not answer, so nobody is let in.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Turns credentials into principals.
+pub struct Authenticator {
+    credentials: Arc<dyn Credentials>,
+    peppers: Peppers,
+    cache: Mutex<HashMap<CacheKey, (Timestamp, Cached)>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum CacheKey {
+    Key(KeyId),
+    Session(SessionId),
+}
+
+/// What a request needs of a record, and until when it holds.
+#[derive(Clone)]
+struct Cached {
+    principal: Principal,
+    secret: SecretMac,
+    expires: Option<Timestamp>,
+}
+
+impl Authenticator {
+    /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`.
+    pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers) -> Self {
+        Self { credentials, peppers, cache: Mutex::new(HashMap::new()) }
+    }
+
+    /// The peppers in force.
+    pub fn peppers(&self) -> &Peppers {
+        &self.peppers
+    }
+
+    /// Recognises the holder of an API key.
+    pub async fn by_key(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+        let token = Token::parse(text, TokenKind::Key)?;
+        let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
+        let cached = match self.cached(CacheKey::Key(id), now) {
+            Some(cached) => cached,
+            None => {
+                let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+                self.remember(CacheKey::Key(id), key_entry(&key), now)
+            }
+        };
+        self.admit(&cached, TokenKind::Key, &bare(&id.to_string()), &token, now)
+    }
+
+    /// Recognises the holder of a session's cookie.
+    pub async fn by_session(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+        let token = Token::parse(text, TokenKind::Session)?;
+        let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
+        let cached = match self.cached(CacheKey::Session(id), now) {
+            Some(cached) => cached,
+            None => {
+                let session = self.credentials.session(id).await?.ok_or(Rejected)?;
+                self.check_key_of(&session, now).await?;
+                self.remember(CacheKey::Session(id), session_entry(&session), now)
+            }
+        };
+        self.admit(&cached, TokenKind::Session, &bare(&id.to_string()), &token, now)
+    }
+
+    /// Opens a session for `opener` and returns it with the cookie's text. `event` is recorded with it.
+    pub async fn open_session(
+        &self,
+        opener: Opener,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+        event: impl FnOnce(SessionId) -> Event,
+    ) -> Result<(SessionRecord, SecretString), StoreError> {
+        let id = SessionId::generate(now, entropy);
+        let bare_id = bare(&id.to_string());
+        let token = Token::generate(&bare_id, entropy);
+        let session = SessionRecord {
+            id,
+            project: opener.project,
+            role: opener.role,
+            scopes: opener.scopes,
+            key: opener.key,
+            secret: self.peppers.seal(TokenKind::Session.domain(), &bare_id, token.secret()),
+            created: now,
+            expires: now.saturating_add(SESSION_LIFETIME),
+        };
+        self.credentials.insert_session(&session, event(id)).await?;
+        Ok((session, token.to_text(TokenKind::Session)))
+    }
+
+    /// Forgets what is believed about a key, and about all sessions, as any may hang on it. Called on revocation.
+    pub fn forget_key(&self, id: KeyId) {
+        let mut cache = self.cache.lock().expect("nothing panics while it holds the lock");
+        cache.retain(|key, _| matches!(key, CacheKey::Key(other) if *other != id));
+    }
+
+    /// Forgets what is believed about a session. Called when it ends.
+    pub fn forget_session(&self, id: SessionId) {
+        self.cache.lock().expect("nothing panics while it holds the lock").remove(&CacheKey::Session(id));
+    }
+
+    /// A session that a key opened lives no longer than the key.
+    async fn check_key_of(&self, session: &SessionRecord, now: Timestamp) -> Result<(), IdentityError> {
+        if let Some(id) = session.key {
+            self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+        }
+        Ok(())
+    }
+
+    fn admit(
+        &self,
+        cached: &Cached,
+        kind: TokenKind,
+        bare_id: &str,
+        token: &Token,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
+        let fits = self.peppers.opens(&cached.secret, kind.domain(), bare_id, token.secret());
+        let live = cached.expires.is_none_or(|expires| now < expires);
+        if fits && live { Ok(cached.principal.clone()) } else { Err(Rejected.into()) }
+    }
+
+    fn cached(&self, key: CacheKey, now: Timestamp) -> Option<Cached> {
+        let cache = self.cache.lock().expect("nothing panics while it holds the lock");
+        cache.get(&key).filter(|(until, _)| now < *until).map(|(_, cached)| cached.clone())
+    }
+
+    fn remember(&self, key: CacheKey, cached: Cached, now: Timestamp) -> Cached {
+        let mut cache = self.cache.lock().expect("nothing panics while it holds the lock");
+        if cache.len() >= CACHE_ENTRIES_MAX {
+            cache.clear();
+        }
+        cache.insert(key, (now.saturating_add(CACHE_LIFETIME), cached.clone()));
+        cached
+    }
+}
+
+/// Who opens a session, and how far it reaches.
+#[derive(Clone, Debug)]
+pub struct Opener {
+    /// The project to act in.
+    pub project: Project,
+    /// The session's role.
+    pub role: Role,
+    /// The session's scopes.
+    pub scopes: ScopeSet,
+    /// The API key that opens it, if it is one.
+    pub key: Option<KeyId>,
+}
+
+fn key_entry(key: &KeyRecord) -> Cached {
+    let principal = Principal {
+        kind: PrincipalKind::Key(key.id),
+        project: key.project.clone(),
+        role: key.role,
+        scopes: key.scopes,
+    };
+    Cached { principal, secret: key.secret, expires: key.expires }
+}
+
+fn session_entry(session: &SessionRecord) -> Cached {
+    let principal = Principal {
+        kind: PrincipalKind::Session(session.id),
+        project: session.project.clone(),
+        role: session.role,
+        scopes: session.scopes,
+    };
+    Cached { principal, secret: session.secret, expires: Some(session.expires) }
+}
+
+#[cfg(test)]
+mod tests;

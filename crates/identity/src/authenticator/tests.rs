@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use casemate_ledger::Decision;
+use casemate_model::test_support::{CountingEntropy, ManualClock};
+use casemate_model::{Clock, RequestId};
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::{KeyLabel, NewKey, Pepper, issue_key};
+
+/// Credentials in memory, which count how often they are asked.
+#[derive(Default)]
+struct Memory {
+    keys: Mutex<HashMap<KeyId, KeyRecord>>,
+    sessions: Mutex<HashMap<SessionId, SessionRecord>>,
+    questions: AtomicUsize,
+}
+
+#[async_trait]
+impl Credentials for Memory {
+    async fn insert_key(&self, key: &KeyRecord, _event: Event) -> Result<(), StoreError> {
+        self.keys.lock().unwrap().insert(key.id, key.clone());
+        Ok(())
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.questions.fetch_add(1, Ordering::SeqCst);
+        Ok(self.keys.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn keys(&self, _: &Project, _: Option<KeyId>, _: u32) -> Result<Vec<KeyRecord>, StoreError> {
+        Ok(self.keys.lock().unwrap().values().cloned().collect())
+    }
+
+    async fn revoke_key(&self, _: &Project, id: KeyId, at: Timestamp, _: Event) -> Result<bool, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        Ok(keys.get_mut(&id).map(|key| key.revoked = Some(at)).is_some())
+    }
+
+    async fn insert_session(&self, session: &SessionRecord, _event: Event) -> Result<(), StoreError> {
+        self.sessions.lock().unwrap().insert(session.id, session.clone());
+        Ok(())
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        Ok(self.sessions.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn end_session(&self, id: SessionId, _event: Event) -> Result<bool, StoreError> {
+        Ok(self.sessions.lock().unwrap().remove(&id).is_some())
+    }
+}
+
+struct World {
+    memory: Arc<Memory>,
+    authenticator: Authenticator,
+    clock: ManualClock,
+    entropy: CountingEntropy,
+}
+
+impl World {
+    fn new() -> Self {
+        let memory = Arc::new(Memory::default());
+        let peppers = Peppers::new(Pepper::new(Zeroizing::new([7; 32])));
+        let authenticator = Authenticator::new(Arc::clone(&memory) as Arc<dyn Credentials>, peppers);
+        Self { memory, authenticator, clock: ManualClock::new(), entropy: CountingEntropy::default() }
+    }
+
+    async fn key(&self, expires: Option<Timestamp>) -> (KeyRecord, String) {
+        let label: KeyLabel = "ci".parse().expect("a label");
+        let scopes = ScopeSet::ALL;
+        let new =
+            NewKey { project: Project::default_project(), label, role: Role::Developer, scopes, expires };
+        let (record, text) = issue_key(new, self.authenticator.peppers(), self.clock.now(), &self.entropy);
+        self.memory.insert_key(&record, self.event()).await.expect("memory");
+        (record, text.expose_secret().to_owned())
+    }
+
+    async fn session(&self, key: Option<KeyId>) -> (SessionRecord, String) {
+        let project = Project::default_project();
+        let opener = Opener { project, role: Role::Developer, scopes: ScopeSet::ALL, key };
+        let now = self.clock.now();
+        let opened = self.authenticator.open_session(opener, now, &self.entropy, |_| self.event()).await;
+        let (record, cookie) = opened.expect("memory");
+        (record, cookie.expose_secret().to_owned())
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            time: self.clock.now(),
+            request: RequestId::generate(self.clock.now(), &self.entropy),
+            actor: PrincipalKind::Node,
+            project: Project::default_project(),
+            action: Cow::Borrowed("test"),
+            resource: String::new(),
+            decision: Decision::Allowed,
+            outcome: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    async fn by_key(&self, text: &str) -> Option<PrincipalKind> {
+        match self.authenticator.by_key(text, self.clock.now()).await {
+            Ok(principal) => Some(principal.kind),
+            Err(IdentityError::Rejected(Rejected)) => None,
+            Err(IdentityError::Store(error)) => panic!("{error}"),
+        }
+    }
+
+    async fn by_session(&self, text: &str) -> Option<PrincipalKind> {
+        let found = self.authenticator.by_session(text, self.clock.now()).await;
+        found.ok().map(|principal| principal.kind)
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_recognised_and_looked_up_once_a_second() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    for _ in 0..5 {
+        assert_eq!(world.by_key(&text).await, Some(PrincipalKind::Key(record.id)));
+    }
+    assert_eq!(world.memory.questions.load(Ordering::SeqCst), 1);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(world.by_key(&text).await, Some(PrincipalKind::Key(record.id)));
+    assert_eq!(world.memory.questions.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn another_secret_under_a_known_id_is_refused() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    assert!(world.by_key(&text).await.is_some());
+    let forged = Token::generate(&bare(&record.id.to_string()), &world.entropy).to_text(TokenKind::Key);
+    assert_ne!(forged.expose_secret(), text);
+    assert_eq!(world.by_key(forged.expose_secret()).await, None);
+    assert_eq!(world.by_key("casemate_key_nonsense").await, None);
+}
+
+#[tokio::test]
+async fn revoked_and_expired_keys_are_refused() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    assert!(world.by_key(&text).await.is_some());
+    let now = world.clock.now();
+    world.memory.revoke_key(&record.project, record.id, now, world.event()).await.expect("memory");
+    world.authenticator.forget_key(record.id);
+    assert_eq!(world.by_key(&text).await, None, "revoked on this node: at once");
+
+    let expires = world.clock.now().saturating_add(Duration::from_millis(500));
+    let (_, text) = world.key(Some(expires)).await;
+    assert!(world.by_key(&text).await.is_some());
+    world.clock.advance(Duration::from_millis(500));
+    assert_eq!(world.by_key(&text).await, None, "expired while it was believed");
+}
+
+#[tokio::test]
+async fn a_revocation_elsewhere_is_noticed_within_the_cache_lifetime() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    assert!(world.by_key(&text).await.is_some());
+    let now = world.clock.now();
+    world.memory.revoke_key(&record.project, record.id, now, world.event()).await.expect("memory");
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(world.by_key(&text).await, None);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_time_and_with_its_key() {
+    let world = World::new();
+    let (session, cookie) = world.session(None).await;
+    assert_eq!(world.by_session(&cookie).await, Some(PrincipalKind::Session(session.id)));
+    world.clock.advance(SESSION_LIFETIME);
+    assert_eq!(world.by_session(&cookie).await, None, "its time is over");
+
+    let (key, _) = world.key(None).await;
+    let (_, cookie) = world.session(Some(key.id)).await;
+    assert!(world.by_session(&cookie).await.is_some());
+    let now = world.clock.now();
+    world.memory.revoke_key(&key.project, key.id, now, world.event()).await.expect("memory");
+    world.authenticator.forget_key(key.id);
+    assert_eq!(world.by_session(&cookie).await, None, "its key is revoked");
+}

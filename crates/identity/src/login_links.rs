@@ -1,0 +1,118 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use casemate_model::{Entropy, Project, SessionId, Timestamp};
+use secrecy::SecretString;
+
+use crate::api_key::bare;
+use crate::{Peppers, Rejected, SecretMac, Token, TokenKind};
+
+/// How long a login link works.
+pub const LOGIN_LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// Most links that wait at once; further ones push out the oldest.
+const LINKS_MAX: usize = 64;
+
+/// One-time login links that were handed out and not used yet.
+///
+/// They live in memory only: a restart ends them all, which is the safe side for something that lasts minutes.
+#[derive(Debug, Default)]
+pub struct LoginLinks {
+    waiting: Mutex<HashMap<SessionId, Waiting>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    project: Project,
+    secret: SecretMac,
+    expires: Timestamp,
+}
+
+impl LoginLinks {
+    /// Makes a link for an administrator of `project`; returns the token to put into it, and when it expires.
+    pub fn issue(
+        &self,
+        project: Project,
+        peppers: &Peppers,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+    ) -> (SecretString, Timestamp) {
+        let id = SessionId::generate(now, entropy);
+        let bare_id = bare(&id.to_string());
+        let token = Token::generate(&bare_id, entropy);
+        let secret = peppers.seal(TokenKind::LoginLink.domain(), &bare_id, token.secret());
+        let expires = now.saturating_add(LOGIN_LINK_LIFETIME);
+        let mut waiting = self.waiting.lock().expect("nothing panics while it holds the lock");
+        waiting.retain(|_, link| link.expires > now);
+        if waiting.len() >= LINKS_MAX
+            && let Some(oldest) = waiting.keys().min().copied()
+        {
+            waiting.remove(&oldest);
+        }
+        waiting.insert(id, Waiting { project, secret, expires });
+        (token.to_text(TokenKind::LoginLink), expires)
+    }
+
+    /// Uses a link up and returns its project. A second use, a late one and a wrong one are refused alike.
+    pub fn redeem(&self, text: &str, peppers: &Peppers, now: Timestamp) -> Result<Project, Rejected> {
+        let token = Token::parse(text, TokenKind::LoginLink)?;
+        let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
+        let mut waiting = self.waiting.lock().expect("nothing panics while it holds the lock");
+        let link = waiting.get(&id).ok_or(Rejected)?;
+        let fits = peppers.opens(
+            &link.secret,
+            TokenKind::LoginLink.domain(),
+            &bare(&id.to_string()),
+            token.secret(),
+        );
+        if !fits || link.expires <= now {
+            return Err(Rejected);
+        }
+        waiting.remove(&id).map(|link| link.project).ok_or(Rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use casemate_model::test_support::CountingEntropy;
+    use secrecy::ExposeSecret;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::Pepper;
+
+    #[test]
+    fn a_link_works_once_and_not_for_long() {
+        let (links, entropy) = (LoginLinks::default(), CountingEntropy::default());
+        let peppers = Peppers::new(Pepper::new(Zeroizing::new([1; 32])));
+        let home = Project::default_project();
+        let issue = |now| links.issue(home.clone(), &peppers, now, &entropy).0;
+
+        let link = issue(Timestamp::EPOCH);
+        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Ok(home.clone()));
+        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Err(Rejected), "used");
+
+        let late = Timestamp::EPOCH.saturating_add(LOGIN_LINK_LIFETIME);
+        assert_eq!(
+            links.redeem(issue(Timestamp::EPOCH).expose_secret(), &peppers, late),
+            Err(Rejected),
+            "late"
+        );
+    }
+
+    #[test]
+    fn waiting_links_are_bounded_and_the_oldest_goes() {
+        let (links, entropy) = (LoginLinks::default(), CountingEntropy::default());
+        let peppers = Peppers::new(Pepper::new(Zeroizing::new([1; 32])));
+        let issued: Vec<_> = (0..=LINKS_MAX)
+            .map(|second| {
+                let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(second as u64));
+                links.issue(Project::default_project(), &peppers, now, &entropy).0
+            })
+            .collect();
+        let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(100));
+        assert_eq!(links.redeem(issued[0].expose_secret(), &peppers, now), Err(Rejected));
+        assert_eq!(links.redeem(issued[1].expose_secret(), &peppers, now), Ok(Project::default_project()));
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::SecretMac;
+
+/// A secret of the node that is mixed into every stored hash. It is kept apart from the database.
+#[derive(Clone)]
+pub struct Pepper(Zeroizing<[u8; 32]>);
+
+/// All peppers by version. The newest makes hashes; older ones only check them, until nothing uses them.
+#[derive(Clone)]
+pub struct Peppers {
+    by_version: BTreeMap<u32, Pepper>,
+    newest: u32,
+}
+
+impl Pepper {
+    /// Takes 32 secret bytes.
+    pub fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    fn mac(&self, domain: &str, id: &str, secret: &[u8; 32]) -> Hmac<Sha256> {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes keys of any length");
+        // Lengths are fixed or framed by the zero byte, which neither text can hold, so no two inputs collide.
+        mac.update(domain.as_bytes());
+        mac.update(&[0]);
+        mac.update(id.as_bytes());
+        mac.update(&[0]);
+        mac.update(secret);
+        mac
+    }
+}
+
+impl Peppers {
+    /// Starts with one pepper, as version 1.
+    pub fn new(first: Pepper) -> Self {
+        Self { by_version: BTreeMap::from([(1, first)]), newest: 1 }
+    }
+
+    /// Adds a newer pepper under the next version.
+    pub fn rotate(&mut self, next: Pepper) {
+        self.newest += 1;
+        self.by_version.insert(self.newest, next);
+    }
+
+    /// Hashes `secret` under the newest pepper, bound to what it is for and whose it is.
+    pub(crate) fn seal(&self, domain: &str, id: &str, secret: &[u8; 32]) -> SecretMac {
+        let pepper = &self.by_version[&self.newest];
+        let mac = pepper.mac(domain, id, secret).finalize().into_bytes().into();
+        SecretMac { pepper: self.newest, mac }
+    }
+
+    /// Tells in constant time whether `secret` is what `sealed` was made from.
+    pub(crate) fn opens(&self, sealed: &SecretMac, domain: &str, id: &str, secret: &[u8; 32]) -> bool {
+        // An unknown version is checked against the newest pepper, which cannot match, so that it takes as long.
+        let known = self.by_version.get(&sealed.pepper);
+        let pepper = known.unwrap_or(&self.by_version[&self.newest]);
+        let mac: [u8; 32] = pepper.mac(domain, id, secret).finalize().into_bytes().into();
+        bool::from(mac.ct_eq(&sealed.mac)) && known.is_some()
+    }
+}
+
+impl std::fmt::Debug for Peppers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Peppers {{ versions: {:?}, .. }}", self.by_version.keys())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pepper(byte: u8) -> Pepper {
+        Pepper::new(Zeroizing::new([byte; 32]))
+    }
+
+    #[test]
+    fn a_hash_is_bound_to_pepper_purpose_owner_and_secret() {
+        let peppers = Peppers::new(pepper(1));
+        let sealed = peppers.seal("key", "a", &[7; 32]);
+        assert!(peppers.opens(&sealed, "key", "a", &[7; 32]));
+        assert!(!peppers.opens(&sealed, "session", "a", &[7; 32]));
+        assert!(!peppers.opens(&sealed, "key", "b", &[7; 32]));
+        assert!(!peppers.opens(&sealed, "key", "a", &[8; 32]));
+        assert!(!Peppers::new(pepper(2)).opens(&sealed, "key", "a", &[7; 32]));
+        assert!(!peppers.opens(&SecretMac { pepper: 9, ..sealed }, "key", "a", &[7; 32]));
+    }
+
+    #[test]
+    fn old_hashes_open_after_a_rotation() {
+        let mut peppers = Peppers::new(pepper(1));
+        let old = peppers.seal("key", "a", &[7; 32]);
+        peppers.rotate(pepper(2));
+        let new = peppers.seal("key", "a", &[7; 32]);
+        assert_eq!((old.pepper, new.pepper), (1, 2));
+        assert!(peppers.opens(&old, "key", "a", &[7; 32]) && peppers.opens(&new, "key", "a", &[7; 32]));
+    }
+}

@@ -1,0 +1,41 @@
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_model::{KeyId, Project, SessionId, StoreError, Timestamp};
+
+use crate::{KeyRecord, SessionRecord};
+
+/// Where credentials are kept. Only keyed hashes of secrets ever reach it.
+#[async_trait]
+pub trait Credentials: Send + Sync + 'static {
+    /// Adds a key. Ids are random, so an id that exists already is damage, not a conflict.
+    async fn insert_key(&self, key: &KeyRecord, event: Event) -> Result<(), StoreError>;
+
+    /// Finds a key, revoked and expired ones included.
+    async fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// A project's keys after `after` in the order of their ids, at most `limit`, revoked and expired ones included.
+    async fn keys(
+        &self,
+        project: &Project,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// Revokes a key of `project`; false if there is none. Revoking twice keeps the first time and adds no entry.
+    async fn revoke_key(
+        &self,
+        project: &Project,
+        id: KeyId,
+        at: Timestamp,
+        event: Event,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds a session, and removes sessions that expired before `session.created`.
+    async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError>;
+
+    /// Finds a session, expired ones included.
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Removes a session; false if there is none, and then no entry is added.
+    async fn end_session(&self, id: SessionId, event: Event) -> Result<bool, StoreError>;
+}

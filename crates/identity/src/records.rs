@@ -1,0 +1,60 @@
+use casemate_model::{KeyId, Project, Role, ScopeSet, SessionId, Timestamp};
+
+/// The keyed hash of a secret, and which pepper it was made with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SecretMac {
+    /// Version of the pepper.
+    pub pepper: u32,
+    /// HMAC-SHA256 over the secret, under that pepper.
+    pub mac: [u8; 32],
+}
+
+/// An API key as stored: everything but the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key's id, which is part of its text and not secret.
+    pub id: KeyId,
+    /// The project that the key acts in.
+    pub project: Project,
+    /// What a person calls the key: 1 to 64 printable characters.
+    pub label: String,
+    /// The key's role.
+    pub role: Role,
+    /// The key's scopes.
+    pub scopes: ScopeSet,
+    /// Keyed hash of the secret part.
+    pub secret: SecretMac,
+    /// When the key was made.
+    pub created: Timestamp,
+    /// From when on the key is refused.
+    pub expires: Option<Timestamp>,
+    /// Since when the key is revoked.
+    pub revoked: Option<Timestamp>,
+}
+
+/// A console session as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The session's id, which is part of the cookie and not secret.
+    pub id: SessionId,
+    /// The project that the session acts in.
+    pub project: Project,
+    /// The session's role.
+    pub role: Role,
+    /// The session's scopes.
+    pub scopes: ScopeSet,
+    /// The API key that opened the session; when it is revoked or expires, so does the session.
+    pub key: Option<KeyId>,
+    /// Keyed hash of the session's token.
+    pub secret: SecretMac,
+    /// When the session was opened.
+    pub created: Timestamp,
+    /// From when on the session is refused.
+    pub expires: Timestamp,
+}
+
+impl std::fmt::Debug for SecretMac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SecretMac {{ pepper: {}, .. }}", self.pepper)
+    }
+}
