@@ -1,0 +1,178 @@
+//! The directory of blob files: `blobs/ab/cd/<64 hex digits of the content's SHA-256>`.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use casemate_fs::{Dir, File, SealedBytes, StagedFile};
+use casemate_model::{Digest, Hasher};
+
+use crate::ObjectsError;
+use crate::codec::{Codec, Encoder};
+use crate::verified::VerifiedBlob;
+
+/// Content up to this size is handed out as sealed memory; larger content as a checked descriptor.
+const SEALED_BYTES_MAX: u64 = 64 << 20;
+
+/// How much is read at a time.
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+
+#[derive(Clone)]
+pub(crate) struct Blobs {
+    directory: Dir,
+    quarantine: Dir,
+    codec: Arc<dyn Codec>,
+}
+
+/// A blob that is being written. Dropped, it leaves nothing behind.
+pub(crate) struct StagedBlob {
+    blobs: Blobs,
+    file: StagedFile,
+    encoder: Box<dyn Encoder>,
+    hasher: Hasher,
+    size_bytes: u64,
+}
+
+impl Blobs {
+    /// Opens the blob directory under `root`, making it when absent, and sweeps what a crash left half-written.
+    pub(crate) fn open(root: &Dir, codec: Arc<dyn Codec>) -> Result<Self, ObjectsError> {
+        let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
+        directory.sweep_staged().map_err(ObjectsError::Files)?;
+        let quarantine = root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
+        Ok(Self { directory, quarantine, codec })
+    }
+
+    pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
+        Ok(StagedBlob {
+            blobs: self.clone(),
+            file: self.directory.stage().map_err(ObjectsError::Files)?,
+            encoder: self.codec.encoder(),
+            hasher: Hasher::new(),
+            size_bytes: 0,
+        })
+    }
+
+    /// Opens a blob and checks all of it before a byte is handed out. Damage moves it to quarantine.
+    pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
+        let file = self.open_file(digest)?;
+        let stored_bytes = file.metadata().map_err(read_error)?.len();
+        let checked = if stored_bytes <= SEALED_BYTES_MAX { self.seal(&file) } else { self.hash(file) };
+        let (found, blob) = checked?;
+        if found != *digest {
+            self.set_aside(digest)?;
+            return Err(ObjectsError::Corrupt { digest: *digest });
+        }
+        Ok(blob)
+    }
+
+    /// Makes and drops a staged file, and returns the free bytes.
+    pub(crate) fn check(&self) -> Result<u64, ObjectsError> {
+        drop(self.directory.stage().map_err(ObjectsError::Files)?);
+        self.directory.free_bytes().map_err(ObjectsError::Files)
+    }
+
+    /// Removes a blob's file; it may be gone already.
+    pub(crate) fn remove(&self, digest: &Digest) -> Result<(), ObjectsError> {
+        self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)?;
+        Ok(())
+    }
+
+    /// Moves a damaged blob out of the way. A later upload of the same content heals it.
+    pub(crate) fn set_aside(&self, digest: &Digest) -> Result<(), ObjectsError> {
+        let bytes_max = 1 << 30;
+        // Copied, not renamed: the two directories are separate handles, and a damaged file is worth keeping only
+        // while it is small enough to look at.
+        if let Ok(bytes) = self.directory.read_bounded(&path_of(digest), bytes_max) {
+            self.quarantine.replace(&digest.to_hex(), &bytes).map_err(ObjectsError::Files)?;
+        }
+        self.remove(digest)
+    }
+
+    fn open_file(&self, digest: &Digest) -> Result<File, ObjectsError> {
+        self.directory.open_file(&path_of(digest)).map_err(|error| {
+            if error.is_not_found() {
+                ObjectsError::BlobMissing { digest: *digest }
+            } else {
+                ObjectsError::Files(error)
+            }
+        })
+    }
+
+    /// Copies content into sealed memory, hashing what is copied.
+    fn seal(&self, file: &File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
+        let mut content = self.codec.decoder(Box::new(file));
+        let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
+        let (found, size_bytes) = copy_hashed(&mut *content, Some(&mut builder))?;
+        let sealed = builder.seal().map_err(ObjectsError::Files)?;
+        Ok((found, VerifiedBlob::sealed(sealed, size_bytes)))
+    }
+
+    /// Hashes content through the descriptor that is then handed out.
+    fn hash(&self, file: File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
+        let mut content = self.codec.decoder(Box::new(&file));
+        let (found, size_bytes) = copy_hashed(&mut *content, None)?;
+        drop(content);
+        Ok((found, VerifiedBlob::held(file, Arc::clone(&self.codec), found, size_bytes)))
+    }
+}
+
+impl StagedBlob {
+    /// Adds content.
+    pub(crate) fn push(&mut self, content: &[u8]) -> Result<(), ObjectsError> {
+        self.hasher.update(content);
+        self.size_bytes += content.len() as u64;
+        self.encoder.push(content, &mut self.file).map_err(write_error)
+    }
+
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Makes the blob durable unless `expected` says that it should be another.
+    pub(crate) fn commit(mut self, expected: Option<Digest>) -> Result<(Digest, u64), ObjectsError> {
+        self.encoder.finish(&mut self.file).map_err(write_error)?;
+        let found = self.hasher.finish();
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(ObjectsError::DigestMismatch { expected, found });
+        }
+        let hex = found.to_hex();
+        let first = self.blobs.directory.private_subdir(&hex[..2]).map_err(ObjectsError::Files)?;
+        first.private_subdir(&hex[2..4]).map_err(ObjectsError::Files)?;
+        // An existing file is replaced by the same content, which heals it if it was damaged.
+        self.file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
+        Ok((found, self.size_bytes))
+    }
+}
+
+/// Where a blob lies, relative to the blob directory.
+fn path_of(digest: &Digest) -> String {
+    let hex = digest.to_hex();
+    format!("{}/{}/{hex}", &hex[..2], &hex[2..4])
+}
+
+fn copy_hashed(
+    content: &mut dyn Read,
+    mut copy: Option<&mut dyn Write>,
+) -> Result<(Digest, u64), ObjectsError> {
+    let mut hasher = Hasher::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut size_bytes = 0;
+    loop {
+        let length = content.read(&mut chunk).map_err(read_error)?;
+        if length == 0 {
+            return Ok((hasher.finish(), size_bytes));
+        }
+        size_bytes += length as u64;
+        hasher.update(&chunk[..length]);
+        if let Some(copy) = copy.as_mut() {
+            copy.write_all(&chunk[..length]).map_err(write_error)?;
+        }
+    }
+}
+
+fn read_error(source: std::io::Error) -> ObjectsError {
+    ObjectsError::Io { action: "read", source }
+}
+
+fn write_error(source: std::io::Error) -> ObjectsError {
+    ObjectsError::Io { action: "write", source }
+}

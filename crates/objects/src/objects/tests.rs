@@ -1,0 +1,189 @@
+use std::convert::Infallible;
+use std::time::Duration;
+
+use casemate_ledger::Decision;
+use casemate_model::test_support::{CountingEntropy, ManualClock};
+use casemate_model::{Clock, Principal, PrincipalKind, RequestId};
+use casemate_policy::{Operation, authorize};
+use futures_util::stream;
+use tempfile::TempDir;
+
+use super::*;
+use crate::Whole;
+use crate::test_support::MemoryCatalog;
+
+struct World {
+    objects: Objects,
+    catalog: Arc<MemoryCatalog>,
+    clock: ManualClock,
+    scratch: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let scratch = TempDir::new().unwrap();
+        let directory = Dir::open_private(&scratch.path().join("objects")).unwrap();
+        let catalog = Arc::new(MemoryCatalog::default());
+        let objects = Objects::open(&directory, catalog.clone(), Arc::new(Whole), 1_000_000).unwrap();
+        Self { objects, catalog, clock: ManualClock::new(), scratch }
+    }
+
+    fn permit<O: Operation>() -> Permit<O> {
+        let home = Project::default_project();
+        authorize(&Principal::local_user(0, home.clone()), &home).unwrap()
+    }
+
+    fn event(&self) -> Event {
+        Event {
+            time: self.clock.now(),
+            request: RequestId::generate(self.clock.now(), &CountingEntropy::default()),
+            actor: PrincipalKind::Node,
+            project: Project::default_project(),
+            action: "test".into(),
+            resource: String::new(),
+            decision: Decision::Allowed,
+            outcome: String::new(),
+            details: Vec::new(),
+        }
+    }
+
+    async fn put(&self, key: &str, content: &[u8], expected: Option<Digest>) -> Result<ObjectRecord, ObjectsError> {
+        let pieces: Vec<_> = content.chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+        let new = NewObject { bucket: bucket(), key: object_key(key), media_type: "text/plain".to_owned(), expected };
+        let body = stream::iter(pieces);
+        self.objects.put(&Self::permit(), new, body, self.clock.now(), |_| self.event()).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Vec<u8>, ObjectsError> {
+        let (_, blob) = self.objects.get(&Self::permit(), &bucket(), &object_key(key)).await?;
+        let mut content = Vec::new();
+        blob.read_pieces(|piece| {
+            content.extend_from_slice(&piece);
+            Ok(())
+        })?;
+        Ok(content)
+    }
+
+    async fn delete(&self, key: &str) {
+        let (bucket, key) = (bucket(), object_key(key));
+        self.objects.delete(&Self::permit(), &bucket, &key, self.event()).await.unwrap();
+    }
+
+    /// Where the blob of `content` lies, which only a test may know.
+    fn path_of(&self, content: &[u8]) -> std::path::PathBuf {
+        let hex = Digest::of(content).to_hex();
+        self.scratch.path().join("objects/blobs").join(&hex[..2]).join(&hex[2..4]).join(hex)
+    }
+
+    fn staged_files(&self) -> usize {
+        let entries = std::fs::read_dir(self.scratch.path().join("objects/blobs")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file()).count()
+    }
+}
+
+fn bucket() -> BucketName {
+    "builds".parse().unwrap()
+}
+
+fn object_key(text: &str) -> ObjectKey {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_is_put_is_what_is_got() {
+    let world = World::new();
+    for content in [&b""[..], b"x", &[7; 100_000]] {
+        let record = world.put("a", content, Some(Digest::of(content))).await.unwrap();
+        assert_eq!((record.digest, record.size_bytes), (Digest::of(content), content.len() as u64));
+        assert_eq!(world.get("a").await.unwrap(), content);
+    }
+    assert_eq!(world.catalog.events.lock().unwrap().len(), 3, "each put was recorded");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_not_what_it_claims_leaves_nothing() {
+    let world = World::new();
+    let mismatch = world.put("a", b"one", Some(Digest::of(b"two"))).await;
+    assert!(matches!(mismatch, Err(ObjectsError::DigestMismatch { .. })));
+    let large = world.put("a", &vec![0; 1_000_001], None).await;
+    assert!(matches!(large, Err(ObjectsError::TooLarge { bytes_max: 1_000_000 })));
+    let broken = stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("gone"))]);
+    let new = NewObject { bucket: bucket(), key: object_key("a"), media_type: String::new(), expected: None };
+    let permit = World::permit();
+    let broken = world.objects.put(&permit, new, broken, world.clock.now(), |_| world.event()).await;
+    assert!(matches!(broken, Err(ObjectsError::UploadBroken { .. })));
+
+    assert!(matches!(world.get("a").await, Err(ObjectsError::NotFound { .. })));
+    assert_eq!(world.staged_files(), 0);
+    assert_eq!(world.catalog.events.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn damage_is_found_set_aside_never_served_and_healed_by_a_new_upload() {
+    let world = World::new();
+    let content = vec![7; 50_000];
+    world.put("a", &content, None).await.unwrap();
+    for change in ["flip", "cut", "grow", "swap"] {
+        let path = world.path_of(&content);
+        let mut bytes = content.clone();
+        match change {
+            "flip" => bytes[31_000] ^= 1,
+            "cut" => bytes.truncate(49_999),
+            "grow" => bytes.push(0),
+            _ => bytes = b"other content".to_vec(),
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(matches!(world.get("a").await, Err(ObjectsError::Corrupt { .. })), "{change}");
+        assert!(!path.exists(), "{change}: set aside");
+        let quarantined = world.scratch.path().join("objects/quarantine").join(Digest::of(&content).to_hex());
+        assert_eq!(std::fs::read(quarantined).unwrap(), bytes, "{change}: kept to be looked at");
+        assert!(matches!(world.get("a").await, Err(ObjectsError::BlobMissing { .. })), "{change}");
+
+        world.put("b", &content, None).await.unwrap();
+        assert_eq!(world.get("a").await.unwrap(), content, "{change}: healed");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_is_never_followed_through_a_link() {
+    let world = World::new();
+    world.put("a", b"content", None).await.unwrap();
+    let path = world.path_of(b"content");
+    let secret = world.scratch.path().join("secret");
+    std::fs::write(&secret, b"content").unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&secret, &path).unwrap();
+    assert!(matches!(world.get("a").await, Err(ObjectsError::Files(_))));
+}
+
+#[tokio::test]
+async fn content_goes_when_nothing_refers_to_it_and_not_before() {
+    let world = World::new();
+    world.put("a", b"shared", None).await.unwrap();
+    world.put("b", b"shared", None).await.unwrap();
+    let later = || world.clock.now().saturating_add(Duration::from_secs(1));
+
+    world.delete("a").await;
+    assert_eq!(world.objects.collect(later()).await.unwrap(), 0);
+    assert_eq!(world.get("b").await.unwrap(), b"shared");
+
+    world.delete("b").await;
+    assert_eq!(world.objects.collect(world.clock.now()).await.unwrap(), 0, "within its grace");
+    assert_eq!(world.objects.collect(later()).await.unwrap(), 1);
+    assert!(!world.path_of(b"shared").exists());
+}
+
+#[tokio::test]
+async fn content_that_is_held_is_not_collected() {
+    let world = World::new();
+    world.put("a", b"held", None).await.unwrap();
+    world.delete("a").await;
+    let hold = world.objects.put_blob(Bytes::from_static(b"held")).await.unwrap();
+    let (objects, later) = (world.objects.clone(), world.clock.now().saturating_add(Duration::from_secs(1)));
+    let mut collecting = tokio::spawn(async move { objects.collect(later).await });
+    let waited = tokio::time::timeout(Duration::from_millis(50), &mut collecting).await;
+    assert!(waited.is_err(), "collecting waits for the hold");
+    assert!(world.path_of(b"held").exists());
+    drop(hold);
+    assert_eq!(collecting.await.unwrap().unwrap(), 1, "nothing came to refer to it");
+}
