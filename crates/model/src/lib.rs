@@ -17,6 +17,7 @@ mod project;
 mod run_limits;
 mod scope;
 mod size;
+mod store_error;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 
@@ -28,8 +29,9 @@ pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, WorkerId};
 pub use name::{Name, NameError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
-pub use principal::{Principal, PrincipalKind, Role, RoleError};
+pub use principal::{Principal, PrincipalKind, PrincipalKindError, Role, RoleError};
 pub use project::{Project, ProjectError};
 pub use run_limits::{LimitError, RunLimits, Usage};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use size::{ByteSize, ByteSizeError};
+pub use store_error::StoreError;

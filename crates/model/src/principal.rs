@@ -31,6 +31,11 @@ pub enum PrincipalKind {
     Session(SessionId),
 }
 
+/// Text that is no [`PrincipalKind`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a principal: expected anonymous, node, key:…, session:… or uid:…")]
+pub struct PrincipalKindError(String);
+
 /// What a principal may do in its project; the permission table says which operations each role reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -106,6 +111,41 @@ impl fmt::Display for PrincipalKind {
             Self::LocalUser(uid) => write!(f, "uid:{uid}"),
             Self::Node => f.write_str("node"),
             Self::Session(id) => write!(f, "session:{id}"),
+        }
+    }
+}
+
+impl FromStr for PrincipalKind {
+    type Err = PrincipalKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let kind = match text.split_once(':') {
+            None if text == "anonymous" => Some(Self::Anonymous),
+            None if text == "node" => Some(Self::Node),
+            Some(("key", id)) => id.parse().ok().map(Self::Key),
+            Some(("session", id)) => id.parse().ok().map(Self::Session),
+            Some(("uid", uid)) => uid.parse().ok().map(Self::LocalUser),
+            None | Some(_) => None,
+        };
+        // One spelling for one principal: `uid:+1` and `uid:01` are none.
+        kind.filter(|kind| kind.to_string() == text)
+            .ok_or_else(|| PrincipalKindError(text.chars().take(64).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_round_trip_in_one_spelling() {
+        let key = "key:key_01kga0j4tv04106081040g2081";
+        let session = "session:ses_01kga0j4tv04106081040g2081";
+        for text in ["anonymous", "node", "uid:0", "uid:4294967295", key, session] {
+            assert_eq!(text.parse::<PrincipalKind>().map(|kind| kind.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "root", "uid:", "uid:+1", "uid:01", "uid:4294967296", "key:ses_x", "node:"] {
+            assert_eq!(text.parse::<PrincipalKind>(), Err(PrincipalKindError(text.to_owned())));
         }
     }
 }

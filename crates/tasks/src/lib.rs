@@ -1,0 +1,28 @@
+//! Tasks: what they are, the states they go through, and the port of the durable queue.
+//!
+//! ```text
+//!            lease            start             exit 0
+//!  queued ---------> leased ---------> running ---------> succeeded
+//!    ^  |              |                | | |  exit n, trap, refusal, limit
+//!    |  |              | lease lost     | | +-----------> failed
+//!    |  |              v or engine      | |    wall limit or deadline
+//!    |  |  due     retry_wait <---------+ +-------------> timed_out
+//!    +--|-------------+ |                 |
+//!       |               | no attempt left |
+//!       |               +---------------> dead
+//!       +--- cancel (at once when nothing runs, else by the worker that runs it) ---> cancelled
+//! ```
+//!
+//! [`Progress::step`] is the only place where a state changes, and it is pure: stores call it inside the transaction
+//! that writes the row. A task is started at least once; its end is accepted once, from the holder of its lease,
+//! which the fencing token proves.
+
+mod ports;
+mod progress;
+mod records;
+mod state;
+
+pub use ports::{Cancelled, Completed, Queue, Submitted, TaskPage};
+pub use progress::{Progress, Refusal, RetryPolicy, Step};
+pub use records::{Completion, Lease, OutputFile, TaskRecord, TaskResult, TaskSpec};
+pub use state::{TaskState, TaskStateError};

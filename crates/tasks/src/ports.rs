@@ -1,0 +1,113 @@
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_model::{Project, StoreError, TaskId, Timestamp, WorkerId};
+
+use crate::{Completion, Lease, RetryPolicy, TaskRecord, TaskState};
+
+/// The durable queue. Each method is one transaction; state changes go through [`crate::Progress::step`].
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Accepts a task, and refers to its module and inputs.
+    async fn submit(&self, task: &TaskRecord, event: Event) -> Result<Submitted, StoreError>;
+
+    /// Takes at most `limit` tasks that are due, oldest first.
+    async fn take(&self, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// Notes that the holder of `fence` starts the guest; false if the lease was lost.
+    async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Extends all leases of `worker` to `until`, and returns the tasks among them that somebody asked to cancel.
+    async fn extend(&self, worker: WorkerId, until: Timestamp) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Accepts the end of a run from the holder of the lease, and refers to its outputs. `event` is recorded in the
+    /// same transaction and its sequence number kept with the result.
+    async fn complete(
+        &self,
+        completion: &Completion,
+        policy: &RetryPolicy,
+        event: Event,
+    ) -> Result<Completed, StoreError>;
+
+    /// Gives a task up unharmed because its node stops; false if the lease was lost. See [`crate::Step::HandBack`].
+    async fn hand_back(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Cancels a task of `project`.
+    async fn cancel(
+        &self,
+        project: &Project,
+        id: TaskId,
+        now: Timestamp,
+        event: Event,
+    ) -> Result<Cancelled, StoreError>;
+
+    /// Applies time to at most `limit` tasks whose lease or deadline is past, and returns the tasks that changed.
+    /// `event` is called once for each that came to an end, for its audit entry.
+    async fn tick(
+        &self,
+        now: Timestamp,
+        policy: &RetryPolicy,
+        event: for<'t> fn(&'t TaskRecord, Timestamp) -> Event,
+        limit: u32,
+    ) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// When the next task becomes due, or its lease or deadline passes; `None` when nothing is open.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Finds a task.
+    async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
+
+    /// A project's tasks, newest first.
+    async fn tasks(&self, page: &TaskPage) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// How many tasks of `project` are in each state, from counters; states without tasks may be missing.
+    async fn counts(&self, project: &Project) -> Result<Vec<(TaskState, u64)>, StoreError>;
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug)]
+pub struct TaskPage {
+    /// The project.
+    pub project: Project,
+    /// Only tasks in this state.
+    pub state: Option<TaskState>,
+    /// Only tasks older than this one.
+    pub before: Option<TaskId>,
+    /// Most tasks to return.
+    pub limit: u32,
+}
+
+/// How a submission ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// The task is durable and will run.
+    Accepted,
+    /// No blob with that digest is stored.
+    BlobMissing(casemate_model::Digest),
+    /// The project has as many open tasks as it may have.
+    QueueFull {
+        /// The most open tasks of a project.
+        open_max: u64,
+    },
+}
+
+/// How a completion ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completed {
+    /// The result counts; this is the task now.
+    Accepted(Box<TaskRecord>),
+    /// The lease was lost or the task is over; nothing was changed.
+    Stale,
+}
+
+/// How a cancellation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The task is cancelled.
+    Done(Box<TaskRecord>),
+    /// The worker that runs it was asked to stop.
+    Requested(Box<TaskRecord>),
+    /// The task was over already.
+    Over(Box<TaskRecord>),
+    /// There is no such task in the project.
+    Missing,
+}

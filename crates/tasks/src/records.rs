@@ -1,0 +1,107 @@
+use casemate_model::{
+    Digest, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
+};
+
+use crate::Progress;
+
+/// What is to be run, and on what. It does not change after submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// The module, a blob.
+    pub module: Digest,
+    /// Arguments after the program name.
+    pub args: Vec<String>,
+    /// Environment, in the order given.
+    pub env: Vec<(String, String)>,
+    /// Standard input, a blob; `None` for an empty one.
+    pub stdin: Option<Digest>,
+    /// Files of the read-only input directory `/in`: relative path and blob.
+    pub inputs: Vec<(String, Digest)>,
+    /// Whether the guest gets a writable directory `/out`, whose files become outputs.
+    pub output_directory: bool,
+    /// What it may use.
+    pub limits: RunLimits,
+    /// Whether it runs under the deterministic profile `det-1`.
+    pub deterministic: bool,
+}
+
+/// Who works on a task, and until when unless it asks for more time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The worker.
+    pub worker: WorkerId,
+    /// When the lease ends.
+    pub until: Timestamp,
+}
+
+/// A file that a guest left in its output directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Path under `/out`.
+    pub path: String,
+    /// The content, a blob.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskResult {
+    /// The run; its receipt goes by the same id.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// Standard output, a blob.
+    pub stdout: Option<Digest>,
+    /// Standard error, a blob.
+    pub stderr: Option<Digest>,
+    /// Output files, sorted by path.
+    pub outputs: Vec<OutputFile>,
+    /// The signed receipt in its canonical bytes.
+    pub receipt: Vec<u8>,
+    /// Sequence number of the audit entry that records the receipt.
+    pub entry: u64,
+}
+
+/// A task with everything known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskRecord {
+    /// Its id.
+    pub id: TaskId,
+    /// The project that owns it.
+    pub project: Project,
+    /// What is to be run.
+    pub spec: TaskSpec,
+    /// Where it stands.
+    pub progress: Progress,
+    /// Who submitted it, as the audit log spells it.
+    pub actor: String,
+    /// The request that submitted it.
+    pub request: RequestId,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// When it last changed state.
+    pub updated: Timestamp,
+    /// What its last run gave.
+    pub result: Option<TaskResult>,
+}
+
+/// A run's report, as the holder of the lease hands it in. The store fills in [`TaskResult::entry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The task.
+    pub task: TaskId,
+    /// The lease's fencing token.
+    pub fence: u64,
+    /// What the run gave.
+    pub result: TaskResult,
+    /// The size of standard output in bytes; 0 if there is none.
+    pub stdout_bytes: u64,
+    /// The size of standard error in bytes; 0 if there is none.
+    pub stderr_bytes: u64,
+    /// When it was reported.
+    pub at: Timestamp,
+}
