@@ -1,0 +1,141 @@
+use std::collections::BTreeMap;
+
+use casemate_model::Digest;
+
+use super::records::{Counted, Table};
+use super::{Finding, Findings};
+use crate::catalog;
+use crate::failure::Failure;
+use crate::sql::{Sql, Statement, ToValue, statement, values};
+
+/// Compares every counter with what was counted.
+pub(super) async fn check(
+    sql: &mut Sql<'_>,
+    counted: Counted,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    check_blobs(sql, counted.references, findings).await?;
+    check_buckets(sql, counted.buckets, findings).await?;
+    check_outputs(sql, counted.outputs, findings).await?;
+    check_states(sql, counted.tasks, findings).await?;
+    check_queues(sql, counted.open_tasks, findings).await
+}
+
+async fn check_states(
+    sql: &mut Sql<'_>,
+    mut left: BTreeMap<(String, String), u64>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let what = |(project, state): &(String, String)| format!("{state} tasks of project `{project}`");
+    let states = Table { statement: &ALL_TASK_COUNTS, before_first: values!["", ""].to_vec() };
+    states
+        .walk(sql, findings, |row| {
+            let mut columns = row.read("task count");
+            let key = (columns.next()?, columns.next()?);
+            Ok(compare(|| what(&key), columns.next()?, left.remove(&key)))
+        })
+        .await?;
+    report_uncounted(left, what, findings);
+    Ok(())
+}
+
+async fn check_queues(
+    sql: &mut Sql<'_>,
+    mut left: BTreeMap<String, u64>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let what = |project: &String| format!("open tasks of project `{project}`");
+    let queues = Table { statement: &ALL_TASK_QUEUES, before_first: values![""].to_vec() };
+    queues
+        .walk(sql, findings, |row| {
+            let mut columns = row.read("task count");
+            let project = columns.next()?;
+            Ok(compare(|| what(&project), columns.next()?, left.remove(&project)))
+        })
+        .await?;
+    report_uncounted(left, what, findings);
+    Ok(())
+}
+
+async fn check_outputs(
+    sql: &mut Sql<'_>,
+    mut left: BTreeMap<(String, Digest), u64>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let what =
+        |(project, digest): &(String, Digest)| format!("tasks of project `{project}` that gave {digest}");
+    let outputs =
+        Table { statement: &ALL_OUTPUTS, before_first: vec!["".to_value(), [].as_slice().to_value()] };
+    outputs
+        .walk(sql, findings, |row| {
+            let mut columns = row.read("task output");
+            let key = (columns.next()?, columns.next()?);
+            Ok(compare(|| what(&key), columns.next()?, left.remove(&key)))
+        })
+        .await?;
+    report_uncounted(left, what, findings);
+    Ok(())
+}
+
+async fn check_blobs(
+    sql: &mut Sql<'_>,
+    mut left: BTreeMap<Digest, u64>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let blobs = Table { statement: &ALL_BLOBS, before_first: values![[].as_slice()].to_vec() };
+    blobs
+        .walk(sql, findings, |row| {
+            let mut columns = row.read("blob");
+            let (digest, stored): (Digest, u64) = (columns.next()?, columns.next()?);
+            let counted = left.remove(&digest).unwrap_or(0);
+            Ok((stored != counted).then_some(Finding::References { digest, stored: Some(stored), counted }))
+        })
+        .await?;
+    for (digest, counted) in left {
+        findings.add(Finding::References { digest, stored: None, counted });
+    }
+    Ok(())
+}
+
+async fn check_buckets(
+    sql: &mut Sql<'_>,
+    mut left: BTreeMap<(String, String), (u64, u64)>,
+    findings: &mut Findings,
+) -> Result<(), Failure> {
+    let buckets = Table { statement: &catalog::ALL_BUCKETS, before_first: values!["", ""].to_vec() };
+    buckets
+        .walk(sql, findings, |row| {
+            let bucket = catalog::bucket_record(row)?;
+            let key = (bucket.project.to_string(), bucket.bucket.to_string());
+            let (objects, size_bytes) = left.remove(&key).unwrap_or_default();
+            let of = format!("of bucket `{}` of project `{}`", key.1, key.0);
+            let objects = compare(|| format!("objects {of}"), bucket.objects, Some(objects));
+            Ok(objects.or_else(|| compare(|| format!("bytes {of}"), bucket.size_bytes, Some(size_bytes))))
+        })
+        .await?;
+    // Objects without their bucket are found by the engine, as a broken foreign key.
+    Ok(())
+}
+
+fn compare(what: impl FnOnce() -> String, stored: u64, counted: Option<u64>) -> Option<Finding> {
+    let counted = counted.unwrap_or(0);
+    (stored != counted).then(|| Finding::Counter { what: what(), stored, counted })
+}
+
+fn report_uncounted<K>(left: BTreeMap<K, u64>, what: impl Fn(&K) -> String, findings: &mut Findings) {
+    for (key, counted) in left {
+        findings.add(Finding::Counter { what: what(&key), stored: 0, counted });
+    }
+}
+
+const ALL_BLOBS: Statement =
+    statement!("SELECT digest, reference_count FROM blobs WHERE digest > $1 ORDER BY digest LIMIT $2");
+const ALL_OUTPUTS: Statement = statement!(
+    "SELECT project, digest, tasks FROM task_outputs WHERE (project, digest) > ($1, $2) \
+     ORDER BY project, digest LIMIT $3"
+);
+const ALL_TASK_COUNTS: Statement = statement!(
+    "SELECT project, state, tasks FROM task_counts WHERE (project, state) > ($1, $2) ORDER BY project, state LIMIT $3"
+);
+const ALL_TASK_QUEUES: Statement =
+    statement!("SELECT project, open_tasks FROM task_queues WHERE project > $1 ORDER BY project LIMIT $2");

@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+
+use casemate_model::Digest;
+use casemate_tasks::TaskRecord;
+
+use super::{Finding, Findings, STEP};
+use crate::failure::Failure;
+use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
+use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
+use crate::{catalog, credentials, registry};
+
+/// What was counted while every record was read.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) references: BTreeMap<Digest, u64>,
+    /// Objects and their bytes, by project and bucket.
+    pub(super) buckets: BTreeMap<(String, String), (u64, u64)>,
+    /// Tasks, by project and state.
+    pub(super) tasks: BTreeMap<(String, String), u64>,
+    /// Tasks that gave a blob, by project and blob.
+    pub(super) outputs: BTreeMap<(String, Digest), u64>,
+    /// Tasks that are not over, by project.
+    pub(super) open_tasks: BTreeMap<String, u64>,
+}
+
+/// Reads every record, and counts what the counters are about.
+pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<Counted, Failure> {
+    let mut counted = Counted::default();
+    let keys = Table { statement: &credentials::ALL_KEYS, before_first: values![""].to_vec() };
+    keys.walk(sql, findings, |row| credentials::key_record(row).map(|_| None)).await?;
+    let sessions = Table { statement: &credentials::ALL_SESSIONS, before_first: values![""].to_vec() };
+    sessions.walk(sql, findings, |row| credentials::session_record(row).map(|_| None)).await?;
+    let objects = Table { statement: &catalog::ALL_OBJECTS, before_first: values!["", "", ""].to_vec() };
+    objects.walk(sql, findings, |row| counted.add_object(row)).await?;
+    let names = Table { statement: &registry::ALL_NAMES, before_first: values![""].to_vec() };
+    names.walk(sql, findings, |row| counted.add_name(row)).await?;
+    let versions = Table { statement: &registry::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
+    let mut last = (String::new(), 0);
+    versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
+    let tasks = Table { statement: &ALL_TASKS, before_first: values![""].to_vec() };
+    tasks.walk(sql, findings, |row| counted.add_task(row)).await?;
+    Ok(counted)
+}
+
+/// A table that is read from front to back. Its statement takes the key to start after, then the number of rows,
+/// and returns the key first.
+pub(super) struct Table {
+    pub(super) statement: &'static Statement,
+    pub(super) before_first: Vec<Value>,
+}
+
+impl Table {
+    /// Hands every row to `look`, and collects what it finds or cannot read.
+    pub(super) async fn walk(
+        self,
+        sql: &mut Sql<'_>,
+        findings: &mut Findings,
+        mut look: impl FnMut(Row) -> Result<Option<Finding>, Failure>,
+    ) -> Result<(), Failure> {
+        let width = self.before_first.len();
+        let mut values = self.before_first;
+        values.push(STEP.to_value());
+        loop {
+            let rows = sql.rows(self.statement, &values).await?;
+            findings.report.rows += rows.len() as u64;
+            let next = rows.last().and_then(|row| row.key(width));
+            for row in rows {
+                match look(row) {
+                    Ok(None) => {}
+                    Ok(Some(finding)) => findings.add(finding),
+                    Err(failure) => findings.add_damage(&failure),
+                }
+            }
+            let Some(next) = next else {
+                return Ok(());
+            };
+            values = next;
+            values.push(STEP.to_value());
+        }
+    }
+}
+
+impl Counted {
+    fn add_object(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        let object = catalog::object_record(row)?;
+        let place = (object.project.to_string(), object.bucket.to_string());
+        let (objects, size_bytes) = self.buckets.entry(place).or_default();
+        *objects += 1;
+        *size_bytes += object.size_bytes;
+        self.refer(object.digest);
+        Ok(None)
+    }
+
+    fn add_name(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        self.refer(registry::name_record(row)?.digest);
+        Ok(None)
+    }
+
+    fn add_task(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        let mut columns = row.read("task");
+        let task: TaskRecord = read_task(&mut columns)?;
+        let schedule = Schedule { take_at: columns.next()?, lapse_at: columns.next()? };
+        for digest in spec_blobs(&task.spec) {
+            self.refer(digest);
+        }
+        let project = task.project.to_string();
+        for digest in task.result.iter().flat_map(result_blobs) {
+            self.refer(digest);
+            *self.outputs.entry((project.clone(), digest)).or_default() += 1;
+        }
+        let state = task.progress.state;
+        *self.tasks.entry((project.clone(), state.to_string())).or_default() += 1;
+        if !state.is_final() {
+            *self.open_tasks.entry(project).or_default() += 1;
+        }
+        let wrong = schedule != Schedule::of(&task.progress);
+        Ok(wrong.then(|| Finding::Record {
+            what: "task",
+            text: format!("{} has times in the queue that do not follow from its state", task.id),
+        }))
+    }
+
+    fn refer(&mut self, digest: Digest) {
+        *self.references.entry(digest).or_default() += 1;
+    }
+}
+
+/// Versions of a name count from 1 without gaps.
+fn check_version(row: Row, last: &mut (String, u64)) -> Result<Option<Finding>, Failure> {
+    let version = registry::name_version(row)?;
+    let name = version.name.to_string();
+    let expected = if name == last.0 { last.1 + 1 } else { 1 };
+    let finding = (version.sequence != expected).then(|| Finding::Record {
+        what: "name history",
+        text: format!("`{name}` has version {} where version {expected} belongs", version.sequence),
+    });
+    *last = (name, version.sequence);
+    Ok(finding)
+}

@@ -1,0 +1,237 @@
+//! API keys and sessions.
+
+use async_trait::async_trait;
+use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
+use casemate_ledger::Event;
+use casemate_model::{KeyId, Project, SessionId, StoreError, Timestamp};
+
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Columns, Row, Statement, locking, statement, values};
+use crate::store::{PAGE_MAX, Store, read_all, read_one};
+
+#[async_trait]
+impl Credentials for Store {
+    async fn insert_key(&self, key: &KeyRecord, event: Event) -> Result<(), StoreError> {
+        self.change(InsertKey { key: key.clone(), event }).await
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        let action = "read a key";
+        read_one(self.row(action, &KEY, values![id]).await?, action, key_record)
+    }
+
+    async fn keys(
+        &self,
+        project: &Project,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, StoreError> {
+        let action = "list keys";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows = self.rows(action, &KEYS, values![project, after, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, key_record)
+    }
+
+    async fn revoke_key(
+        &self,
+        project: &Project,
+        id: KeyId,
+        at: Timestamp,
+        event: Event,
+    ) -> Result<bool, StoreError> {
+        self.change(RevokeKey { project: project.clone(), id, at, event }).await
+    }
+
+    async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError> {
+        self.change(InsertSession { session: session.clone(), event }).await
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let action = "read a session";
+        read_one(self.row(action, &SESSION, values![id]).await?, action, session_record)
+    }
+
+    async fn end_session(&self, id: SessionId, event: Event) -> Result<bool, StoreError> {
+        self.change(EndSession { id, event }).await
+    }
+}
+
+struct InsertKey {
+    key: KeyRecord,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for InsertKey {
+    type Answer = ();
+    const ACTION: &'static str = "add a key";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        let key = &self.key;
+        let values = values![
+            key.id,
+            key.project,
+            key.label,
+            key.role,
+            key.scopes,
+            key.secret.pepper,
+            key.secret.mac.as_slice(),
+            key.created,
+            key.expires,
+            key.revoked,
+        ];
+        tx.execute(&INSERT_KEY, values).await?;
+        tx.record(&self.event).await.map(drop)
+    }
+}
+
+struct RevokeKey {
+    project: Project,
+    id: KeyId,
+    at: Timestamp,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for RevokeKey {
+    type Answer = bool;
+    const ACTION: &'static str = "revoke a key";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        let Some(row) = tx.row(&LOCK_KEY, values![self.id, self.project]).await? else {
+            return Ok(false);
+        };
+        let revoked: Option<Timestamp> = row.only("key")?;
+        if revoked.is_none() {
+            tx.execute(&REVOKE_KEY, values![self.id, self.at]).await?;
+            tx.record(&self.event).await?;
+        }
+        Ok(true)
+    }
+}
+
+struct InsertSession {
+    session: SessionRecord,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for InsertSession {
+    type Answer = ();
+    const ACTION: &'static str = "open a session";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+        let session = &self.session;
+        tx.execute(&DELETE_EXPIRED_SESSIONS, values![session.created]).await?;
+        let values = values![
+            session.id,
+            session.project,
+            session.role,
+            session.scopes,
+            session.key,
+            session.secret.pepper,
+            session.secret.mac.as_slice(),
+            session.created,
+            session.expires,
+        ];
+        tx.execute(&INSERT_SESSION, values).await?;
+        tx.record(&self.event).await.map(drop)
+    }
+}
+
+struct EndSession {
+    id: SessionId,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for EndSession {
+    type Answer = bool;
+    const ACTION: &'static str = "end a session";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        if tx.execute(&DELETE_SESSION, values![self.id]).await? == 0 {
+            return Ok(false);
+        }
+        tx.record(&self.event).await?;
+        Ok(true)
+    }
+}
+
+pub(crate) fn key_record(row: Row) -> Result<KeyRecord, Failure> {
+    let mut columns = row.read("key");
+    Ok(KeyRecord {
+        id: columns.next()?,
+        project: columns.next()?,
+        label: columns.next()?,
+        role: columns.next()?,
+        scopes: columns.next()?,
+        secret: secret_mac(&mut columns)?,
+        created: columns.next()?,
+        expires: columns.next()?,
+        revoked: columns.next()?,
+    })
+}
+
+pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
+    let mut columns = row.read("session");
+    Ok(SessionRecord {
+        id: columns.next()?,
+        project: columns.next()?,
+        role: columns.next()?,
+        scopes: columns.next()?,
+        key: columns.next()?,
+        secret: secret_mac(&mut columns)?,
+        created: columns.next()?,
+        expires: columns.next()?,
+    })
+}
+
+fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
+    Ok(SecretMac { pepper: columns.next()?, mac: columns.next()? })
+}
+
+macro_rules! key_columns {
+    () => {
+        "id, project, label, role, scopes, pepper, mac, created, expires, revoked"
+    };
+}
+macro_rules! session_columns {
+    () => {
+        "id, project, role, scopes, key_id, pepper, mac, created, expires"
+    };
+}
+
+const INSERT_KEY: Statement = statement!(
+    "INSERT INTO api_keys (",
+    key_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+);
+const KEY: Statement = statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1");
+const KEYS: Statement = statement!(
+    "SELECT ",
+    key_columns!(),
+    " FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3"
+);
+pub(crate) const ALL_KEYS: Statement =
+    statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2");
+const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
+const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
+const INSERT_SESSION: Statement =
+    statement!("INSERT INTO sessions (", session_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+const SESSION: Statement = statement!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
+pub(crate) const ALL_SESSIONS: Statement =
+    statement!("SELECT ", session_columns!(), " FROM sessions WHERE id > $1 ORDER BY id LIMIT $2");
+const DELETE_EXPIRED_SESSIONS: Statement = statement!("DELETE FROM sessions WHERE expires < $1");
+const DELETE_SESSION: Statement = statement!("DELETE FROM sessions WHERE id = $1");
+
+pub(crate) const HOT: &[(&str, &Statement)] = &[
+    ("find a key", &KEY),
+    ("list keys", &KEYS),
+    ("find a key to revoke", &LOCK_KEY),
+    ("revoke a key", &REVOKE_KEY),
+    ("find a session", &SESSION),
+    ("remove expired sessions", &DELETE_EXPIRED_SESSIONS),
+    ("end a session", &DELETE_SESSION),
+];

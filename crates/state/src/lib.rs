@@ -1,0 +1,45 @@
+//! Every store port for SQLite and PostgreSQL, and the tiles of the log.
+//!
+//! ```text
+//!   Credentials · Catalog · Registry · Queue · AuditLog          the ports, each in its own module
+//!        │ changes                       │ reads
+//!      writer ── one transaction for      readers ── a few connections
+//!        │       what waits together      │
+//!       sql  ── each statement once, for both engines
+//! ```
+//!
+//! A change and its audit entry are in one transaction, so neither is there without the other. What was answered
+//! survives a power loss. A change that cannot be begun in time does not happen, and is answered so.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod audit;
+mod backup;
+mod blobs;
+mod catalog;
+mod change;
+mod check;
+mod credentials;
+mod engine;
+mod error;
+mod failure;
+mod figures;
+mod migrations;
+mod options;
+mod queue;
+mod registry;
+mod sql;
+mod store;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+mod tiles;
+mod writer;
+
+pub use backup::restore_sqlite;
+pub use check::{Finding, Report};
+pub use error::StateError;
+pub use figures::Figures;
+pub use options::{PostgresOptions, SqliteOptions, StoreLimits};
+pub use sql::Dialect;
+pub use store::Store;
+pub use tiles::TileFiles;

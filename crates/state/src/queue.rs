@@ -1,0 +1,138 @@
+//! The durable queue of tasks. Every state change is a step of [`Progress`], taken inside the transaction.
+
+mod end;
+mod rows;
+mod stored;
+mod submit;
+mod work;
+
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_model::{Project, StoreError, TaskId, Timestamp, WorkerId};
+use casemate_tasks::{
+    Cancelled, Completed, Completion, Lease, Queue, RetryPolicy, Submitted, TaskPage, TaskRecord, TaskState,
+};
+
+use rows::task_record;
+
+use crate::sql::{Statement, statement, values};
+use crate::store::{PAGE_MAX, Store, read_all, read_one};
+
+pub(crate) use rows::{ALL_TASKS, Schedule, read_task};
+pub(crate) use stored::{result_blobs, spec_blobs};
+
+#[async_trait]
+impl Queue for Store {
+    async fn submit(&self, task: &TaskRecord, event: Event) -> Result<Submitted, StoreError> {
+        self.change(submit::Submit { task: task.clone(), event }).await
+    }
+
+    async fn take(&self, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
+        self.change(work::Take { lease, now, limit: limit.min(PAGE_MAX) }).await
+    }
+
+    async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError> {
+        self.change(work::Start { id, fence, now }).await
+    }
+
+    async fn extend(&self, worker: WorkerId, until: Timestamp) -> Result<Vec<TaskId>, StoreError> {
+        self.change(work::Extend { worker, until }).await
+    }
+
+    async fn complete(
+        &self,
+        completion: &Completion,
+        policy: &RetryPolicy,
+        event: Event,
+    ) -> Result<Completed, StoreError> {
+        self.change(end::Complete { completion: completion.clone(), policy: *policy, event }).await
+    }
+
+    async fn hand_back(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError> {
+        self.change(work::HandBack { id, fence, now }).await
+    }
+
+    async fn cancel(
+        &self,
+        project: &Project,
+        id: TaskId,
+        now: Timestamp,
+        event: Event,
+    ) -> Result<Cancelled, StoreError> {
+        self.change(end::Cancel { project: project.clone(), id, now, event }).await
+    }
+
+    async fn tick(
+        &self,
+        now: Timestamp,
+        policy: &RetryPolicy,
+        event: for<'t> fn(&'t TaskRecord, Timestamp) -> Event,
+        limit: u32,
+    ) -> Result<Vec<TaskRecord>, StoreError> {
+        self.change(end::Tick { now, policy: *policy, event, limit: limit.min(PAGE_MAX) }).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let action = "look when a task is due";
+        let row = self.row(action, &NEXT_DUE, &[]).await?;
+        let next = read_one(row, action, |row| {
+            let mut columns = row.read("task");
+            let (take, lapse): (Option<Timestamp>, Option<Timestamp>) = (columns.next()?, columns.next()?);
+            Ok(take.into_iter().chain(lapse).min())
+        })?;
+        Ok(next.flatten())
+    }
+
+    async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError> {
+        let action = "read a task";
+        read_one(self.row(action, &rows::TASK, values![id, project]).await?, action, task_record)
+    }
+
+    async fn tasks(&self, page: &TaskPage) -> Result<Vec<TaskRecord>, StoreError> {
+        let action = "list tasks";
+        // Past every id, which is the prefix, an underscore and digits and letters.
+        let before = page.before.map_or_else(|| "tsk~".to_owned(), |id| id.to_string());
+        let limit = page.limit.min(PAGE_MAX);
+        let rows = match page.state {
+            None => self.rows(action, &rows::TASKS, values![page.project, before, limit]).await?,
+            Some(state) => {
+                self.rows(action, &rows::TASKS_IN_STATE, values![page.project, state, before, limit]).await?
+            }
+        };
+        read_all(rows, action, task_record)
+    }
+
+    async fn counts(&self, project: &Project) -> Result<Vec<(TaskState, u64)>, StoreError> {
+        let action = "count tasks";
+        let rows = self.rows(action, &COUNTS, values![project]).await?;
+        read_all(rows, action, |row| {
+            let mut columns = row.read("task count");
+            Ok((columns.next()?, columns.next()?))
+        })
+    }
+}
+
+const NEXT_DUE: Statement = statement!(
+    "SELECT (SELECT take_at FROM tasks WHERE take_at IS NOT NULL ORDER BY take_at LIMIT 1), \
+     (SELECT lapse_at FROM tasks WHERE lapse_at IS NOT NULL ORDER BY lapse_at LIMIT 1)"
+);
+const COUNTS: Statement =
+    statement!("SELECT state, tasks FROM task_counts WHERE project = $1 AND tasks > 0 ORDER BY state");
+
+pub(crate) const HOT: &[(&str, &Statement)] = &[
+    ("look when a task is due", &NEXT_DUE),
+    ("count tasks", &COUNTS),
+    ("find a task", &rows::TASK),
+    ("find a task to change", &rows::LOCK_TASK),
+    ("find a project's task to change", &rows::LOCK_TASK_OF_PROJECT),
+    ("list tasks", &rows::TASKS),
+    ("list tasks in a state", &rows::TASKS_IN_STATE),
+    ("save a task", &rows::UPDATE_TASK),
+    ("count a task", &rows::COUNT_DOWN),
+    ("note that a task is over", &rows::CLOSE_TASK),
+    ("take tasks", &work::TAKE),
+    ("drop an output", &end::DROP_OUTPUT),
+    ("forget an output", &end::FORGET_OUTPUT),
+    ("extend leases", &work::EXTEND),
+    ("tick tasks", &end::LAPSED),
+];

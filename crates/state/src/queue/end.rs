@@ -1,0 +1,155 @@
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_model::{Project, TaskId, Timestamp};
+use casemate_tasks::{Cancelled, Completed, Completion, Progress, RetryPolicy, Step, TaskRecord, TaskResult};
+
+use super::rows::{task_columns, task_record};
+use super::stored::result_blobs;
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Statement, skipping_locked, statement, values};
+
+/// Accepts the end of a run.
+pub(super) struct Complete {
+    pub(super) completion: Completion,
+    pub(super) policy: RetryPolicy,
+    pub(super) event: Event,
+}
+
+#[async_trait]
+impl Change for Complete {
+    type Answer = Completed;
+    const ACTION: &'static str = "complete a task";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Completed, Failure> {
+        let completion = &self.completion;
+        let Some(mut task) = tx.task(completion.task).await? else {
+            return Ok(Completed::Stale);
+        };
+        let before = task.progress.state;
+        let end = Step::End { fence: completion.fence, outcome: completion.result.outcome.clone() };
+        let Ok(progress) = task.progress.step(&end, completion.at, &self.policy) else {
+            return Ok(Completed::Stale);
+        };
+        self.refer_to_outputs(tx, &task.project).await?;
+        if let Some(former) = &task.result {
+            for digest in result_blobs(former) {
+                tx.drop_reference(&digest, completion.at).await?;
+                tx.execute(&DROP_OUTPUT, values![task.project, digest]).await?;
+                tx.execute(&FORGET_OUTPUT, values![task.project, digest]).await?;
+            }
+        }
+        let entry = tx.record(&self.event).await?;
+        task.progress = progress;
+        task.updated = completion.at;
+        task.result = Some(TaskResult { entry, ..completion.result.clone() });
+        tx.save_task(&task, before).await?;
+        Ok(Completed::Accepted(Box::new(task)))
+    }
+}
+
+impl Complete {
+    async fn refer_to_outputs(&self, tx: &mut Tx<'_>, project: &Project) -> Result<(), Failure> {
+        let completion = &self.completion;
+        let result = &completion.result;
+        for digest in result_blobs(result) {
+            // The same content may be an output and a stream; its size is the same either way.
+            let file = result.outputs.iter().find(|file| file.digest == digest);
+            let size_bytes = match file {
+                Some(file) => file.size_bytes,
+                None if result.stdout == Some(digest) => completion.stdout_bytes,
+                None => completion.stderr_bytes,
+            };
+            tx.refer_to_stored(&digest, size_bytes).await?;
+            tx.execute(&ADD_OUTPUT, values![project, digest]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Cancels a task, or asks its worker to.
+pub(super) struct Cancel {
+    pub(super) project: Project,
+    pub(super) id: TaskId,
+    pub(super) now: Timestamp,
+    pub(super) event: Event,
+}
+
+#[async_trait]
+impl Change for Cancel {
+    type Answer = Cancelled;
+    const ACTION: &'static str = "cancel a task";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Cancelled, Failure> {
+        let Some(mut task) = tx.task_of(&self.project, self.id).await? else {
+            return Ok(Cancelled::Missing);
+        };
+        let Ok(progress) = task.progress.step(&Step::Cancel, self.now, &RetryPolicy::DEFAULT) else {
+            return Ok(Cancelled::Over(Box::new(task)));
+        };
+        // Asking again changes nothing, so there is nothing to record.
+        if progress != task.progress {
+            move_on(tx, &mut task, progress, self.now).await?;
+            tx.record(&self.event).await?;
+        }
+        let task = Box::new(task);
+        Ok(if task.progress.state.is_final() { Cancelled::Done(task) } else { Cancelled::Requested(task) })
+    }
+}
+
+/// Moves on what time moves on.
+pub(super) struct Tick {
+    pub(super) now: Timestamp,
+    pub(super) policy: RetryPolicy,
+    pub(super) event: fn(&TaskRecord, Timestamp) -> Event,
+    pub(super) limit: u32,
+}
+
+#[async_trait]
+impl Change for Tick {
+    type Answer = Vec<TaskRecord>;
+    const ACTION: &'static str = "move tasks on";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
+        let mut changed = Vec::new();
+        for row in tx.rows(&LAPSED, values![self.now, self.limit]).await? {
+            let mut task = task_record(row)?;
+            let progress = task.progress.step(&Step::Tick, self.now, &self.policy);
+            let Some(progress) = progress.ok().filter(|progress| *progress != task.progress) else {
+                continue;
+            };
+            move_on(tx, &mut task, progress, self.now).await?;
+            if task.progress.state.is_final() {
+                tx.record(&(self.event)(&task, self.now)).await?;
+            }
+            changed.push(task);
+        }
+        Ok(changed)
+    }
+}
+
+async fn move_on(
+    tx: &mut Tx<'_>,
+    task: &mut TaskRecord,
+    progress: Progress,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let before = task.progress.state;
+    task.progress = progress;
+    task.updated = now;
+    tx.save_task(task, before).await
+}
+
+const ADD_OUTPUT: Statement = statement!(
+    "INSERT INTO task_outputs (project, digest, tasks) VALUES ($1, $2, 1) \
+     ON CONFLICT (project, digest) DO UPDATE SET tasks = task_outputs.tasks + 1"
+);
+pub(super) const DROP_OUTPUT: Statement =
+    statement!("UPDATE task_outputs SET tasks = tasks - 1 WHERE project = $1 AND digest = $2");
+pub(super) const FORGET_OUTPUT: Statement =
+    statement!("DELETE FROM task_outputs WHERE project = $1 AND digest = $2 AND tasks = 0");
+pub(super) const LAPSED: Statement = skipping_locked!(
+    "SELECT ",
+    task_columns!(),
+    " FROM tasks WHERE lapse_at <= $1 ORDER BY lapse_at, id LIMIT $2"
+);

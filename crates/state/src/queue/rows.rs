@@ -1,0 +1,187 @@
+use casemate_model::{Project, TaskId, Timestamp, WorkerId};
+use casemate_tasks::{Lease, Progress, TaskRecord, TaskState};
+
+use super::stored;
+use crate::change::Tx;
+use crate::failure::Failure;
+use crate::sql::{Columns, Row, Statement, locking, statement, values};
+
+/// The two columns that are derived from a task's progress, so that the questions of the queue are index look-ups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// When the task may be taken; only while it waits.
+    pub(crate) take_at: Option<Timestamp>,
+    /// When time alone moves it on: the end of its lease while somebody works on it, else its deadline.
+    pub(crate) lapse_at: Option<Timestamp>,
+}
+
+impl Schedule {
+    pub(crate) fn of(progress: &Progress) -> Self {
+        match progress.state {
+            TaskState::Queued | TaskState::RetryWait => {
+                Self { take_at: Some(progress.due), lapse_at: Some(progress.deadline) }
+            }
+            TaskState::Leased | TaskState::Running => {
+                Self { take_at: None, lapse_at: progress.lease.map(|lease| lease.until) }
+            }
+            TaskState::Succeeded
+            | TaskState::Failed
+            | TaskState::Cancelled
+            | TaskState::TimedOut
+            | TaskState::Dead => Self { take_at: None, lapse_at: None },
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Finds a task, which stays as it is until the transaction ends.
+    pub(super) async fn task(&mut self, id: TaskId) -> Result<Option<TaskRecord>, Failure> {
+        self.row(&LOCK_TASK, values![id]).await?.map(task_record).transpose()
+    }
+
+    /// The same, of one project.
+    pub(super) async fn task_of(
+        &mut self,
+        project: &Project,
+        id: TaskId,
+    ) -> Result<Option<TaskRecord>, Failure> {
+        self.row(&LOCK_TASK_OF_PROJECT, values![id, project]).await?.map(task_record).transpose()
+    }
+
+    /// Adds a task, and counts it.
+    pub(super) async fn insert_task(&mut self, task: &TaskRecord) -> Result<(), Failure> {
+        let progress = &task.progress;
+        let schedule = Schedule::of(progress);
+        let values = values![
+            task.id,
+            task.project,
+            progress.state,
+            progress.attempt,
+            progress.fence,
+            progress.lease.map(|lease| lease.worker),
+            progress.lease.map(|lease| lease.until),
+            progress.due,
+            progress.deadline,
+            progress.cancel_requested,
+            schedule.take_at,
+            schedule.lapse_at,
+            stored::spec_text(&task.spec),
+            task.actor,
+            task.request,
+            task.created,
+            task.updated,
+        ];
+        self.execute(&INSERT_TASK, values).await?;
+        self.execute(&COUNT_UP, values![task.project, progress.state]).await.map(drop)
+    }
+
+    /// Writes down how a task stands after it was in state `before`, and keeps the counts.
+    pub(super) async fn save_task(&mut self, task: &TaskRecord, before: TaskState) -> Result<(), Failure> {
+        let progress = &task.progress;
+        let schedule = Schedule::of(progress);
+        let values = values![
+            task.id,
+            progress.state,
+            progress.attempt,
+            progress.fence,
+            progress.lease.map(|lease| lease.worker),
+            progress.lease.map(|lease| lease.until),
+            progress.due,
+            progress.cancel_requested,
+            schedule.take_at,
+            schedule.lapse_at,
+            task.updated,
+            task.result.as_ref().map(stored::result_text),
+            task.result.as_ref().map(|result| result.receipt.as_slice()),
+            task.result.as_ref().map(|result| result.entry),
+        ];
+        self.execute(&UPDATE_TASK, values).await?;
+        if progress.state != before {
+            self.execute(&COUNT_DOWN, values![task.project, before]).await?;
+            self.execute(&COUNT_UP, values![task.project, progress.state]).await?;
+        }
+        if progress.state.is_final() && !before.is_final() {
+            self.execute(&CLOSE_TASK, values![task.project]).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn task_record(row: Row) -> Result<TaskRecord, Failure> {
+    read_task(&mut row.read("task"))
+}
+
+/// Reads a task, and leaves the columns that follow it.
+pub(crate) fn read_task(columns: &mut Columns) -> Result<TaskRecord, Failure> {
+    let id = columns.next()?;
+    let project = columns.next()?;
+    let state = columns.next()?;
+    let (attempt, fence) = (columns.next()?, columns.next()?);
+    let (worker, until): (Option<WorkerId>, Option<Timestamp>) = (columns.next()?, columns.next()?);
+    let lease = worker.zip(until).map(|(worker, until)| Lease { worker, until });
+    let (due, deadline) = (columns.next()?, columns.next()?);
+    let cancel_requested = columns.next()?;
+    let progress = Progress { state, attempt, fence, lease, due, deadline, cancel_requested };
+    let damaged = |error| Failure::damaged("task", error);
+    let spec = stored::read_spec(&columns.next::<String>()?).map_err(damaged)?;
+    let (actor, request) = (columns.next()?, columns.next()?);
+    let (created, updated) = (columns.next()?, columns.next()?);
+    let result: Option<String> = columns.next()?;
+    let receipt: Option<Vec<u8>> = columns.next()?;
+    let entry: Option<u64> = columns.next()?;
+    let result = match (result, receipt, entry) {
+        (Some(text), Some(receipt), Some(entry)) => {
+            Some(stored::read_result(&text, receipt, entry).map_err(damaged)?)
+        }
+        _ => None,
+    };
+    Ok(TaskRecord { id, project, spec, progress, actor, request, created, updated, result })
+}
+
+macro_rules! task_columns {
+    () => {
+        "id, project, state, attempt, fence, lease_worker, lease_until, due, deadline, cancel_requested, spec, actor, \
+         request, created, updated, result, receipt, entry"
+    };
+}
+pub(super) use task_columns;
+
+pub(super) const TASK: Statement =
+    statement!("SELECT ", task_columns!(), " FROM tasks WHERE id = $1 AND project = $2");
+pub(super) const LOCK_TASK: Statement = locking!("SELECT ", task_columns!(), " FROM tasks WHERE id = $1");
+pub(super) const LOCK_TASK_OF_PROJECT: Statement =
+    locking!("SELECT ", task_columns!(), " FROM tasks WHERE id = $1 AND project = $2");
+pub(super) const TASKS: Statement = statement!(
+    "SELECT ",
+    task_columns!(),
+    " FROM tasks WHERE project = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+);
+pub(super) const TASKS_IN_STATE: Statement = statement!(
+    "SELECT ",
+    task_columns!(),
+    " FROM tasks WHERE project = $1 AND state = $2 AND id < $3 ORDER BY id DESC LIMIT $4"
+);
+/// All tasks in the order of their ids, with the derived columns at the end; for checking.
+pub(crate) const ALL_TASKS: Statement = statement!(
+    "SELECT ",
+    task_columns!(),
+    ", take_at, lapse_at FROM tasks WHERE id > $1 ORDER BY id LIMIT $2"
+);
+const INSERT_TASK: Statement = statement!(
+    "INSERT INTO tasks (id, project, state, attempt, fence, lease_worker, lease_until, due, deadline, \
+     cancel_requested, take_at, lapse_at, spec, actor, request, created, updated) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+);
+pub(super) const UPDATE_TASK: Statement = statement!(
+    "UPDATE tasks SET state = $2, attempt = $3, fence = $4, lease_worker = $5, lease_until = $6, due = $7, \
+     cancel_requested = $8, take_at = $9, lapse_at = $10, updated = $11, result = $12, receipt = $13, entry = $14 \
+     WHERE id = $1"
+);
+const COUNT_UP: Statement = statement!(
+    "INSERT INTO task_counts (project, state, tasks) VALUES ($1, $2, 1) \
+     ON CONFLICT (project, state) DO UPDATE SET tasks = task_counts.tasks + 1"
+);
+pub(super) const COUNT_DOWN: Statement =
+    statement!("UPDATE task_counts SET tasks = tasks - 1 WHERE project = $1 AND state = $2");
+pub(super) const CLOSE_TASK: Statement =
+    statement!("UPDATE task_queues SET open_tasks = open_tasks - 1 WHERE project = $1");

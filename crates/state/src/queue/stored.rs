@@ -1,0 +1,211 @@
+//! The parts of a task that no query looks into, as JSON text.
+//!
+//! Fields may be added with a default, never renamed or removed: rows that were written once stay readable.
+
+use std::collections::BTreeSet;
+
+use casemate_model::{Digest, Outcome, RunLimits, Usage};
+use casemate_tasks::{OutputFile, TaskResult, TaskSpec};
+use serde::{Deserialize, Serialize};
+
+/// A stored text that is not what was written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoredError {
+    /// It is no JSON of the right shape.
+    #[error("the JSON of the {part} cannot be read")]
+    Json {
+        part: &'static str,
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A value in it cannot be.
+    #[error("the {part} holds `{text}`, which is no {wanted}")]
+    Value { part: &'static str, text: String, wanted: &'static str },
+}
+
+/// The blobs that a specification refers to, each once.
+pub(crate) fn spec_blobs(spec: &TaskSpec) -> BTreeSet<Digest> {
+    let inputs = spec.inputs.iter().map(|(_, digest)| *digest);
+    inputs.chain(spec.stdin).chain([spec.module]).collect()
+}
+
+/// The blobs that a result refers to, each once.
+pub(crate) fn result_blobs(result: &TaskResult) -> BTreeSet<Digest> {
+    let outputs = result.outputs.iter().map(|file| file.digest);
+    outputs.chain(result.stdout).chain(result.stderr).collect()
+}
+
+pub(super) fn spec_text(spec: &TaskSpec) -> String {
+    json(&StoredSpec {
+        module: spec.module.to_string(),
+        args: spec.args.clone(),
+        env: spec.env.clone(),
+        stdin: spec.stdin.map(|digest| digest.to_string()),
+        inputs: spec.inputs.iter().map(|(path, digest)| (path.clone(), digest.to_string())).collect(),
+        output_directory: spec.output_directory,
+        limits: spec.limits.into(),
+        deterministic: spec.deterministic,
+    })
+}
+
+pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
+    let part = "specification";
+    let stored: StoredSpec = parse(part, text)?;
+    let inputs = stored.inputs.into_iter().map(|(path, text)| Ok((path, digest(part, text)?)));
+    Ok(TaskSpec {
+        module: digest(part, stored.module)?,
+        args: stored.args,
+        env: stored.env,
+        stdin: stored.stdin.map(|text| digest(part, text)).transpose()?,
+        inputs: inputs.collect::<Result<_, _>>()?,
+        output_directory: stored.output_directory,
+        limits: stored.limits.into(),
+        deterministic: stored.deterministic,
+    })
+}
+
+/// Receipt and entry number have columns of their own.
+pub(super) fn result_text(result: &TaskResult) -> String {
+    let outputs = result.outputs.iter().map(|file| StoredOutput {
+        path: file.path.clone(),
+        digest: file.digest.to_string(),
+        size_bytes: file.size_bytes,
+    });
+    json(&StoredResult {
+        run: result.run.to_string(),
+        outcome: StoredOutcome { kind: result.outcome.kind().to_owned(), detail: result.outcome.detail() },
+        usage: result.usage.into(),
+        stdout: result.stdout.map(|digest| digest.to_string()),
+        stderr: result.stderr.map(|digest| digest.to_string()),
+        outputs: outputs.collect(),
+    })
+}
+
+pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<TaskResult, StoredError> {
+    let part = "result";
+    let stored: StoredResult = parse(part, text)?;
+    let run = stored.run.parse().map_err(|_| bad_value(part, stored.run, "run id"))?;
+    let StoredOutcome { kind, detail } = stored.outcome;
+    let outcome = Outcome::from_parts(&kind, &detail);
+    let outputs = stored.outputs.into_iter().map(|file| {
+        Ok(OutputFile { path: file.path, digest: digest(part, file.digest)?, size_bytes: file.size_bytes })
+    });
+    Ok(TaskResult {
+        run,
+        outcome: outcome.ok_or_else(|| bad_value(part, format!("{kind} {detail}"), "outcome"))?,
+        usage: stored.usage.into(),
+        stdout: stored.stdout.map(|text| digest(part, text)).transpose()?,
+        stderr: stored.stderr.map(|text| digest(part, text)).transpose()?,
+        outputs: outputs.collect::<Result<_, _>>()?,
+        receipt,
+        entry,
+    })
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("texts, numbers and lists have a JSON form")
+}
+
+fn parse<'t, T: Deserialize<'t>>(part: &'static str, text: &'t str) -> Result<T, StoredError> {
+    serde_json::from_str(text).map_err(|source| StoredError::Json { part, source })
+}
+
+fn digest(part: &'static str, text: String) -> Result<Digest, StoredError> {
+    text.parse().map_err(|_| bad_value(part, text, "digest"))
+}
+
+fn bad_value(part: &'static str, text: String, wanted: &'static str) -> StoredError {
+    StoredError::Value { part, text, wanted }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSpec {
+    module: String,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    stdin: Option<String>,
+    inputs: Vec<(String, String)>,
+    output_directory: bool,
+    limits: StoredLimits,
+    deterministic: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredResult {
+    run: String,
+    outcome: StoredOutcome,
+    usage: StoredUsage,
+    stdout: Option<String>,
+    stderr: Option<String>,
+    outputs: Vec<StoredOutput>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredOutcome {
+    kind: String,
+    detail: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredOutput {
+    path: String,
+    digest: String,
+    size_bytes: u64,
+}
+
+/// Defines the stored form of a struct of numbers, and the way there and back, so that no field is forgotten.
+macro_rules! stored_numbers {
+    ($stored:ident, $real:ident { $($field:ident: $number:ty),+ $(,)? }) => {
+        #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $stored {
+            $($field: $number,)+
+        }
+
+        impl From<$real> for $stored {
+            fn from($real { $($field),+ }: $real) -> Self {
+                Self { $($field),+ }
+            }
+        }
+
+        impl From<$stored> for $real {
+            fn from($stored { $($field),+ }: $stored) -> Self {
+                Self { $($field),+ }
+            }
+        }
+    };
+}
+
+stored_numbers!(
+    StoredLimits,
+    RunLimits {
+        wall_ms: u64,
+        fuel: u64,
+        memory_bytes: u64,
+        table_elements: u64,
+        instances: u32,
+        stack_bytes: u64,
+        output_bytes: u64,
+        log_bytes: u64,
+        compile_ms: u64,
+        compile_memory_bytes: u64,
+    }
+);
+
+stored_numbers!(
+    StoredUsage,
+    Usage {
+        wall_ms: u64,
+        queue_ms: u64,
+        compile_ms: u64,
+        fuel: u64,
+        memory_bytes_peak: u64,
+        table_elements_peak: u64,
+        output_bytes: u64,
+        log_bytes: u64,
+    }
+);

@@ -1,0 +1,46 @@
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_tasks::{Submitted, TaskRecord};
+
+use super::stored::spec_blobs;
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Statement, statement, values};
+
+/// Accepts a task if its blobs are there and its project's queue has room.
+pub(super) struct Submit {
+    pub(super) task: TaskRecord,
+    pub(super) event: Event,
+}
+
+#[async_trait]
+impl Change for Submit {
+    type Answer = Submitted;
+    const ACTION: &'static str = "submit a task";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Submitted, Failure> {
+        let blobs = spec_blobs(&self.task.spec);
+        // All are looked at before one is counted, because a refusal must not leave a trace.
+        for digest in &blobs {
+            if !tx.is_known(digest).await? {
+                return Ok(Submitted::BlobMissing(*digest));
+            }
+        }
+        let open_max = tx.limits().open_tasks_max;
+        if tx.execute(&OPEN_TASK, values![self.task.project, open_max]).await? == 0 {
+            return Ok(Submitted::QueueFull { open_max });
+        }
+        for digest in &blobs {
+            tx.refer_to_known(digest).await?;
+        }
+        tx.insert_task(&self.task).await?;
+        tx.record(&self.event).await?;
+        Ok(Submitted::Accepted)
+    }
+}
+
+/// Counts one more open task, unless there are as many as there may be: then no row is changed.
+const OPEN_TASK: Statement = statement!(
+    "INSERT INTO task_queues (project, open_tasks) SELECT $1, 1 WHERE $2 > 0 \
+     ON CONFLICT (project) DO UPDATE SET open_tasks = task_queues.open_tasks + 1 WHERE task_queues.open_tasks < $2"
+);

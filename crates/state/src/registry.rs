@@ -1,0 +1,281 @@
+//! Names: one conditional transaction each.
+
+use async_trait::async_trait;
+use casemate_ledger::Event;
+use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
+use casemate_names::{
+    Claimed, NameChange, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+};
+
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Row, Statement, locking, statement, values};
+use crate::store::{PAGE_MAX, Store, read_all, read_one};
+
+#[async_trait]
+impl Registry for Store {
+    async fn claim(&self, change: &NameChange, event: Event) -> Result<Claimed, StoreError> {
+        self.change(Claim { change: change.clone(), event }).await
+    }
+
+    async fn update(&self, change: &NameChange, expected: u64, event: Event) -> Result<Updated, StoreError> {
+        self.change(Update { change: change.clone(), expected, event }).await
+    }
+
+    async fn release(
+        &self,
+        name: &Name,
+        project: &Project,
+        at: Timestamp,
+        event: Event,
+    ) -> Result<Released, StoreError> {
+        self.change(Release { name: name.clone(), project: project.clone(), at, event }).await
+    }
+
+    async fn name(&self, name: &Name) -> Result<Option<NameRecord>, StoreError> {
+        let action = "read a name";
+        read_one(self.row(action, &NAME, values![name]).await?, action, name_record)
+    }
+
+    async fn history(
+        &self,
+        name: &Name,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<NameVersion>, StoreError> {
+        let action = "read the history of a name";
+        let before = before.unwrap_or(SEQUENCE_MAX).min(SEQUENCE_MAX);
+        let rows = self.rows(action, &HISTORY, values![name, before, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, name_version)
+    }
+
+    async fn names(
+        &self,
+        project: &Project,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Vec<NameRecord>, StoreError> {
+        let action = "list names";
+        let after = after.map(Name::as_str).unwrap_or_default();
+        let rows = self.rows(action, &NAMES, values![project, after, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, name_record)
+    }
+}
+
+/// The greatest number that a column holds; no sequence gets there.
+const SEQUENCE_MAX: u64 = i64::MAX.unsigned_abs();
+
+struct Claim {
+    change: NameChange,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for Claim {
+    type Answer = Claimed;
+    const ACTION: &'static str = "claim a name";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Claimed, Failure> {
+        let change = &self.change;
+        if let Some(held) = held(tx, &change.name).await? {
+            return Ok(Claimed::Taken(held));
+        }
+        if !tx.refer_to_known(&change.digest).await? {
+            return Ok(Claimed::BlobMissing);
+        }
+        let last = tx.row(&LAST_SEQUENCE, values![change.name]).await?;
+        let last: u64 = last.map(|row| row.only("name version")).transpose()?.unwrap_or(0);
+        let record = NameRecord {
+            name: change.name.clone(),
+            project: change.project.clone(),
+            sequence: last + 1,
+            digest: change.digest,
+            claimed: change.at,
+            updated: change.at,
+        };
+        let values = values![
+            record.name,
+            record.project,
+            record.sequence,
+            record.digest,
+            record.claimed,
+            record.updated,
+        ];
+        tx.execute(&INSERT_NAME, values).await?;
+        insert_version(tx, version(change, record.sequence, NameVersionKind::Claimed)).await?;
+        tx.record(&self.event).await?;
+        Ok(Claimed::Done(record))
+    }
+}
+
+struct Update {
+    change: NameChange,
+    expected: u64,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for Update {
+    type Answer = Updated;
+    const ACTION: &'static str = "update a name";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Updated, Failure> {
+        let change = &self.change;
+        let held = match held(tx, &change.name).await? {
+            None => return Ok(Updated::Missing),
+            Some(held) if held.project != change.project => return Ok(Updated::NotOwner),
+            Some(held) if held.sequence != self.expected => return Ok(Updated::Conflict(held)),
+            Some(held) => held,
+        };
+        if !tx.refer_to_known(&change.digest).await? {
+            return Ok(Updated::BlobMissing);
+        }
+        tx.drop_reference(&held.digest, change.at).await?;
+        let record =
+            NameRecord { sequence: held.sequence + 1, digest: change.digest, updated: change.at, ..held };
+        let values = values![record.name, record.sequence, record.digest, record.updated];
+        tx.execute(&UPDATE_NAME, values).await?;
+        insert_version(tx, version(change, record.sequence, NameVersionKind::Updated)).await?;
+        tx.record(&self.event).await?;
+        Ok(Updated::Done(record))
+    }
+}
+
+struct Release {
+    name: Name,
+    project: Project,
+    at: Timestamp,
+    event: Event,
+}
+
+#[async_trait]
+impl Change for Release {
+    type Answer = Released;
+    const ACTION: &'static str = "release a name";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Released, Failure> {
+        let held = match held(tx, &self.name).await? {
+            None => return Ok(Released::Missing),
+            Some(held) if held.project != self.project => return Ok(Released::NotOwner),
+            Some(held) => held,
+        };
+        tx.execute(&DELETE_NAME, values![self.name]).await?;
+        tx.drop_reference(&held.digest, self.at).await?;
+        let released = NameVersion {
+            name: held.name,
+            project: held.project,
+            sequence: held.sequence + 1,
+            kind: NameVersionKind::Released,
+            digest: None,
+            actor: self.event.actor.to_string(),
+            at: self.at,
+        };
+        insert_version(tx, released).await?;
+        tx.record(&self.event).await?;
+        Ok(Released::Done)
+    }
+}
+
+async fn held(tx: &mut Tx<'_>, name: &Name) -> Result<Option<NameRecord>, Failure> {
+    tx.row(&LOCK_NAME, values![name]).await?.map(name_record).transpose()
+}
+
+fn version(change: &NameChange, sequence: u64, kind: NameVersionKind) -> NameVersion {
+    NameVersion {
+        name: change.name.clone(),
+        project: change.project.clone(),
+        sequence,
+        kind,
+        digest: Some(change.digest),
+        actor: change.actor.clone(),
+        at: change.at,
+    }
+}
+
+async fn insert_version(tx: &mut Tx<'_>, version: NameVersion) -> Result<(), Failure> {
+    let values = values![
+        version.name,
+        version.sequence,
+        version.project,
+        version.kind,
+        version.digest,
+        version.actor,
+        version.at,
+    ];
+    tx.execute(&INSERT_VERSION, values).await.map(drop)
+}
+
+pub(crate) fn name_record(row: Row) -> Result<NameRecord, Failure> {
+    let mut columns = row.read("name");
+    Ok(NameRecord {
+        name: columns.next()?,
+        project: columns.next()?,
+        sequence: columns.next()?,
+        digest: columns.next::<Digest>()?,
+        claimed: columns.next()?,
+        updated: columns.next()?,
+    })
+}
+
+pub(crate) fn name_version(row: Row) -> Result<NameVersion, Failure> {
+    let mut columns = row.read("name version");
+    Ok(NameVersion {
+        name: columns.next()?,
+        sequence: columns.next()?,
+        project: columns.next()?,
+        kind: columns.next()?,
+        digest: columns.next()?,
+        actor: columns.next()?,
+        at: columns.next()?,
+    })
+}
+
+macro_rules! name_columns {
+    () => {
+        "name, project, sequence, digest, claimed, updated"
+    };
+}
+macro_rules! version_columns {
+    () => {
+        "name, sequence, project, kind, digest, actor, at"
+    };
+}
+
+const NAME: Statement = statement!("SELECT ", name_columns!(), " FROM names WHERE name = $1");
+const LOCK_NAME: Statement = locking!("SELECT ", name_columns!(), " FROM names WHERE name = $1");
+const NAMES: Statement = statement!(
+    "SELECT ",
+    name_columns!(),
+    " FROM names WHERE project = $1 AND name > $2 ORDER BY name LIMIT $3"
+);
+pub(crate) const ALL_NAMES: Statement =
+    statement!("SELECT ", name_columns!(), " FROM names WHERE name > $1 ORDER BY name LIMIT $2");
+const INSERT_NAME: Statement =
+    statement!("INSERT INTO names (", name_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)");
+const UPDATE_NAME: Statement =
+    statement!("UPDATE names SET sequence = $2, digest = $3, updated = $4 WHERE name = $1");
+const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1");
+const HISTORY: Statement = statement!(
+    "SELECT ",
+    version_columns!(),
+    " FROM name_versions WHERE name = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3"
+);
+pub(crate) const ALL_VERSIONS: Statement = statement!(
+    "SELECT ",
+    version_columns!(),
+    " FROM name_versions WHERE (name, sequence) > ($1, $2) ORDER BY name, sequence LIMIT $3"
+);
+const LAST_SEQUENCE: Statement =
+    statement!("SELECT sequence FROM name_versions WHERE name = $1 ORDER BY sequence DESC LIMIT 1");
+const INSERT_VERSION: Statement =
+    statement!("INSERT INTO name_versions (", version_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+
+pub(crate) const HOT: &[(&str, &Statement)] = &[
+    ("find a name", &NAME),
+    ("find a name to change", &LOCK_NAME),
+    ("list names", &NAMES),
+    ("update a name", &UPDATE_NAME),
+    ("delete a name", &DELETE_NAME),
+    ("read a name's history", &HISTORY),
+    ("find a name's last sequence", &LAST_SEQUENCE),
+];

@@ -1,0 +1,79 @@
+//! What every store must do, on every engine it can be in.
+
+mod audit;
+mod catalog;
+mod credentials;
+mod queue;
+mod registry;
+
+use std::pin::Pin;
+
+use crate::context::{Context, run, with_postgres};
+
+type Case = (&'static str, for<'c> fn(&'c Context) -> Pin<Box<dyn Future<Output = ()> + 'c>>);
+
+macro_rules! cases {
+    ($($module:ident :: $case:ident),+ $(,)?) => {
+        &[$((concat!(stringify!($module), "::", stringify!($case)), |context| Box::pin($module::$case(context)))),+]
+    };
+}
+
+const CASES: &[Case] = cases![
+    audit::every_change_has_an_entry_and_a_refusal_has_none,
+    audit::sequences_have_no_gaps_when_many_write_at_once,
+    audit::entries_come_in_pages,
+    catalog::objects_are_put_replaced_and_deleted,
+    catalog::blobs_are_counted_over_all_that_refers_to_them,
+    catalog::a_blob_is_forgotten_only_when_nothing_refers_to_it,
+    catalog::a_prefix_is_bytes_and_has_no_special_characters,
+    catalog::lists_come_in_pages_in_byte_order,
+    catalog::a_blob_is_readable_in_the_projects_that_have_it,
+    catalog::no_page_is_longer_than_a_thousand,
+    credentials::keys_are_found_listed_and_revoked_once,
+    credentials::sessions_end_and_expired_ones_are_removed,
+    queue::a_task_lives_from_submission_to_success,
+    queue::a_lost_lease_cannot_write,
+    queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,
+    queue::a_task_that_is_handed_back_is_taken_again,
+    queue::a_waiting_task_is_cancelled_at_once_and_a_running_one_by_its_worker,
+    queue::a_deadline_ends_a_task_that_waits,
+    queue::a_full_queue_and_a_missing_blob_refuse_a_task,
+    queue::tasks_are_taken_oldest_first_and_only_once,
+    queue::tasks_are_listed_newest_first,
+    registry::of_many_claims_one_wins,
+    registry::an_update_needs_the_owner_and_the_present_sequence,
+    registry::a_released_name_goes_on_where_it_ended,
+    registry::history_and_names_come_in_pages,
+];
+
+#[test]
+fn on_sqlite() {
+    run(async {
+        for (name, case) in CASES {
+            check(name, Context::sqlite().await, *case).await;
+        }
+    });
+}
+
+#[test]
+fn on_postgres() {
+    with_postgres(|server| async move {
+        for (name, case) in CASES {
+            check(name, Context::postgres(server.fresh_database().await).await, *case).await;
+        }
+    });
+}
+
+/// Runs a case, and then looks whether it left everything in order.
+#[expect(clippy::print_stderr, reason = "the last line before a failure says which case it was")]
+async fn check(
+    name: &str,
+    context: Context,
+    case: for<'c> fn(&'c Context) -> Pin<Box<dyn Future<Output = ()> + 'c>>,
+) {
+    eprintln!("case {name}");
+    case(&context).await;
+    let report = context.store.check().await.unwrap();
+    assert_eq!((report.findings, report.truncated), (vec![], false), "after {name}");
+    context.store.close().await;
+}

@@ -1,0 +1,172 @@
+use std::time::Duration;
+
+use casemate_ledger::AuditLog;
+use casemate_model::{Digest, Outcome, Project};
+use casemate_names::{Registry, Updated};
+use casemate_objects::{BucketTotals, Catalog, ObjectPage, ObjectRecord};
+use casemate_tasks::{Queue, RetryPolicy};
+
+use crate::context::Context;
+
+impl Context {
+    async fn delete(&self, key: &str) -> Option<ObjectRecord> {
+        let object = self.object(key, b"");
+        let event = self.event("objects.delete");
+        self.store.delete_object(&object.project, &object.bucket, &object.key, event).await.unwrap()
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<String> {
+        let page = ObjectPage {
+            project: self.project.clone(),
+            bucket: "builds".parse().unwrap(),
+            prefix: prefix.to_owned(),
+            after: after.map(|key| key.parse().unwrap()),
+            limit,
+        };
+        let objects = self.store.objects(&page).await.unwrap();
+        objects.into_iter().map(|object| object.key.to_string()).collect()
+    }
+
+    /// Objects and bytes of the only bucket.
+    async fn bucket_figures(&self) -> (u64, u64) {
+        let buckets = self.store.buckets(&self.project, None, 10).await.unwrap();
+        assert_eq!(buckets.len(), 1);
+        (buckets[0].objects, buckets[0].size_bytes)
+    }
+}
+
+pub(super) async fn objects_are_put_replaced_and_deleted(context: &Context) {
+    let first = context.object("app.wasm", b"one");
+    assert_eq!(context.store.put_object(&first, context.event("objects.put")).await.unwrap(), None);
+    assert_eq!(context.bucket_figures().await, (1, 3));
+    let second = context.object("app.wasm", b"three");
+    let replaced = context.store.put_object(&second, context.event("objects.put")).await.unwrap();
+    assert_eq!(replaced, Some(first.clone()));
+    assert_eq!(context.bucket_figures().await, (1, 5));
+    context.put("other", b"abc").await;
+    assert_eq!(context.bucket_figures().await, (2, 8));
+    let totals = context.store.totals(&context.project).await.unwrap();
+    assert_eq!(totals, BucketTotals { buckets: 1, objects: 2, size_bytes: 8 });
+
+    let found = context.store.object(&second.project, &second.bucket, &second.key).await.unwrap();
+    assert_eq!(found, Some(second.clone()));
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    assert_eq!(context.store.object(&elsewhere, &second.bucket, &second.key).await.unwrap(), None);
+    assert_eq!(context.store.totals(&elsewhere).await.unwrap(), BucketTotals::default());
+
+    assert_eq!(context.delete("app.wasm").await, Some(second));
+    assert_eq!(context.delete("app.wasm").await, None);
+    assert_eq!(context.bucket_figures().await, (1, 3));
+    assert_eq!(context.store.size().await.unwrap(), 4);
+}
+
+pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Context) {
+    let digest = context.put("a", b"same").await;
+    assert_eq!(context.put("b", b"same").await, digest);
+    assert_eq!(context.put("a", b"same").await, digest);
+    let other = context.put("other", b"other").await;
+    let change = context.name_change("app", digest);
+    context.store.claim(&change, context.event("names.claim")).await.unwrap();
+    let task = context.task(digest);
+    context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
+    assert_eq!(context.store.blob_size(&digest).await.unwrap(), Some(4));
+
+    context.delete("a").await;
+    context.delete("b").await;
+    assert!(!context.is_unreferenced(digest).await, "the name and the task refer to it");
+    let elsewhere = context.name_change("app", other);
+    let updated = context.store.update(&elsewhere, 1, context.event("names.update")).await.unwrap();
+    assert!(matches!(updated, Updated::Done(_)), "{updated:?}");
+    assert!(!context.is_unreferenced(digest).await, "the task refers to it");
+    context.delete("other").await;
+    assert!(!context.is_unreferenced(other).await, "the name refers to it");
+    let (name, now) = ("app".parse().unwrap(), context.now());
+    context.store.release(&name, &context.project, now, context.event("names.release")).await.unwrap();
+    assert!(context.is_unreferenced(other).await, "history does not count");
+}
+
+pub(super) async fn a_blob_is_forgotten_only_when_nothing_refers_to_it(context: &Context) {
+    let digest = context.put("a", b"content").await;
+    assert!(!context.store.forget_blob(&digest).await.unwrap());
+    context.delete("a").await;
+    let deleted = context.now();
+    assert_eq!(
+        context.store.unreferenced_blobs(deleted, 10).await.unwrap(),
+        vec![],
+        "not before it was deleted"
+    );
+    context.clock.advance(Duration::from_secs(1));
+    assert_eq!(context.store.unreferenced_blobs(context.now(), 10).await.unwrap(), vec![digest]);
+
+    // Referred to again before the sweep came.
+    context.put("b", b"content").await;
+    assert!(!context.store.forget_blob(&digest).await.unwrap());
+    context.delete("b").await;
+    assert!(context.store.forget_blob(&digest).await.unwrap());
+    assert!(!context.store.forget_blob(&digest).await.unwrap(), "it is forgotten already");
+    assert_eq!(context.store.blob_size(&digest).await.unwrap(), None);
+}
+
+pub(super) async fn a_prefix_is_bytes_and_has_no_special_characters(context: &Context) {
+    for key in
+        ["100%", "100%_", "100%_a", "100%b", "100_", "1000", "a", "a/", "a/b", "a0", "A", "\u{e4}", "z"]
+    {
+        context.put(key, key.as_bytes()).await;
+    }
+    assert_eq!(context.list("100%", None, 10).await, ["100%", "100%_", "100%_a", "100%b"]);
+    assert_eq!(context.list("100%_", None, 10).await, ["100%_", "100%_a"]);
+    assert_eq!(context.list("100_", None, 10).await, ["100_"]);
+    assert_eq!(context.list("a", None, 10).await, ["a", "a/", "a/b", "a0"]);
+    assert_eq!(context.list("a/", None, 10).await, ["a/", "a/b"]);
+    assert_eq!(context.list("a/", Some("a/"), 10).await, ["a/b"]);
+    assert_eq!(context.list("\u{e4}", None, 10).await, ["\u{e4}"]);
+    assert_eq!(context.list("nothing", None, 10).await, Vec::<String>::new());
+}
+
+pub(super) async fn lists_come_in_pages_in_byte_order(context: &Context) {
+    for key in ["b", "B", "a", "\u{e4}", "_", "a/b"] {
+        context.put(key, b"x").await;
+    }
+    assert_eq!(context.list("", None, 100).await, ["B", "_", "a", "a/b", "b", "\u{e4}"]);
+    assert_eq!(context.list("", None, 2).await, ["B", "_"]);
+    assert_eq!(context.list("", Some("_"), 2).await, ["a", "a/b"]);
+    assert_eq!(context.list("", Some("a/b"), 2).await, ["b", "\u{e4}"]);
+    assert_eq!(context.list("", Some("\u{e4}"), 2).await, Vec::<String>::new());
+
+    for bucket in ["zeta", "alpha"] {
+        let object = ObjectRecord { bucket: bucket.parse().unwrap(), ..context.object("k", b"x") };
+        context.store.put_object(&object, context.event("objects.put")).await.unwrap();
+    }
+    let first = context.store.buckets(&context.project, None, 2).await.unwrap();
+    assert_eq!(first.iter().map(|bucket| bucket.bucket.as_str()).collect::<Vec<_>>(), ["alpha", "builds"]);
+    let rest = context.store.buckets(&context.project, Some(&first[1].bucket), 2).await.unwrap();
+    assert_eq!(rest.iter().map(|bucket| bucket.bucket.as_str()).collect::<Vec<_>>(), ["zeta"]);
+}
+
+pub(super) async fn a_blob_is_readable_in_the_projects_that_have_it(context: &Context) {
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    let module = context.put("app.wasm", b"module").await;
+    let output = Digest::of(b"output");
+    assert!(context.store.is_readable(&context.project, &module).await.unwrap());
+    assert!(!context.store.is_readable(&elsewhere, &module).await.unwrap());
+    assert!(!context.store.is_readable(&context.project, &output).await.unwrap());
+
+    context.store.submit(&context.task(module), context.event("tasks.submit")).await.unwrap();
+    let taken = context.store.take(context.lease(10), context.now(), 1).await.unwrap();
+    let completion = context.completion(&taken[0], Outcome::Exited(0), b"output");
+    context.store.complete(&completion, &RetryPolicy::DEFAULT, context.event("tasks.end")).await.unwrap();
+    assert!(context.store.is_readable(&context.project, &output).await.unwrap());
+    assert!(!context.store.is_readable(&elsewhere, &output).await.unwrap());
+    context.delete("app.wasm").await;
+    assert!(
+        !context.store.is_readable(&context.project, &module).await.unwrap(),
+        "running it is not having it"
+    );
+}
+
+pub(super) async fn no_page_is_longer_than_a_thousand(context: &Context) {
+    let puts = (0..1001).map(|number| async move { context.put(&format!("{number:04}"), b"x").await });
+    futures_util::future::join_all(puts).await;
+    assert_eq!(context.list("", None, u32::MAX).await.len(), 1000);
+    assert_eq!(context.list("", Some("0999"), u32::MAX).await, ["1000"]);
+}

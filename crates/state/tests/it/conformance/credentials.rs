@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
+use casemate_ledger::AuditLog;
+use casemate_model::{KeyId, Project, Role, Scope, ScopeSet, SessionId};
+
+use crate::context::Context;
+
+impl Context {
+    fn key(&self, label: &str) -> KeyRecord {
+        KeyRecord {
+            id: KeyId::generate(self.now(), &self.entropy),
+            project: self.project.clone(),
+            label: label.to_owned(),
+            role: Role::Developer,
+            scopes: [Scope::TasksRead, Scope::NamesRead].into_iter().collect(),
+            secret: SecretMac { pepper: 3, mac: [7; 32] },
+            created: self.now(),
+            expires: Some(self.later(60)),
+            revoked: None,
+        }
+    }
+
+    fn session(&self, key: Option<KeyId>, seconds: u64) -> SessionRecord {
+        SessionRecord {
+            id: SessionId::generate(self.now(), &self.entropy),
+            project: self.project.clone(),
+            role: Role::Admin,
+            scopes: ScopeSet::ALL,
+            key,
+            secret: SecretMac { pepper: u32::MAX, mac: [9; 32] },
+            created: self.now(),
+            expires: self.later(seconds),
+        }
+    }
+}
+
+pub(super) async fn keys_are_found_listed_and_revoked_once(context: &Context) {
+    let keys = [context.key("first"), context.key("second"), context.key("third")];
+    for key in &keys {
+        context.store.insert_key(key, context.event("keys.create")).await.unwrap();
+    }
+    assert_eq!(context.store.key(keys[1].id).await.unwrap().as_ref(), Some(&keys[1]));
+    assert_eq!(context.store.key(context.key("none").id).await.unwrap(), None);
+    assert_eq!(context.store.keys(&context.project, None, 2).await.unwrap(), keys[..2]);
+    assert_eq!(context.store.keys(&context.project, Some(keys[1].id), 2).await.unwrap(), keys[2..]);
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    assert_eq!(context.store.keys(&elsewhere, None, 10).await.unwrap(), []);
+
+    let revoke = async |project: &Project, id| {
+        context.store.revoke_key(project, id, context.now(), context.event("keys.revoke")).await.unwrap()
+    };
+    assert!(!revoke(&elsewhere, keys[0].id).await, "another project's key");
+    assert!(revoke(&context.project, keys[0].id).await);
+    let revoked = context.now();
+    context.clock.advance(Duration::from_secs(5));
+    assert!(revoke(&context.project, keys[0].id).await);
+    let found = context.store.key(keys[0].id).await.unwrap().unwrap();
+    assert_eq!(found.revoked, Some(revoked), "the first time counts");
+    assert_eq!(context.store.size().await.unwrap(), 4, "three keys and one revocation");
+
+    // An id that exists is damage, and leaves no entry behind.
+    context.store.insert_key(&keys[2], context.event("refused")).await.unwrap_err();
+    assert_eq!(context.store.size().await.unwrap(), 4);
+}
+
+pub(super) async fn sessions_end_and_expired_ones_are_removed(context: &Context) {
+    let key = context.key("opener");
+    context.store.insert_key(&key, context.event("keys.create")).await.unwrap();
+    let (short, long) = (context.session(None, 1), context.session(Some(key.id), 1000));
+    for session in [&short, &long] {
+        context.store.insert_session(session, context.event("sessions.sign_in")).await.unwrap();
+        assert_eq!(context.store.session(session.id).await.unwrap().as_ref(), Some(session));
+    }
+    context.clock.advance(Duration::from_secs(2));
+    assert_eq!(context.store.session(short.id).await.unwrap().as_ref(), Some(&short), "expired, but found");
+    let third = context.session(None, 10);
+    context.store.insert_session(&third, context.event("sessions.sign_in")).await.unwrap();
+    assert_eq!(context.store.session(short.id).await.unwrap(), None);
+    assert_eq!(context.store.session(long.id).await.unwrap().as_ref(), Some(&long));
+
+    assert!(context.store.end_session(long.id, context.event("sessions.sign_out")).await.unwrap());
+    assert!(!context.store.end_session(long.id, context.event("sessions.sign_out")).await.unwrap());
+    assert_eq!(context.store.session(long.id).await.unwrap(), None);
+    assert_eq!(context.store.size().await.unwrap(), 5, "the second ending left no entry");
+}

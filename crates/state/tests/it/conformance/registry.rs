@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use casemate_model::{Digest, Project};
+use casemate_names::{
+    Claimed, NameChange, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+};
+use futures_util::future::join_all;
+
+use crate::context::Context;
+
+impl Context {
+    async fn claim(&self, name: &str, digest: Digest) -> Claimed {
+        self.store.claim(&self.name_change(name, digest), self.event("names.claim")).await.unwrap()
+    }
+
+    async fn held(&self, name: &str) -> Option<NameRecord> {
+        self.store.name(&name.parse().unwrap()).await.unwrap()
+    }
+
+    async fn versions(&self, name: &str, before: Option<u64>, limit: u32) -> Vec<NameVersion> {
+        self.store.history(&name.parse().unwrap(), before, limit).await.unwrap()
+    }
+}
+
+pub(super) async fn of_many_claims_one_wins(context: &Context) {
+    let digest = context.put("app.wasm", b"one").await;
+    let claims = (0..50).map(|number| {
+        let project: Project = format!("project-{number}").parse().unwrap();
+        let change = NameChange { project, ..context.name_change("app", digest) };
+        async move { context.store.claim(&change, context.event("names.claim")).await.unwrap() }
+    });
+    let claims = join_all(claims).await;
+    let won: Vec<_> = claims.iter().filter(|claim| matches!(claim, Claimed::Done(_))).collect();
+    assert_eq!(won.len(), 1);
+    let winner = context.held("app").await.unwrap();
+    for claim in &claims {
+        assert!(
+            matches!(claim, Claimed::Done(record) | Claimed::Taken(record) if *record == winner),
+            "{claim:?}"
+        );
+    }
+    assert_eq!(context.actions().await, ["objects.put", "names.claim"]);
+}
+
+pub(super) async fn an_update_needs_the_owner_and_the_present_sequence(context: &Context) {
+    let (one, two) = (context.put("one", b"one").await, context.put("two", b"two").await);
+    let change = context.name_change("app", two);
+    let update = async |change: &NameChange, expected| {
+        context.store.update(change, expected, context.event("names.update")).await.unwrap()
+    };
+    assert_eq!(update(&change, 1).await, Updated::Missing);
+    let Claimed::Done(first) = context.claim("app", one).await else { panic!("the name is free") };
+    assert_eq!(first.sequence, 1);
+    let stranger = NameChange { project: "stranger".parse().unwrap(), ..change.clone() };
+    assert_eq!(update(&stranger, 1).await, Updated::NotOwner);
+    assert_eq!(update(&change, 2).await, Updated::Conflict(first.clone()));
+    let unknown = context.name_change("app", Digest::of(b"unknown"));
+    assert_eq!(update(&unknown, 1).await, Updated::BlobMissing);
+    assert_eq!(context.held("app").await, Some(first.clone()), "nothing was changed so far");
+
+    context.clock.advance(Duration::from_secs(1));
+    let change = context.name_change("app", two);
+    let second = NameRecord { sequence: 2, digest: two, updated: context.now(), ..first };
+    assert_eq!(update(&change, 1).await, Updated::Done(second.clone()));
+    assert_eq!(update(&change, 1).await, Updated::Conflict(second.clone()), "the same again is stale");
+    assert_eq!(context.held("app").await, Some(second));
+}
+
+pub(super) async fn a_released_name_goes_on_where_it_ended(context: &Context) {
+    let digest = context.put("one", b"one").await;
+    context.claim("app", digest).await;
+    let name = "app".parse().unwrap();
+    let stranger: Project = "stranger".parse().unwrap();
+    let release = async |project: &Project| {
+        context.store.release(&name, project, context.now(), context.event("names.release")).await.unwrap()
+    };
+    assert_eq!(release(&stranger).await, Released::NotOwner);
+    assert!(context.held("app").await.is_some());
+    assert_eq!(release(&context.project).await, Released::Done);
+    assert_eq!(context.held("app").await, None);
+    assert_eq!(release(&context.project).await, Released::Missing);
+
+    let change = NameChange { project: stranger.clone(), ..context.name_change("app", digest) };
+    let claimed = context.store.claim(&change, context.event("names.claim")).await.unwrap();
+    let Claimed::Done(record) = claimed else { panic!("the name was free: {claimed:?}") };
+    assert_eq!((record.sequence, record.project), (3, stranger));
+    let versions = context.versions("app", None, 10).await;
+    let kinds: Vec<_> =
+        versions.iter().map(|version| (version.sequence, version.kind, version.digest)).collect();
+    assert_eq!(
+        kinds,
+        [
+            (3, NameVersionKind::Claimed, Some(digest)),
+            (2, NameVersionKind::Released, None),
+            (1, NameVersionKind::Claimed, Some(digest)),
+        ]
+    );
+    assert_eq!(versions[1].actor, "uid:0");
+}
+
+pub(super) async fn history_and_names_come_in_pages(context: &Context) {
+    let digest = context.put("one", b"one").await;
+    for name in ["delta", "alpha", "charlie", "bravo"] {
+        context.claim(name, digest).await;
+    }
+    for sequence in 1..4 {
+        let change = context.name_change("alpha", digest);
+        context.store.update(&change, sequence, context.event("names.update")).await.unwrap();
+    }
+    let sequences = async |before, limit| {
+        let versions = context.versions("alpha", before, limit).await;
+        versions.into_iter().map(|version| version.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(sequences(None, 3).await, [4, 3, 2]);
+    assert_eq!(sequences(Some(2), 3).await, [1]);
+    assert_eq!(sequences(Some(u64::MAX), 1).await, [4]);
+
+    let page = context.store.names(&context.project, None, 3).await.unwrap();
+    assert_eq!(page.iter().map(|name| name.name.as_str()).collect::<Vec<_>>(), ["alpha", "bravo", "charlie"]);
+    let rest = context.store.names(&context.project, Some(&page[2].name), 3).await.unwrap();
+    assert_eq!(rest.iter().map(|name| name.name.as_str()).collect::<Vec<_>>(), ["delta"]);
+    let stranger = "stranger".parse().unwrap();
+    assert_eq!(context.store.names(&stranger, None, 3).await.unwrap(), []);
+}

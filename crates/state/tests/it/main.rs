@@ -1,0 +1,12 @@
+//! One suite for both engines, and what only one of them can show.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod conformance;
+mod context;
+mod crash;
+mod damage;
+mod group_commit;
+mod migrations;
+mod plans;
+mod tiles;
