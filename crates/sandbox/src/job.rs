@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use casemate_fs::SealedBytes;
+use casemate_model::{Digest, Outcome, Project, RunLimits, Usage};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// How a guest's world behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Real clocks, real randomness.
+    #[default]
+    Default,
+    /// `det-1`: the same module, input, arguments and seed give the same output and the same fuel, on any node
+    /// with the same engine build. NaNs are canonical, vector instructions deterministic, clocks virtual and
+    /// randomness comes from the seed. Not covered: inode numbers, and the order in which a directory lists.
+    Det1,
+}
+
+impl Profile {
+    /// The text form, as receipts carry it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Det1 => "det-1",
+        }
+    }
+}
+
+/// One run that is asked for.
+pub struct Job {
+    /// The module or component, whose hash the caller has checked.
+    pub module: SealedBytes,
+    /// That hash.
+    pub module_digest: Digest,
+    /// Whose run it is. A worker process never serves two projects.
+    pub project: Project,
+    /// Arguments, the program's name first.
+    pub args: Vec<String>,
+    /// Environment; the guest sees nothing else.
+    pub env: Vec<(String, String)>,
+    /// Standard input, if any.
+    pub stdin: Option<SealedBytes>,
+    /// Files of the read-only directory `/in`, which exists only if there are any. Paths are relative.
+    pub inputs: Vec<(String, SealedBytes)>,
+    /// Whether the guest gets a writable directory `/out`, whose files come back.
+    pub output_directory: bool,
+    /// What the run may use.
+    pub limits: RunLimits,
+    /// How the guest's world behaves.
+    pub profile: Profile,
+    /// Where the randomness of [`Profile::Det1`] comes from; ignored otherwise.
+    pub seed: [u8; 32],
+    /// When the run must be over, whatever it waits for.
+    pub deadline: Instant,
+    /// When the run was asked for; usage counts from here.
+    pub accepted: Instant,
+}
+
+/// What came of a [`Job`].
+#[derive(Debug)]
+pub struct RunReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// Standard output up to its limit.
+    pub stdout: Vec<u8>,
+    /// Standard error up to its limit.
+    pub stderr: Vec<u8>,
+    /// The regular files of `/out`, if the guest ended by itself: path and content.
+    pub outputs: Vec<(String, Vec<u8>)>,
+    /// Entries of `/out` that were not handed back because they are no regular files (links, mostly).
+    pub outputs_refused: Vec<String>,
+    /// When the guest's first instruction ran; absent if none did.
+    pub started: Option<Instant>,
+    /// From loaded code to an instance ready to start.
+    pub instantiate: Duration,
+}

@@ -1,0 +1,309 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use casemate_model::{LimitKind, Outcome};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Error, InstancePre, Store, UpdateDeadline};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+
+use super::channel::Request;
+use super::clock::VirtualClock;
+use super::engines::{ComponentState, CoreState, LinkError, Linked};
+use super::files::{self, OutputWatch};
+use super::limiter::Limiter;
+use super::meter::{Meter, Stream};
+use super::outcome;
+use super::randomness::SeededRandomness;
+use super::streams::{Input, Output};
+use super::{Worker, WorkerError};
+use crate::Profile;
+use crate::wire::frame::REPLY_BYTES_MAX;
+use crate::wire::message::{Done, RunRequest};
+
+/// Resources (open files, streams, pollables) that a component may hold at once.
+const RESOURCES_MAX: usize = 10_000;
+/// Random bytes that a guest may ask for at once, which the host has to hold.
+const RANDOM_BYTES_MAX: u64 = 1 << 20;
+/// A guest that is stopped in mid-course has written back its fuel to within so many operations; the counter is in
+/// a register between. A guest that ends by itself or runs out of fuel is counted exactly.
+const FUEL_STEP: u64 = 1_000_000;
+/// How much of a message goes into a reply.
+const DETAIL_CHARS_MAX: usize = 2000;
+
+/// What stays the same over one run.
+struct Session<'a> {
+    run: &'a RunRequest,
+    deadline: Instant,
+    meter: Arc<Meter>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+}
+
+/// What a guest did and used.
+struct Measured {
+    outcome: Outcome,
+    fuel: u64,
+    memory_bytes_peak: u64,
+    table_elements_peak: u64,
+    instantiate: Duration,
+    run: Duration,
+}
+
+/// Runs one guest to its end and sends what it wrote. Returns how it ended, and whether it ended by itself, so
+/// that the worker is as good as before.
+pub(super) fn run(
+    worker: &mut Worker,
+    run: &RunRequest,
+    mut request: Request,
+) -> Result<(Done, bool), WorkerError> {
+    let arrived = Instant::now();
+    let deadline = arrived + Duration::from_micros(run.remaining_us);
+    let code = request.take_descriptor()?;
+    let stdin = if run.stdin { Some(request.take_descriptor()?) } else { None };
+    let (engine, linked) = match worker.engines.ready(run, code) {
+        Ok(ready) => ready,
+        Err(error) => {
+            let load = arrived.elapsed();
+            return Ok((done(Measured::none(of_link(error)), load), false));
+        }
+    };
+    let load = arrived.elapsed();
+    let meter = Arc::new(Meter::new(run.limits));
+    let session = Session {
+        run,
+        deadline,
+        stdin: Input::new(stdin),
+        stdout: Output::new(Stream::Stdout, Arc::clone(&meter), worker.channel.clone()),
+        stderr: Output::new(Stream::Stderr, Arc::clone(&meter), worker.channel.clone()),
+        meter,
+    };
+    let output = if run.output_directory { Some(worker.scratch.output()?) } else { None };
+    let watch = match &output {
+        Some(output) => Some(OutputWatch::new(output.try_clone().map_err(WorkerError::Thread)?, arrived)),
+        None => None,
+    };
+    let mut measured = {
+        let _ticking = worker.ticker.tick(&engine);
+        worker.runtime.block_on(session.execute(&engine, &linked, watch))?
+    };
+    session.stdout.finish()?;
+    session.stderr.finish()?;
+    let mut outputs_refused = Vec::new();
+    if let Some(output) = output {
+        let watch = OutputWatch::new(output.try_clone().map_err(WorkerError::Thread)?, arrived);
+        if let (Outcome::Exited(_), Err(_)) = (&measured.outcome, watch.measure(&session.meter)) {
+            measured.outcome = Outcome::LimitReached(LimitKind::Output);
+        }
+        if let Outcome::Exited(_) = measured.outcome {
+            outputs_refused = files::send_outputs(&output, &worker.channel)?;
+        }
+    }
+    let clean = matches!(measured.outcome, Outcome::Exited(_) | Outcome::Trapped(_));
+    let mut done = done(measured, load);
+    done.outputs_refused = bounded(outputs_refused);
+    Ok((done, clean))
+}
+
+/// Keeps the list of refused outputs within one frame.
+fn bounded(mut paths: Vec<String>) -> Vec<String> {
+    let mut left = REPLY_BYTES_MAX / 8;
+    paths.retain(|path| {
+        let fits = path.len() <= left;
+        left = left.saturating_sub(path.len());
+        fits
+    });
+    paths
+}
+
+fn of_link(error: LinkError) -> Outcome {
+    match error {
+        LinkError::Import(error) => Outcome::Refused(format!("the module cannot be linked: {error:#}")),
+        LinkError::Code(error) => Outcome::EngineFailed(format!("the compiled code was refused: {error:#}")),
+    }
+}
+
+fn done(measured: Measured, load: Duration) -> Done {
+    let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    Done {
+        kind: measured.outcome.kind().to_owned(),
+        detail: measured.outcome.detail().chars().take(DETAIL_CHARS_MAX).collect(),
+        fuel: measured.fuel,
+        memory_bytes_peak: measured.memory_bytes_peak,
+        table_elements_peak: measured.table_elements_peak,
+        load_us: micros(load),
+        instantiate_us: micros(measured.instantiate),
+        run_us: micros(measured.run),
+        outputs_refused: Vec::new(),
+    }
+}
+
+impl Measured {
+    fn none(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            fuel: 0,
+            memory_bytes_peak: 0,
+            table_elements_peak: 0,
+            instantiate: Duration::ZERO,
+            run: Duration::ZERO,
+        }
+    }
+}
+
+impl Session<'_> {
+    async fn execute(
+        &self,
+        engine: &Engine,
+        linked: &Linked,
+        watch: Option<OutputWatch>,
+    ) -> Result<Measured, WorkerError> {
+        let limiter = Limiter::new(Arc::clone(&self.meter));
+        match linked {
+            Linked::Core(pre) => {
+                let wasi = self.wasi().map_err(WorkerError::Engine)?.build_p1();
+                let mut store = Store::new(engine, CoreState { wasi, limiter });
+                store.limiter(|state| &mut state.limiter);
+                self.bound(&mut store, watch).map_err(WorkerError::Engine)?;
+                let (outcome, times) = self.core(pre, &mut store).await;
+                Ok(self.measured(outcome, times, &store, &store.data().limiter))
+            }
+            Linked::Component(pre) => {
+                let wasi: WasiCtx = self.wasi().map_err(WorkerError::Engine)?.build();
+                let mut table = ResourceTable::new();
+                table.set_max_capacity(RESOURCES_MAX);
+                let mut store = Store::new(engine, ComponentState { wasi, table, limiter });
+                store.limiter(|state| &mut state.limiter);
+                self.bound(&mut store, watch).map_err(WorkerError::Engine)?;
+                let (outcome, times) = self.component(pre, &mut store).await;
+                Ok(self.measured(outcome, times, &store, &store.data().limiter))
+            }
+        }
+    }
+
+    async fn core(&self, pre: &InstancePre<CoreState>, store: &mut Store<CoreState>) -> (Outcome, Times) {
+        let mut times = Times::start();
+        let call = async {
+            let instance = pre.instantiate_async(&mut *store).await?;
+            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+            times.instantiated();
+            start.call_async(&mut *store, ()).await
+        };
+        let ended = tokio::time::timeout_at(self.deadline.into(), call).await;
+        let outcome = match ended {
+            Ok(result) => self.outcome(result, Outcome::Exited(0)),
+            Err(_) => Outcome::LimitReached(LimitKind::Wall),
+        };
+        (outcome, times)
+    }
+
+    async fn component(
+        &self,
+        pre: &CommandPre<ComponentState>,
+        store: &mut Store<ComponentState>,
+    ) -> (Outcome, Times) {
+        let mut times = Times::start();
+        let call = async {
+            let command = pre.instantiate_async(&mut *store).await?;
+            times.instantiated();
+            command.wasi_cli_run().call_run(&mut *store).await
+        };
+        let ended = tokio::time::timeout_at(self.deadline.into(), call).await;
+        let outcome = match ended {
+            // A component's `run` returns success or failure, which are the exit codes 0 and 1.
+            Ok(Ok(result)) => self.outcome(Ok(()), Outcome::Exited(u32::from(result.is_err()))),
+            Ok(Err(error)) => self.outcome(Err(error), Outcome::Exited(1)),
+            Err(_) => Outcome::LimitReached(LimitKind::Wall),
+        };
+        (outcome, times)
+    }
+
+    /// A limit that was reached stands even if the guest swallowed the error and ended well.
+    fn outcome(&self, result: wasmtime::Result<()>, ended: Outcome) -> Outcome {
+        match (result, self.meter.reached()) {
+            (_, Some(kind)) => Outcome::LimitReached(kind),
+            (Ok(()), None) => ended,
+            (Err(error), None) => outcome::of_error(&error, &self.meter),
+        }
+    }
+
+    /// Sets fuel and deadline. The deadline is a time that the guest looks at on every tick; what it waits for
+    /// outside is dropped by the timeout around the call.
+    fn bound<T>(&self, store: &mut Store<T>, mut watch: Option<OutputWatch>) -> wasmtime::Result<()> {
+        store.set_fuel(self.run.limits.fuel)?;
+        store.fuel_async_yield_interval(Some(FUEL_STEP))?;
+        store.set_epoch_deadline(1);
+        let (deadline, meter) = (self.deadline, Arc::clone(&self.meter));
+        store.epoch_deadline_callback(move |_| {
+            let now = Instant::now();
+            if now >= deadline {
+                return Err(Error::new(meter.reach(LimitKind::Wall)));
+            }
+            if let Some(watch) = &mut watch {
+                watch.look(now, &meter).map_err(Error::new)?;
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        Ok(())
+    }
+
+    fn measured<T>(&self, outcome: Outcome, times: Times, store: &Store<T>, limiter: &Limiter) -> Measured {
+        Measured {
+            outcome,
+            fuel: self.run.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+            memory_bytes_peak: limiter.memory_bytes_peak(),
+            table_elements_peak: limiter.table_elements_peak(),
+            instantiate: times.instantiate,
+            run: times.since.elapsed(),
+        }
+    }
+
+    /// The guest's world. Everything that is not given here does not exist for it: no network, no other
+    /// directory, no host environment.
+    fn wasi(&self) -> wasmtime::Result<WasiCtxBuilder> {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.args(&self.run.args)
+            .envs(&self.run.env)
+            .stdin(self.stdin.clone())
+            .stdout(self.stdout.clone())
+            .stderr(self.stderr.clone())
+            .max_random_size(RANDOM_BYTES_MAX)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
+        if self.run.input_directory {
+            wasi.preopened_dir(files::INPUT, "/in", FsPerms::ReadOnly)?;
+        }
+        if self.run.output_directory {
+            wasi.preopened_dir(files::OUTPUT, "/out", FsPerms::ReadWrite)?;
+        }
+        if self.run.profile == Profile::Det1 {
+            let clock = VirtualClock::default();
+            let seed = self.run.seed;
+            wasi.wall_clock(clock.clone())
+                .monotonic_clock(clock)
+                .secure_random(SeededRandomness::new(seed, 0))
+                .insecure_random(SeededRandomness::new(seed, 1))
+                .insecure_random_seed(SeededRandomness::new(seed, 2).next_u128());
+        }
+        Ok(wasi)
+    }
+}
+
+/// When a guest began and how long its instance took.
+struct Times {
+    since: Instant,
+    instantiate: Duration,
+}
+
+impl Times {
+    fn start() -> Self {
+        Self { since: Instant::now(), instantiate: Duration::ZERO }
+    }
+
+    fn instantiated(&mut self) {
+        self.instantiate = self.since.elapsed();
+        self.since = Instant::now();
+    }
+}

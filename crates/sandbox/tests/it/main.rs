@@ -1,0 +1,11 @@
+//! Guests in real worker processes, and attackers in their jail.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod commands;
+mod escapes;
+mod hostile_guests;
+mod hostile_workers;
+mod lifecycle;
+mod node;
+mod ruby_tmp;
