@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use casemate_identity::{Authenticator, Credentials, LoginLinks};
+use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
+use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
+use casemate_names::Names;
+use casemate_objects::Objects;
+use casemate_policy::{Denied, Operation, Permit, authorize};
+use casemate_sandbox::Sandbox;
+use casemate_tasks::Queue;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::log_keeper::LogKeeper;
+use crate::status::Health;
+use crate::tasks::Runs;
+use crate::{Caller, ControlError, Feed};
+
+/// The parts that use cases are made of. The composition root fills it in.
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Stored credentials.
+    pub credentials: Arc<dyn Credentials>,
+    /// Recognises callers.
+    pub authenticator: Authenticator,
+    /// Objects.
+    pub objects: Objects,
+    /// Names.
+    pub names: Names,
+    /// The queue of tasks.
+    pub queue: Arc<dyn Queue>,
+    /// Where guests run.
+    pub sandbox: Sandbox,
+    /// The audit log before it reaches the tiles.
+    pub audit: Arc<dyn AuditLog>,
+    /// The tiles and checkpoints of the log.
+    pub log: LogKeeper,
+    /// The key that signs receipts.
+    pub node_key: Arc<NodeKey>,
+    /// What the node allows.
+    pub settings: Settings,
+}
+
+/// What an operator decides about use cases.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The most that a task may ask for.
+    pub limits_ceiling: RunLimits,
+    /// Tasks that run at once.
+    pub runs_max: usize,
+}
+
+/// All use cases of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) feed: Feed,
+    pub(crate) login_links: Arc<LoginLinks>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) health: Arc<Health>,
+    /// This run of this node, as the holder of leases.
+    pub(crate) worker: WorkerId,
+    pub(crate) started: Timestamp,
+    /// Cancelled when the node stops accepting work.
+    pub(crate) stopping: CancellationToken,
+    /// Everything that runs beside requests.
+    pub(crate) background: TaskTracker,
+}
+
+impl Control {
+    /// Joins the parts. Nothing runs until [`Control::start`].
+    pub fn new(parts: Parts) -> Self {
+        let now = parts.clock.now();
+        Self {
+            worker: WorkerId::generate(now, &*parts.entropy),
+            started: now,
+            feed: Feed::new(),
+            login_links: Arc::default(),
+            runs: Arc::new(Runs::new(parts.settings.runs_max)),
+            health: Arc::default(),
+            stopping: CancellationToken::new(),
+            background: TaskTracker::new(),
+            parts: Arc::new(parts),
+        }
+    }
+
+    /// Starts what runs beside requests: the dispatcher of tasks, the log's builder and the sweeps.
+    pub fn start(&self) {
+        self.background.spawn(crate::tasks::dispatch(self.clone()));
+        self.background.spawn(crate::tasks::keep_leases(self.clone()));
+        self.background.spawn(crate::log_keeper::keep(self.clone()));
+        self.background.spawn(crate::sweep::sweep(self.clone()));
+        self.background.spawn(crate::status::watch(self.clone()));
+    }
+
+    /// Stops accepting work, hands running tasks back to the queue, and waits until everything has ended.
+    pub async fn stop(&self) -> Stopped {
+        self.stopping.cancel();
+        let handed_back = self.runs.stop_all();
+        self.background.close();
+        self.background.wait().await;
+        self.parts.sandbox.shutdown().await;
+        Stopped { handed_back }
+    }
+
+    /// What happens on this node.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Recognises callers.
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.parts.authenticator
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Randomness.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.parts.entropy
+    }
+
+    /// Decides whether `caller` may do `O` in its project. A refusal is recorded before it is answered.
+    pub(crate) async fn permit<O: Operation>(
+        &self,
+        caller: &Caller,
+        resource: &str,
+    ) -> Result<Permit<O>, ControlError> {
+        match authorize(&caller.principal, &caller.principal.project) {
+            Ok(permit) => Ok(permit),
+            Err(denied) => Err(self.record_denial(caller, resource, denied).await?),
+        }
+    }
+
+    async fn record_denial(
+        &self,
+        caller: &Caller,
+        resource: &str,
+        denied: Denied,
+    ) -> Result<ControlError, ControlError> {
+        metrics::counter!("casemate_denials_total", "action" => denied.action).increment(1);
+        let mut event = self.event(caller, denied.action, resource, denied.reason.to_string());
+        event.decision = Decision::Denied;
+        self.parts.audit.append(event).await?;
+        Ok(denied.into())
+    }
+
+    /// An audit event of something that `caller` was allowed.
+    pub(crate) fn event(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        resource: &str,
+        outcome: impl Into<String>,
+    ) -> Event {
+        Event {
+            time: self.now(),
+            request: caller.request,
+            actor: caller.principal.kind,
+            project: caller.principal.project.clone(),
+            action: action.into(),
+            resource: resource.to_owned(),
+            decision: Decision::Allowed,
+            outcome: outcome.into(),
+            details: Vec::new(),
+        }
+    }
+
+    /// The node itself, acting for `project`.
+    pub(crate) fn node_caller(&self, project: &Project) -> Caller {
+        let principal = casemate_model::Principal::node(project.clone());
+        debug_assert_eq!(principal.kind, PrincipalKind::Node);
+        Caller { principal, request: casemate_model::RequestId::generate(self.now(), self.entropy()) }
+    }
+}
+
+/// What stopping came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Running tasks that went back to the queue.
+    pub handed_back: usize,
+}

@@ -1,0 +1,159 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use casemate_model::{Project, TaskId, Timestamp};
+use casemate_names::NameVersionKind;
+use casemate_tasks::TaskState;
+use tokio::sync::broadcast;
+
+/// How many items a follower that was away for a moment can still get.
+const RECENT_ITEMS_MAX: usize = 1_024;
+
+/// What just happened, for whoever watches. It informs; the audit log is what proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedItem {
+    /// Grows by one with each item of this node, from 1 at its start.
+    pub id: u64,
+    /// Whose followers see it; `None` for all.
+    pub project: Option<Project>,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What a [`FeedItem`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A task changed its state.
+    Task {
+        /// The task.
+        id: TaskId,
+        /// Its state now.
+        state: TaskState,
+        /// Since when.
+        updated: Timestamp,
+    },
+    /// An object was stored or deleted.
+    Object {
+        /// Its bucket.
+        bucket: String,
+        /// Its key.
+        key: String,
+        /// Whether it is there now.
+        stored: bool,
+    },
+    /// A name was claimed, updated or released.
+    Name {
+        /// The name.
+        name: String,
+        /// What happened to it.
+        kind: NameVersionKind,
+    },
+    /// The log has a new signed checkpoint.
+    Log {
+        /// Its number of entries.
+        size: u64,
+    },
+}
+
+/// Spreads [`FeedItem`]s to followers. Slow followers lose items and are told so; nobody waits for them.
+#[derive(Clone)]
+pub struct Feed {
+    shared: Arc<Mutex<Recent>>,
+    sender: broadcast::Sender<Arc<FeedItem>>,
+}
+
+struct Recent {
+    next_id: u64,
+    items: VecDeque<Arc<FeedItem>>,
+}
+
+/// A place in the feed to read on from.
+pub struct Following {
+    /// Items that were missed and are still known, oldest first.
+    pub missed: Vec<Arc<FeedItem>>,
+    /// Whether items were missed that are not known any more, so that what is shown must be read anew.
+    pub reset: bool,
+    /// What happens from now on.
+    pub live: broadcast::Receiver<Arc<FeedItem>>,
+}
+
+impl Feed {
+    /// A feed without items.
+    pub fn new() -> Self {
+        let recent = Recent { next_id: 1, items: VecDeque::with_capacity(RECENT_ITEMS_MAX) };
+        Self { shared: Arc::new(Mutex::new(recent)), sender: broadcast::channel(RECENT_ITEMS_MAX).0 }
+    }
+
+    /// Adds an item.
+    pub(crate) fn publish(&self, project: Option<Project>, change: Change) {
+        let mut recent = self.shared.lock().expect("nothing panics while it holds the lock");
+        let item = Arc::new(FeedItem { id: recent.next_id, project, change });
+        recent.next_id += 1;
+        if recent.items.len() == RECENT_ITEMS_MAX {
+            recent.items.pop_front();
+        }
+        recent.items.push_back(Arc::clone(&item));
+        // Sent under the lock, so that followers see items in the order of their ids. Nobody listening is no error.
+        drop(self.sender.send(item));
+    }
+
+    /// Starts following after the item `last_id`, or from now on.
+    pub fn follow(&self, last_id: Option<u64>) -> Following {
+        let recent = self.shared.lock().expect("nothing panics while it holds the lock");
+        let live = self.sender.subscribe();
+        let Some(last_id) = last_id else {
+            return Following { missed: Vec::new(), reset: false, live };
+        };
+        let oldest = recent.items.front().map_or(recent.next_id, |item| item.id);
+        // An id from before a restart may be larger than any of this run.
+        let reset = last_id.saturating_add(1) < oldest || last_id >= recent.next_id;
+        let missed = if reset {
+            Vec::new()
+        } else {
+            recent.items.iter().filter(|item| item.id > last_id).cloned().collect()
+        };
+        Following { missed, reset, live }
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publish(feed: &Feed, sizes: std::ops::Range<u64>) {
+        for size in sizes {
+            feed.publish(None, Change::Log { size });
+        }
+    }
+
+    fn ids(following: &Following) -> Vec<u64> {
+        following.missed.iter().map(|item| item.id).collect()
+    }
+
+    #[test]
+    fn a_follower_gets_what_it_missed_then_what_comes() {
+        let feed = Feed::new();
+        publish(&feed, 0..3);
+        let mut following = feed.follow(Some(1));
+        publish(&feed, 3..4);
+        assert_eq!((ids(&following), following.reset), (vec![2, 3], false));
+        assert_eq!(following.live.try_recv().expect("one item").id, 4);
+        assert_eq!(ids(&feed.follow(None)), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn a_follower_that_missed_too_much_is_told() {
+        let feed = Feed::new();
+        publish(&feed, 0..RECENT_ITEMS_MAX as u64 + 2);
+        assert!(feed.follow(Some(1)).reset);
+        assert!(!feed.follow(Some(2)).reset);
+        assert!(feed.follow(Some(99_999)).reset, "an id of an earlier run of the node");
+        assert!(Feed::new().follow(Some(5)).reset);
+    }
+}

@@ -1,0 +1,69 @@
+use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key};
+use casemate_model::{KeyId, Role, ScopeSet, Timestamp};
+use casemate_policy::operation;
+use secrecy::SecretString;
+
+use crate::{Caller, Control, ControlError};
+
+/// What a new key is to be.
+#[derive(Clone, Debug)]
+pub struct KeyRequest {
+    /// What a person calls it.
+    pub label: KeyLabel,
+    /// Its role.
+    pub role: Role,
+    /// Its scopes.
+    pub scopes: ScopeSet,
+    /// From when on it is refused.
+    pub expires: Option<Timestamp>,
+}
+
+impl Control {
+    /// Makes a key for the caller's project, which cannot reach further than the caller. Its secret is in the answer
+    /// and nowhere else.
+    pub async fn create_key(
+        &self,
+        caller: &Caller,
+        wanted: KeyRequest,
+    ) -> Result<(KeyRecord, SecretString), ControlError> {
+        let permit = self.permit::<operation::CreateKey>(caller, "keys").await?;
+        let maker = permit.principal();
+        if wanted.role > maker.role || !maker.scopes.covers(wanted.scopes) {
+            return Err(ControlError::KeyExceedsMaker);
+        }
+        let new = NewKey {
+            project: permit.project().clone(),
+            label: wanted.label,
+            role: wanted.role,
+            scopes: wanted.scopes,
+            expires: wanted.expires,
+        };
+        let (record, secret) = issue_key(new, self.authenticator().peppers(), self.now(), self.entropy());
+        let mut event = self.event(caller, permit.action(), &format!("key:{}", record.id), "created");
+        event.details.push(("role".to_owned(), record.role.to_string()));
+        event.details.push(("scopes".to_owned(), record.scopes.to_string()));
+        self.parts.credentials.insert_key(&record, event).await?;
+        Ok((record, secret))
+    }
+
+    /// Lists the project's keys.
+    pub async fn list_keys(
+        &self,
+        caller: &Caller,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<KeyRecord>, ControlError> {
+        let permit = self.permit::<operation::ListKeys>(caller, "keys").await?;
+        Ok(self.parts.credentials.keys(permit.project(), after, limit).await?)
+    }
+
+    /// Revokes a key of the project; it is refused from now on, and so are sessions that it opened.
+    pub async fn revoke_key(&self, caller: &Caller, id: KeyId) -> Result<(), ControlError> {
+        let resource = format!("key:{id}");
+        let permit = self.permit::<operation::RevokeKey>(caller, &resource).await?;
+        let event = self.event(caller, permit.action(), &resource, "revoked");
+        let revoked = self.parts.credentials.revoke_key(permit.project(), id, self.now(), event).await?;
+        self.authenticator().forget_key(id);
+        if revoked { Ok(()) } else { Err(ControlError::KeyNotFound(id)) }
+    }
+}

@@ -1,0 +1,142 @@
+use casemate_model::{BucketName, Digest, ObjectKey, Timestamp};
+use casemate_objects::{BucketRecord, NewObject, ObjectPage, ObjectRecord, ObjectsError, VerifiedBlob};
+use casemate_policy::operation;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::{Caller, Change, Control, ControlError};
+
+impl Control {
+    /// Stores an object; when this returns, it is durable.
+    pub async fn put_object<B, E>(
+        &self,
+        caller: &Caller,
+        new: NewObject,
+        body: B,
+    ) -> Result<ObjectRecord, ControlError>
+    where
+        B: Stream<Item = Result<Bytes, E>> + Send,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let resource = object_resource(&new.bucket, &new.key);
+        let permit = self.permit::<operation::PutObject>(caller, &resource).await?;
+        let event = |record: &ObjectRecord| {
+            let mut event = self.event(caller, permit.action(), &resource, "stored");
+            event.details.push(("digest".to_owned(), record.digest.to_string()));
+            event.details.push(("size_bytes".to_owned(), record.size_bytes.to_string()));
+            event
+        };
+        let record = self.parts.objects.put(&permit, new, body, self.now(), event).await?;
+        metrics::counter!("casemate_object_bytes_stored_total").increment(record.size_bytes);
+        self.announce_object(&record, true);
+        Ok(record)
+    }
+
+    /// Opens an object whose content was checked.
+    pub async fn get_object(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<(ObjectRecord, VerifiedBlob), ControlError> {
+        let permit = self.permit::<operation::GetObject>(caller, &object_resource(bucket, key)).await?;
+        match self.parts.objects.get(&permit, bucket, key).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.record_damage(caller, error).await),
+        }
+    }
+
+    /// Shows an object's record.
+    pub async fn stat_object(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<ObjectRecord, ControlError> {
+        let permit = self.permit::<operation::StatObject>(caller, &object_resource(bucket, key)).await?;
+        Ok(self.parts.objects.stat(&permit, bucket, key).await?)
+    }
+
+    /// Lists objects of a bucket.
+    pub async fn list_objects(
+        &self,
+        caller: &Caller,
+        bucket: BucketName,
+        prefix: String,
+        after: Option<ObjectKey>,
+        limit: u32,
+    ) -> Result<Vec<ObjectRecord>, ControlError> {
+        let permit = self.permit::<operation::ListObjects>(caller, &format!("bucket:{bucket}")).await?;
+        let page = ObjectPage { project: permit.project().clone(), bucket, prefix, after, limit };
+        Ok(self.parts.objects.list(&permit, &page).await?)
+    }
+
+    /// Lists buckets.
+    pub async fn list_buckets(
+        &self,
+        caller: &Caller,
+        after: Option<&BucketName>,
+        limit: u32,
+    ) -> Result<Vec<BucketRecord>, ControlError> {
+        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        Ok(self.parts.objects.buckets(&permit, after, limit).await?)
+    }
+
+    /// Deletes an object.
+    pub async fn delete_object(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<(), ControlError> {
+        let resource = object_resource(bucket, key);
+        let permit = self.permit::<operation::DeleteObject>(caller, &resource).await?;
+        let event = self.event(caller, permit.action(), &resource, "deleted");
+        let record = self.parts.objects.delete(&permit, bucket, key, event).await?;
+        self.announce_object(&record, false);
+        Ok(())
+    }
+
+    /// Opens content by its digest and records damage that comes to light.
+    pub(crate) async fn open_content(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+    ) -> Result<VerifiedBlob, ControlError> {
+        match self.parts.objects.open_verified(digest).await {
+            Ok(blob) => Ok(blob),
+            Err(error) => Err(self.record_damage(caller, error).await),
+        }
+    }
+
+    /// Damage is worth an entry of its own, whoever came across it. The error stays what it was.
+    async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
+        if let ObjectsError::Corrupt { digest } = error {
+            metrics::counter!("casemate_damaged_objects_total").increment(1);
+            tracing::error!(%digest, request = %caller.request, "stored content is damaged and was quarantined");
+            let node = Caller { request: caller.request, ..self.node_caller(&caller.principal.project) };
+            let event =
+                self.event(&node, "objects.quarantine", &digest.to_string(), "damaged content set aside");
+            if let Err(store) = self.parts.audit.append(event).await {
+                return store.into();
+            }
+        }
+        error.into()
+    }
+
+    fn announce_object(&self, record: &ObjectRecord, stored: bool) {
+        let change =
+            Change::Object { bucket: record.bucket.to_string(), key: record.key.to_string(), stored };
+        self.feed.publish(Some(record.project.clone()), change);
+    }
+
+    /// Removes content that nothing has referred to since before `before`.
+    pub(crate) async fn collect_objects(&self, before: Timestamp) -> Result<u64, ControlError> {
+        Ok(self.parts.objects.collect(before).await?)
+    }
+}
+
+fn object_resource(bucket: &BucketName, key: &ObjectKey) -> String {
+    format!("object:{bucket}/{key}")
+}

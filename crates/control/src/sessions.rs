@@ -1,0 +1,104 @@
+use casemate_identity::{IdentityError, Opener, Rejected, SessionRecord};
+use casemate_ledger::Decision;
+use casemate_model::{Principal, PrincipalKind, Role, ScopeSet, SessionId, Timestamp};
+use casemate_policy::operation;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Caller, Control, ControlError};
+
+/// What a person signs in to the console with.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// The token of a one-time login link.
+    Link(SecretString),
+    /// An API key; the session reaches as far as the key, and ends with it.
+    Key(SecretString),
+}
+
+/// A session that was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The session.
+    pub session: SessionRecord,
+    /// The text of its cookie.
+    pub cookie: SecretString,
+}
+
+impl Control {
+    /// Opens a console session.
+    pub async fn sign_in(&self, caller: &Caller, sign_in: &SignIn) -> Result<Opened, ControlError> {
+        let permit = self.permit::<operation::SignIn>(caller, "session").await?;
+        let opener = match self.opener(sign_in).await {
+            Ok(opener) => opener,
+            Err(IdentityError::Store(error)) => return Err(error.into()),
+            Err(IdentityError::Rejected(rejected)) => {
+                let mut event = self.event(caller, permit.action(), "session", "credential not accepted");
+                event.decision = Decision::Denied;
+                self.parts.audit.append(event).await?;
+                return Err(rejected.into());
+            }
+        };
+        let (principal, request, now) = (opener.clone(), caller.request, self.now());
+        let event = |id: SessionId| {
+            let principal = Principal {
+                kind: PrincipalKind::Session(id),
+                project: principal.project,
+                role: principal.role,
+                scopes: principal.scopes,
+            };
+            let mut event = self.event(&Caller { principal, request }, permit.action(), "session", "opened");
+            if let Some(key) = opener.key {
+                event.details.push(("key".to_owned(), key.to_string()));
+            }
+            event
+        };
+        let opened = self.authenticator().open_session(opener.clone(), now, self.entropy(), event).await?;
+        Ok(Opened { session: opened.0, cookie: opened.1 })
+    }
+
+    async fn opener(&self, sign_in: &SignIn) -> Result<Opener, IdentityError> {
+        match sign_in {
+            SignIn::Link(token) => {
+                let peppers = self.authenticator().peppers();
+                let project = self.login_links.redeem(token.expose_secret(), peppers, self.now())?;
+                Ok(Opener { project, role: Role::Admin, scopes: ScopeSet::ALL, key: None })
+            }
+            SignIn::Key(key) => {
+                let principal = self.authenticator().by_key(key.expose_secret(), self.now()).await?;
+                let PrincipalKind::Key(id) = principal.kind else {
+                    return Err(Rejected.into());
+                };
+                let Principal { project, role, scopes, .. } = principal;
+                Ok(Opener { project, role, scopes, key: Some(id) })
+            }
+        }
+    }
+
+    /// Ends the session in use. Other callers have none to end, which is fine.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<(), ControlError> {
+        let permit = self.permit::<operation::SignOut>(caller, "session").await?;
+        if let PrincipalKind::Session(id) = caller.principal.kind {
+            let event = self.event(caller, permit.action(), "session", "ended");
+            self.parts.credentials.end_session(id, event).await?;
+            self.authenticator().forget_session(id);
+        }
+        Ok(())
+    }
+
+    /// Tells who the caller is.
+    pub async fn who_am_i(&self, caller: &Caller) -> Result<Principal, ControlError> {
+        let permit = self.permit::<operation::WhoAmI>(caller, "session").await?;
+        Ok(permit.principal().clone())
+    }
+
+    /// Makes a one-time login link; returns its token and when it expires.
+    pub async fn create_login_link(
+        &self,
+        caller: &Caller,
+    ) -> Result<(SecretString, Timestamp), ControlError> {
+        let permit = self.permit::<operation::CreateLoginLink>(caller, "session").await?;
+        self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
+        let (project, now) = (permit.project().clone(), self.now());
+        Ok(self.login_links.issue(project, self.authenticator().peppers(), now, self.entropy()))
+    }
+}

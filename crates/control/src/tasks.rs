@@ -1,0 +1,18 @@
+//! Tasks from submission to receipt.
+//!
+//! `submit` makes a task durable and wakes `dispatch`, which leases due tasks as slots are free and gives each to
+//! `run`; `run` loads content by digest, lets the sandbox run it, signs the receipt and hands in the result.
+//! `leases` keeps leases alive meanwhile and carries cancellations. `read` is what callers see.
+
+mod dispatch;
+mod leases;
+mod read;
+mod receipt;
+mod run;
+mod runs;
+mod submit;
+
+pub(crate) use dispatch::dispatch;
+pub(crate) use leases::keep_leases;
+pub(crate) use runs::Runs;
+pub use submit::{InputSource, ModuleSource, SubmitTask};

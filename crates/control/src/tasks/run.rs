@@ -1,0 +1,223 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use casemate_fs::SealedBytes;
+use casemate_ledger::Event;
+use casemate_model::{Digest, Outcome, RunId, Timestamp, Usage};
+use casemate_objects::BlobHold;
+use casemate_sandbox::{Job, Profile, RunReport};
+use casemate_tasks::{Completed, Completion, OutputFile, RetryPolicy, TaskRecord, TaskResult};
+use tokio::time::Instant;
+
+use super::receipt::sign_receipt;
+use super::runs::RunSlot;
+use crate::{Caller, Control, ControlError};
+
+/// Most bytes of a module.
+const MODULE_BYTES_MAX: u64 = 128 << 20;
+
+/// Most bytes of one input. Inputs are held in memory while their task runs.
+const INPUT_BYTES_MAX: u64 = 1 << 30;
+
+/// How often a result is handed in when the store fails, and how long to wait in between. After that the lease ends
+/// and the task runs again: at least once is what is promised.
+const HAND_IN_TRIES: u32 = 5;
+const HAND_IN_PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs a leased task and hands in its result.
+pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
+    let caller = control.node_caller(&task.project);
+    let began = control.now();
+    control.note_start(&task).await;
+    let report = match control.job(&caller, &task).await {
+        Ok(job) => control.parts.sandbox.run(job, slot.cancel.clone()).await,
+        Err(error) => failed(&error),
+    };
+    if let Some(started) = report.started {
+        let accepted = accepted_at(control.now(), task.created);
+        metrics::histogram!("casemate_run_start_seconds").record(started.duration_since(accepted).as_secs_f64());
+        metrics::histogram!("casemate_instantiate_seconds").record(report.instantiate.as_secs_f64());
+    }
+    let handed_in = if slot.cancel.is_cancelled() && control.runs.is_handing_back() {
+        control.hand_back(&task).await
+    } else {
+        control.hand_in(&caller, &task, began, report).await
+    };
+    if let Err(error) = handed_in {
+        tracing::error!(
+            task = %task.id,
+            error = &error as &dyn std::error::Error,
+            "a run's result could not be recorded; the task will run again"
+        );
+    }
+}
+
+impl Control {
+    /// Notes that the guest starts. If the note fails or comes too late nothing is lost: handing in checks the lease.
+    async fn note_start(&self, task: &TaskRecord) {
+        match self.parts.queue.start(task.id, task.progress.fence, self.now()).await {
+            Ok(true) => self.announce_task(&TaskRecord {
+                progress: casemate_tasks::Progress {
+                    state: casemate_tasks::TaskState::Running,
+                    ..task.progress.clone()
+                },
+                ..task.clone()
+            }),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(task = %task.id, error = &error as &dyn std::error::Error, "start not noted"),
+        }
+    }
+
+    /// Loads what the guest needs, each piece checked against its digest.
+    async fn job(&self, caller: &Caller, task: &TaskRecord) -> Result<Job, ControlError> {
+        let spec = &task.spec;
+        let module = self.sealed(caller, spec.module, MODULE_BYTES_MAX).await?;
+        let mut stdin = None;
+        if let Some(digest) = spec.stdin {
+            stdin = Some(self.sealed(caller, digest, INPUT_BYTES_MAX).await?);
+        }
+        let mut inputs = Vec::with_capacity(spec.inputs.len());
+        for (path, digest) in &spec.inputs {
+            inputs.push((path.clone(), self.sealed(caller, *digest, INPUT_BYTES_MAX).await?));
+        }
+        let mut args = vec!["guest".to_owned()];
+        args.extend(spec.args.iter().cloned());
+        let now = self.now();
+        Ok(Job {
+            module,
+            module_digest: spec.module,
+            project: task.project.clone(),
+            args,
+            env: spec.env.clone(),
+            stdin,
+            inputs,
+            output_directory: spec.output_directory,
+            limits: spec.limits,
+            profile: if spec.deterministic { Profile::Det1 } else { Profile::Default },
+            seed: *spec.module.as_bytes(),
+            deadline: Instant::now() + task.progress.deadline.saturating_since(now),
+            accepted: accepted_at(now, task.created),
+        })
+    }
+
+    async fn sealed(&self, caller: &Caller, digest: Digest, bytes_max: u64) -> Result<SealedBytes, ControlError> {
+        let blob = self.open_content(caller, digest).await?;
+        let sealing = tokio::task::spawn_blocking(move || blob.into_sealed(bytes_max)).await;
+        Ok(sealing.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?)
+    }
+
+    /// Stores what the run gave, signs the receipt, and records both.
+    async fn hand_in(
+        &self,
+        caller: &Caller,
+        task: &TaskRecord,
+        began: Timestamp,
+        report: RunReport,
+    ) -> Result<(), ControlError> {
+        let run = RunId::generate(began, self.entropy());
+        let RunReport { outcome, usage, stdout, stderr, outputs, .. } = report;
+        // The holds keep what was just stored from being collected until the result refers to it.
+        let stdout = self.parts.objects.put_blob(Bytes::from(stdout)).await?;
+        let stderr = self.parts.objects.put_blob(Bytes::from(stderr)).await?;
+        let (outputs, _holds) = self.store_outputs(outputs).await?;
+        let mut result = TaskResult {
+            run,
+            outcome,
+            usage,
+            stdout: Some(stdout.digest),
+            stderr: Some(stderr.digest),
+            outputs,
+            receipt: Vec::new(),
+            entry: 0,
+        };
+        result.receipt = sign_receipt(self, task, &result, (began, self.now()))?;
+        let event = self.end_event(caller, task, &result);
+        let completion = Completion {
+            task: task.id,
+            fence: task.progress.fence,
+            result,
+            stdout_bytes: stdout.size_bytes,
+            stderr_bytes: stderr.size_bytes,
+            at: self.now(),
+        };
+        self.complete(&completion, event).await
+    }
+
+    async fn complete(&self, completion: &Completion, event: Event) -> Result<(), ControlError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.parts.queue.complete(completion, &RetryPolicy::DEFAULT, event.clone()).await {
+                Ok(Completed::Accepted(task)) => {
+                    metrics::counter!("casemate_runs_total", "outcome" => completion.result.outcome.kind()).increment(1);
+                    self.announce_task(&task);
+                    return Ok(());
+                }
+                Ok(Completed::Stale) => {
+                    tracing::info!(task = %completion.task, "the lease was lost, so the run's result does not count");
+                    return Ok(());
+                }
+                Err(error) if tries < HAND_IN_TRIES => {
+                    tracing::warn!(task = %completion.task, error = &error as &dyn std::error::Error, "trying again");
+                    tokio::time::sleep(HAND_IN_PAUSE).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn store_outputs(
+        &self,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(Vec<OutputFile>, Vec<BlobHold>), ControlError> {
+        let (mut outputs, mut holds) = (Vec::new(), Vec::new());
+        for (path, content) in files {
+            let hold = self.parts.objects.put_blob(Bytes::from(content)).await?;
+            outputs.push(OutputFile { path, digest: hold.digest, size_bytes: hold.size_bytes });
+            holds.push(hold);
+        }
+        outputs.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok((outputs, holds))
+    }
+
+    fn end_event(&self, caller: &Caller, task: &TaskRecord, result: &TaskResult) -> Event {
+        let resource = format!("task:{}", task.id);
+        let caller = Caller { request: task.request, ..caller.clone() };
+        let mut event = self.event(&caller, "tasks.end", &resource, result.outcome.to_string());
+        event.details = vec![
+            ("attempt".to_owned(), task.progress.attempt.to_string()),
+            ("fuel".to_owned(), result.usage.fuel.to_string()),
+            ("receipt".to_owned(), Digest::of(&result.receipt).to_string()),
+            ("run".to_owned(), result.run.to_string()),
+        ];
+        event
+    }
+
+    /// Gives a task back to the queue because the node stops.
+    async fn hand_back(&self, task: &TaskRecord) -> Result<(), ControlError> {
+        if self.parts.queue.hand_back(task.id, task.progress.fence, self.now()).await? {
+            tracing::info!(task = %task.id, "handed back to the queue");
+        }
+        Ok(())
+    }
+}
+
+/// When a task was accepted, on the clock that deadlines run on.
+fn accepted_at(now: Timestamp, created: Timestamp) -> Instant {
+    let here = Instant::now();
+    here.checked_sub(now.saturating_since(created)).unwrap_or(here)
+}
+
+/// The report of a run that could not begin.
+fn failed(error: &ControlError) -> RunReport {
+    RunReport {
+        outcome: Outcome::EngineFailed(error.to_string()),
+        usage: Usage::default(),
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        outputs: Vec::new(),
+        outputs_refused: Vec::new(),
+        started: None,
+        instantiate: Duration::ZERO,
+    }
+}

@@ -1,0 +1,173 @@
+use casemate_model::{BucketName, Digest, Name, ObjectKey, Project, RunLimits, TaskId};
+use casemate_policy::{Permit, operation};
+use casemate_tasks::{Progress, Submitted, TaskRecord, TaskSpec};
+use std::time::Duration;
+
+use crate::{Caller, Control, ControlError};
+
+/// Most arguments, environment variables or input files of a task.
+const ITEMS_MAX: usize = 256;
+
+/// Most bytes of all arguments together, and of all environment variables together.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// What a caller wants to run.
+#[derive(Clone, Debug)]
+pub struct SubmitTask {
+    /// The module.
+    pub module: ModuleSource,
+    /// Arguments after the program name.
+    pub args: Vec<String>,
+    /// Environment.
+    pub env: Vec<(String, String)>,
+    /// Standard input.
+    pub stdin: Option<InputSource>,
+    /// Files of the input directory.
+    pub inputs: Vec<(String, InputSource)>,
+    /// Whether there is an output directory.
+    pub output_directory: bool,
+    /// What it may use.
+    pub limits: RunLimits,
+    /// Whether it runs under the deterministic profile.
+    pub deterministic: bool,
+}
+
+/// Where a module comes from. It is resolved once, at submission.
+#[derive(Clone, Debug)]
+pub enum ModuleSource {
+    /// What a name means now; any project's name.
+    Name(Name),
+    /// Content of the caller's project.
+    Content(InputSource),
+}
+
+/// Where content of the caller's project comes from.
+#[derive(Clone, Debug)]
+pub enum InputSource {
+    /// Content by its digest.
+    Digest(Digest),
+    /// An object as it is now.
+    Object(BucketName, ObjectKey),
+}
+
+impl Control {
+    /// Accepts a task; when this returns, it is durable and will run.
+    pub async fn submit_task(&self, caller: &Caller, wanted: SubmitTask) -> Result<TaskRecord, ControlError> {
+        if self.stopping.is_cancelled() {
+            return Err(ControlError::ShuttingDown);
+        }
+        let permit = self.permit::<operation::SubmitTask>(caller, "tasks").await?;
+        let spec = self.task_spec(&permit, wanted).await?;
+        let now = self.now();
+        let deadline = now.saturating_add(Duration::from_millis(spec.limits.wall_ms));
+        let task = TaskRecord {
+            id: TaskId::generate(now, self.entropy()),
+            project: permit.project().clone(),
+            spec,
+            progress: Progress::queued(now, deadline),
+            actor: caller.principal.kind.to_string(),
+            request: caller.request,
+            created: now,
+            updated: now,
+            result: None,
+        };
+        let mut event = self.event(caller, permit.action(), &format!("task:{}", task.id), "queued");
+        event.details.push(("module".to_owned(), task.spec.module.to_string()));
+        match self.parts.queue.submit(&task, event).await? {
+            Submitted::Accepted => {}
+            Submitted::BlobMissing(digest) => {
+                return Err(casemate_objects::ObjectsError::BlobMissing { digest }.into());
+            }
+            Submitted::QueueFull { open_max } => return Err(ControlError::QueueFull { open_max }),
+        }
+        metrics::counter!("casemate_tasks_submitted_total").increment(1);
+        self.announce_task(&task);
+        self.runs.wake();
+        Ok(task)
+    }
+
+    async fn task_spec(
+        &self,
+        permit: &Permit<operation::SubmitTask>,
+        wanted: SubmitTask,
+    ) -> Result<TaskSpec, ControlError> {
+        let limits = wanted.limits.within(&self.parts.settings.limits_ceiling)?;
+        check_sizes(&wanted)?;
+        let project = permit.project();
+        let module = match wanted.module {
+            ModuleSource::Name(name) => self.parts.names.resolve_for_run(permit, &name).await?.digest,
+            ModuleSource::Content(source) => self.input_digest(project, source).await?,
+        };
+        let mut stdin = None;
+        if let Some(source) = wanted.stdin {
+            stdin = Some(self.input_digest(project, source).await?);
+        }
+        let mut inputs = Vec::with_capacity(wanted.inputs.len());
+        for (path, source) in wanted.inputs {
+            inputs.push((check_input_path(path)?, self.input_digest(project, source).await?));
+        }
+        Ok(TaskSpec {
+            module,
+            args: wanted.args,
+            env: wanted.env,
+            stdin,
+            inputs,
+            output_directory: wanted.output_directory,
+            limits,
+            deterministic: wanted.deterministic,
+        })
+    }
+
+    async fn input_digest(&self, project: &Project, source: InputSource) -> Result<Digest, ControlError> {
+        match source {
+            InputSource::Digest(digest) => {
+                self.parts.objects.check_readable(project, &digest).await?;
+                Ok(digest)
+            }
+            InputSource::Object(bucket, key) => Ok(self.parts.objects.find(project, &bucket, &key).await?.digest),
+        }
+    }
+}
+
+fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
+    for (what, count) in [
+        ("arguments", wanted.args.len()),
+        ("environment variables", wanted.env.len()),
+        ("input files", wanted.inputs.len()),
+    ] {
+        if count > ITEMS_MAX {
+            return Err(ControlError::TaskTooLarge { what, max: ITEMS_MAX });
+        }
+    }
+    let args: usize = wanted.args.iter().map(String::len).sum();
+    let env: usize = wanted.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    for (what, bytes) in [("bytes of arguments", args), ("bytes of environment variables", env)] {
+        if bytes > TEXT_BYTES_MAX {
+            return Err(ControlError::TaskTooLarge { what, max: TEXT_BYTES_MAX });
+        }
+    }
+    Ok(())
+}
+
+/// Accepts relative paths without empty, `.` or `..` parts. The sandbox checks again at its own border.
+fn check_input_path(path: String) -> Result<String, ControlError> {
+    let parts_hold = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
+    let text_holds = path.len() <= 255 && !path.chars().any(char::is_control) && !path.contains('\\');
+    if parts_hold && text_holds { Ok(path) } else { Err(ControlError::InputPath(path.chars().take(80).collect())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_paths_stay_inside() {
+        for path in ["a", "a/b.txt", "größe"] {
+            assert_eq!(check_input_path(path.to_owned()).expect("relative"), path);
+        }
+        for path in ["", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", &"a".repeat(256)] {
+            let refused = check_input_path(path.to_owned());
+            assert!(matches!(refused, Err(ControlError::InputPath(_))), "{path}");
+        }
+    }
+}
