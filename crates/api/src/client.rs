@@ -1,0 +1,80 @@
+//! The typed client: one method per operation, named after it (`objects.put` is `objects_put`).
+//!
+//! Each call opens a connection of its own, so that a client holds nothing open between calls and a node that was
+//! restarted is simply there again. Every wait has an end: see [`transport`].
+
+mod activity;
+mod body;
+mod error;
+mod events;
+mod operations;
+mod path;
+mod transport;
+mod url;
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+pub use body::{Download, Upload};
+pub use error::ClientError;
+pub use events::{Event, Events};
+pub use operations::{PageRequest, TaskStream};
+pub use url::{BaseUrl, BaseUrlError};
+
+/// Opens a connection to a node's private socket. It may block, and checks whatever its owner wants checked.
+pub type Connect = Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>;
+
+/// A client of one node.
+#[derive(Clone)]
+pub struct Client {
+    target: Target,
+    api_key: Option<SecretString>,
+    project: Option<String>,
+}
+
+#[derive(Clone)]
+enum Target {
+    Unix { address: String, connect: Connect },
+    Http(BaseUrl),
+}
+
+impl Client {
+    /// A client of the node whose private socket `connect` opens; `address` names it in errors.
+    pub fn unix(address: impl Into<String>, connect: Connect) -> Self {
+        Self { target: Target::Unix { address: address.into(), connect }, api_key: None, project: None }
+    }
+
+    /// A client of the node at `url`. The key, and everything else, travels unencrypted.
+    pub fn http(url: BaseUrl, api_key: Option<SecretString>) -> Self {
+        Self { target: Target::Http(url), api_key, project: None }
+    }
+
+    /// Acts with an API key rather than as the local user.
+    #[must_use]
+    pub fn with_api_key(self, api_key: SecretString) -> Self {
+        Self { api_key: Some(api_key), ..self }
+    }
+
+    /// Acts in `project`. Only a local user may choose; a key belongs to one project.
+    #[must_use]
+    pub fn with_project(self, project: impl Into<String>) -> Self {
+        Self { project: Some(project.into()), ..self }
+    }
+
+    /// Where the node is, for people.
+    pub fn address(&self) -> &str {
+        match &self.target {
+            Target::Unix { address, .. } => address,
+            Target::Http(url) => url.as_str(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("address", &self.address()).finish_non_exhaustive()
+    }
+}

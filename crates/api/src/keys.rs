@@ -1,0 +1,63 @@
+//! API keys.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a new key is to be allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateKey {
+    /// What the key is for, for people.
+    #[schema(example = "ci")]
+    pub label: String,
+    /// `viewer`, `developer` or `admin`; at most the role of the caller.
+    #[schema(example = "developer")]
+    pub role: String,
+    /// What the key may be used for, within its role.
+    #[schema(example = json!(["objects:write", "tasks:write"]))]
+    pub scopes: Vec<String>,
+    /// When it ends; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub expires: Option<String>,
+}
+
+/// A key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Key {
+    /// Its id, which is not secret.
+    #[schema(example = "key_01kg9ys7kv040g2081040g2081")]
+    pub id: String,
+    /// What it is for.
+    pub label: String,
+    /// `viewer`, `developer` or `admin`.
+    pub role: String,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub created: String,
+    /// When it ends; null for never.
+    #[schema(required = true, format = DateTime)]
+    pub expires: Option<String>,
+    /// When it was revoked; null if it was not.
+    #[schema(required = true, format = DateTime)]
+    pub revoked: Option<String>,
+}
+
+/// A new key with its secret, which is shown this once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CreatedKey {
+    /// The key.
+    pub key: Key,
+    /// What to send as `X-API-Key`. Nobody can show it again.
+    pub secret: String,
+}
+
+impl fmt::Debug for CreatedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreatedKey").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,32 @@
+//! Wire types, problem codes and the typed client of the HTTP API, version 1.
+//!
+//! One module per resource holds what requests and answers look like in JSON: texts and numbers, no rules. The server
+//! turns them into domain types, where the rules are; the console and other programs get them from the OpenAPI
+//! document that is made from these types. [`Client`] has one method per operation.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod client;
+
+pub mod audit;
+pub mod events;
+pub mod health;
+pub mod keys;
+pub mod names;
+pub mod objects;
+pub mod page;
+pub mod problem;
+pub mod session;
+pub mod tasks;
+
+pub use client::{
+    BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest, TaskStream,
+    Upload,
+};
+pub use page::Page;
+pub use problem::{Problem, ProblemCode};
+
+/// The version of Casemate, which is the version of every one of its crates.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where the API begins, on any host.
+pub const BASE_PATH: &str = "/api/v1";

@@ -1,0 +1,363 @@
+//! Tasks, from what is asked for to what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::objects::ObjectRef;
+
+/// What to run, and on what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitTask {
+    /// The module.
+    pub module: ModuleSource,
+    /// Arguments after the program name.
+    #[serde(default)]
+    #[schema(example = json!(["-v"]))]
+    pub args: Vec<String>,
+    /// Environment variables. Nothing of the node's own environment is added.
+    #[serde(default)]
+    #[schema(example = json!({"LANG": "C"}))]
+    pub env: BTreeMap<String, String>,
+    /// Standard input; empty if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<ContentSource>,
+    /// Files of the read-only directory `/in`.
+    #[serde(default)]
+    pub inputs: Vec<TaskInput>,
+    /// Whether the guest gets a writable directory `/out`, whose files become outputs.
+    #[serde(default)]
+    pub output_directory: bool,
+    /// What it may use; the node's defaults fill in the rest.
+    #[serde(default)]
+    pub limits: LimitsRequest,
+    /// How it is run.
+    #[serde(default)]
+    pub profile: Profile,
+}
+
+/// Where the module comes from. It is looked up once, at submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(
+    untagged,
+    expecting = "expected a digest, an object with `name`, or an object with `bucket` and `key`"
+)]
+pub enum ModuleSource {
+    /// Content of the caller's project, by its digest.
+    Digest(String),
+    /// What a name means, whoever owns it.
+    Name(NameRef),
+    /// An object of the caller's project.
+    Object(ObjectRef),
+}
+
+/// What a name means now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameRef {
+    /// The name.
+    #[schema(example = "wordcount.tools")]
+    pub name: String,
+}
+
+/// Where input comes from. It is looked up once, at submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "expected a digest or an object with `bucket` and `key`")]
+pub enum ContentSource {
+    /// Content of the caller's project, by its digest.
+    Digest(String),
+    /// An object of the caller's project.
+    Object(ObjectRef),
+}
+
+/// A file for the input directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskInput {
+    /// Its path under `/in`.
+    #[schema(example = "book.txt")]
+    pub path: String,
+    /// Its content.
+    pub source: ContentSource,
+}
+
+/// What a task may use. Every limit is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsRequest {
+    /// Wall-clock time over queue, compilation, execution and host calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_ms: Option<u64>,
+    /// Operations, by the engine's own counter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Linear memory of all instances together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Elements of all tables together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_elements: Option<u64>,
+    /// Core instances; as many memories and tables are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
+    /// The guest's call stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack_bytes: Option<u64>,
+    /// Standard output and output files together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// Standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u64>,
+    /// Time for compiling the module; it counts against `wall_ms` too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_ms: Option<u64>,
+    /// Memory for compiling the module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_memory_bytes: Option<u64>,
+}
+
+/// How a task is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum Profile {
+    /// With a real clock and real randomness.
+    #[default]
+    #[serde(rename = "default")]
+    Default,
+    /// Deterministic: the same run gives the same output and the same fuel.
+    #[serde(rename = "det-1")]
+    Det1,
+}
+
+impl Profile {
+    /// The text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Det1 => "det-1",
+        }
+    }
+}
+
+/// A task with everything known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Task {
+    /// Its id.
+    #[schema(example = "tsk_01kg9ys7kv040g2081040g2081")]
+    pub id: String,
+    /// The project that owns it.
+    pub project: String,
+    /// Where it stands.
+    pub state: TaskState,
+    /// The module that is run.
+    pub module: String,
+    /// The name that the module was given by; null if it was not given by a name.
+    #[schema(required = true)]
+    pub module_name: Option<String>,
+    /// Arguments after the program name.
+    pub args: Vec<String>,
+    /// Environment variables.
+    pub env: BTreeMap<String, String>,
+    /// Standard input; null for an empty one.
+    #[schema(required = true)]
+    pub stdin: Option<String>,
+    /// Files of the directory `/in`.
+    pub inputs: Vec<InputFile>,
+    /// Whether the guest gets a directory `/out`.
+    pub output_directory: bool,
+    /// How it is run.
+    pub profile: Profile,
+    /// What it may use.
+    pub limits: Limits,
+    /// Counts its attempts from 1; 0 before the first.
+    pub attempt: u32,
+    /// Whether somebody asked for it to be cancelled.
+    pub cancel_requested: bool,
+    /// Who submitted it.
+    #[schema(example = "uid:1000")]
+    pub actor: String,
+    /// When it was accepted.
+    #[schema(format = DateTime)]
+    pub created: String,
+    /// When its state last changed.
+    #[schema(format = DateTime)]
+    pub updated: String,
+    /// When it ends at the latest.
+    #[schema(format = DateTime)]
+    pub deadline: String,
+    /// What its last run gave; null before that.
+    #[schema(required = true)]
+    pub result: Option<TaskResult>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker holds it and prepares it.
+    Leased,
+    /// The guest runs.
+    Running,
+    /// Waits for its next attempt after the node, not the guest, failed.
+    RetryWait,
+    /// The guest exited with code 0.
+    Succeeded,
+    /// The guest exited with another code, trapped, was refused or reached a limit other than time.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+    /// Its deadline passed.
+    TimedOut,
+    /// No attempt is left after failures of the node.
+    Dead,
+}
+
+impl TaskState {
+    /// Whether nothing will change any more.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Queued | Self::Leased | Self::Running | Self::RetryWait => false,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Dead => true,
+        }
+    }
+
+    /// The text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Leased => "leased",
+            Self::Running => "running",
+            Self::RetryWait => "retry_wait",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// A file of the input directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InputFile {
+    /// Its path under `/in`.
+    pub path: String,
+    /// Its content.
+    pub digest: String,
+}
+
+/// Every limit of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Limits {
+    /// Wall-clock time over queue, compilation, execution and host calls.
+    pub wall_ms: u64,
+    /// Operations, by the engine's own counter.
+    pub fuel: u64,
+    /// Linear memory of all instances together.
+    pub memory_bytes: u64,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Core instances; as many memories and tables are allowed.
+    pub instances: u32,
+    /// The guest's call stack.
+    pub stack_bytes: u64,
+    /// Standard output and output files together.
+    pub output_bytes: u64,
+    /// Standard error.
+    pub log_bytes: u64,
+    /// Time for compiling the module; it counts against `wall_ms` too.
+    pub compile_ms: u64,
+    /// Memory for compiling the module.
+    pub compile_memory_bytes: u64,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskResult {
+    /// The run; its receipt goes by the same id.
+    #[schema(example = "run_01kg9ys7kv040g2081040g2081")]
+    pub run: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// The digest of standard output; null if there is none.
+    #[schema(required = true)]
+    pub stdout: Option<String>,
+    /// The digest of standard error; null if there is none.
+    #[schema(required = true)]
+    pub stderr: Option<String>,
+    /// The files of `/out`, sorted by path.
+    pub outputs: Vec<OutputFile>,
+    /// How far the result can be believed.
+    #[schema(example = "L1 signed")]
+    pub level: String,
+    /// The audit entry that records the receipt.
+    pub entry: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Outcome {
+    /// The kind of end.
+    pub kind: OutcomeKind,
+    /// The exit code, the trap, the limit or the reason that goes with the kind.
+    pub detail: String,
+    /// Both in words.
+    #[schema(example = "exited with code 0")]
+    pub text: String,
+}
+
+/// The kinds of end of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutcomeKind {
+    /// The guest returned or called exit; the detail is the code.
+    Exited,
+    /// The guest did something that WebAssembly forbids.
+    Trapped,
+    /// The guest reached a limit and was stopped.
+    LimitReached,
+    /// Somebody cancelled the task.
+    Cancelled,
+    /// The module was refused before any of it ran.
+    Refused,
+    /// The engine or its process failed.
+    EngineFailed,
+}
+
+/// What a run used, measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// From acceptance to the end.
+    pub wall_ms: u64,
+    /// Of that, waiting for a worker.
+    pub queue_ms: u64,
+    /// Of that, compiling or loading the compiled module.
+    pub compile_ms: u64,
+    /// Operations executed.
+    pub fuel: u64,
+    /// Highest linear memory of all instances together.
+    pub memory_bytes_peak: u64,
+    /// Highest number of table elements of all tables together.
+    pub table_elements_peak: u64,
+    /// Standard output and output files together.
+    pub output_bytes: u64,
+    /// Standard error.
+    pub log_bytes: u64,
+}
+
+/// A file that the guest left in `/out`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutputFile {
+    /// Its path under `/out`.
+    pub path: String,
+    /// Its content.
+    pub digest: String,
+    /// Its size.
+    pub size_bytes: u64,
+}

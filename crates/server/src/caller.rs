@@ -1,0 +1,152 @@
+use axum::extract::FromRequestParts;
+use casemate_control::Caller;
+use casemate_identity::IdentityError;
+use casemate_model::{Principal, Project, RequestId};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, header};
+
+use crate::app::AppState;
+use crate::listen::Peer;
+use crate::problem::Problem;
+
+/// The cookie that holds a console session.
+pub(crate) const SESSION_COOKIE: &str = "casemate_session";
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const PROJECT: HeaderName = HeaderName::from_static("x-casemate-project");
+const CSRF: HeaderName = HeaderName::from_static("x-casemate-csrf");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Who sends a request. A credential that is presented must be good: a bad one is refused even where none is needed,
+/// so that nobody acts as somebody else than they think.
+pub(crate) struct From(pub(crate) Caller);
+
+impl FromRequestParts<AppState> for From {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
+        let principal = recognise(parts, state).await?;
+        Ok(Self(Caller { principal, request }))
+    }
+}
+
+async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
+    let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
+    let (authenticator, now) = (state.control.authenticator(), state.control.now());
+    if let Some(key) = api_key(&parts.headers) {
+        return authenticator.by_key(key, now).await.map_err(refuse);
+    }
+    if let Peer::Local(uid) = peer {
+        let project = local_project(&parts.headers)?;
+        // The socket lies in a private directory; whoever else got here is not let in by that alone.
+        let own = uid == state.own_uid || uid == 0;
+        return if own { Ok(Principal::local_user(uid, project)) } else { Ok(Principal::anonymous()) };
+    }
+    if let Some(cookie) = session_cookie(&parts.headers) {
+        if !parts.method.is_safe() {
+            check_same_origin(&parts.headers)?;
+        }
+        return authenticator.by_session(cookie, now).await.map_err(refuse);
+    }
+    Ok(Principal::anonymous())
+}
+
+fn refuse(error: IdentityError) -> Problem {
+    match error {
+        IdentityError::Rejected(rejected) => Problem::rejected(rejected),
+        IdentityError::Store(error) => Problem::store(&error),
+    }
+}
+
+/// The key of `X-API-Key`, or of `Authorization: Bearer`.
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    if let Some(key) = headers.get(API_KEY) {
+        // Text that is no text is no key; it must still be refused rather than ignored.
+        return Some(key.to_str().unwrap_or_default());
+    }
+    let bearer = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    Some(bearer.strip_prefix("Bearer ").unwrap_or_default())
+}
+
+/// The project that a local caller chose; the default one otherwise.
+fn local_project(headers: &HeaderMap) -> Result<Project, Problem> {
+    match headers.get(PROJECT) {
+        None => Ok(Project::default_project()),
+        Some(project) => {
+            let project = project.to_str().unwrap_or_default().parse::<Project>();
+            project.map_err(|error| Problem::parameter("x-casemate-project", &error))
+        }
+    }
+}
+
+/// The session's token from the cookies. Two cookies of the name are one too many: somebody else set one of them.
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let mut found = None;
+    for cookies in headers.get_all(header::COOKIE) {
+        for cookie in cookies.to_str().unwrap_or_default().split(';') {
+            if let Some((name, value)) = cookie.trim().split_once('=')
+                && name == SESSION_COOKIE
+            {
+                if found.is_some() {
+                    return Some("");
+                }
+                found = Some(value);
+            }
+        }
+    }
+    found
+}
+
+/// A change that rides on a cookie must come from our own pages: the header below cannot be set across origins
+/// without a permission that we never give, and where the browser says where a request comes from, it must say here.
+fn check_same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let marked = headers.get(CSRF).is_some_and(|value| value == "1");
+    let site = headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin");
+    let origin = headers.get(header::ORIGIN).is_none_or(|origin| {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let origin = origin.to_str().unwrap_or_default();
+        origin.split_once("://").is_some_and(|(_, origin_host)| origin_host == host)
+    });
+    if marked && site && origin { Ok(()) } else { Err(Problem::cross_origin()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().expect("a header value"));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_key_is_found_in_either_header() {
+        assert_eq!(api_key(&headers(&[("x-api-key", "k")])), Some("k"));
+        assert_eq!(api_key(&headers(&[("authorization", "Bearer k")])), Some("k"));
+        assert_eq!(api_key(&headers(&[("authorization", "Basic k")])), Some(""), "refused, not ignored");
+        assert_eq!(api_key(&headers(&[])), None);
+    }
+
+    #[test]
+    fn one_session_cookie_is_taken_two_are_refused() {
+        assert_eq!(session_cookie(&headers(&[("cookie", "a=b; casemate_session=t; c=d")])), Some("t"));
+        assert_eq!(session_cookie(&headers(&[("cookie", "casemate_session=t; casemate_session=u")])), Some(""));
+        assert_eq!(session_cookie(&headers(&[("cookie", "x_casemate_session=t")])), None);
+    }
+
+    #[test]
+    fn a_cookie_changes_something_only_from_our_own_pages() {
+        let own = [("x-casemate-csrf", "1"), ("origin", "http://a:1"), ("host", "a:1"), ("sec-fetch-site", "same-origin")];
+        assert!(check_same_origin(&headers(&own)).is_ok());
+        for (index, bad) in ["0", "http://evil", "b:1", "cross-site"].into_iter().enumerate() {
+            let mut pairs = own;
+            pairs[index].1 = bad;
+            assert!(check_same_origin(&headers(&pairs)).is_err(), "{bad}");
+        }
+        assert!(check_same_origin(&headers(&own[1..])).is_err(), "without the mark");
+    }
+}

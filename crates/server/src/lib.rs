@@ -1,0 +1,23 @@
+//! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
+//!
+//! ```text
+//!   socket -> connection limits -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//! ```
+//!
+//! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
+//! a credential. The console is a set of static files that use the same API.
+
+mod app;
+mod caller;
+mod console;
+mod convert;
+mod json;
+mod layers;
+mod listen;
+mod page;
+mod problem;
+mod routes;
+
+pub use app::{Server, Settings};
+pub use listen::{Listeners, Peer};
+pub use routes::openapi_document;

@@ -1,0 +1,251 @@
+//! How refusals and failures look to clients. Every variant of every error has its place here, so that a new one
+//! must be given one; what only an operator should know goes to the log and not into the answer.
+
+use std::error::Error;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::response::{IntoResponse, Response};
+use casemate_api::ProblemCode as Code;
+use casemate_control::ControlError;
+use casemate_identity::Rejected;
+use casemate_limits::JsonOverrun;
+use casemate_model::StoreError;
+use casemate_names::NamesError;
+use casemate_objects::ObjectsError;
+use casemate_policy::{Denied, DeniedReason};
+use http::request::Parts;
+use http::{HeaderValue, header};
+use serde::de::DeserializeOwned;
+
+use crate::app::AppState;
+
+/// A problem on its way out; the request id layer adds the id and writes the body.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    inner: Box<casemate_api::Problem>,
+    retry_after_seconds: Option<u64>,
+}
+
+/// A query whose mistakes are problems like all others.
+pub(crate) struct Answer<T>(T);
+
+impl<T> Answer<Query<T>> {
+    pub(crate) fn into_inner(self) -> Result<T, Problem> {
+        Ok(self.0.0)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Answer<Query<T>> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(Self).map_err(|error| Problem::new(Code::InvalidParameter, chain(&error)))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.inner.code.status().into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(*self.inner);
+        response
+    }
+}
+
+/// Reads a part of the path.
+pub(crate) fn path_parameter<T: std::str::FromStr<Err: Error>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem::parameter(name, &error))
+}
+
+/// Reads a field of the body, which `pointer` names.
+pub(crate) fn body_field<T: std::str::FromStr<Err: Error>>(pointer: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error: T::Err| Problem::field(pointer, error.to_string()))
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { inner: Box::new(casemate_api::Problem::new(code, detail)), retry_after_seconds: None }
+    }
+
+    fn hint(self, hint: &str) -> Self {
+        Self { inner: Box::new(self.inner.with_hint(hint)), ..self }
+    }
+
+    fn retry(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
+    }
+
+    pub(crate) fn field(pointer: &str, detail: impl Into<String>) -> Self {
+        let problem = Self::new(Code::InvalidBody, detail);
+        Self { inner: Box::new(problem.inner.with_pointer(pointer)), ..problem }
+    }
+
+    pub(crate) fn parameter(name: &str, error: &dyn Error) -> Self {
+        Self::parameter_text(name, error.to_string())
+    }
+
+    pub(crate) fn parameter_text(name: &str, detail: String) -> Self {
+        let problem = Self::new(Code::InvalidParameter, detail);
+        Self { inner: Box::new(problem.inner.with_pointer(name)), ..problem }
+    }
+
+    pub(crate) fn route_not_found() -> Self {
+        Self::new(Code::NotFound, "there is nothing at this address").hint("the API is described at /api/v1/openapi.json")
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(Code::MethodNotAllowed, "the address exists, but does not take this method")
+    }
+
+    pub(crate) fn rate_limited() -> Self {
+        Self::new(Code::RateLimited, "this network sends requests faster than the node allows")
+            .hint("wait as long as Retry-After says")
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(Code::Internal, "the node failed while it worked on this; the log has more under the request's id")
+    }
+
+    pub(crate) fn not_json() -> Self {
+        Self::new(Code::UnsupportedMediaType, "the body must be sent as application/json")
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        Self::new(Code::BodyTooLarge, "the body is larger than the operation takes, or ended early")
+    }
+
+    pub(crate) fn json_budget(overrun: &JsonOverrun) -> Self {
+        let code = match overrun.place {
+            casemate_limits::JsonPlace::Bytes => Code::BodyTooLarge,
+            casemate_limits::JsonPlace::Depth
+            | casemate_limits::JsonPlace::Nodes
+            | casemate_limits::JsonPlace::StringBytes => Code::InvalidBody,
+        };
+        Self::new(code, overrun.to_string())
+    }
+
+    pub(crate) fn invalid_body(pointer: &str, error: &serde_json::Error) -> Self {
+        Self::field(pointer, error.to_string())
+    }
+
+    pub(crate) fn cross_origin() -> Self {
+        Self::new(Code::CrossOrigin, "a change that rides on a session cookie must come from the console itself")
+            .hint("programs use an API key instead")
+    }
+
+    pub(crate) fn if_match_required() -> Self {
+        Self::new(Code::PreconditionRequired, "an update must say which version it replaces")
+            .hint("read the name and send its ETag as If-Match")
+    }
+
+    pub(crate) fn rejected(rejected: Rejected) -> Self {
+        Self::new(Code::Unauthenticated, rejected.to_string())
+    }
+
+    pub(crate) fn store(error: &StoreError) -> Self {
+        tracing::error!(error = error as &dyn Error, "the store failed");
+        match error {
+            StoreError::Unavailable { .. } => {
+                Self::new(Code::Unavailable, "the store does not answer; nothing was changed").retry(1)
+            }
+            StoreError::AuditTimeout { .. } => Self::new(Code::AuditUnavailable, error.to_string()).retry(1),
+            StoreError::OutcomeUnknown { .. } => Self::new(Code::OutcomeUnknown, error.to_string()),
+            StoreError::Damaged { .. } => Self::new(Code::Internal, "the store holds something damaged"),
+        }
+    }
+
+    fn denied(denied: &Denied) -> Self {
+        match denied.reason {
+            DeniedReason::Unauthenticated => Self::new(Code::Unauthenticated, denied.to_string())
+                .hint("send an API key as X-API-Key, or sign in to the console"),
+            DeniedReason::RoleTooWeak { .. } | DeniedReason::ScopeMissing(_) | DeniedReason::OtherProject => {
+                Self::new(Code::Denied, denied.to_string())
+            }
+        }
+    }
+
+    fn objects(error: &ObjectsError) -> Self {
+        let text = error.to_string();
+        match error {
+            ObjectsError::NotFound { .. } => Self::new(Code::NotFound, text),
+            ObjectsError::BlobMissing { .. } => Self::new(Code::BlobMissing, text)
+                .hint("store the content in this project first: `casemate cp FILE cm://BUCKET/KEY`"),
+            ObjectsError::Corrupt { .. } => Self::new(Code::CorruptObject, text).hint("store the content again to heal it"),
+            ObjectsError::DigestMismatch { .. } => Self::new(Code::DigestMismatch, text),
+            ObjectsError::TooLarge { .. } => Self::new(Code::BodyTooLarge, text),
+            ObjectsError::UploadBroken { .. } => Self::new(Code::UploadBroken, text),
+            ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) => Self::storage_full(error),
+            ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::storage_full(error),
+            ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
+            ObjectsError::Store(error) => Self::store(error),
+        }
+    }
+
+    fn storage_full(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "no space is left");
+        Self::new(Code::StorageFull, "no space is left on the node; nothing was stored").hint("free some space, then send it again")
+    }
+
+    fn names(error: &NamesError) -> Self {
+        let text = error.to_string();
+        match error {
+            NamesError::NotClaimed { .. } => Self::new(Code::NotFound, text),
+            NamesError::Taken { own: true, .. } => {
+                Self::new(Code::NameTaken, text).hint("it is your project's: point it elsewhere with `casemate name set`")
+            }
+            NamesError::Taken { own: false, .. } => Self::new(Code::NameTaken, text),
+            NamesError::NotOwner { .. } => Self::new(Code::NotOwner, text),
+            NamesError::Stale { .. } => Self::new(Code::StaleSequence, text).hint("read the name again and decide anew"),
+            NamesError::BlobMissing { .. } => Self::new(Code::BlobMissing, text).hint("store the content first"),
+            NamesError::Store(error) => Self::store(error),
+        }
+    }
+
+    /// A failure whose cause is for the operator's eyes.
+    fn failed(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error, "a request failed");
+        Self::internal()
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let text = error.to_string();
+        match &error {
+            ControlError::Denied(denied) => Self::denied(denied),
+            ControlError::Rejected(rejected) => Self::rejected(*rejected),
+            ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
+            ControlError::KeyLabel(_) => Self::field("/label", text),
+            ControlError::KeyNotFound(_) | ControlError::TaskNotFound(_) | ControlError::EntryNotFound { .. } => {
+                Self::new(Code::NotFound, text)
+            }
+            ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => Self::new(Code::NotFound, text),
+            ControlError::Objects(error) => Self::objects(error),
+            ControlError::Names(error) => Self::names(error),
+            ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
+            ControlError::TaskTooLarge { .. } | ControlError::InputPath(_) => Self::new(Code::InvalidBody, text),
+            ControlError::QueueFull { .. } => Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5),
+            ControlError::TaskNotFinished(_) => Self::new(Code::NotFinished, text).hint("ask again with ?wait=60"),
+            ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
+            ControlError::Store(error) => Self::store(error),
+            ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
+            ControlError::Receipt(_)
+            | ControlError::Log(_)
+            | ControlError::Bundle(_) => Self::failed(&error),
+        }
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

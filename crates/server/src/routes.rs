@@ -1,0 +1,82 @@
+//! The API, one file per resource. Each handler decodes, calls one use case, and encodes.
+
+mod audit;
+mod events;
+mod keys;
+mod log;
+mod names;
+mod node;
+mod objects;
+mod sessions;
+mod tasks;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use casemate_limits::JsonBudget;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+
+pub(crate) use node::metrics;
+
+/// What the document says beside the routes themselves.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Casemate",
+    description = "Run code you don't trust on your own machines, and prove what it did.",
+    license(name = "Apache-2.0")
+))]
+struct Described;
+
+/// All routes under `/api/v1`, and the document that describes them.
+pub(crate) fn api() -> (Router<AppState>, Document) {
+    let (router, mut document) = described().split_for_parts();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    let text = document.to_pretty_json().expect("a document of plain values is JSON");
+    let router = router.route("/openapi.json", node::document(text));
+    (router, document)
+}
+
+/// The API's description, as `GET /api/v1/openapi.json` answers it and `openapi/casemate.json` keeps it.
+pub fn openapi_document() -> String {
+    let mut text = api().1.to_pretty_json().expect("a document of plain values is JSON");
+    text.push('\n');
+    text
+}
+
+/// Routes with small bodies, and the one with a streamed body, whose size the engine limits itself.
+fn described() -> OpenApiRouter<AppState> {
+    let small = OpenApiRouter::with_openapi(Described::openapi())
+        .routes(routes!(node::health))
+        .routes(routes!(node::overview))
+        .routes(routes!(events::events))
+        .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
+        .routes(routes!(sessions::create_login_link))
+        .routes(routes!(objects::list_buckets))
+        .routes(routes!(objects::list_objects))
+        .routes(routes!(objects::stat_object))
+        .routes(routes!(names::claim_name, names::list_names))
+        .routes(routes!(names::show_name, names::update_name, names::release_name))
+        .routes(routes!(names::name_history))
+        .routes(routes!(tasks::submit_task, tasks::list_tasks))
+        .routes(routes!(tasks::show_task))
+        .routes(routes!(tasks::cancel_task))
+        .routes(routes!(tasks::task_stdout))
+        .routes(routes!(tasks::task_stderr))
+        .routes(routes!(tasks::task_output))
+        .routes(routes!(tasks::task_receipt))
+        .routes(routes!(keys::create_key, keys::list_keys))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(audit::list_entries))
+        .routes(routes!(audit::prove_entry))
+        .routes(routes!(audit::checkpoint))
+        .routes(routes!(log::tile))
+        .layer(DefaultBodyLimit::max(JsonBudget::REQUEST.bytes_max));
+    let streamed = OpenApiRouter::new()
+        .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
+        .layer(DefaultBodyLimit::disable());
+    small.merge(streamed)
+}

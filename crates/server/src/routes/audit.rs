@@ -1,0 +1,77 @@
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use casemate_api as wire;
+use data_encoding::{BASE64, HEXLOWER};
+use http::header;
+use serde::Deserialize;
+
+use crate::app::AppState;
+use crate::caller::From;
+use crate::convert;
+use crate::page::PageQuery;
+use crate::problem::{Answer, Problem, path_parameter};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EntriesQuery {
+    /// The first entry to return; the newest come first if it is not given.
+    from: Option<u64>,
+    /// Most items to return, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// `next` of the page before, with the newest first.
+    after: Option<u64>,
+}
+
+/// List audit entries
+#[utoipa::path(get, path = "/audit/entries", operation_id = "audit_list", tag = "audit", params(EntriesQuery),
+    responses((status = 200, body = wire::Page<wire::audit::AuditEntry>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_entries(
+    State(state): State<AppState>,
+    From(caller): From,
+    query: Answer<Query<EntriesQuery>>,
+) -> Result<axum::Json<wire::Page<wire::audit::AuditEntry>>, Problem> {
+    let EntriesQuery { from, limit, after } = query.into_inner()?;
+    let page = PageQuery::new(limit, None);
+    let rows = match from {
+        Some(from) => state.control.audit_from(&caller, from, page.rows()?).await?,
+        None => state.control.audit_before(&caller, after, page.rows()?).await?,
+    };
+    let entries = rows.iter().map(|(entry, digest)| convert::entry(entry, digest.to_string())).collect();
+    // Oldest first goes on after the last one, newest first goes on below it.
+    let cursor = |entry: &wire::audit::AuditEntry| (entry.sequence + u64::from(from.is_some())).to_string();
+    Ok(axum::Json(page.page(entries, cursor)?))
+}
+
+/// Show the proof that an entry is in the log
+#[utoipa::path(get, path = "/audit/entries/{sequence}/proof", operation_id = "audit_prove", tag = "audit",
+    params(("sequence" = u64, Path, description = "The entry's number")),
+    responses((status = 200, body = wire::audit::EntryProof), (status = "default", body = wire::Problem)))]
+pub(crate) async fn prove_entry(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(sequence): Path<String>,
+) -> Result<axum::Json<wire::audit::EntryProof>, Problem> {
+    let sequence: u64 = path_parameter("sequence", &sequence)?;
+    let proof = state.control.prove_entry(&caller, sequence).await?;
+    let inclusion = &proof.inclusion;
+    Ok(axum::Json(wire::audit::EntryProof {
+        sequence,
+        entry: BASE64.encode(&inclusion.entry),
+        leaf_hash: HEXLOWER.encode(proof.leaf_hash().as_bytes()),
+        tree_size: inclusion.checkpoint.size(),
+        root: HEXLOWER.encode(inclusion.checkpoint.root().as_bytes()),
+        hashes: inclusion.hashes.iter().map(|hash| HEXLOWER.encode(hash.as_bytes())).collect(),
+        checkpoint: inclusion.checkpoint.to_string(),
+        public_key: proof.public_key.to_string(),
+    }))
+}
+
+/// Read the log's signed checkpoint
+#[utoipa::path(get, path = "/audit/checkpoint", operation_id = "audit_checkpoint", tag = "audit",
+    responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]
+pub(crate) async fn checkpoint(State(state): State<AppState>, From(caller): From) -> Result<Response, Problem> {
+    let note = state.control.checkpoint(&caller).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
+}
+

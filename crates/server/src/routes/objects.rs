@@ -1,0 +1,185 @@
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use casemate_api as wire;
+use casemate_model::{BucketName, Digest, ObjectKey};
+use casemate_objects::{NewObject, VerifiedBlob};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::app::AppState;
+use crate::caller::From;
+use crate::page::PageQuery;
+use crate::problem::{Answer, Problem, path_parameter};
+
+/// The header in which an uploader announces the digest of what it sends.
+const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
+
+/// Pieces of a download that wait for a slow client.
+const PIECES_WAITING_MAX: usize = 4;
+
+/// Content of users is never shown as a page of ours, whatever it claims to be.
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ObjectsQuery {
+    /// What keys must start with.
+    #[serde(default)]
+    prefix: String,
+    /// Most items to return, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// List buckets
+#[utoipa::path(get, path = "/buckets", operation_id = "buckets_list", params(PageQuery), tag = "objects",
+    responses((status = 200, body = wire::Page<wire::objects::Bucket>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_buckets(
+    State(state): State<AppState>,
+    From(caller): From,
+    query: Answer<Query<PageQuery>>,
+) -> Result<axum::Json<wire::Page<wire::objects::Bucket>>, Problem> {
+    let query = query.into_inner()?;
+    let after: Option<BucketName> = query.after()?;
+    let rows = state.control.list_buckets(&caller, after.as_ref(), query.rows()?).await?;
+    let buckets = rows.iter().map(crate::convert::bucket).collect();
+    Ok(axum::Json(query.page(buckets, |bucket: &wire::objects::Bucket| bucket.bucket.clone())?))
+}
+
+/// List the objects of a bucket
+#[utoipa::path(get, path = "/buckets/{bucket}/objects", operation_id = "objects_list", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ObjectsQuery),
+    responses((status = 200, body = wire::Page<wire::objects::Object>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_objects(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(bucket): Path<String>,
+    query: Answer<Query<ObjectsQuery>>,
+) -> Result<axum::Json<wire::Page<wire::objects::Object>>, Problem> {
+    let ObjectsQuery { prefix, limit, after } = query.into_inner()?;
+    let bucket: BucketName = path_parameter("bucket", &bucket)?;
+    let page = PageQuery::new(limit, after);
+    let rows = state.control.list_objects(&caller, bucket, prefix, page.after()?, page.rows()?).await?;
+    let objects = rows.iter().map(crate::convert::object).collect();
+    Ok(axum::Json(page.page(objects, |object: &wire::objects::Object| object.key.clone())?))
+}
+
+/// Show an object
+#[utoipa::path(get, path = "/object-info/{bucket}/{*key}", operation_id = "objects_stat", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    responses((status = 200, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
+pub(crate) async fn stat_object(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path((bucket, key)): Path<(String, String)>,
+) -> Result<axum::Json<wire::objects::Object>, Problem> {
+    let (bucket, key) = address(&bucket, &key)?;
+    let record = state.control.stat_object(&caller, &bucket, &key).await?;
+    Ok(axum::Json(crate::convert::object(&record)))
+}
+
+/// Store an object
+#[utoipa::path(put, path = "/objects/{bucket}/{*key}", operation_id = "objects_put", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket; it is made when absent"),
+        ("key" = String, Path, description = "The key"),
+        ("x-casemate-digest" = Option<String>, Header, description = "The content's digest, checked before the answer")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
+pub(crate) async fn put_object(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (bucket, key) = address(&bucket, &key)?;
+    let new = NewObject { bucket, key, media_type: media_type(&headers), expected: announced(&headers)? };
+    let record = state.control.put_object(&caller, new, body.into_data_stream()).await?;
+    let tag = [(header::ETAG, format!("\"{}\"", record.digest))];
+    Ok((StatusCode::CREATED, tag, axum::Json(crate::convert::object(&record))).into_response())
+}
+
+/// Download an object
+#[utoipa::path(get, path = "/objects/{bucket}/{*key}", operation_id = "objects_get", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn get_object(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (bucket, key) = address(&bucket, &key)?;
+    let (record, blob) = state.control.get_object(&caller, &bucket, &key).await?;
+    let tag = format!("\"{}\"", record.digest);
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    let mut response = download(blob, &record.media_type);
+    response.headers_mut().insert(header::ETAG, HeaderValue::try_from(tag).expect("hex and quotes"));
+    Ok(response)
+}
+
+/// Delete an object
+#[utoipa::path(delete, path = "/objects/{bucket}/{*key}", operation_id = "objects_delete", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    responses((status = 204), (status = "default", body = wire::Problem)))]
+pub(crate) async fn delete_object(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path((bucket, key)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let (bucket, key) = address(&bucket, &key)?;
+    state.control.delete_object(&caller, &bucket, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Answers checked content as a download that no browser takes for a page of ours.
+pub(crate) fn download(blob: VerifiedBlob, media_type: &str) -> Response {
+    let length = blob.size_bytes();
+    let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_WAITING_MAX);
+    tokio::task::spawn_blocking(move || {
+        let read = blob.read_pieces(|piece| {
+            // A client that has gone away ends the reading; nothing is lost by it.
+            sender.blocking_send(Ok(piece)).map_err(|_| casemate_objects::ObjectsError::UploadBroken {
+                source: "the client went away".into(),
+            })
+        });
+        if let Err(error) = read {
+            // Cuts the transfer short of its announced length, so that it cannot pass for complete.
+            drop(sender.blocking_send(Err(error)));
+        }
+    });
+    let media_type = HeaderValue::try_from(media_type)
+        .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
+    let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    response
+}
+
+fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
+    Ok((path_parameter("bucket", bucket)?, path_parameter("key", key)?))
+}
+
+/// The media type as given, if it is short and printable; it is shown, never trusted.
+fn media_type(headers: &HeaderMap) -> String {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    given.filter(|text| text.len() <= 255).unwrap_or("application/octet-stream").to_owned()
+}
+
+fn announced(headers: &HeaderMap) -> Result<Option<Digest>, Problem> {
+    let Some(text) = headers.get(DIGEST) else {
+        return Ok(None);
+    };
+    let digest = text.to_str().unwrap_or_default().parse::<Digest>();
+    digest.map(Some).map_err(|error| Problem::parameter("x-casemate-digest", &error))
+}

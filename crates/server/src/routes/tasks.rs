@@ -1,0 +1,174 @@
+mod submit;
+
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use casemate_api as wire;
+use casemate_model::TaskId;
+use casemate_tasks::TaskState;
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use super::objects::download;
+use crate::app::AppState;
+use crate::caller::From;
+use crate::convert;
+use crate::json::Json;
+use crate::page::PageQuery;
+use crate::problem::{Answer, Problem, path_parameter};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Seconds to wait for the task to end, at most 60; the answer comes earlier if it does.
+    #[serde(default)]
+    wait: u64,
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TasksQuery {
+    /// Only tasks in this state.
+    state: Option<String>,
+    /// Most items to return, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+impl WaitQuery {
+    fn duration(&self, state: &AppState) -> Option<Duration> {
+        (self.wait > 0).then(|| Duration::from_secs(self.wait).min(state.task_wait_max))
+    }
+}
+
+/// Submit a task
+#[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery),
+    request_body = wire::tasks::SubmitTask,
+    responses((status = 201, body = wire::tasks::Task, description = "The task is durable and has ended"),
+        (status = 202, body = wire::tasks::Task, description = "The task is durable and will run"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn submit_task(
+    State(state): State<AppState>,
+    From(caller): From,
+    query: Answer<Query<WaitQuery>>,
+    Json(body): Json<wire::tasks::SubmitTask>,
+) -> Result<Response, Problem> {
+    let wait = query.into_inner()?.duration(&state);
+    let mut task = state.control.submit_task(&caller, submit::decode(body)?).await?;
+    if wait.is_some() {
+        task = state.control.await_task(&caller, task.id, wait).await?;
+    }
+    let status = if task.progress.state.is_final() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let location = [(header::LOCATION, format!("/api/v1/tasks/{}", task.id))];
+    Ok((status, location, axum::Json(convert::task(&task))).into_response())
+}
+
+/// List the project's tasks, newest first
+#[utoipa::path(get, path = "/tasks", operation_id = "tasks_list", tag = "tasks", params(TasksQuery),
+    responses((status = 200, body = wire::Page<wire::tasks::Task>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_tasks(
+    State(state): State<AppState>,
+    From(caller): From,
+    query: Answer<Query<TasksQuery>>,
+) -> Result<axum::Json<wire::Page<wire::tasks::Task>>, Problem> {
+    let TasksQuery { state: wanted, limit, after } = query.into_inner()?;
+    let wanted: Option<TaskState> = wanted.as_deref().map(|text| path_parameter("state", text)).transpose()?;
+    let page = PageQuery::new(limit, after);
+    let rows = state.control.list_tasks(&caller, wanted, page.after()?, page.rows()?).await?;
+    let tasks = rows.iter().map(convert::task).collect();
+    Ok(axum::Json(page.page(tasks, |task: &wire::tasks::Task| task.id.clone())?))
+}
+
+/// Show a task
+#[utoipa::path(get, path = "/tasks/{id}", operation_id = "tasks_show", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id"), WaitQuery),
+    responses((status = 200, body = wire::tasks::Task), (status = "default", body = wire::Problem)))]
+pub(crate) async fn show_task(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+    query: Answer<Query<WaitQuery>>,
+) -> Result<axum::Json<wire::tasks::Task>, Problem> {
+    let wait = query.into_inner()?.duration(&state);
+    let task = state.control.await_task(&caller, task_id(&id)?, wait).await?;
+    Ok(axum::Json(convert::task(&task)))
+}
+
+/// Cancel a task
+#[utoipa::path(post, path = "/tasks/{id}/cancel", operation_id = "tasks_cancel", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id")),
+    responses((status = 200, body = wire::tasks::Task), (status = "default", body = wire::Problem)))]
+pub(crate) async fn cancel_task(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+) -> Result<axum::Json<wire::tasks::Task>, Problem> {
+    let task = state.control.cancel_task(&caller, task_id(&id)?).await?;
+    Ok(axum::Json(convert::task(&task)))
+}
+
+/// Read what a task wrote to standard output
+#[utoipa::path(get, path = "/tasks/{id}/stdout", operation_id = "tasks_output_stdout", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn task_stdout(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let blob = state.control.task_stream(&caller, task_id(&id)?, false).await?;
+    Ok(download(blob, "application/octet-stream"))
+}
+
+/// Read what a task wrote to standard error
+#[utoipa::path(get, path = "/tasks/{id}/stderr", operation_id = "tasks_output_stderr", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn task_stderr(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let blob = state.control.task_stream(&caller, task_id(&id)?, true).await?;
+    Ok(download(blob, "application/octet-stream"))
+}
+
+/// Read a file that a task left in its output directory
+#[utoipa::path(get, path = "/tasks/{id}/outputs/{*path}", operation_id = "tasks_output", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id"), ("path" = String, Path, description = "The file")),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn task_output(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path((id, path)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let blob = state.control.task_output(&caller, task_id(&id)?, &path).await?;
+    Ok(download(blob, "application/octet-stream"))
+}
+
+/// Fetch what proves a task's run offline
+///
+/// The answer is a bundle: the signed receipt, the audit entry that records it, the proof that the entry is in the
+/// log, and the log's signed checkpoint. `casemate verify` checks it without node or network.
+#[utoipa::path(get, path = "/tasks/{id}/receipt", operation_id = "tasks_receipt", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id")),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]
+pub(crate) async fn task_receipt(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let bundle = state.control.task_receipt(&caller, task_id(&id)?).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bundle.to_string()).into_response())
+}
+
+fn task_id(text: &str) -> Result<TaskId, Problem> {
+    path_parameter("id", text)
+}

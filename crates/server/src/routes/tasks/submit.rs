@@ -1,0 +1,68 @@
+//! From a submission on the wire to what the use case takes. Each mistake names its place in the body.
+
+use casemate_api::objects::ObjectRef;
+use casemate_api::tasks::{ContentSource, LimitsRequest, ModuleSource, Profile, SubmitTask};
+use casemate_control as control;
+use casemate_model::RunLimits;
+
+use crate::problem::{Problem, body_field};
+
+pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
+    let module = match body.module {
+        ModuleSource::Name(name) => control::ModuleSource::Name(body_field("/module/name", &name.name)?),
+        ModuleSource::Digest(digest) => control::ModuleSource::Content(by_digest("/module", &digest)?),
+        ModuleSource::Object(object) => control::ModuleSource::Content(by_object("/module", &object)?),
+    };
+    let stdin = body.stdin.map(|source| content("/stdin", &source)).transpose()?;
+    let mut inputs = Vec::with_capacity(body.inputs.len());
+    for (index, input) in body.inputs.into_iter().enumerate() {
+        inputs.push((input.path, content(&format!("/inputs/{index}/source"), &input.source)?));
+    }
+    Ok(control::SubmitTask {
+        module,
+        args: body.args,
+        env: body.env.into_iter().collect(),
+        stdin,
+        inputs,
+        output_directory: body.output_directory,
+        limits: limits(&body.limits),
+        deterministic: match body.profile {
+            Profile::Default => false,
+            Profile::Det1 => true,
+        },
+    })
+}
+
+fn content(pointer: &str, source: &ContentSource) -> Result<control::InputSource, Problem> {
+    match source {
+        ContentSource::Digest(digest) => by_digest(pointer, digest),
+        ContentSource::Object(object) => by_object(pointer, object),
+    }
+}
+
+fn by_digest(pointer: &str, digest: &str) -> Result<control::InputSource, Problem> {
+    Ok(control::InputSource::Digest(body_field(pointer, digest)?))
+}
+
+fn by_object(pointer: &str, object: &ObjectRef) -> Result<control::InputSource, Problem> {
+    let bucket = body_field(&format!("{pointer}/bucket"), &object.bucket)?;
+    let key = body_field(&format!("{pointer}/key"), &object.key)?;
+    Ok(control::InputSource::Object(bucket, key))
+}
+
+/// What was asked for, and the default for the rest.
+fn limits(asked: &LimitsRequest) -> RunLimits {
+    let default = RunLimits::DEFAULT;
+    RunLimits {
+        wall_ms: asked.wall_ms.unwrap_or(default.wall_ms),
+        fuel: asked.fuel.unwrap_or(default.fuel),
+        memory_bytes: asked.memory_bytes.unwrap_or(default.memory_bytes),
+        table_elements: asked.table_elements.unwrap_or(default.table_elements),
+        instances: asked.instances.unwrap_or(default.instances),
+        stack_bytes: asked.stack_bytes.unwrap_or(default.stack_bytes),
+        output_bytes: asked.output_bytes.unwrap_or(default.output_bytes),
+        log_bytes: asked.log_bytes.unwrap_or(default.log_bytes),
+        compile_ms: asked.compile_ms.unwrap_or(default.compile_ms),
+        compile_memory_bytes: asked.compile_memory_bytes.unwrap_or(default.compile_memory_bytes),
+    }
+}
