@@ -1,0 +1,178 @@
+// The one place that knows the HTTP API. Every call answers parsed JSON (or text, or bytes) or throws ApiError.
+
+const BASE = "/api/v1";
+
+/** What the API (or the way to it) answered instead of the thing asked for. */
+export class ApiError extends Error {
+  constructor({ status = 0, code = "network", title = "", detail = "", hint = "", pointer = "", request = "" }) {
+    super(detail || title || code);
+    Object.assign(this, { name: "ApiError", status, code, title, detail, hint, pointer, request });
+  }
+}
+
+/** The path of an object. Keys whose segments a URL would swallow (empty, `.`, `..`) have their slashes escaped. */
+export function objectPath(bucket, key, base = "/objects") {
+  const segments = key.split("/");
+  const swallowed = segments.some((part) => part === "" || part === "." || part === "..");
+  const encoded = swallowed ? encodeURIComponent(key) : segments.map((part) => encodeURIComponent(part)).join("/");
+  return `${base}/${encodeURIComponent(bucket)}/${encoded}`;
+}
+
+/** An address a link may point at. */
+export const href = (path) => BASE + path;
+
+/** Makes the client. `onSignedOut` is called once for each answer that says the session is over. */
+export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bind(globalThis) } = {}) {
+  async function call(method, path, { body, query, headers = {}, signal, expectSession = true } = {}) {
+    const mutates = method !== "GET";
+    const init = { method, signal, credentials: "same-origin", cache: "no-store", headers: { accept: "application/json, */*;q=0.5", ...headers } };
+    if (mutates) init.headers["x-casemate-csrf"] = "1";
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers["content-type"] = "application/json";
+    }
+    let response;
+    try {
+      response = await fetch(BASE + path + queryText(query), init);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError({ detail: "The node does not answer.", hint: "Is `casemate serve` still running?" });
+    }
+    if (!response.ok) {
+      const problem = await problemOf(response);
+      if (problem.status === 401 && expectSession) onSignedOut();
+      throw problem;
+    }
+    return response;
+  }
+  const json = async (...parameters) => {
+    const response = await call(...parameters);
+    return response.status === 204 ? null : response.json();
+  };
+  const text = async (...parameters) => (await call(...parameters)).text();
+  const list = (path, query, signal) => json("GET", path, { query, signal });
+
+  return {
+    // session
+    signIn: (credential) => json("POST", "/session", { body: credential, expectSession: false }),
+    whoami: () => json("GET", "/session", { expectSession: false }),
+    signOut: () => json("DELETE", "/session"),
+    loginLink: () => json("POST", "/login-links"),
+    // node
+    health: (signal) => healthOf(call, signal),
+    overview: (signal) => json("GET", "/overview", { signal }),
+    // objects
+    buckets: (query, signal) => list("/buckets", query, signal),
+    objects: (bucket, query, signal) => list(`/buckets/${encodeURIComponent(bucket)}/objects`, query, signal),
+    object: (bucket, key, signal) => json("GET", objectPath(bucket, key, "/object-info"), { signal }),
+    deleteObject: (bucket, key) => json("DELETE", objectPath(bucket, key)),
+    putObject: (bucket, key, file, options) => upload(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    // names
+    names: (query, signal) => list("/names", query, signal),
+    name: (name, signal) => json("GET", `/names/${encodeURIComponent(name)}`, { signal }),
+    nameHistory: (name, query, signal) => list(`/names/${encodeURIComponent(name)}/history`, query, signal),
+    claimName: (name, digest) => json("POST", "/names", { body: { name, digest } }),
+    updateName: (name, digest, sequence) =>
+      json("PUT", `/names/${encodeURIComponent(name)}`, { body: { digest }, headers: { "if-match": `"${sequence}"` } }),
+    releaseName: (name) => json("DELETE", `/names/${encodeURIComponent(name)}`),
+    // tasks
+    tasks: (query, signal) => list("/tasks", query, signal),
+    task: (id, signal) => json("GET", taskPath(id), { signal }),
+    submitTask: (task) => json("POST", "/tasks", { body: task }),
+    cancelTask: (id) => json("POST", taskPath(id, "/cancel")),
+    taskStream: (id, stream, signal) => call("GET", taskPath(id, `/${stream}`), { signal }),
+    receipt: (id, signal) => whenProved(() => text("GET", taskPath(id, "/receipt"), { signal })),
+    // keys
+    keys: (query, signal) => list("/keys", query, signal),
+    createKey: (key) => json("POST", "/keys", { body: key }),
+    revokeKey: (id) => json("DELETE", `/keys/${encodeURIComponent(id)}`),
+    // audit
+    auditEntries: (query, signal) => list("/audit/entries", query, signal),
+    auditProof: (sequence, signal) => whenProved(() => json("GET", `/audit/entries/${sequence}/proof`, { signal })),
+    checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
+  };
+}
+
+/** The path of a task or of something below it. */
+export const taskPath = (id, below = "") => `/tasks/${encodeURIComponent(id)}${below}`;
+
+/** The path of an output file of a task. */
+export const outputPath = (id, path) =>
+  taskPath(id, `/outputs/${path.split("/").map((part) => encodeURIComponent(part)).join("/")}`);
+
+/** A failing node answers 503 with the same body, and that body is what the reader wants. */
+async function healthOf(call, signal) {
+  try {
+    return await (await call("GET", "/health", { signal })).json();
+  } catch (error) {
+    if (error instanceof ApiError && error.health) return error.health;
+    throw error;
+  }
+}
+
+/** The log follows a change within a second; a proof asked for sooner is worth a few tries. */
+async function whenProved(ask) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.code !== "proof_pending" || attempt === PROOF_TRIES_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PROOF_RETRY_MS));
+    }
+  }
+}
+
+async function problemOf(response) {
+  const request = response.headers.get("x-request-id") ?? "";
+  const type = response.headers.get("content-type") ?? "";
+  const fallback = { status: response.status, code: `http_${response.status}`, title: response.statusText, detail: `The node answered with status ${response.status}.`, request };
+  if (!type.includes("json")) return new ApiError(fallback);
+  const body = await response.json().catch(() => ({}));
+  const error = new ApiError({ ...fallback, ...body, status: response.status });
+  if (Array.isArray(body.checks)) error.health = body;
+  return error;
+}
+
+/** Sends a file with progress, for which only XMLHttpRequest reports what left the machine. */
+function upload(path, file, { digest, onProgress = () => {}, signal, onSignedOut }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", BASE + path);
+    request.setRequestHeader("x-casemate-csrf", "1");
+    request.setRequestHeader("content-type", file.type || mediaTypeOf(file.name));
+    if (digest) request.setRequestHeader("x-casemate-digest", digest);
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
+    request.addEventListener("load", () => {
+      const body = parseJson(request.responseText);
+      if (request.status >= 200 && request.status < 300) return resolve(body);
+      if (request.status === 401) onSignedOut();
+      const fallback = { code: `http_${request.status}`, detail: `The node answered with status ${request.status}.`, request: request.getResponseHeader("x-request-id") ?? "" };
+      return reject(new ApiError({ ...fallback, ...body, status: request.status }));
+    });
+    request.addEventListener("error", () => reject(new ApiError({ detail: "The connection broke during the upload. Nothing was stored." })));
+    request.addEventListener("abort", () => reject(new DOMException("The upload was cancelled.", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** Browsers know no media type for WebAssembly files on most systems. */
+function mediaTypeOf(name) {
+  return name.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
+}
+
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
+
+function queryText(query = {}) {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  return given.length === 0 ? "" : `?${new URLSearchParams(given.map(([key, value]) => [key, String(value)]))}`;
+}
+
+const PROOF_TRIES_MAX = 8;
+const PROOF_RETRY_MS = 400;

@@ -1,0 +1,11 @@
+// The commands that empty pages suggest, in one place so that they stay true to the command line.
+
+export const commands = {
+  upload: "casemate cp hello.wasm cm://builds/hello.wasm",
+  run: "casemate run cm://builds/hello.wasm",
+  claim: "casemate name claim hello.tools cm://builds/hello.wasm",
+  createKey: "casemate key create --label ci --role developer",
+  verify: "casemate verify receipt.txt",
+  tail: "casemate audit tail",
+  login: "casemate login",
+};

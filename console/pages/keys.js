@@ -1,0 +1,136 @@
+// API keys: made (the secret is shown once), listed, revoked; and sign-in links for another browser.
+
+import { commands } from "../commands.js";
+import { h, icon } from "../ui/dom.js";
+import { confirmDialog, openDialog } from "../ui/dialog.js";
+import { field, FieldError, form, select, textInput } from "../ui/form.js";
+import { badge, clip, copyButton, empty, moment, pageHead } from "../ui/parts.js";
+import { PAGE, pagedTable } from "../ui/table.js";
+import { toast, toastError } from "../ui/toast.js";
+
+const SCOPES = ["audit:read", "keys:read", "keys:write", "names:read", "names:write", "node:read", "objects:read", "objects:write", "tasks:read", "tasks:write"];
+
+/** What a role can reach; a scope beyond it would be refused. */
+const ROLES = {
+  viewer: SCOPES.filter((scope) => scope.endsWith(":read") && scope !== "keys:read"),
+  developer: SCOPES.filter((scope) => !scope.startsWith("keys:")),
+  admin: SCOPES,
+};
+const LIFETIMES = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "never"]];
+const DAY_MS = 86_400_000;
+
+export const title = () => "Keys";
+
+export async function render({ api, signal, can }) {
+  const create = () => createDialog({ api, onCreated: () => list.restart() });
+  const button = () => can("keys:write", "admin") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
+  const list = pagedTable({
+    caption: "API keys", signal,
+    columns: columns({ mayRevoke: can("keys:write"), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),
+    load: (after) => api.keys({ after, limit: PAGE }, signal),
+    none: () => empty({ title: "No API key", text: "Programs on other machines sign in with a key. On this machine the command line needs none.", action: button(), command: commands.createKey }),
+  });
+  const link = can("keys:write") && h("button", { type: "button", on: { click: () => linkDialog(api) } }, "Sign-in link");
+  return h("div", {}, pageHead("Keys", { lead: "How programs and other browsers come in.", actions: [link, button()] }), list.element);
+}
+
+function columns({ mayRevoke, revoke }) {
+  return [
+    { label: "Label", class: "grow", cell: (key) => clip(key.label) },
+    { label: "Id", cell: (key) => h("span", { class: "mono", tabindex: 0, title: key.id }, key.id.slice(0, 4), "…", key.id.slice(-6)) },
+    { label: "Role", cell: (key) => key.role },
+    { label: "Scopes", cell: (key) => h("span", { title: key.scopes.join(" "), tabindex: 0 }, key.scopes.length === SCOPES.length ? "all" : `${key.scopes.length} of ${SCOPES.length}`) },
+    { label: "Created", cell: (key) => moment(key.created) },
+    { label: "Expires", cell: (key) => moment(key.expires) },
+    { label: "State", cell: (key) => stateOf(key) },
+    { label: "", cell: (key) => mayRevoke && !key.revoked && h("button", { type: "button", class: "small danger", "aria-label": `Revoke ${key.label}`, on: { click: () => revoke(key) } }, "Revoke") },
+  ];
+}
+
+function stateOf(key) {
+  if (key.revoked) return badge("revoked", "bad");
+  return key.expires && new Date(key.expires) < new Date() ? badge("expired", "warn") : badge("active", "ok");
+}
+
+async function revoke({ api, key, done }) {
+  const sure = await confirmDialog({ title: "Revoke this key?", text: ["Every program that uses ", h("strong", { class: "wrap" }, key.label), " is refused from then on. This cannot be undone."], action: "Revoke" });
+  if (!sure) return;
+  try {
+    await api.revokeKey(key.id);
+    toast(`Revoked ${key.label}.`);
+    done();
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+function createDialog({ api, onCreated }) {
+  const label = textInput({ placeholder: "ci", autofocus: true });
+  const role = select(Object.keys(ROLES).map((one) => [one, one]), { value: "developer" });
+  const lifetime = select(LIFETIMES, { value: "90" });
+  const scopes = scopeBoxes(role);
+  const opened = openDialog({
+    title: "Create a key",
+    wide: true,
+    content: form({
+      fields: [
+        field({ label: "Label", name: "label", control: label, hint: "What uses it, so that you know later what a revocation stops." }),
+        h("div", { class: "grid" }, field({ label: "Role", name: "role", control: role }), field({ label: "Expires after", name: "expires", control: lifetime })),
+        scopes.element,
+      ],
+      submit: "Create",
+      onCancel: () => opened.close(),
+      onSubmit: async () => {
+        if (label.value.trim() === "") throw new FieldError("/label", "Say what will use the key.");
+        const body = { label: label.value.trim(), role: role.value, scopes: scopes.value() };
+        if (lifetime.value !== "") body.expires = new Date(Date.now() + Number(lifetime.value) * DAY_MS).toISOString();
+        const created = await api.createKey(body);
+        opened.close();
+        await opened.closed;
+        onCreated();
+        showSecret({ title: "Your new key", text: "This is the only time it is shown. Keep it where your secrets are.", secret: created.secret, noun: "key" });
+      },
+    }),
+  });
+}
+
+function scopeBoxes(role) {
+  const boxes = SCOPES.map((scope) => ({ scope, box: h("input", { type: "checkbox", name: scope }) }));
+  const refresh = () => boxes.forEach(({ scope, box }) => {
+    const reachable = ROLES[role.value].includes(scope);
+    box.disabled = !reachable;
+    box.checked = reachable;
+  });
+  role.addEventListener("change", refresh);
+  refresh();
+  const element = h("fieldset", { class: "field", data: { pointer: "/scopes" } }, h("legend", {}, "Scopes"),
+    h("div", { class: "boxes" }, boxes.map(({ scope, box }) => h("label", {}, box, h("span", { class: "mono" }, scope)))),
+    h("p", { class: "field-error", "aria-live": "polite" }));
+  const value = () => {
+    const chosen = boxes.filter(({ box }) => box.checked).map(({ scope }) => scope);
+    if (chosen.length === 0) throw new FieldError("/scopes", "A key without scopes can do nothing: choose at least one.");
+    return chosen;
+  };
+  return { element, value };
+}
+
+async function linkDialog(api) {
+  try {
+    const link = await api.loginLink();
+    showSecret({ title: "Sign-in link", text: ["It works once, until ", moment(link.expires), ", and signs in as you."], secret: link.url, noun: "link" });
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+function showSecret({ title: heading, text, secret, noun }) {
+  const opened = openDialog({
+    title: heading,
+    wide: true,
+    content: [
+      h("p", {}, text),
+      h("p", { class: "secret" }, h("code", { tabindex: 0 }, secret), copyButton(secret, noun)),
+      h("div", { class: "actions end" }, h("button", { type: "button", class: "primary", on: { click: () => opened.close() } }, "I have kept it")),
+    ],
+  });
+}

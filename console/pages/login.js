@@ -1,0 +1,54 @@
+// Signing in: by the one-time link that the node prints, or with an API key.
+
+import { commands } from "../commands.js";
+import { safeReturn } from "../router.js";
+import { h } from "../ui/dom.js";
+import { field, FieldError, form } from "../ui/form.js";
+import { failure, loading } from "../ui/parts.js";
+
+export const title = () => "Sign in";
+
+/** Uses the link's token at once when there is one; the token leaves the address bar and the history first. */
+export async function render({ api, query, signedIn }) {
+  const target = safeReturn(query.return);
+  const card = h("div", { class: "card" });
+  const element = h("div", { class: "login" }, card);
+  if (!query.token) {
+    card.append(keyForm({ api, signedIn, target }));
+    return element;
+  }
+  history.replaceState(null, "", "#/login");
+  card.append(loading("Signing in"));
+  api.signIn({ link_token: query.token }).then(
+    (principal) => signedIn(principal, target),
+    (error) => card.replaceChildren(failure(linkProblem(error), null), keyForm({ api, signedIn, target })),
+  );
+  return element;
+}
+
+function linkProblem(error) {
+  if (error.status !== 401) return error;
+  return Object.assign(error, {
+    title: "This link no longer works",
+    message: "A sign-in link works once and only for a short time.",
+    hint: `Run \`${commands.login}\` on the node's machine for a new one, or ask an admin for one from the Keys page.`,
+  });
+}
+
+function keyForm({ api, signedIn, target }) {
+  const key = h("input", { type: "password", autocomplete: "off", spellcheck: "false", autofocus: true });
+  return h("div", {},
+    h("h1", { tabindex: -1 }, "Sign in"),
+    h("p", { class: "lead" }, "Open the one-time link that the node printed when it started, or paste an API key."),
+    form({
+      fields: [field({ label: "API key", name: "api_key", control: key, hint: "It is sent once and kept nowhere in the browser; the session is a cookie that scripts cannot read." })],
+      submit: "Sign in",
+      onSubmit: async () => {
+        if (key.value.trim() === "") throw new FieldError("/api_key", "Paste an API key.");
+        const principal = await api.signIn({ api_key: key.value.trim() });
+        key.value = "";
+        signedIn(principal, target);
+      },
+    }),
+    h("p", { class: "hint command" }, "On the node's machine, this prints a new link: ", h("code", {}, commands.login)));
+}

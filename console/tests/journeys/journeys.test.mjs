@@ -1,0 +1,409 @@
+// What a person does with the console, in a real browser against a real node. The journeys build on each other in order.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { openBrowser } from "./browser.mjs";
+import { copyGuest, endlessGuest } from "./guests.mjs";
+import { startNode } from "./node.mjs";
+
+const BOOK = "Call me Ishmael.\n\u001b[31mSome years ago\u001b[0m <b>never mind</b>\n";
+const HOSTILE_KEY = `<img src=x onerror="alert(1)">.txt`;
+const digestOf = (bytes) => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+const fileOf = (name, bytes, mimeType = "application/octet-stream") => ({ name, mimeType, buffer: Buffer.from(bytes) });
+
+let node;
+let browser;
+let page;
+let signedIn = false;
+
+before(async () => {
+  node = await startNode();
+  browser = await openBrowser({ url: node.url });
+  ({ page } = browser);
+});
+after(async () => {
+  await browser?.close();
+  await node?.stop();
+});
+
+/** A journey of the one signed-in browser, which must not complain about anything meanwhile. */
+function journey(name, act, { first = false } = {}) {
+  test(name, async () => {
+    assert.ok(first || signedIn, "not tried: nobody could sign in");
+    await act();
+    assert.deepEqual(browser.complaints.splice(0), [], "the browser complained");
+  });
+}
+
+const heading = (text) => page.getByRole("heading", { level: 1, name: text }).waitFor();
+const button = (name) => page.getByRole("button", { name, exact: true });
+const visit = async (hash, title) => {
+  await page.evaluate((target) => { location.hash = target; }, hash);
+  await heading(title);
+};
+
+async function upload(bucket, ...files) {
+  await visit(`#/objects/${bucket}`, bucket);
+  await page.getByLabel("Choose files to upload").setInputFiles(files);
+  for (const file of files) {
+    await page.locator(".uploads li.done", { hasText: file.name }).getByText(`stored, ${digestOf(file.buffer)}`).waitFor();
+  }
+}
+
+/** Runs a stored module and waits until the page of the task shows `state`. */
+async function run({ bucket, key, limits = {} }, state) {
+  await visit(`#/tasks/new?bucket=${bucket}&key=${encodeURIComponent(key)}`, "Run a task");
+  await page.getByText("Limits", { exact: true }).click();
+  for (const [label, value] of Object.entries(limits)) await page.getByLabel(label, { exact: true }).fill(value);
+  await button("Run").click();
+  await page.locator(".page-head .badge", { hasText: state }).waitFor({ timeout: 60_000 });
+}
+
+journey("signs in by the one-time link, and the token leaves the address", async () => {
+  await browser.open(`#/login?token=${encodeURIComponent(node.token)}`);
+  await heading("Overview");
+  assert.equal(new URL(page.url()).hash, "#/overview");
+  await page.locator(".stream-state", { hasText: "Live" }).waitFor();
+  assert.deepEqual(await page.evaluate(() => document.cookie), "", "scripts cannot see the session");
+  signedIn = true;
+}, { first: true });
+
+journey("stays signed in over a reload", async () => {
+  await page.reload();
+  await heading("Overview");
+});
+
+journey("sees health, walls and the log on the overview", async () => {
+  for (const panel of ["Health", "Walls", "Tasks by state", "Node"]) await page.getByRole("heading", { level: 2, name: panel, exact: true }).waitFor();
+  for (const check of ["state", "objects", "workers", "audit"]) await page.locator(".checks .check-name", { hasText: new RegExp(`^${check}$`) }).first().waitFor();
+});
+
+journey("uploads files, whose digests the node confirms", async () => {
+  await visit("#/objects", "Objects");
+  await button("New bucket").first().click();
+  await page.getByLabel("Name", { exact: true }).fill("Bad Name");
+  await button("Choose files").click();
+  await page.getByText("Use 3 to 63 characters").waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("journeys");
+  await button("Choose files").click();
+  await heading("journeys");
+  await upload("journeys", fileOf("copy.wasm", copyGuest()), fileOf("endless.wasm", endlessGuest()), fileOf("book.txt", BOOK, "text/plain"));
+  await page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
+});
+
+journey("drops a file onto the page, and its odd name stays text", async () => {
+  const transfer = await page.evaluateHandle(([name]) => {
+    const data = new DataTransfer();
+    data.items.add(new File(["dropped"], name));
+    return data;
+  }, [HOSTILE_KEY]);
+  await page.locator(".drop").dispatchEvent("drop", { dataTransfer: transfer });
+  await page.locator(".uploads li.done", { hasText: HOSTILE_KEY }).waitFor();
+  await page.getByRole("link", { name: HOSTILE_KEY, exact: true }).click();
+  await heading(HOSTILE_KEY);
+  assert.equal(await page.locator("main img").count(), 0);
+});
+
+journey("downloads an object byte by byte", async () => {
+  await visit("#/objects/journeys/book.txt", "book.txt");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download", exact: true }).click()]);
+  assert.equal(readFileSync(await download.path(), "utf8"), BOOK);
+});
+
+journey("filters keys by prefix and deletes with a confirmation", async () => {
+  await visit("#/objects/journeys", "journeys");
+  await page.getByLabel("Show keys that begin with").fill("<img");
+  await page.getByRole("link", { name: "book.txt", exact: true }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: HOSTILE_KEY, exact: true }).click();
+  await heading(HOSTILE_KEY);
+  await button("Delete").click();
+  await button("Keep it").click();
+  await button("Delete").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await heading("journeys");
+  await page.getByText(`Deleted ${HOSTILE_KEY}.`).waitFor();
+});
+
+journey("claims a name, moves it and reads its history", async () => {
+  await visit("#/names", "Names");
+  await button("Claim a name").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill("copy.journeys");
+  await dialog.getByLabel("Points at: bucket").fill("journeys");
+  await dialog.getByLabel("Points at: key").fill("book.txt");
+  await dialog.getByRole("button", { name: "Claim", exact: true }).click();
+  await heading("copy.journeys");
+  await button("Point elsewhere").click();
+  await dialog.getByLabel("Points at: kind of source").selectOption("digest");
+  await dialog.getByLabel("Points at: digest").fill(digestOf(copyGuest()));
+  await dialog.getByRole("button", { name: "Move the name", exact: true }).click();
+  await page.locator(".facts .clip", { hasText: digestOf(copyGuest()) }).waitFor();
+  await page.locator("tbody tr").nth(1).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 2);
+});
+
+journey("runs the named module on an input, and its output cannot steer the page", async () => {
+  await visit("#/tasks/new?name=copy.journeys", "Run a task");
+  await page.getByLabel("Standard input: kind of source").selectOption("object");
+  await page.getByLabel("Standard input: bucket").fill("journeys");
+  await page.getByLabel("Standard input: key").fill("book.txt");
+  await button("Run").click();
+  await page.locator(".page-head .badge", { hasText: "succeeded" }).waitFor({ timeout: 60_000 });
+  await page.getByText("exited with code 0").first().waitFor();
+  await page.locator("pre", { hasText: "Ishmael" }).waitFor();
+  assert.equal(await page.locator("pre").first().textContent(), BOOK.replaceAll("\u001b", "‹1B›"));
+  assert.equal(await page.locator("pre b").count(), 0);
+  assert.equal(await page.getByRole("meter", { name: /^Fuel: .+ of / }).count(), 1);
+});
+
+journey("sees the receipt with its level, checks it here and downloads it", async () => {
+  await page.locator(".receipt-level .badge", { hasText: /^L1 signed$/ }).waitFor();
+  await button("Check it here").click();
+  await page.locator(".verdict", { hasText: "This receipt holds at level L1 signed." }).waitFor();
+  assert.equal(await page.locator(".step.bad").count(), 0);
+  assert.doesNotMatch(await page.locator("main").innerText(), /\bverified\b/i, "never the bare word");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download the bundle" }).click()]);
+  assert.match(download.suggestedFilename(), /^tsk_\w+\.receipt\.txt$/);
+  assert.ok(readFileSync(await download.path()).length > 500);
+});
+
+journey("a receipt that was changed on the way is refused", async () => {
+  await page.route("**/receipt", async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    const at = text.search(/[A-Za-z0-9+/]{60}/) + 30;
+    await route.fulfill({ response, body: text.slice(0, at) + (text[at] === "A" ? "B" : "A") + text.slice(at + 1) });
+  });
+  await button("Check it here").click();
+  await page.locator(".verdict", { hasText: "Refused." }).waitFor();
+  await page.locator(".step.bad").waitFor();
+  await page.unroute("**/receipt");
+});
+
+journey("an endless program is stopped at its limit before the reader's eyes", async () => {
+  await run({ bucket: "journeys", key: "endless.wasm", limits: { "Wall time": "700 ms" } }, "timed out");
+  await page.getByText("stopped at its wall limit").first().waitFor();
+  await page.locator(".limits li.high", { hasText: "Wall time" }).waitFor();
+});
+
+journey("cancels a running task", async () => {
+  await run({ bucket: "journeys", key: "endless.wasm", limits: { "Wall time": "60 s", Fuel: "90e12" } }, "running");
+  await button("Cancel").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the task", exact: true }).click();
+  await page.locator(".page-head .badge", { hasText: "cancelled" }).waitFor();
+});
+
+journey("lists the tasks and filters them by state", async () => {
+  await visit("#/tasks", "Tasks");
+  await page.locator("tbody tr", { hasText: "succeeded" }).first().waitFor();
+  await page.getByLabel("Show tasks in state").selectOption("cancelled");
+  await page.locator("tbody tr", { hasText: "succeeded" }).first().waitFor({ state: "detached" });
+  await page.locator("tbody tr", { hasText: "cancelled" }).first().waitFor();
+});
+
+journey("a change by somebody else appears without a reload", async () => {
+  await visit("#/objects/journeys", "journeys");
+  await page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
+  await page.evaluate(() => fetch("/api/v1/objects/journeys/from-elsewhere.txt", { method: "PUT", body: "x", headers: { "x-casemate-csrf": "1" } }));
+  await page.getByRole("link", { name: "from-elsewhere.txt", exact: true }).waitFor();
+});
+
+journey("says that it reconnects while the stream is refused, and is live again after", async () => {
+  await page.route("**/api/v1/events", (route) => route.abort());
+  await page.reload();
+  await page.locator(".stream-state", { hasText: "Reconnecting" }).waitFor();
+  await page.unroute("**/api/v1/events");
+  await page.locator(".stream-state", { hasText: "Live" }).waitFor({ timeout: 40_000 });
+  assert.deepEqual(browser.complaints.splice(0).filter((one) => !one.includes("net::ERR_FAILED")), []);
+});
+
+journey("finds an audit entry and checks its proof hash by hash", async () => {
+  await visit("#/audit", "Audit");
+  await page.getByLabel("Show entries that hold").fill("journeys/book.txt put");
+  await page.locator("tbody tr", { hasText: "objects.put" }).first().getByRole("link").click();
+  await page.getByText("What is recorded").waitFor();
+  await button("Check the proof here").click();
+  await page.locator(".verdict", { hasText: "that this key signed" }).waitFor();
+  assert.equal(await page.locator(".step.ok").count(), 5);
+  await page.locator(".step", { hasText: "Climb the tree" }).locator("summary").click();
+  assert.match(await page.locator(".step", { hasText: "Climb the tree" }).locator(".hashes dd").first().innerText(), /^[0-9a-f]{64}$/);
+});
+
+journey("a proof that was changed on the way is refused", async () => {
+  await page.route("**/proof", async (route) => {
+    const response = await route.fetch();
+    const proof = await response.json();
+    proof.hashes[0] = proof.hashes[0].replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
+    await route.fulfill({ response, json: proof });
+  });
+  await button("Check the proof here").click();
+  await page.locator(".step.bad", { hasText: "the computed root is not the checkpoint's" }).waitFor();
+  await page.unroute("**/proof");
+});
+
+journey("creates a key that is shown once, signs in with it elsewhere, and revokes it", async () => {
+  await visit("#/keys", "Keys");
+  await button("Create a key").first().click();
+  await page.getByLabel("Label", { exact: true }).fill("journey");
+  await page.getByLabel("Role", { exact: true }).selectOption("viewer");
+  await button("Create").click();
+  const secret = await page.locator(".secret code").innerText();
+  await button("I have kept it").click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.locator("tbody tr", { hasText: "journey" }).waitFor();
+  assert.ok(!(await page.content()).includes(secret));
+  assert.ok(!JSON.stringify(await page.evaluate(() => ({ ...localStorage, ...sessionStorage }))).includes(secret));
+  await signInElsewhere(secret);
+  await page.locator("tbody tr", { hasText: "journey" }).getByRole("button").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
+  await page.locator("tbody tr", { hasText: "revoked" }).waitFor();
+  await refusedElsewhere(secret);
+});
+
+/** Another browser: sent to sign in first, then where it wanted to go; a viewer is offered nothing that it may not do. */
+async function signInElsewhere(secret) {
+  const other = await openBrowser({ url: node.url });
+  try {
+    await other.open("#/objects/journeys");
+    await other.page.getByLabel("API key").fill(secret);
+    await other.page.keyboard.press("Enter");
+    await other.page.getByRole("heading", { level: 1, name: "journeys" }).waitFor();
+    await other.page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
+    assert.equal(await other.page.getByText("Upload files").count(), 0);
+    assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Objects", "Names"]);
+    await other.page.getByRole("button", { name: "Sign out" }).click();
+    await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+    assert.deepEqual(other.complaints, []);
+  } finally {
+    await other.close();
+  }
+}
+
+/** A revoked key and a used link are both refused with words, and nothing else breaks. */
+async function refusedElsewhere(secret) {
+  const other = await openBrowser({ url: node.url, refusals: true });
+  try {
+    await other.open("#/login");
+    await other.page.getByLabel("API key").fill(secret);
+    await other.page.getByRole("button", { name: "Sign in" }).click();
+    await other.page.locator(".form-problem p").first().waitFor();
+    await other.open("?again#/login?token=used");
+    await other.page.getByText("This link no longer works").waitFor();
+    assert.deepEqual(other.complaints, []);
+  } finally {
+    await other.close();
+  }
+}
+
+journey("does it all with the keyboard", async () => {
+  await visit("#/overview", "Overview");
+  await page.keyboard.press("Shift+Slash");
+  await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await heading("Tasks");
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "the focus follows the page");
+  await page.keyboard.press("r");
+  await heading("Run a task");
+  const focus = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+  const tabTo = async (name) => {
+    for (let press = 0; press < 40 && (await focus()) !== name; press += 1) await page.keyboard.press("Tab");
+    assert.equal(await focus(), name);
+    assert.ok(await page.evaluate(() => document.activeElement.matches(":focus-visible")));
+  };
+  await tabTo("Module: bucket");
+  await page.keyboard.type("journeys");
+  await tabTo("Module: key");
+  await page.keyboard.type("copy.wasm");
+  await tabTo("Run");
+  await page.keyboard.press("Enter");
+  await page.locator(".page-head .badge", { hasText: "succeeded" }).waitFor({ timeout: 60_000 });
+  await tabTo("Check it here");
+  await page.keyboard.press("Enter");
+  await page.locator(".verdict", { hasText: "This receipt holds" }).waitFor();
+});
+
+journey("reaches the content by the skip link, and dialogs keep and give back the focus", async () => {
+  await page.reload();
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.locator("#skip").focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await visit("#/names", "Names");
+  await button("Claim a name").first().focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  for (let press = 0; press < 12; press += 1) {
+    await page.keyboard.press("Tab");
+    assert.ok(await page.evaluate(() => document.activeElement === document.body || document.activeElement.closest("dialog") !== null));
+  }
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
+});
+
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
+
+journey("every page has one heading and a name for every control", async () => {
+  for (const [path, title] of PAGES) {
+    await visit(`#/${path}`, title);
+    await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+    const nameless = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, textarea")].filter((control) => {
+      const label = control.getAttribute("aria-label") ?? control.labels?.[0]?.textContent ?? control.textContent;
+      return label.trim() === "" && control.getClientRects().length > 0;
+    }).map((control) => control.outerHTML));
+    assert.deepEqual(nameless, [], path);
+    assert.equal(await page.locator("h1").count(), 1, path);
+    assert.match(await page.title(), / · Casemate$/);
+  }
+});
+
+journey("fits 400 pixels, in light and in dark", async () => {
+  const shots = process.env.CASEMATE_SHOTS;
+  if (shots) mkdirSync(shots, { recursive: true });
+  const grounds = new Set();
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1280, 400]) {
+      await page.setViewportSize({ width, height: 860 });
+      for (const [path, title] of PAGES) {
+        await visit(`#/${path}`, title);
+        await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} at ${width}`);
+        if (shots) await page.screenshot({ path: join(shots, `${path.replaceAll("/", "-")}-${colorScheme}-${width}.png`) });
+      }
+    }
+    grounds.add(await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor));
+  }
+  assert.equal(grounds.size, 2);
+  await page.setViewportSize({ width: 1280, height: 860 });
+});
+
+journey("keeps a chosen theme over a reload, against the system's", async () => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await page.emulateMedia({ colorScheme: "dark" });
+  const dark = await ground();
+  await page.getByRole("button", { name: /System theme/ }).click();
+  const light = await ground();
+  assert.notEqual(light, dark);
+  await page.reload();
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  assert.equal(await ground(), light);
+});
+
+journey("releases the name and signs out", async () => {
+  await visit("#/names/copy.journeys", "copy.journeys");
+  await button("Release").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Release", exact: true }).click();
+  await heading("Names");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await heading("Sign in");
+  await browser.open("#/audit");
+  await heading("Sign in");
+});
