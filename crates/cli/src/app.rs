@@ -1,0 +1,60 @@
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::commands::Command;
+use crate::context::{Context, Global};
+use crate::report::{self, Status};
+
+/// Run code you don't trust on your own machines, and prove what it did.
+#[derive(Debug, Parser)]
+#[command(name = "casemate", version, max_term_width = 100, after_help = HELP)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const HELP: &str = "\
+Examples:
+  casemate serve                              start a node
+  casemate tour                               see what it does, in a minute
+  casemate run app.wasm --input book.txt      run a WebAssembly program on a file
+  casemate verify receipt.txt                 check a receipt, without node or network
+
+Objects have addresses: cm://BUCKET/KEY. Commands talk to the node of this user over its private socket, unless
+--url names another one.
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 limited, 7 unavailable.";
+
+/// Reads the command line, does what it says, and reports what failed.
+pub(crate) fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let context = Context::new(arguments.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(source) => return report::fail(&report::CliError::Runtime { source }),
+    };
+    let done = runtime.block_on(arguments.command.execute(&context));
+    // A thread that still reads standard input must not keep the process.
+    runtime.shutdown_background();
+    match done {
+        Ok(Status::Done) => ExitCode::SUCCESS,
+        Ok(Status::Failed) => ExitCode::from(report::FAILED),
+        Err(error) => report::fail(&error),
+    }
+}
+
+/// The whole command line, for completions.
+pub(crate) fn command_line() -> clap::Command {
+    Arguments::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command_line().debug_assert();
+    }
+}

@@ -1,0 +1,76 @@
+//! One file per command; a command with subcommands has them all in its file.
+
+mod audit;
+mod completions;
+mod config;
+mod cp;
+mod db;
+mod doctor;
+mod key;
+mod login;
+mod ls;
+mod name;
+mod node_options;
+mod rm;
+mod run;
+mod serve;
+mod stat;
+mod task;
+mod tour;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::report::{CliError, Status};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Serve(serve::Serve),
+    Tour(tour::Tour),
+    Run(run::Run),
+    #[command(subcommand)]
+    Task(task::Task),
+    Cp(cp::Cp),
+    Ls(ls::Ls),
+    Rm(rm::Rm),
+    Stat(stat::Stat),
+    #[command(subcommand)]
+    Name(name::Name),
+    #[command(subcommand)]
+    Key(key::Key),
+    Login(login::Login),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    Verify(verify::Verify),
+    Doctor(doctor::Doctor),
+    #[command(subcommand)]
+    Config(config::Config),
+    #[command(subcommand)]
+    Db(db::Db),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        match self {
+            Self::Serve(command) => command.execute(context).await,
+            Self::Tour(command) => command.execute(context).await,
+            Self::Run(command) => command.execute(context).await,
+            Self::Task(command) => command.execute(context).await,
+            Self::Cp(command) => command.execute(context).await,
+            Self::Ls(command) => command.execute(context).await,
+            Self::Rm(command) => command.execute(context).await,
+            Self::Stat(command) => command.execute(context).await,
+            Self::Name(command) => command.execute(context).await,
+            Self::Key(command) => command.execute(context).await,
+            Self::Login(command) => command.execute(context).await,
+            Self::Audit(command) => command.execute(context).await,
+            Self::Verify(command) => command.execute(context),
+            Self::Doctor(command) => command.execute(context).await,
+            Self::Config(command) => command.execute(context),
+            Self::Db(command) => command.execute(context).await,
+            Self::Completions(command) => command.execute(context),
+        }
+    }
+}

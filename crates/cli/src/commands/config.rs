@@ -1,0 +1,84 @@
+use clap::{Args, Subcommand};
+
+use super::node_options::NodeOptions;
+use crate::config::{Severity, review};
+use crate::context::Context;
+use crate::report::{CliError, Status};
+
+/// Check and show a node's configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    Check(Check),
+    Show(Show),
+}
+
+impl Config {
+    pub(crate) fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        match self {
+            Self::Check(command) => command.execute(context),
+            Self::Show(command) => command.execute(context),
+        }
+    }
+}
+
+/// Check a configuration, and judge it for the environment that it names.
+///
+/// Ends with code 1 if something is critical: a mainnet node would not start with it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate config check --config /etc/casemate.toml
+  CASEMATE_ENVIRONMENT=mainnet casemate config check")]
+pub(crate) struct Check {
+    #[command(flatten)]
+    options: NodeOptions,
+}
+
+impl Check {
+    fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let findings = review(&self.options.config(context)?);
+        if context.output.json() {
+            let values = findings.iter().map(|finding| {
+                let severity = finding.severity.to_string();
+                serde_json::json!({ "severity": severity, "key": finding.key, "text": finding.text })
+            });
+            context.output.value(&values.collect::<Vec<_>>())?;
+        } else {
+            for finding in &findings {
+                context.output.line(&format!("{}: {}: {}", finding.severity, finding.key, finding.text))?;
+            }
+            if findings.is_empty() {
+                context.output.note("the configuration is good");
+            }
+        }
+        let critical = findings.iter().any(|finding| finding.severity == Severity::Critical);
+        Ok(if critical { Status::Failed } else { Status::Done })
+    }
+}
+
+/// Show every key with the value that it has, from defaults, file, variables and options together.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate config show
+  casemate config show --config node.toml --json")]
+pub(crate) struct Show {
+    #[command(flatten)]
+    options: NodeOptions,
+}
+
+impl Show {
+    fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let written = self.options.written(context)?;
+        if context.output.json() {
+            context.output.value(&written)?;
+            return Ok(Status::Done);
+        }
+        let value = serde_json::to_value(&written).expect("configuration is JSON");
+        for (key, value) in value.as_object().into_iter().flatten() {
+            // JSON and TOML spell texts, numbers and truth values alike.
+            context.output.line(&format!("{key} = {value}"))?;
+        }
+        Ok(Status::Done)
+    }
+}

@@ -1,0 +1,118 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use casemate_api::objects::{MEDIA_TYPE_DEFAULT, Object};
+use clap::Args;
+
+use crate::address::{Address, of_object};
+use crate::context::Context;
+use crate::report::{CliError, Status};
+use crate::transfer::{self, Source, Stdout};
+
+/// Copy a file to an object, or an object to a file.
+///
+/// What arrives is checked against its digest, in both directions. A file appears under its name only when it is
+/// whole.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate cp app.wasm cm://builds/app/1.4.wasm     upload
+  casemate cp app.wasm cm://builds/app/             upload as app/app.wasm
+  casemate cp cm://builds/app/1.4.wasm app.wasm     download
+  casemate cp cm://builds/notes.txt -               print
+  tar c src | casemate cp - cm://backups/src.tar    upload from a pipe")]
+pub(crate) struct Cp {
+    /// A file, `-` for standard input, or cm://BUCKET/KEY.
+    source: String,
+    /// A file or directory, `-` for standard output, or cm://BUCKET/KEY.
+    target: String,
+    /// The media type of the object. It is guessed from the file's ending otherwise.
+    #[arg(long, value_name = "TYPE")]
+    media_type: Option<String>,
+}
+
+impl Cp {
+    pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        match (Address::is_meant_by(&self.source), Address::is_meant_by(&self.target)) {
+            (false, true) => self.upload(context).await,
+            (true, false) => self.download(context).await,
+            (true, true) => Err(CliError::CopyAlike { kind: "an object" }),
+            (false, false) => Err(CliError::CopyAlike { kind: "a file" }),
+        }
+    }
+
+    async fn upload(&self, context: &Context) -> Result<Status, CliError> {
+        let address: Address = self.target.parse()?;
+        let (source, file_name) = if self.source == "-" {
+            (Source::stdin(), String::new())
+        } else {
+            let path = Path::new(&self.source);
+            (Source::file(path)?, file_name_of(path)?)
+        };
+        let object = address.object_for(&file_name)?;
+        let media_type = self.media_type.as_deref().unwrap_or_else(|| guess_media_type(&object.key));
+        let client = context.client()?;
+        let stored = transfer::upload(&client, &object, source, media_type, context.output).await?;
+        say_stored(context, &stored)
+    }
+
+    async fn download(&self, context: &Context) -> Result<Status, CliError> {
+        let object = self.source.parse::<Address>()?.object()?;
+        let client = context.client()?;
+        let download = client.objects_get(&object).await?;
+        if self.target == "-" {
+            transfer::download(download, &self.source, &mut Stdout(context.output), context.output).await?;
+            return Ok(Status::Done);
+        }
+        let path = place_for(&self.target, &object.key);
+        let mut file = casemate_fs::create_user_file(&path)?;
+        let label = path.display().to_string();
+        let mut sink = transfer::Into { label: &label, file: &mut file };
+        transfer::download(download, &self.source, &mut sink, context.output).await?;
+        file.flush().map_err(|source| CliError::Write { what: format!("`{label}`"), source })?;
+        file.commit()?;
+        Ok(Status::Done)
+    }
+}
+
+fn say_stored(context: &Context, stored: &Object) -> Result<Status, CliError> {
+    if context.output.json() {
+        context.output.value(stored)?;
+    } else {
+        let address = of_object(&stored.bucket, &stored.key);
+        context.output.note(&format!("stored {address} ({} bytes)", stored.size_bytes));
+        context.output.line(&stored.digest)?;
+    }
+    Ok(Status::Done)
+}
+
+fn file_name_of(path: &Path) -> Result<String, CliError> {
+    let name = path.file_name().unwrap_or_default().to_str();
+    name.map(str::to_owned).ok_or_else(|| CliError::PathNotText { path: path.to_owned() })
+}
+
+/// Where an object goes that is copied to `target`: into it, if it is a directory.
+fn place_for(target: &str, key: &str) -> PathBuf {
+    let path = PathBuf::from(target);
+    let is_directory = target.ends_with('/') || casemate_fs::open_user_dir(&path).is_ok();
+    match key.rsplit('/').next() {
+        Some(name) if is_directory && !name.is_empty() => path.join(name),
+        Some(_) | None => path,
+    }
+}
+
+/// The media type that a key's ending stands for. It helps browsers to show the object; nothing relies on it.
+pub(super) fn guess_media_type(key: &str) -> &'static str {
+    match key.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("wasm") => "application/wasm",
+        Some("txt" | "md" | "wat") => "text/plain; charset=utf-8",
+        Some("json") => "application/json",
+        Some("csv") => "text/csv",
+        Some("html") => "text/html; charset=utf-8",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("svg") => "image/svg+xml",
+        Some("pdf") => "application/pdf",
+        _ => MEDIA_TYPE_DEFAULT,
+    }
+}

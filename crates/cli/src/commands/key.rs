@@ -1,0 +1,124 @@
+use casemate_api::keys::CreateKey;
+use casemate_model::{KeyId, Role, Scope, Timestamp};
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::paging::Paging;
+use crate::report::{CliError, Status};
+use crate::tables::Column;
+
+/// Make, list and revoke API keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    Create(Create),
+    List(List),
+    Revoke(Revoke),
+}
+
+impl Key {
+    pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        match self {
+            Self::Create(command) => command.execute(context).await,
+            Self::List(command) => command.execute(context).await,
+            Self::Revoke(command) => command.execute(context).await,
+        }
+    }
+}
+
+/// Make an API key. Its secret is printed this once.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate key create --label ci --role developer --scope objects:write --scope tasks:write
+  casemate key create --label laptop --expires 2027-01-01T00:00:00Z > laptop.key")]
+pub(crate) struct Create {
+    /// What the key is for.
+    #[arg(long)]
+    label: String,
+    /// What its holder may do: viewer, developer or admin.
+    #[arg(long, default_value_t = Role::Developer)]
+    role: Role,
+    /// What the key may be used for, such as objects:read; give it several times for several. All of them otherwise.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+    /// When the key ends; never otherwise.
+    #[arg(long, value_name = "TIME")]
+    expires: Option<Timestamp>,
+}
+
+impl Create {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let scopes = if self.scopes.is_empty() { Scope::ALL.to_vec() } else { self.scopes.clone() };
+        let wanted = CreateKey {
+            label: self.label.clone(),
+            role: self.role.to_string(),
+            scopes: scopes.iter().map(ToString::to_string).collect(),
+            expires: self.expires.map(|time| time.to_string()),
+        };
+        let created = context.client()?.keys_create(&wanted).await?;
+        if context.output.json() {
+            context.output.value(&created)?;
+        } else {
+            let (key, role) = (&created.key, &created.key.role);
+            context.output.note(&format!("made {} ({}, {role}); nobody can show its secret again:", key.id, key.label));
+            context.output.line(&created.secret)?;
+        }
+        Ok(Status::Done)
+    }
+}
+
+/// List API keys, without their secrets.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate key list
+  casemate key list --json | jq -r '.[] | select(.expires == null) | .id'")]
+pub(crate) struct List {
+    #[command(flatten)]
+    paging: Paging,
+}
+
+impl List {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let (client, output) = (context.client()?, context.output);
+        let client = &client;
+        let keys = self.paging.collect(output, |page| async move { client.keys_list(&page).await }).await?;
+        if output.json() {
+            output.value(&keys)?;
+            return Ok(Status::Done);
+        }
+        if keys.is_empty() {
+            output.note("no keys yet; `casemate key create --label NAME` makes one");
+        }
+        let rows = keys.into_iter().map(|key| {
+            let status = match (key.revoked, key.expires) {
+                (Some(time), _) => format!("revoked {time}"),
+                (None, Some(time)) => format!("expires {time}"),
+                (None, None) => "good".to_owned(),
+            };
+            vec![key.id, key.label, key.role, key.scopes.join(" "), status]
+        });
+        let columns = ["key", "label", "role", "scopes", "status"].map(Column::Text);
+        output.rows(&columns, rows.collect())?;
+        Ok(Status::Done)
+    }
+}
+
+/// End a key at once, with every session that it opened.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate key revoke key_01kg9ys7kv040g2081040g2081")]
+pub(crate) struct Revoke {
+    /// The key's id.
+    #[arg(value_name = "KEY")]
+    id: KeyId,
+}
+
+impl Revoke {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        context.client()?.keys_revoke(&self.id.to_string()).await?;
+        context.output.note(&format!("revoked {}", self.id));
+        Ok(Status::Done)
+    }
+}

@@ -1,0 +1,146 @@
+mod log_directory;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use casemate_fs::File;
+use casemate_ledger::verify::{LogReport, Report, VerifyError, verify_bundle, verify_log};
+use casemate_ledger::{Bundle, Checkpoint, NodePublicKey};
+use casemate_model::{Digest, Hasher};
+use clap::Args;
+
+use crate::context::Context;
+use crate::known::{Known, Memory};
+use crate::report::{CliError, Status};
+
+use log_directory::LogDirectory;
+pub(super) use words::{Trust, say_log};
+
+/// Most bytes of a file with a public key.
+const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
+
+/// Check receipts, and whole logs, without node or network.
+///
+/// A receipt is checked with everything in its file: the node's signature, the log entry that names it, the proof
+/// that the log holds the entry, and the log's signed checkpoint. A log is derived anew from its entries.
+///
+/// The first time, the node's key is believed and remembered; from then on another key, a log that went back in time
+/// or one with another history is refused. Name the key with --key to believe nobody.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate verify receipt.txt
+  casemate verify receipt.txt --output result.png      and that this file is what the run gave
+  casemate verify receipt.txt --key node.pub           and that exactly this node signed it
+  casemate verify --log /srv/casemate/log              a whole log, such as a copy of a node's
+
+Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
+pub(crate) struct Verify {
+    /// Files with receipts, as `casemate task receipt` writes them.
+    #[arg(value_name = "FILE", required_unless_present = "log")]
+    files: Vec<PathBuf>,
+    /// A file that is said to be an output of the run.
+    #[arg(long, value_name = "FILE", requires = "files")]
+    output: Option<PathBuf>,
+    /// The node's public key: its text, or a file that holds it.
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Option<String>,
+    /// A directory with a whole log.
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
+    /// Neither use nor keep what was seen before.
+    #[arg(long)]
+    no_remember: bool,
+}
+
+impl Verify {
+    pub(crate) fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let memory = if self.no_remember { Memory::none() } else { Memory::open()? };
+        let pinned = self.key.as_deref().map(read_key).transpose()?;
+        let given = match &self.output {
+            Some(path) => Some(digest_of(path)?),
+            None => None,
+        };
+        for file in &self.files {
+            let what = file.display().to_string();
+            let bytes = casemate_fs::read_config_file(file, Bundle::BYTES_MAX as u64)?;
+            let (report, trust) = check_bundle(&what, &bytes, pinned.as_ref(), given.as_ref(), &memory)?;
+            words::say_receipt(context.output, &what, &report, &trust)?;
+        }
+        if let Some(directory) = &self.log {
+            let what = directory.display().to_string();
+            let source = LogDirectory::open(directory)?;
+            let (origin, pinned) = (source.origin()?, pinned.as_ref());
+            let (report, trust) = check_log(&what, &source, &origin, pinned, &memory)?;
+            say_log(context.output, &what, &report, &trust)?;
+        }
+        Ok(Status::Done)
+    }
+}
+
+/// Checks a receipt's file against what is known of its node, and remembers what was seen.
+pub(super) fn check_bundle(
+    what: &str,
+    bytes: &[u8],
+    pinned: Option<&NodePublicKey>,
+    output: Option<&Digest>,
+    memory: &Memory,
+) -> Result<(Report, Trust), CliError> {
+    let refused = |source: VerifyError| CliError::Refused { what: what.to_owned(), source };
+    let origin = Bundle::parse(bytes).map_err(refused)?.key().origin().to_owned();
+    let known = memory.recall(&origin)?;
+    let key = pinned.or(known.as_ref().map(|known| &known.key));
+    let checkpoint = comparable(known.as_ref(), key);
+    let report = verify_bundle(bytes, key, output, checkpoint).map_err(refused)?;
+    let trust = Trust::of(pinned, known.as_ref());
+    memory.remember(&Known { key: report.key.clone(), checkpoint: report.checkpoint.clone() })?;
+    Ok((report, trust))
+}
+
+/// Checks a whole log against what is known of its node, and remembers what was seen.
+pub(super) fn check_log(
+    what: &str,
+    source: &dyn casemate_ledger::TileSource,
+    origin: &str,
+    pinned: Option<&NodePublicKey>,
+    memory: &Memory,
+) -> Result<(LogReport, Trust), CliError> {
+    let known = memory.recall(origin)?;
+    let key = pinned.or(known.as_ref().map(|known| &known.key));
+    let key = key.ok_or_else(|| CliError::KeyUnknown { what: what.to_owned() })?;
+    let checkpoint = comparable(known.as_ref(), Some(key));
+    let report = verify_log(source, key, checkpoint)
+        .map_err(|source| CliError::Refused { what: what.to_owned(), source })?;
+    let trust = Trust::of(pinned, known.as_ref());
+    memory.remember(&Known { key: key.clone(), checkpoint: report.checkpoint.clone() })?;
+    Ok((report, trust))
+}
+
+/// The remembered checkpoint, if the key that is believed signed it.
+fn comparable<'k>(known: Option<&'k Known>, key: Option<&NodePublicKey>) -> Option<&'k Checkpoint> {
+    known.filter(|known| key == Some(&known.key)).map(|known| &known.checkpoint)
+}
+
+/// Reads a public key from its text, or from a file that holds it.
+fn read_key(text: &str) -> Result<NodePublicKey, CliError> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let path = Path::new(text);
+    let bytes = casemate_fs::read_config_file(path, KEY_FILE_BYTES_MAX)?;
+    let text = String::from_utf8(bytes).map_err(|_| CliError::NotText { path: path.to_owned() })?;
+    Ok(text.trim().parse::<NodePublicKey>()?)
+}
+
+fn digest_of(path: &Path) -> Result<Digest, CliError> {
+    let mut file: File = casemate_fs::read_user_file(path)?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = std::io::Read::read(&mut file, &mut buffer);
+        match read.map_err(|source| CliError::Input { what: format!("`{}`", path.display()), source })? {
+            0 => return Ok(hasher.finish()),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a verification says, and what it does not.
+
+use casemate_ledger::verify::{LogReport, Report};
+use casemate_ledger::{Level, NodePublicKey, Receipt};
+use serde_json::json;
+
+use crate::known::Known;
+use crate::output::Output;
+use crate::report::CliError;
+
+/// Why the key is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// The user named it.
+    Pinned,
+    /// It is the one that was seen before.
+    Remembered,
+    /// It was seen for the first time, and nothing else speaks for it.
+    FirstUse,
+}
+
+impl Trust {
+    pub(super) fn of(pinned: Option<&NodePublicKey>, known: Option<&Known>) -> Self {
+        match (pinned, known) {
+            (Some(_), _) => Self::Pinned,
+            (None, Some(_)) => Self::Remembered,
+            (None, None) => Self::FirstUse,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::Remembered => "remembered",
+            Self::FirstUse => "first-use",
+        }
+    }
+
+    /// The same for people.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Pinned => "the one that was asked for",
+            Self::Remembered => "the one that was seen here before",
+            Self::FirstUse => {
+                "seen here for the first time and believed: compare it with the node's operator, or name it with --key"
+            }
+        }
+    }
+}
+
+pub(super) fn say_receipt(output: Output, what: &str, report: &Report, trust: &Trust) -> Result<(), CliError> {
+    let receipt = &report.receipt;
+    if output.json() {
+        return output.value(&json!({
+            "file": what, "level": receipt.level.to_string(), "claimed": claimed(receipt.level),
+            "not_claimed": not_claimed(receipt.level), "task": receipt.task.to_string(),
+            "run": receipt.run.to_string(), "project": receipt.project.to_string(),
+            "module": receipt.module.to_string(), "input": receipt.input.to_string(),
+            "stdout": receipt.output.to_string(), "stderr": receipt.log.to_string(),
+            "outputs": receipt.output_files.iter()
+                .map(|(path, digest)| json!({ "path": path, "digest": digest.to_string() })).collect::<Vec<_>>(),
+            "outcome": receipt.outcome.to_string(), "fuel": receipt.usage.fuel, "wall_ms": receipt.usage.wall_ms,
+            "engine": receipt.engine, "profile": receipt.profile, "ended": receipt.ended.to_string(),
+            "entry": report.sequence, "log_size": report.checkpoint.size(), "key": report.key.to_string(),
+            "trust": trust.word(), "output_matches": report.output,
+        }));
+    }
+    output.line(&format!("{what}: holds, level {}", receipt.level))?;
+    output.fields(&fields(report, receipt))?;
+    output.note(&format!("The key is {}.", trust.text()));
+    output.note(&format!("Claimed: {}.", claimed(receipt.level)));
+    output.note(&format!("Not claimed: {}.", not_claimed(receipt.level)));
+    Ok(())
+}
+
+fn fields(report: &Report, receipt: &Receipt) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("task", receipt.task.to_string()),
+        ("project", receipt.project.to_string()),
+        ("module", receipt.module.to_string()),
+        ("input", receipt.input.to_string()),
+        ("stdout", receipt.output.to_string()),
+        ("outcome", receipt.outcome.to_string()),
+        ("fuel", receipt.usage.fuel.to_string()),
+        ("ended", receipt.ended.to_string()),
+        ("engine", receipt.engine.clone()),
+        ("entry", format!("{} of {}", report.sequence, report.checkpoint.size())),
+        ("key", report.key.to_string()),
+    ];
+    if let Some(output) = &report.output {
+        fields.insert(5, ("matches", format!("the given file is {output}")));
+    }
+    fields
+}
+
+/// What a receipt of the level says.
+fn claimed(level: Level) -> String {
+    let signed = "the node with this key signed that this module, on this input, gave this outcome and output, and \
+                  its log records it";
+    match level {
+        Level::Reported => "a worker reported this outcome and output, and the node with this key recorded it".to_owned(),
+        Level::Signed => signed.to_owned(),
+        Level::ReExecuted => format!("{signed}; it was run again with the same result"),
+        Level::Replicated { agreed, nodes } => format!("{signed}; {agreed} of {nodes} nodes had this result"),
+        Level::Proved => format!("{signed}; a proof of the execution was checked"),
+    }
+}
+
+/// What it leaves open.
+fn not_claimed(level: Level) -> &'static str {
+    match level {
+        Level::Reported | Level::Signed => {
+            "that the node told the truth: nobody else ran it. Run it again with --det to compare"
+        }
+        Level::ReExecuted => "that another machine would agree: the same node ran it again",
+        Level::Replicated { .. } => "that the nodes are independent of each other",
+        Level::Proved => "that the program is right, or that its input stayed private",
+    }
+}
+
+fn root_of(report: &LogReport) -> String {
+    data_encoding::HEXLOWER.encode(report.checkpoint.root().as_bytes())
+}
+
+pub(crate) fn say_log(output: Output, what: &str, report: &LogReport, trust: &Trust) -> Result<(), CliError> {
+    let checkpoint = &report.checkpoint;
+    if output.json() {
+        return output.value(&json!({
+            "log": what, "origin": checkpoint.origin(), "size": checkpoint.size(),
+            "root": root_of(report), "head": report.head.to_string(), "trust": trust.word(),
+        }));
+    }
+    output.line(&format!("{what}: holds, {} entries", checkpoint.size()))?;
+    output.fields(&[
+        ("log", checkpoint.origin().to_owned()),
+        ("root", root_of(report)),
+        ("head", report.head.to_string()),
+    ])?;
+    output.note(&format!("The key is {}.", trust.text()));
+    output.note("Claimed: every entry is there, in order and unchanged, as the node with this key signed it.");
+    match trust {
+        Trust::Remembered => output.note("It goes on from the history that was seen here before."),
+        Trust::Pinned | Trust::FirstUse => {
+            output.note("Not claimed: that nobody was shown another history, unless one was remembered here.");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! Configuration in two steps: [`Written`] is what files, environment and flags say; [`Config`] is what it means,
+//! checked whole. Only this file and its caller read the environment.
+
+mod review;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use casemate_limits::Quota;
+use casemate_model::{ByteSize, RunLimits};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use review::{Finding, Severity, review};
+
+/// Most bytes of a configuration file, and of a secret's file.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+
+/// Variables with the prefix that are about the client, not the node.
+const CLIENT_VARIABLES: [&str; 8] =
+    ["url", "api_key", "api_key_file", "socket", "project", "config", "log", "bin"];
+
+/// What was written, before it is checked. Field names are the keys of the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Written {
+    /// `development`, `testnet` or `mainnet`: how strictly `casemate config check` judges.
+    pub(crate) environment: String,
+    /// Where everything is kept; empty for the user's default place.
+    pub(crate) data_dir: String,
+    /// The public address.
+    pub(crate) listen: String,
+    /// `sqlite`, or `postgres` with `database_url_file`.
+    pub(crate) database: String,
+    /// A file that holds the PostgreSQL URL, which is a secret.
+    pub(crate) database_url_file: String,
+    /// Most bytes of one object, such as `5GiB`.
+    pub(crate) object_bytes_max: String,
+    /// Guests that run at once; 0 for one per core.
+    pub(crate) workers: usize,
+    /// Runs guests although a required wall is missing on this machine. The waiver is audited.
+    pub(crate) waive_walls: bool,
+    /// Requests per second that one client network may send.
+    pub(crate) requests_per_second: u32,
+    /// Requests that it may send at once.
+    pub(crate) requests_burst: u32,
+    /// Longest wall-clock time that a task may ask for, in seconds.
+    pub(crate) task_seconds_max: u64,
+    /// Most memory that a task may ask for, such as `2GiB`.
+    pub(crate) task_memory_max: String,
+    /// `text` or `json`.
+    pub(crate) log_format: String,
+}
+
+/// How strictly a configuration is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// A developer's machine.
+    Development,
+    /// A rehearsal of the real thing.
+    Testnet,
+    /// The real thing: the node refuses to start on a critical finding.
+    Mainnet,
+}
+
+/// What a configuration means.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) environment: Environment,
+    pub(crate) data_directory: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) database: Database,
+    pub(crate) object_bytes_max: u64,
+    pub(crate) workers: usize,
+    pub(crate) waive_walls: bool,
+    pub(crate) quota: Quota,
+    pub(crate) limits_ceiling: RunLimits,
+    pub(crate) log_json: bool,
+}
+
+/// Where state is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Database {
+    /// In the data directory.
+    Sqlite,
+    /// On a server.
+    Postgres(SecretString),
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read the configuration")]
+    File(#[source] casemate_fs::FsError),
+    /// A file is not text.
+    #[error("{} is not UTF-8 text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key is unknown or has a value of the wrong type; the source says which, and where it was written.
+    #[error("the configuration has a mistake")]
+    Shape(#[source] Box<figment::Error>),
+    /// A value cannot be what its key stands for.
+    #[error("the configuration key `{key}` cannot be `{value}`: {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What was written.
+        value: String,
+        /// What would do.
+        expected: String,
+    },
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self {
+            environment: "development".to_owned(),
+            data_dir: String::new(),
+            listen: "127.0.0.1:7070".to_owned(),
+            database: "sqlite".to_owned(),
+            database_url_file: String::new(),
+            object_bytes_max: "5GiB".to_owned(),
+            workers: 0,
+            waive_walls: false,
+            requests_per_second: 200,
+            requests_burst: 400,
+            task_seconds_max: 3_600,
+            task_memory_max: "2GiB".to_owned(),
+            log_format: "text".to_owned(),
+        }
+    }
+}
+
+/// Reads defaults, then the file, then `CASEMATE_*` variables, then what flags gave; later ones win.
+pub(crate) fn read(file: Option<&std::path::Path>, flags: Figment) -> Result<Written, ConfigError> {
+    let mut figment = Figment::from(Serialized::defaults(Written::default()));
+    if let Some(path) = file {
+        let bytes = casemate_fs::read_config_file(path, FILE_BYTES_MAX).map_err(ConfigError::File)?;
+        let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })?;
+        figment = figment.merge(Toml::string(&text));
+    }
+    let variables = Env::prefixed("CASEMATE_").ignore(&CLIENT_VARIABLES);
+    figment.merge(variables).merge(flags).extract().map_err(|error| ConfigError::Shape(Box::new(error)))
+}
+
+/// Works out what `written` means. Secrets are read from the files that it names.
+pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Result<Config, ConfigError> {
+    let data_directory =
+        if written.data_dir.is_empty() { default_data_directory } else { PathBuf::from(&written.data_dir) };
+    let task_wall_ms = written.task_seconds_max.saturating_mul(1_000);
+    let limits_ceiling = RunLimits {
+        wall_ms: task_wall_ms,
+        memory_bytes: size("task_memory_max", &written.task_memory_max)?,
+        ..RunLimits::CEILING
+    };
+    let positive = "a number of at least 1";
+    for (key, value) in [
+        ("requests_per_second", u64::from(written.requests_per_second)),
+        ("requests_burst", u64::from(written.requests_burst)),
+        ("task_seconds_max", written.task_seconds_max),
+    ] {
+        if value == 0 {
+            return Err(bad(key, "0", positive));
+        }
+    }
+    Ok(Config {
+        environment: environment(&written.environment)?,
+        data_directory,
+        listen: written
+            .listen
+            .parse()
+            .map_err(|_| bad("listen", &written.listen, "an address and port, such as 127.0.0.1:7070"))?,
+        database: database(written)?,
+        object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
+        workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
+        waive_walls: written.waive_walls,
+        quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
+        limits_ceiling,
+        log_json: match written.log_format.as_str() {
+            "text" => false,
+            "json" => true,
+            other => return Err(bad("log_format", other, "text or json")),
+        },
+    })
+}
+
+fn environment(text: &str) -> Result<Environment, ConfigError> {
+    match text {
+        "development" => Ok(Environment::Development),
+        "testnet" => Ok(Environment::Testnet),
+        "mainnet" => Ok(Environment::Mainnet),
+        other => Err(bad("environment", other, "development, testnet or mainnet")),
+    }
+}
+
+fn database(written: &Written) -> Result<Database, ConfigError> {
+    match written.database.as_str() {
+        "sqlite" => Ok(Database::Sqlite),
+        "postgres" if written.database_url_file.is_empty() => {
+            Err(bad("database_url_file", "", "the path of a file with the PostgreSQL URL"))
+        }
+        "postgres" => {
+            let path = PathBuf::from(&written.database_url_file);
+            let bytes = casemate_fs::read_config_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?;
+            let url = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path })?;
+            Ok(Database::Postgres(SecretString::from(url.trim().to_owned())))
+        }
+        other => Err(bad("database", other, "sqlite or postgres")),
+    }
+}
+
+fn size(key: &'static str, text: &str) -> Result<u64, ConfigError> {
+    let size: ByteSize = text.parse().map_err(|_| bad(key, text, "a size, such as 64MiB"))?;
+    if size.as_u64() == 0 { Err(bad(key, text, "a size of at least 1 byte")) } else { Ok(size.as_u64()) }
+}
+
+fn bad(key: &'static str, value: &str, expected: &str) -> ConfigError {
+    ConfigError::Value { key, value: value.chars().take(80).collect(), expected: expected.to_owned() }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// How long a request may wait for its task to end.
+pub(crate) const TASK_WAIT_MAX: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(change: impl FnOnce(&mut Written)) -> Result<Config, ConfigError> {
+        let mut written = Written::default();
+        change(&mut written);
+        resolve(&written, PathBuf::from("/home/a/casemate"))
+    }
+
+    #[test]
+    fn defaults_make_a_local_node() {
+        let config = resolved(|_| {}).expect("defaults are good");
+        assert_eq!(config.data_directory, PathBuf::from("/home/a/casemate"));
+        assert!(config.listen.ip().is_loopback() && matches!(config.database, Database::Sqlite));
+        assert_eq!(config.object_bytes_max, 5 << 30);
+    }
+
+    #[test]
+    fn each_bad_value_names_its_key_and_what_would_do() {
+        let refused = |change: fn(&mut Written)| resolved(change).expect_err("a bad value").to_string();
+        assert_eq!(
+            refused(|written| written.listen = "7070".to_owned()),
+            "the configuration key `listen` cannot be `7070`: an address and port, such as 127.0.0.1:7070"
+        );
+        assert_eq!(
+            refused(|written| written.task_memory_max = "lots".to_owned()),
+            "the configuration key `task_memory_max` cannot be `lots`: a size, such as 64MiB"
+        );
+        assert_eq!(
+            refused(|written| written.environment = "prod".to_owned()),
+            "the configuration key `environment` cannot be `prod`: development, testnet or mainnet"
+        );
+        assert_eq!(
+            refused(|written| written.requests_burst = 0),
+            "the configuration key `requests_burst` cannot be `0`: a number of at least 1"
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let flags = Figment::from(Serialized::default("lisen", "127.0.0.1:1"));
+        assert!(matches!(read(None, flags), Err(ConfigError::Shape(_))));
+    }
+}

@@ -1,0 +1,62 @@
+use std::fmt;
+
+use super::{Config, Database, Environment};
+
+/// How bad a finding is in the configuration's environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Worth considering.
+    Recommendation,
+    /// A risk that somebody should accept knowingly.
+    Warning,
+    /// A mainnet node does not start with it.
+    Critical,
+}
+
+/// Something about a configuration that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    /// The key it is about.
+    pub(crate) key: &'static str,
+    /// What is the matter, and the way out.
+    pub(crate) text: &'static str,
+}
+
+/// Judges a configuration for the environment that it names; the worst findings come first.
+pub(crate) fn review(config: &Config) -> Vec<Finding> {
+    let strict = config.environment != Environment::Development;
+    let mut findings = Vec::new();
+    let mut add = |severity, key, text| findings.push(Finding { severity, key, text });
+    if config.waive_walls {
+        let severity = if strict { Severity::Critical } else { Severity::Warning };
+        add(severity, "waive_walls", "guests run without a required wall: set it to false and see `casemate doctor`");
+    }
+    if !config.listen.ip().is_loopback() {
+        let severity = if strict { Severity::Critical } else { Severity::Warning };
+        let text = "the address is reachable from outside and the node does not speak TLS yet: listen on loopback \
+                    behind a proxy that does";
+        add(severity, "listen", text);
+    }
+    if strict && config.data_directory.starts_with("/tmp") {
+        add(Severity::Critical, "data_dir", "the directory does not survive a restart: choose one that is backed up");
+    }
+    if strict && matches!(config.database, Database::Sqlite) {
+        add(Severity::Recommendation, "database", "one node can use this store: take postgres to run several");
+    }
+    if config.environment == Environment::Mainnet && !config.log_json {
+        add(Severity::Recommendation, "log_format", "set it to json, so that logs can be searched by field");
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Recommendation => "recommendation",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! The binary `casemate`: commands, config and the one composition root.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
+mod address;
+mod app;
+mod commands;
+mod config;
+mod context;
+mod escape;
+mod known;
+mod limits;
+mod location;
+mod output;
+mod paging;
+mod progress;
+mod receipts;
+mod report;
+mod serve;
+mod tables;
+mod transfer;
+mod wire;
+mod world;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+/// Workers and compilers are this same binary, started anew inside their jail. They come before anything else: they
+/// close descriptors, and must not have started a thread.
+fn main() -> ExitCode {
+    match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
+        Some("__worker") => casemate_sandbox::run_worker_process(),
+        Some("__compiler") => casemate_sandbox::run_compiler_process(),
+        _ => app::run(),
+    }
+}

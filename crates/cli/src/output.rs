@@ -1,0 +1,76 @@
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::escape::escaped;
+use crate::report::CliError;
+
+/// Data goes to standard output, talk to standard error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    data_on_terminal: bool,
+    talk_on_terminal: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self {
+            json,
+            data_on_terminal: io::stdout().is_terminal(),
+            talk_on_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Whether data is wanted as JSON.
+    pub(crate) const fn json(self) -> bool {
+        self.json
+    }
+
+    /// Whether a person watches standard output.
+    pub(crate) const fn data_on_terminal(self) -> bool {
+        self.data_on_terminal
+    }
+
+    /// Whether a person watches standard error.
+    pub(crate) const fn talk_on_terminal(self) -> bool {
+        self.talk_on_terminal
+    }
+
+    /// Writes bytes of data as they are.
+    pub(crate) fn data(self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|source| CliError::Output { source })
+    }
+
+    /// Writes a line of data. On a terminal, characters that would steer it are shown instead.
+    pub(crate) fn line(self, text: &str) -> Result<(), CliError> {
+        let shown = if self.data_on_terminal { escaped(text) } else { text.to_owned() };
+        self.data(format!("{shown}\n").as_bytes())
+    }
+
+    /// Writes a value as JSON.
+    pub(crate) fn value(self, value: &impl Serialize) -> Result<(), CliError> {
+        let mut text = serde_json::to_string_pretty(value).expect("wire types are JSON");
+        text.push('\n');
+        self.data(text.as_bytes())
+    }
+
+    /// Writes a value as JSON on one line.
+    pub(crate) fn value_line(self, value: &impl Serialize) -> Result<(), CliError> {
+        let mut text = serde_json::to_string(value).expect("wire types are JSON");
+        text.push('\n');
+        self.data(text.as_bytes())
+    }
+
+    /// Tells the person something. Whether anybody listens does not matter.
+    pub(crate) fn note(self, text: &str) {
+        let shown = if self.talk_on_terminal { escaped(text) } else { text.to_owned() };
+        drop(writeln!(io::stderr().lock(), "{shown}"));
+    }
+
+    /// Writes bytes to standard error as they are.
+    pub(crate) fn talk(self, bytes: &[u8]) {
+        drop(io::stderr().lock().write_all(bytes));
+    }
+}

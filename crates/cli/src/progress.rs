@@ -1,0 +1,19 @@
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::Output;
+
+/// Shows how far a transfer is, on a terminal only.
+pub(crate) fn bar(output: Output, label: &str, bytes: Option<u64>) -> ProgressBar {
+    if !output.talk_on_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match bytes {
+        Some(bytes) => (
+            ProgressBar::new(bytes),
+            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+        ),
+        None => (ProgressBar::new_spinner(), "{msg} {spinner} {decimal_bytes} {decimal_bytes_per_sec}"),
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates are good");
+    bar.with_style(style).with_message(crate::escape::escaped_line(label))
+}

@@ -1,0 +1,268 @@
+//! Errors as people and scripts see them: a line that says what failed, its causes once, a way out, an exit code.
+
+mod hint;
+mod kind;
+
+use std::error::Error;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use casemate_api::{BaseUrlError, ClientError};
+use casemate_fs::FsError;
+use casemate_ledger::verify::VerifyError;
+use casemate_model::Digest;
+use casemate_sandbox::SandboxError;
+use casemate_state::StateError;
+
+use crate::address::{AddressError, ContentError};
+use crate::config::ConfigError;
+use crate::escape::escaped;
+use crate::serve::ServeError;
+use crate::wire::StartError;
+
+/// The exit code of a command that did not do what was asked.
+pub(crate) const FAILED: u8 = 1;
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// All is well.
+    Done,
+    /// The command said what is not well: a task failed, a check found something.
+    Failed,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// A call to the node.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The address of the node.
+    #[error(transparent)]
+    Url(#[from] BaseUrlError),
+    /// The address of an object.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// What should name stored content.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// A file of the user.
+    #[error(transparent)]
+    File(#[from] FsError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The node that was to serve.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A part of the node.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The database.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The walls around guests.
+    #[error("workers cannot be started")]
+    Sandbox(#[source] SandboxError),
+    /// The process itself.
+    #[error("the program cannot start its threads")]
+    Runtime {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("cannot write to standard output")]
+    Output {
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// What the user gave to read.
+    #[error("cannot read {what}")]
+    Input {
+        /// What.
+        what: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// What the user gave to write.
+    #[error("cannot write {what}")]
+    Write {
+        /// What.
+        what: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// More from standard input than is read ahead.
+    #[error("standard input has more than {bytes_max} bytes, the most that a run takes from there")]
+    InputTooLong {
+        /// The most.
+        bytes_max: u64,
+    },
+    /// No place for our own files.
+    #[error("there is no home directory: neither {variable} nor HOME is an absolute path")]
+    NoHome {
+        /// The variable that would do, too.
+        variable: &'static str,
+    },
+    /// A file that should be text.
+    #[error("`{}` is not UTF-8 text", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A name that cannot be sent.
+    #[error("`{}` has a name that is not UTF-8", path.display())]
+    PathNotText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A secret on an open wire.
+    #[error("the API key would travel unencrypted to {url}")]
+    KeyInClear {
+        /// Where to.
+        url: String,
+    },
+    /// A project where none can be chosen.
+    #[error("--project cannot be used with --url: a key belongs to one project")]
+    ProjectOverNetwork,
+    /// `cp` between two places of the same kind.
+    #[error("{kind} cannot be copied to {kind}")]
+    CopyAlike {
+        /// Of what kind both are.
+        kind: &'static str,
+    },
+    /// What arrived is not what was sent.
+    #[error("the content of {what} has the digest {found}, not {expected}; it was not kept")]
+    ContentDiffers {
+        /// Of what.
+        what: String,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: Digest,
+    },
+    /// A receipt or log that does not hold.
+    #[error("{what} is refused")]
+    Refused {
+        /// What was checked.
+        what: String,
+        /// What does not hold, and where.
+        #[source]
+        source: VerifyError,
+    },
+    /// A text that should be a public key.
+    #[error("cannot read the public key")]
+    PublicKey(#[from] casemate_ledger::NodePublicKeyError),
+    /// No key to check a log with.
+    #[error("the key of the log in {what} is not known here")]
+    KeyUnknown {
+        /// Where the log is.
+        what: String,
+    },
+    /// What is remembered of a node cannot be used.
+    #[error("what was remembered in `{}` cannot be read", path.display())]
+    Memory {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The tour lacks a guest or its data.
+    #[error("the tour needs `{}`, which is not there", path.display())]
+    TourFile {
+        /// What is missing.
+        path: PathBuf,
+    },
+    /// Something of the tour did not go as it should.
+    #[error("the tour expected {expected}, but {found}")]
+    Tour {
+        /// What should have happened.
+        expected: String,
+        /// What did.
+        found: String,
+    },
+}
+
+/// Tells the person what failed, and returns the exit code for it.
+pub(crate) fn fail(error: &CliError) -> ExitCode {
+    if let CliError::Output { source } = error
+        && source.kind() == ErrorKind::BrokenPipe
+    {
+        // Whoever reads has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let text = describe(error);
+    let mut stderr = io::stderr().lock();
+    let shown = if stderr.is_terminal() { escaped(&text) } else { text };
+    drop(stderr.write_all(shown.as_bytes()));
+    ExitCode::from(kind::of(error).exit_code())
+}
+
+/// The error, its causes and the way out, a line each.
+pub(crate) fn describe(error: &CliError) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(&format!("  because: {inner}\n"));
+        cause = inner.source();
+    }
+    if let Some(hint) = hint::of(error) {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    if let CliError::Client(ClientError::Problem(problem)) = error
+        && problem.status >= 500
+    {
+        text.push_str(&format!("request: {}\n", problem.request));
+    }
+    text
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use casemate_api::{Problem, ProblemCode};
+
+    #[test]
+    fn an_error_its_causes_and_the_way_out() {
+        let inner = FsError::NobodyListens { path: PathBuf::from("/d/casemate.sock") };
+        let error = ClientError::Unreachable { address: "/d/casemate.sock".to_owned(), source: inner.into() };
+        assert_eq!(
+            describe(&error.into()),
+            "error: cannot reach the node at /d/casemate.sock\n  \
+             because: nobody listens on `/d/casemate.sock`; is the node running?\n\
+             hint: start a node with `casemate serve`, or name one with --data-dir, --socket or --url\n"
+        );
+    }
+
+    #[test]
+    fn the_node_has_the_word_on_its_own_problems() {
+        let problem = Problem::new(ProblemCode::NameTaken, "the name `a` is taken").with_hint("take `b`");
+        let error = CliError::from(ClientError::Problem(Box::new(problem)));
+        assert_eq!(describe(&error), "error: the name `a` is taken\nhint: take `b`\n");
+        assert_eq!(kind::of(&error).exit_code(), 5);
+    }
+
+    #[test]
+    fn a_failure_of_the_node_names_the_request() {
+        let problem = Problem::new(ProblemCode::Internal, "the node failed").with_request("req_1");
+        let error = CliError::from(ClientError::Problem(Box::new(problem)));
+        let text = describe(&error);
+        assert!(text.ends_with("request: req_1\n"), "{text}");
+        assert_eq!(kind::of(&error).exit_code(), 1);
+    }
+}

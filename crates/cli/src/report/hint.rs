@@ -1,0 +1,117 @@
+use casemate_api::{ClientError, Problem, ProblemCode};
+use casemate_ledger::verify::{Place, VerifyError};
+
+use super::CliError;
+
+/// The way out, where there is one to tell.
+pub(super) fn of(error: &CliError) -> Option<String> {
+    let fixed = match error {
+        CliError::Client(error) => return of_client(error),
+        CliError::Refused { source, .. } => of_refusal(source)?,
+        CliError::Config(_) => "`casemate config show` prints every key with its value",
+        CliError::Sandbox(_) => "`casemate doctor` says what this machine lacks",
+        CliError::NoHome { .. } => "set HOME, or name the directory with --data-dir",
+        CliError::KeyInClear { .. } => {
+            "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
+        }
+        CliError::CopyAlike { kind: "an object" } => {
+            "copy it to a file or to `-` first: casemate cp SOURCE - | casemate cp - TARGET"
+        }
+        CliError::CopyAlike { .. } => "objects have addresses: cm://BUCKET/KEY",
+        CliError::ContentDiffers { .. } => "try again; if it stays so, `casemate doctor` and `casemate db check`",
+        CliError::KeyUnknown { .. } => {
+            "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first"
+        }
+        CliError::InputTooLong { .. } => "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input",
+        CliError::Memory { .. } => {
+            "somebody changed it; compare the node's key with its operator, then remove the file"
+        }
+        CliError::TourFile { .. } => "build the guests with `make guests`, or name their directory with --guests",
+        CliError::Url(_)
+        | CliError::Address(_)
+        | CliError::Content(_)
+        | CliError::File(_)
+        | CliError::Serve(_)
+        | CliError::Start(_)
+        | CliError::State(_)
+        | CliError::Runtime { .. }
+        | CliError::Output { .. }
+        | CliError::Input { .. }
+        | CliError::Write { .. }
+        | CliError::NotText { .. }
+        | CliError::PathNotText { .. }
+        | CliError::ProjectOverNetwork
+        | CliError::PublicKey(_)
+        | CliError::Tour { .. } => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+fn of_refusal(error: &VerifyError) -> Option<&'static str> {
+    match error.place {
+        Place::Key => Some("another key signed this: ask the node's operator over another channel which key is theirs"),
+        Place::KnownCheckpoint => {
+            Some("keep both: the remembered checkpoint and this one prove that the node changed its history")
+        }
+        Place::Output => Some("this file is not what the run gave"),
+        Place::Bundle
+        | Place::Receipt
+        | Place::Entry(_)
+        | Place::Leaf
+        | Place::Proof
+        | Place::Checkpoint
+        | Place::File(_) => None,
+    }
+}
+
+fn of_client(error: &ClientError) -> Option<String> {
+    let fixed = match error {
+        ClientError::Problem(problem) => return of_problem(problem),
+        ClientError::Unreachable { .. } => {
+            "start a node with `casemate serve`, or name one with --data-dir, --socket or --url"
+        }
+        ClientError::TimedOut { .. } => "see whether the node is busy: `casemate doctor`",
+        ClientError::Broken { .. } => "the node may have stopped; whether the change happened is not known",
+        ClientError::Foreign { .. } => "see that --url names a Casemate node and no proxy stands between",
+        ClientError::BadAnswer { .. } | ClientError::NotText { .. } | ClientError::AnswerTooLong { .. } => {
+            "compare `casemate --version` with the node's, which `casemate doctor` shows"
+        }
+        ClientError::Source { .. } | ClientError::NotAHeader { .. } => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+fn of_problem(problem: &Problem) -> Option<String> {
+    if problem.hint.is_some() {
+        return problem.hint.clone();
+    }
+    let fixed = match problem.code {
+        ProblemCode::Unauthenticated => "name an API key with --api-key-file, or use the node's socket",
+        ProblemCode::Denied => "`casemate key create` makes a key with the role and scopes that it needs",
+        ProblemCode::NotOwner | ProblemCode::NameTaken => "`casemate name show NAME` says who holds it",
+        ProblemCode::NotFinished => "`casemate task wait TASK` waits for it",
+        ProblemCode::StaleSequence => "look at it again with `casemate name show NAME`, then decide",
+        ProblemCode::BlobMissing => "store it first: `casemate cp FILE cm://BUCKET/KEY`",
+        ProblemCode::RateLimited | ProblemCode::QueueFull => "wait a moment and try again",
+        ProblemCode::StorageFull => "free some space on the node's disk",
+        ProblemCode::AuditUnavailable | ProblemCode::Unavailable => {
+            "nothing was changed; `casemate doctor` looks at the node"
+        }
+        ProblemCode::ProofPending => "try again in a second",
+        ProblemCode::OutcomeUnknown => "look whether the change happened before you try again",
+        ProblemCode::CorruptObject => "the damaged content was set aside; bring back a backup or store it again",
+        ProblemCode::InvalidBody
+        | ProblemCode::InvalidParameter
+        | ProblemCode::DigestMismatch
+        | ProblemCode::UploadBroken
+        | ProblemCode::CrossOrigin
+        | ProblemCode::NotFound
+        | ProblemCode::MethodNotAllowed
+        | ProblemCode::Conflict
+        | ProblemCode::BodyTooLarge
+        | ProblemCode::UnsupportedMediaType
+        | ProblemCode::PreconditionRequired
+        | ProblemCode::Internal => return None,
+    };
+    Some(fixed.to_owned())
+}

@@ -1,0 +1,137 @@
+use casemate_api::{ClientError, ProblemCode};
+
+use casemate_fs::FsError;
+
+use super::CliError;
+use crate::serve::ServeError;
+use crate::wire::StartError;
+
+/// What kind of failure it is, for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Failed,
+    Usage,
+    NotFound,
+    Denied,
+    Conflict,
+    Limited,
+    Unavailable,
+}
+
+impl Kind {
+    pub(super) const fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed => super::FAILED,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Denied => 4,
+            Self::Conflict => 5,
+            Self::Limited => 6,
+            Self::Unavailable => 7,
+        }
+    }
+}
+
+pub(super) fn of(error: &CliError) -> Kind {
+    match error {
+        CliError::Client(error) => of_client(error),
+        CliError::File(error) if error.is_not_found() => Kind::NotFound,
+        CliError::File(FsError::Locked { .. }) => Kind::Conflict,
+        CliError::TourFile { .. } => Kind::NotFound,
+        CliError::Serve(error) => of_serve(error),
+        CliError::Start(error) => of_start(error),
+        CliError::Url(_)
+        | CliError::Address(_)
+        | CliError::Content(_)
+        | CliError::Config(_)
+        | CliError::PublicKey(_)
+        | CliError::KeyUnknown { .. }
+        | CliError::KeyInClear { .. }
+        | CliError::ProjectOverNetwork
+        | CliError::CopyAlike { .. } => Kind::Usage,
+        CliError::InputTooLong { .. } => Kind::Limited,
+        CliError::File(_)
+        | CliError::State(_)
+        | CliError::Sandbox(_)
+        | CliError::Runtime { .. }
+        | CliError::Output { .. }
+        | CliError::Input { .. }
+        | CliError::Write { .. }
+        | CliError::NoHome { .. }
+        | CliError::NotText { .. }
+        | CliError::PathNotText { .. }
+        | CliError::ContentDiffers { .. }
+        | CliError::Refused { .. }
+        | CliError::Memory { .. }
+        | CliError::Tour { .. } => Kind::Failed,
+    }
+}
+
+fn of_serve(error: &ServeError) -> Kind {
+    match error {
+        ServeError::Unfit { .. } => Kind::Usage,
+        ServeError::Start(error) => of_start(error),
+        ServeError::Control(_) | ServeError::Signals(_) => Kind::Failed,
+    }
+}
+
+/// An occupied port or directory is a conflict with whoever has it.
+fn of_start(error: &StartError) -> Kind {
+    match error {
+        StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. })
+        | StartError::Listen { .. } => Kind::Conflict,
+        StartError::Directory(_)
+        | StartError::Secret { .. }
+        | StartError::State(_)
+        | StartError::Log(_)
+        | StartError::Objects(_)
+        | StartError::Sandbox(_)
+        | StartError::Socket(_)
+        | StartError::Metrics(_) => Kind::Failed,
+    }
+}
+
+fn of_client(error: &ClientError) -> Kind {
+    match error {
+        ClientError::Problem(problem) => of_problem(problem.code),
+        ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => {
+            Kind::Unavailable
+        }
+        ClientError::NotAHeader { .. } => Kind::Usage,
+        ClientError::Foreign { .. }
+        | ClientError::BadAnswer { .. }
+        | ClientError::NotText { .. }
+        | ClientError::AnswerTooLong { .. }
+        | ClientError::Source { .. } => Kind::Failed,
+    }
+}
+
+fn of_problem(code: ProblemCode) -> Kind {
+    match code {
+        ProblemCode::InvalidBody | ProblemCode::InvalidParameter => Kind::Usage,
+        ProblemCode::NotFound | ProblemCode::BlobMissing => Kind::NotFound,
+        ProblemCode::Unauthenticated
+        | ProblemCode::Denied
+        | ProblemCode::CrossOrigin
+        | ProblemCode::NotOwner => Kind::Denied,
+        ProblemCode::NameTaken
+        | ProblemCode::NotFinished
+        | ProblemCode::Conflict
+        | ProblemCode::StaleSequence => Kind::Conflict,
+        ProblemCode::BodyTooLarge
+        | ProblemCode::RateLimited
+        | ProblemCode::QueueFull
+        | ProblemCode::StorageFull => Kind::Limited,
+        ProblemCode::AuditUnavailable | ProblemCode::ProofPending | ProblemCode::Unavailable => {
+            Kind::Unavailable
+        }
+        ProblemCode::DigestMismatch
+        | ProblemCode::UploadBroken
+        | ProblemCode::MethodNotAllowed
+        | ProblemCode::UnsupportedMediaType
+        | ProblemCode::PreconditionRequired
+        | ProblemCode::Internal
+        | ProblemCode::CorruptObject
+        | ProblemCode::OutcomeUnknown => Kind::Failed,
+    }
+}

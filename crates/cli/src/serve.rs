@@ -1,0 +1,111 @@
+//! `casemate serve`: runs a node until it is told to stop.
+
+use casemate_control::{Caller, ControlError};
+use casemate_model::{Clock, Principal, Project, RequestId};
+use secrecy::ExposeSecret;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Environment, Finding, Severity, review};
+use crate::wire::{Node, StartError};
+use crate::world::{SystemClock, SystemEntropy};
+
+/// Why serving ended, or did not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// A mainnet configuration has a critical finding.
+    #[error("the configuration is not fit for mainnet: `{key}`: {text}; `casemate config check` lists everything")]
+    Unfit {
+        /// The key of the worst finding.
+        key: &'static str,
+        /// What it says.
+        text: &'static str,
+    },
+    /// The node could not be built.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The first login link could not be made.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Signals could not be waited for.
+    #[error("signals cannot be waited for")]
+    Signals(#[source] std::io::Error),
+}
+
+/// A node that serves, as its starter sees it.
+pub(crate) struct Serving {
+    /// The console's address with a one-time login link.
+    pub(crate) console_link: String,
+    /// The console's address.
+    pub(crate) console_url: String,
+    /// Whether the data directory was new.
+    pub(crate) first_start: bool,
+}
+
+/// Runs a node until SIGINT or SIGTERM. `ready` is called once it serves; a second signal while it stops ends the
+/// process at once, as signals do.
+pub(crate) async fn serve<F>(config: &Config, ready: impl FnOnce(Serving) -> F) -> Result<(), ServeError>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    refuse_unfit(config)?;
+    let node = Node::build(config).await?;
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    node.control.start();
+    let link = node.control.create_login_link(&operator()).await?.0;
+    let console_url = format!("http://{}", node.address);
+    let serving = Serving {
+        console_link: format!("{console_url}/#/login?token={}", link.expose_secret()),
+        console_url,
+        first_start: node.first_start,
+    };
+    let Node { control, server, listeners, store, stopping, lock, .. } = node;
+    let served = tokio::spawn(server.serve(listeners, stop.clone()));
+    let introduced = tokio::spawn(ready(serving));
+    stop.cancelled().await;
+    tracing::info!("stopping: no new connections, running requests may end");
+    introduced.abort();
+    stopping.cancel();
+    let stopped = control.stop().await;
+    let cut_off = served.await.unwrap_or(0);
+    store.close().await;
+    drop(lock);
+    tracing::info!(handed_back = stopped.handed_back, cut_off, "stopped");
+    Ok(())
+}
+
+fn refuse_unfit(config: &Config) -> Result<(), ServeError> {
+    for Finding { severity, key, text } in review(config) {
+        match severity {
+            Severity::Critical if config.environment == Environment::Mainnet => {
+                return Err(ServeError::Unfit { key, text });
+            }
+            Severity::Critical | Severity::Warning => tracing::warn!(key, "{text}"),
+            Severity::Recommendation => tracing::info!(key, "{text}"),
+        }
+    }
+    Ok(())
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Whoever starts the node is its operator.
+fn operator() -> Caller {
+    let uid = rustix::process::geteuid().as_raw();
+    Caller {
+        principal: Principal::local_user(uid, Project::default_project()),
+        request: RequestId::generate(SystemClock.now(), &SystemEntropy),
+    }
+}

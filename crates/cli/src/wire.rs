@@ -1,0 +1,227 @@
+//! The composition root: every concrete part of a node is built here and joined here.
+//!
+//! ```text
+//!   data directory (0700, locked)
+//!     secrets/   node.key, pepper.1           made on first start, 0600
+//!     state/     casemate.db                  -> Store -> Credentials, Catalog, Registry, Queue, AuditLog
+//!     objects/   blobs/, quarantine/          -> Objects
+//!     log/       tiles and checkpoint         -> Log -> LogKeeper
+//!     sandbox/   scratch, compiled code       -> Sandbox
+//!     casemate.sock                           -> local callers
+//! ```
+
+use std::net::SocketAddr;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::sync::Arc;
+
+use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
+use casemate_fs::{Dir, DirLock, FsError};
+use casemate_identity::{Authenticator, Pepper, Peppers};
+use casemate_ledger::{Log, LogError, NodeKey, TileStore};
+use casemate_model::{Clock, Entropy};
+use casemate_names::Names;
+use casemate_objects::{Objects, ObjectsError, Whole};
+use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
+use casemate_server::{Listeners, Server, Settings as ServerSettings};
+use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::config::{Config, Database, TASK_WAIT_MAX};
+use crate::world::{SystemClock, SystemEntropy};
+
+/// The name of the private socket in the data directory.
+pub(crate) const SOCKET: &str = "casemate.sock";
+
+/// Most bytes of a file that holds a secret.
+const SECRET_BYTES_MAX: u64 = 4_096;
+
+/// A node that is ready to serve.
+pub(crate) struct Node {
+    pub(crate) control: Control,
+    pub(crate) server: Server,
+    pub(crate) listeners: Listeners,
+    pub(crate) address: SocketAddr,
+    pub(crate) store: Store,
+    /// Cancelled first when the node stops, so that endless answers end.
+    pub(crate) stopping: CancellationToken,
+    /// Whether this start made the node's key, that is, whether the data directory was new.
+    pub(crate) first_start: bool,
+    /// Held as long as the node lives, so that no second one works in the same directory.
+    pub(crate) lock: DirLock,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// A directory, lock, secret or socket of the data directory.
+    #[error("the data directory cannot be used")]
+    Directory(#[source] FsError),
+    /// A secret's file does not hold what it should.
+    #[error("`{path}` does not hold 32 bytes: restore it from a backup; without it nothing that it signed or sealed is valid")]
+    Secret {
+        /// The file.
+        path: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The object store.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
+    /// The workers.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The public address.
+    #[error("cannot listen on {address}: choose another with --listen, or stop who listens there")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The refusal.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The private socket.
+    #[error("cannot serve the private socket")]
+    Socket(#[source] std::io::Error),
+    /// The recorder of metrics.
+    #[error("metrics cannot be recorded")]
+    Metrics(#[from] BuildError),
+}
+
+impl Node {
+    /// Builds a node in its data directory.
+    pub(crate) async fn build(config: &Config) -> Result<Self, StartError> {
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let root = Dir::open_private(&config.data_directory).map_err(StartError::Directory)?;
+        let lock = root.lock("casemate serve").map_err(StartError::Directory)?;
+        let public = listen(config.listen).await?;
+        let address = public.local_addr().map_err(StartError::Socket)?;
+        let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
+        let (node_key, first_start) = node_key(&secrets, &*entropy)?;
+        let store = open_store(config, &root, &node_key, Arc::clone(&clock)).await?;
+        let control = control(config, &root, &secrets, (&store, node_key), (clock, entropy)).await?;
+        let stopping = CancellationToken::new();
+        let settings = ServerSettings {
+            quota: config.quota,
+            own_uid: rustix::process::geteuid().as_raw(),
+            console_url: format!("http://{address}"),
+            task_wait_max: TASK_WAIT_MAX,
+        };
+        let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
+        let listeners = Listeners { local: local_listener(&root)?, public };
+        Ok(Self { control, server, listeners, address, store, stopping, first_start, lock })
+    }
+}
+
+pub(crate) async fn open_store(
+    config: &Config,
+    root: &Dir,
+    node_key: &NodeKey,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, StartError> {
+    let limits = StoreLimits::DEFAULT;
+    Ok(match &config.database {
+        Database::Sqlite => {
+            let directory = root.private_subdir("state").map_err(StartError::Directory)?;
+            Store::open_sqlite(SqliteOptions { directory, clock, limits }).await?
+        }
+        Database::Postgres(url) => {
+            let origin = node_key.origin().to_owned();
+            Store::open_postgres(PostgresOptions { url: url.clone(), origin, clock, limits }).await?
+        }
+    })
+}
+
+/// Joins the engines into the use cases.
+async fn control(
+    config: &Config,
+    root: &Dir,
+    secrets: &Dir,
+    (store, node_key): (&Store, Arc<NodeKey>),
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> Result<Control, StartError> {
+    let subdirectory = |name| root.private_subdir(name).map_err(StartError::Directory);
+    let store = Arc::new(store.clone());
+    let tiles: Arc<dyn TileStore> =
+        Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
+    let objects =
+        Objects::open(&subdirectory("objects")?, store.clone(), Arc::new(Whole), config.object_bytes_max)?;
+    let sandbox_config = SandboxConfig {
+        ceiling: config.limits_ceiling,
+        waive_walls: config.waive_walls,
+        ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
+    };
+    let peppers = Peppers::new(Pepper::new(secret(secrets, "pepper.1", &*entropy)?.0));
+    Ok(Control::new(Parts {
+        clock,
+        authenticator: Authenticator::new(store.clone(), peppers),
+        credentials: store.clone(),
+        objects,
+        names: Names::new(store.clone()),
+        queue: store.clone(),
+        sandbox: Sandbox::start(sandbox_config).await?,
+        audit: store,
+        log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
+        node_key,
+        settings: ControlSettings { limits_ceiling: config.limits_ceiling, runs_max: config.workers },
+        entropy,
+    }))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn local_listener(root: &Dir) -> Result<UnixListener, StartError> {
+    let listener: StdUnixListener = root.listen_private(SOCKET).map_err(StartError::Directory)?;
+    listener.set_nonblocking(true).map_err(StartError::Socket)?;
+    UnixListener::from_std(listener).map_err(StartError::Socket)
+}
+
+fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, StartError> {
+    // Seconds from a tenth of a millisecond to a minute; a histogram costs a line per bound and label set.
+    const BOUNDS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
+    // Finer ones for the two figures of a run's start, in steps of a quarter of their decade.
+    const START_BOUNDS: [f64; 20] = [
+        0.000_005, 0.000_01, 0.000_02, 0.000_03, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.004, 0.005,
+        0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 1.0,
+    ];
+    let start = |name: &str| Matcher::Full(name.to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets(&BOUNDS)?
+        .set_buckets_for_metric(start("casemate_run_start_seconds"), &START_BOUNDS)?
+        .set_buckets_for_metric(start("casemate_instantiate_seconds"), &START_BOUNDS)?;
+    Ok(builder.install_recorder()?)
+}
+
+pub(crate) fn node_key(secrets: &Dir, entropy: &dyn Entropy) -> Result<(Arc<NodeKey>, bool), StartError> {
+    let (seed, made) = secret(secrets, "node.key", entropy)?;
+    Ok((Arc::new(NodeKey::from_seed(&seed)), made))
+}
+
+/// Reads a secret of 32 bytes, or makes it; says which.
+fn secret(
+    secrets: &Dir,
+    name: &str,
+    entropy: &dyn Entropy,
+) -> Result<(Zeroizing<[u8; 32]>, bool), StartError> {
+    let bytes = match secrets.read_private(name, SECRET_BYTES_MAX) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.is_not_found() => {
+            let mut made = Zeroizing::new([0; 32]);
+            entropy.fill(made.as_mut_slice());
+            secrets.create_new(name, made.as_slice()).map_err(StartError::Directory)?;
+            return Ok((made, true));
+        }
+        Err(error) => return Err(StartError::Directory(error)),
+    };
+    let secret = <[u8; 32]>::try_from(bytes.as_slice());
+    let path = || secrets.path().join(name).display().to_string();
+    Ok((Zeroizing::new(secret.map_err(|_| StartError::Secret { path: path() })?), false))
+}
