@@ -30,7 +30,7 @@ export async function render({ api, events, signal }) {
     pageHead("Overview", { lead: "What this node holds and does, as it happens." }),
     figures.element,
     h("div", { class: "columns" },
-      panel("Health", health.element, { hint: "The node tries its parts each time it is asked." }),
+      panel("Health", health.element, { hint: "The node tries its parts every second." }),
       panel("Walls", slots.walls, { hint: "What stands between a guest and this machine." }),
       panel("Tasks by state", slots.counts),
       panel("Happening now", activity(events, signal), { hint: "Newest first, since this page was opened." })),

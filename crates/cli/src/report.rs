@@ -12,7 +12,6 @@ use casemate_api::{BaseUrlError, ClientError};
 use casemate_fs::FsError;
 use casemate_ledger::verify::VerifyError;
 use casemate_model::Digest;
-use casemate_sandbox::SandboxError;
 use casemate_state::StateError;
 
 use crate::address::{AddressError, ContentError};
@@ -63,9 +62,6 @@ pub(crate) enum CliError {
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The walls around guests.
-    #[error("workers cannot be started")]
-    Sandbox(#[source] SandboxError),
     /// The process itself.
     #[error("the program cannot start its threads")]
     Runtime {

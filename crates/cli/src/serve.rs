@@ -14,7 +14,9 @@ use crate::world::{SystemClock, SystemEntropy};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     /// A mainnet configuration has a critical finding.
-    #[error("the configuration is not fit for mainnet: `{key}`: {text}; `casemate config check` lists everything")]
+    #[error(
+        "the configuration is not fit for mainnet: `{key}`: {text}; `casemate config check` lists everything"
+    )]
     Unfit {
         /// The key of the worst finding.
         key: &'static str,

@@ -92,13 +92,13 @@ fn start_reading(source: Source, bar: ProgressBar) -> (Upload, oneshot::Receiver
                     }
                 }
                 Err(error) => {
-                    drop(chunks.blocking_send(Err(error)));
+                    let _ = chunks.blocking_send(Err(error));
                     return;
                 }
             }
         }
         // Before the end of the stream is seen, so that it is there when the node has answered.
-        drop(digest.send(hasher.finish()));
+        let _ = digest.send(hasher.finish());
     });
     let stream = stream::unfold(received, |mut received| async {
         received.recv().await.map(|chunk| (chunk, received))

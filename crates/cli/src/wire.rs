@@ -60,7 +60,9 @@ pub(crate) enum StartError {
     #[error("the data directory cannot be used")]
     Directory(#[source] FsError),
     /// A secret's file does not hold what it should.
-    #[error("`{path}` does not hold 32 bytes: restore it from a backup; without it nothing that it signed or sealed is valid")]
+    #[error(
+        "`{path}` does not hold 32 bytes: restore it from a backup; without it nothing that it signed or sealed is valid"
+    )]
     Secret {
         /// The file.
         path: String,
@@ -97,7 +99,8 @@ pub(crate) enum StartError {
 impl Node {
     /// Builds a node in its data directory.
     pub(crate) async fn build(config: &Config) -> Result<Self, StartError> {
-        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+            (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let root = Dir::open_private(&config.data_directory).map_err(StartError::Directory)?;
         let lock = root.lock("casemate serve").map_err(StartError::Directory)?;
         let public = listen(config.listen).await?;
@@ -189,8 +192,8 @@ fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, StartErro
     const BOUNDS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
     // Finer ones for the two figures of a run's start, in steps of a quarter of their decade.
     const START_BOUNDS: [f64; 20] = [
-        0.000_005, 0.000_01, 0.000_02, 0.000_03, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003, 0.004, 0.005,
-        0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 1.0,
+        0.000_005, 0.000_01, 0.000_02, 0.000_03, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003,
+        0.004, 0.005, 0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 1.0,
     ];
     let start = |name: &str| Matcher::Full(name.to_owned());
     let builder = PrometheusBuilder::new()

@@ -27,6 +27,7 @@ mod tasks;
 
 pub use audit::EntryProof;
 pub use caller::Caller;
+pub use casemate_sandbox::Walls;
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::ControlError;
 pub use feed::{Change, Feed, FeedItem, Following};
@@ -34,5 +35,4 @@ pub use keys::KeyRequest;
 pub use log_keeper::LogKeeper;
 pub use sessions::{Opened, SignIn};
 pub use status::{Check, CheckStatus, Overview};
-pub use casemate_sandbox::Walls;
 pub use tasks::{InputSource, ModuleSource, SubmitTask};

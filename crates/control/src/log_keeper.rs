@@ -79,7 +79,10 @@ pub(crate) async fn keep(control: Control) {
             _ = ticks.tick() => false,
         };
         if let Err(error) = control.build_log().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "audit entries could not be moved into the log");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "audit entries could not be moved into the log"
+            );
         }
         if stopping {
             return;

@@ -11,7 +11,7 @@ use crate::{Dir, File, FsError};
 #[derive(Debug)]
 #[must_use = "the directory is free again as soon as this is dropped"]
 pub struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl Dir {
@@ -32,7 +32,14 @@ impl Dir {
             Err(errno) => return Err(failed(errno)),
         }
         write_owner(&mut file, owner).map_err(|source| FsError::io("write", &*path, source))?;
-        Ok(DirLock { _file: file })
+        Ok(DirLock { file })
+    }
+}
+
+impl Drop for DirLock {
+    fn drop(&mut self) {
+        // Closing would leave the lock with a child process that is between its fork and its exec.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

@@ -173,6 +173,8 @@ impl Drop for StagedFile {
             // What cannot be removed now is swept at the next start.
             let _ = self.dir.steps.unlink(self.dir.place(&self.name));
         }
+        // Closing would leave the lock with a child process that is between its fork and its exec.
+        let _ = rustix::fs::flock(&self.fd, FlockOperation::Unlock);
     }
 }
 

@@ -148,15 +148,15 @@ mod tests {
             let mut bytes = text().into_bytes();
             bytes[position] = if bytes[position] == b'a' { b'b' } else { b'a' };
             let changed = String::from_utf8(bytes).expect("still text");
-            assert!(Token::parse(&changed, TokenKind::Key).is_err(), "{position}");
+            assert_eq!(Token::parse(&changed, TokenKind::Key).err(), Some(Rejected), "{position}");
         }
     }
 
     #[test]
     fn one_kind_does_not_pass_for_another() {
-        assert!(Token::parse(&text(), TokenKind::Session).is_err());
+        assert_eq!(Token::parse(&text(), TokenKind::Session).err(), Some(Rejected));
         for text in ["", "casemate_key_", "casemate_key____", &"_".repeat(101), &"ä".repeat(60)] {
-            assert!(Token::parse(text, TokenKind::Key).is_err(), "{text}");
+            assert_eq!(Token::parse(text, TokenKind::Key).err(), Some(Rejected), "{text}");
         }
     }
 

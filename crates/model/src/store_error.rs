@@ -11,7 +11,9 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The change and its audit entry could not be made durable in time. Nothing was changed.
-    #[error("the audit entry for `{action}` could not be made durable in {waited_ms} ms, so nothing was changed")]
+    #[error(
+        "the audit entry for `{action}` could not be made durable in {waited_ms} ms, so nothing was changed"
+    )]
     AuditTimeout {
         /// What was attempted.
         action: &'static str,

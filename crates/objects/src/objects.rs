@@ -9,7 +9,9 @@ use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock, mpsc};
 
 use crate::blobs::{Blobs, StagedBlob};
-use crate::{BucketRecord, BucketTotals, Catalog, Codec, ObjectPage, ObjectRecord, ObjectsError, VerifiedBlob};
+use crate::{
+    BucketRecord, BucketTotals, Catalog, Codec, ObjectPage, ObjectRecord, ObjectsError, VerifiedBlob,
+};
 
 /// How many pieces of an upload may wait for the disk.
 const PIECES_WAITING_MAX: usize = 4;

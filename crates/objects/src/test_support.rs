@@ -36,7 +36,11 @@ impl MemoryCatalog {
 
 #[async_trait]
 impl Catalog for MemoryCatalog {
-    async fn put_object(&self, object: &ObjectRecord, event: Event) -> Result<Option<ObjectRecord>, StoreError> {
+    async fn put_object(
+        &self,
+        object: &ObjectRecord,
+        event: Event,
+    ) -> Result<Option<ObjectRecord>, StoreError> {
         self.events.lock().expect("unpoisoned").push(event);
         self.refer(object.digest, object.size_bytes, object.stored);
         let key = (object.project.clone(), object.bucket.clone(), object.key.clone());
@@ -68,7 +72,12 @@ impl Catalog for MemoryCatalog {
         Ok(objects.values().filter(within).take(page.limit as usize).cloned().collect())
     }
 
-    async fn buckets(&self, _: &Project, _: Option<&BucketName>, _: u32) -> Result<Vec<BucketRecord>, StoreError> {
+    async fn buckets(
+        &self,
+        _: &Project,
+        _: Option<&BucketName>,
+        _: u32,
+    ) -> Result<Vec<BucketRecord>, StoreError> {
         Ok(Vec::new())
     }
 

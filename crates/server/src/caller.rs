@@ -134,19 +134,31 @@ mod tests {
     #[test]
     fn one_session_cookie_is_taken_two_are_refused() {
         assert_eq!(session_cookie(&headers(&[("cookie", "a=b; casemate_session=t; c=d")])), Some("t"));
-        assert_eq!(session_cookie(&headers(&[("cookie", "casemate_session=t; casemate_session=u")])), Some(""));
+        assert_eq!(
+            session_cookie(&headers(&[("cookie", "casemate_session=t; casemate_session=u")])),
+            Some("")
+        );
         assert_eq!(session_cookie(&headers(&[("cookie", "x_casemate_session=t")])), None);
+    }
+
+    fn accepted(pairs: &[(&'static str, &'static str)]) -> bool {
+        check_same_origin(&headers(pairs)).is_ok()
     }
 
     #[test]
     fn a_cookie_changes_something_only_from_our_own_pages() {
-        let own = [("x-casemate-csrf", "1"), ("origin", "http://a:1"), ("host", "a:1"), ("sec-fetch-site", "same-origin")];
-        assert!(check_same_origin(&headers(&own)).is_ok());
+        let own = [
+            ("x-casemate-csrf", "1"),
+            ("origin", "http://a:1"),
+            ("host", "a:1"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert!(accepted(&own));
         for (index, bad) in ["0", "http://evil", "b:1", "cross-site"].into_iter().enumerate() {
             let mut pairs = own;
             pairs[index].1 = bad;
-            assert!(check_same_origin(&headers(&pairs)).is_err(), "{bad}");
+            assert!(!accepted(&pairs), "{bad}");
         }
-        assert!(check_same_origin(&headers(&own[1..])).is_err(), "without the mark");
+        assert!(!accepted(&own[1..]), "without the mark");
     }
 }

@@ -84,10 +84,10 @@ pub(crate) fn principal(principal: &Principal, expires: Option<Timestamp>) -> wi
 
 pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
     let spec = &record.spec;
-    let inputs = spec.inputs.iter().map(|(path, digest)| wire::tasks::InputFile {
-        path: path.clone(),
-        digest: digest.to_string(),
-    });
+    let inputs = spec
+        .inputs
+        .iter()
+        .map(|(path, digest)| wire::tasks::InputFile { path: path.clone(), digest: digest.to_string() });
     wire::tasks::Task {
         id: record.id.to_string(),
         project: record.project.to_string(),
@@ -210,7 +210,11 @@ pub(crate) fn health(checks: &[Check]) -> wire::health::Health {
         status: status(check.status),
         detail: check.detail.clone(),
     });
-    wire::health::Health { status: status(worst), version: wire::VERSION.to_owned(), checks: checks.collect() }
+    wire::health::Health {
+        status: status(worst),
+        version: wire::VERSION.to_owned(),
+        checks: checks.collect(),
+    }
 }
 
 fn status(status: CheckStatus) -> wire::health::HealthStatus {

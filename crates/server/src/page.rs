@@ -32,7 +32,9 @@ impl PageQuery {
     fn limit(&self) -> Result<u32, Problem> {
         match self.limit.unwrap_or(LIMIT_DEFAULT) {
             limit @ 1..=LIMIT_MAX => Ok(limit),
-            limit => Err(Problem::parameter_text("limit", format!("must be from 1 to {LIMIT_MAX}, not {limit}"))),
+            limit => {
+                Err(Problem::parameter_text("limit", format!("must be from 1 to {LIMIT_MAX}, not {limit}")))
+            }
         }
     }
 
@@ -43,7 +45,11 @@ impl PageQuery {
     }
 
     /// Makes the page out of the rows read; `cursor` says where the item stands in the list.
-    pub(crate) fn page<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> String) -> Result<Page<T>, Problem> {
+    pub(crate) fn page<T>(
+        &self,
+        mut rows: Vec<T>,
+        cursor: impl Fn(&T) -> String,
+    ) -> Result<Page<T>, Problem> {
         let limit = self.limit()? as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);

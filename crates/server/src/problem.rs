@@ -93,7 +93,8 @@ impl Problem {
     }
 
     pub(crate) fn route_not_found() -> Self {
-        Self::new(Code::NotFound, "there is nothing at this address").hint("the API is described at /api/v1/openapi.json")
+        Self::new(Code::NotFound, "there is nothing at this address")
+            .hint("the API is described at /api/v1/openapi.json")
     }
 
     pub(crate) fn method_not_allowed() -> Self {
@@ -106,7 +107,10 @@ impl Problem {
     }
 
     pub(crate) fn internal() -> Self {
-        Self::new(Code::Internal, "the node failed while it worked on this; the log has more under the request's id")
+        Self::new(
+            Code::Internal,
+            "the node failed while it worked on this; the log has more under the request's id",
+        )
     }
 
     pub(crate) fn not_json() -> Self {
@@ -132,8 +136,11 @@ impl Problem {
     }
 
     pub(crate) fn cross_origin() -> Self {
-        Self::new(Code::CrossOrigin, "a change that rides on a session cookie must come from the console itself")
-            .hint("programs use an API key instead")
+        Self::new(
+            Code::CrossOrigin,
+            "a change that rides on a session cookie must come from the console itself",
+        )
+        .hint("programs use an API key instead")
     }
 
     pub(crate) fn if_match_required() -> Self {
@@ -173,12 +180,16 @@ impl Problem {
             ObjectsError::NotFound { .. } => Self::new(Code::NotFound, text),
             ObjectsError::BlobMissing { .. } => Self::new(Code::BlobMissing, text)
                 .hint("store the content in this project first: `casemate cp FILE cm://BUCKET/KEY`"),
-            ObjectsError::Corrupt { .. } => Self::new(Code::CorruptObject, text).hint("store the content again to heal it"),
+            ObjectsError::Corrupt { .. } => {
+                Self::new(Code::CorruptObject, text).hint("store the content again to heal it")
+            }
             ObjectsError::DigestMismatch { .. } => Self::new(Code::DigestMismatch, text),
             ObjectsError::TooLarge { .. } => Self::new(Code::BodyTooLarge, text),
             ObjectsError::UploadBroken { .. } => Self::new(Code::UploadBroken, text),
             ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) => Self::storage_full(error),
-            ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Self::storage_full(error),
+            ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Self::storage_full(error)
+            }
             ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
             ObjectsError::Store(error) => Self::store(error),
         }
@@ -186,20 +197,24 @@ impl Problem {
 
     fn storage_full(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "no space is left");
-        Self::new(Code::StorageFull, "no space is left on the node; nothing was stored").hint("free some space, then send it again")
+        Self::new(Code::StorageFull, "no space is left on the node; nothing was stored")
+            .hint("free some space, then send it again")
     }
 
     fn names(error: &NamesError) -> Self {
         let text = error.to_string();
         match error {
             NamesError::NotClaimed { .. } => Self::new(Code::NotFound, text),
-            NamesError::Taken { own: true, .. } => {
-                Self::new(Code::NameTaken, text).hint("it is your project's: point it elsewhere with `casemate name set`")
-            }
+            NamesError::Taken { own: true, .. } => Self::new(Code::NameTaken, text)
+                .hint("it is your project's: point it elsewhere with `casemate name set`"),
             NamesError::Taken { own: false, .. } => Self::new(Code::NameTaken, text),
             NamesError::NotOwner { .. } => Self::new(Code::NotOwner, text),
-            NamesError::Stale { .. } => Self::new(Code::StaleSequence, text).hint("read the name again and decide anew"),
-            NamesError::BlobMissing { .. } => Self::new(Code::BlobMissing, text).hint("store the content first"),
+            NamesError::Stale { .. } => {
+                Self::new(Code::StaleSequence, text).hint("read the name again and decide anew")
+            }
+            NamesError::BlobMissing { .. } => {
+                Self::new(Code::BlobMissing, text).hint("store the content first")
+            }
             NamesError::Store(error) => Self::store(error),
         }
     }
@@ -219,22 +234,28 @@ impl From<ControlError> for Problem {
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
             ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
-            ControlError::KeyNotFound(_) | ControlError::TaskNotFound(_) | ControlError::EntryNotFound { .. } => {
+            ControlError::KeyNotFound(_)
+            | ControlError::TaskNotFound(_)
+            | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
+            ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {
                 Self::new(Code::NotFound, text)
             }
-            ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::Objects(error) => Self::objects(error),
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
-            ControlError::TaskTooLarge { .. } | ControlError::InputPath(_) => Self::new(Code::InvalidBody, text),
-            ControlError::QueueFull { .. } => Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5),
-            ControlError::TaskNotFinished(_) => Self::new(Code::NotFinished, text).hint("ask again with ?wait=60"),
+            ControlError::TaskTooLarge { .. } | ControlError::InputPath(_) => {
+                Self::new(Code::InvalidBody, text)
+            }
+            ControlError::QueueFull { .. } => {
+                Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
+            }
+            ControlError::TaskNotFinished(_) => {
+                Self::new(Code::NotFinished, text).hint("ask again with ?wait=60")
+            }
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
             ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
-            ControlError::Receipt(_)
-            | ControlError::Log(_)
-            | ControlError::Bundle(_) => Self::failed(&error),
+            ControlError::Receipt(_) | ControlError::Log(_) | ControlError::Bundle(_) => Self::failed(&error),
         }
     }
 }

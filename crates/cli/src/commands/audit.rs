@@ -139,7 +139,8 @@ impl Show {
                 ("request", entry.request),
                 ("digest", entry.digest),
             ];
-            fields.extend(entry.details.into_iter().map(|(key, value)| ("detail", format!("{key}: {value}"))));
+            fields
+                .extend(entry.details.into_iter().map(|(key, value)| ("detail", format!("{key}: {value}"))));
             output.fields(&fields)?;
         }
         output.fields(&[
@@ -177,7 +178,7 @@ impl Verify {
         // The node's word for its key is only good until something is known of it.
         let (key, trust) = match known {
             Some(known) => (known.key, Trust::Remembered),
-            None => (claimed, Trust::FirstUse),
+            None => (claimed, Trust::FirstUse { others: memory.count()? }),
         };
         let source = RemoteLog::new(client);
         let label = what.clone();

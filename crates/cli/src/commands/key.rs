@@ -60,7 +60,9 @@ impl Create {
             context.output.value(&created)?;
         } else {
             let (key, role) = (&created.key, &created.key.role);
-            context.output.note(&format!("made {} ({}, {role}); nobody can show its secret again:", key.id, key.label));
+            context
+                .output
+                .note(&format!("made {} ({}, {role}); nobody can show its secret again:", key.id, key.label));
             context.output.line(&created.secret)?;
         }
         Ok(Status::Done)

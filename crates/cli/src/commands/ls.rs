@@ -32,7 +32,8 @@ impl Ls {
     async fn buckets(&self, context: &Context) -> Result<Status, CliError> {
         let (client, output) = (context.client()?, context.output);
         let client = &client;
-        let buckets = self.paging.collect(output, |page| async move { client.buckets_list(&page).await }).await?;
+        let buckets =
+            self.paging.collect(output, |page| async move { client.buckets_list(&page).await }).await?;
         if output.json() {
             output.value(&buckets)?;
             return Ok(Status::Done);
@@ -44,8 +45,12 @@ impl Ls {
             let address = format!("cm://{}", bucket.bucket);
             vec![address, bucket.objects.to_string(), bucket.size_bytes.to_string(), bucket.created]
         });
-        let columns =
-            [Column::Text("bucket"), Column::Number("objects"), Column::Number("bytes"), Column::Text("created")];
+        let columns = [
+            Column::Text("bucket"),
+            Column::Number("objects"),
+            Column::Number("bytes"),
+            Column::Text("created"),
+        ];
         output.rows(&columns, rows.collect())?;
         Ok(Status::Done)
     }

@@ -133,8 +133,12 @@ impl List {
         let rows = names
             .into_iter()
             .map(|name| vec![name.name, name.sequence.to_string(), name.updated, name.digest]);
-        let columns =
-            [Column::Text("name"), Column::Number("version"), Column::Text("updated"), Column::Text("digest")];
+        let columns = [
+            Column::Text("name"),
+            Column::Number("version"),
+            Column::Text("updated"),
+            Column::Text("digest"),
+        ];
         output.rows(&columns, rows.collect())?;
         Ok(Status::Done)
     }

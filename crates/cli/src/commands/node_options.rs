@@ -26,7 +26,8 @@ impl NodeOptions {
     pub(crate) fn written(&self, context: &Context) -> Result<Written, CliError> {
         let mut flags = Figment::new();
         if let Some(directory) = context.data_directory_given() {
-            let text = directory.to_str().ok_or_else(|| CliError::PathNotText { path: directory.to_owned() })?;
+            let text =
+                directory.to_str().ok_or_else(|| CliError::PathNotText { path: directory.to_owned() })?;
             flags = flags.merge(Serialized::default("data_dir", text));
         }
         if let Some(listen) = &self.listen {

@@ -90,7 +90,8 @@ impl List {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let (client, output) = (context.client()?, context.output);
         let (client, state) = (&client, self.state.map(TaskState::from));
-        let tasks = self.paging.collect(output, |page| async move { client.tasks_list(state, &page).await }).await?;
+        let tasks =
+            self.paging.collect(output, |page| async move { client.tasks_list(state, &page).await }).await?;
         if output.json() {
             output.value(&tasks)?;
             return Ok(Status::Done);

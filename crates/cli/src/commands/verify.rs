@@ -92,7 +92,7 @@ pub(super) fn check_bundle(
     let key = pinned.or(known.as_ref().map(|known| &known.key));
     let checkpoint = comparable(known.as_ref(), key);
     let report = verify_bundle(bytes, key, output, checkpoint).map_err(refused)?;
-    let trust = Trust::of(pinned, known.as_ref());
+    let trust = Trust::of(pinned, known.as_ref(), memory)?;
     memory.remember(&Known { key: report.key.clone(), checkpoint: report.checkpoint.clone() })?;
     Ok((report, trust))
 }
@@ -111,7 +111,7 @@ pub(super) fn check_log(
     let checkpoint = comparable(known.as_ref(), Some(key));
     let report = verify_log(source, key, checkpoint)
         .map_err(|source| CliError::Refused { what: what.to_owned(), source })?;
-    let trust = Trust::of(pinned, known.as_ref());
+    let trust = Trust::of(pinned, known.as_ref(), memory)?;
     memory.remember(&Known { key: key.clone(), checkpoint: report.checkpoint.clone() })?;
     Ok((report, trust))
 }

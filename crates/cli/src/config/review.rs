@@ -30,7 +30,11 @@ pub(crate) fn review(config: &Config) -> Vec<Finding> {
     let mut add = |severity, key, text| findings.push(Finding { severity, key, text });
     if config.waive_walls {
         let severity = if strict { Severity::Critical } else { Severity::Warning };
-        add(severity, "waive_walls", "guests run without a required wall: set it to false and see `casemate doctor`");
+        add(
+            severity,
+            "waive_walls",
+            "guests run without a required wall: set it to false and see `casemate doctor`",
+        );
     }
     if !config.listen.ip().is_loopback() {
         let severity = if strict { Severity::Critical } else { Severity::Warning };
@@ -39,10 +43,18 @@ pub(crate) fn review(config: &Config) -> Vec<Finding> {
         add(severity, "listen", text);
     }
     if strict && config.data_directory.starts_with("/tmp") {
-        add(Severity::Critical, "data_dir", "the directory does not survive a restart: choose one that is backed up");
+        add(
+            Severity::Critical,
+            "data_dir",
+            "the directory does not survive a restart: choose one that is backed up",
+        );
     }
     if strict && matches!(config.database, Database::Sqlite) {
-        add(Severity::Recommendation, "database", "one node can use this store: take postgres to run several");
+        add(
+            Severity::Recommendation,
+            "database",
+            "one node can use this store: take postgres to run several",
+        );
     }
     if config.environment == Environment::Mainnet && !config.log_json {
         add(Severity::Recommendation, "log_format", "set it to json, so that logs can be searched by field");

@@ -9,7 +9,6 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Client(error) => return of_client(error),
         CliError::Refused { source, .. } => of_refusal(source)?,
         CliError::Config(_) => "`casemate config show` prints every key with its value",
-        CliError::Sandbox(_) => "`casemate doctor` says what this machine lacks",
         CliError::NoHome { .. } => "set HOME, or name the directory with --data-dir",
         CliError::KeyInClear { .. } => {
             "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
@@ -18,15 +17,21 @@ pub(super) fn of(error: &CliError) -> Option<String> {
             "copy it to a file or to `-` first: casemate cp SOURCE - | casemate cp - TARGET"
         }
         CliError::CopyAlike { .. } => "objects have addresses: cm://BUCKET/KEY",
-        CliError::ContentDiffers { .. } => "try again; if it stays so, `casemate doctor` and `casemate db check`",
+        CliError::ContentDiffers { .. } => {
+            "try again; if it stays so, `casemate doctor` and `casemate db check`"
+        }
         CliError::KeyUnknown { .. } => {
             "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first"
         }
-        CliError::InputTooLong { .. } => "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input",
+        CliError::InputTooLong { .. } => {
+            "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input"
+        }
         CliError::Memory { .. } => {
             "somebody changed it; compare the node's key with its operator, then remove the file"
         }
-        CliError::TourFile { .. } => "build the guests with `make guests`, or name their directory with --guests",
+        CliError::TourFile { .. } => {
+            "build the guests with `make guests`, or name their directory with --guests"
+        }
         CliError::Url(_)
         | CliError::Address(_)
         | CliError::Content(_)
@@ -49,7 +54,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
 
 fn of_refusal(error: &VerifyError) -> Option<&'static str> {
     match error.place {
-        Place::Key => Some("another key signed this: ask the node's operator over another channel which key is theirs"),
+        Place::Key => {
+            Some("another key signed this: ask the node's operator over another channel which key is theirs")
+        }
         Place::KnownCheckpoint => {
             Some("keep both: the remembered checkpoint and this one prove that the node changed its history")
         }
@@ -99,7 +106,9 @@ fn of_problem(problem: &Problem) -> Option<String> {
         }
         ProblemCode::ProofPending => "try again in a second",
         ProblemCode::OutcomeUnknown => "look whether the change happened before you try again",
-        ProblemCode::CorruptObject => "the damaged content was set aside; bring back a backup or store it again",
+        ProblemCode::CorruptObject => {
+            "the damaged content was set aside; bring back a backup or store it again"
+        }
         ProblemCode::InvalidBody
         | ProblemCode::InvalidParameter
         | ProblemCode::DigestMismatch

@@ -52,7 +52,6 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::InputTooLong { .. } => Kind::Limited,
         CliError::File(_)
         | CliError::State(_)
-        | CliError::Sandbox(_)
         | CliError::Runtime { .. }
         | CliError::Output { .. }
         | CliError::Input { .. }

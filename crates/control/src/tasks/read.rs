@@ -95,7 +95,11 @@ impl Control {
         self.open_content(caller, digest).await
     }
 
-    async fn readable_result(&self, caller: &Caller, id: TaskId) -> Result<(TaskResult, Project), ControlError> {
+    async fn readable_result(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+    ) -> Result<(TaskResult, Project), ControlError> {
         let permit = self.permit::<operation::ReadTaskOutput>(caller, &resource(id)).await?;
         let task = self.find_task(permit.project(), id).await?;
         Ok((result_of(task)?, permit.project().clone()))

@@ -35,7 +35,8 @@ pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
     };
     if let Some(started) = report.started {
         let accepted = accepted_at(control.now(), task.created);
-        metrics::histogram!("casemate_run_start_seconds").record(started.duration_since(accepted).as_secs_f64());
+        metrics::histogram!("casemate_run_start_seconds")
+            .record(started.duration_since(accepted).as_secs_f64());
         metrics::histogram!("casemate_instantiate_seconds").record(report.instantiate.as_secs_f64());
     }
     let handed_in = if slot.cancel.is_cancelled() && control.runs.is_handing_back() {
@@ -64,7 +65,9 @@ impl Control {
                 ..task.clone()
             }),
             Ok(false) => {}
-            Err(error) => tracing::warn!(task = %task.id, error = &error as &dyn std::error::Error, "start not noted"),
+            Err(error) => {
+                tracing::warn!(task = %task.id, error = &error as &dyn std::error::Error, "start not noted")
+            }
         }
     }
 
@@ -100,7 +103,12 @@ impl Control {
         })
     }
 
-    async fn sealed(&self, caller: &Caller, digest: Digest, bytes_max: u64) -> Result<SealedBytes, ControlError> {
+    async fn sealed(
+        &self,
+        caller: &Caller,
+        digest: Digest,
+        bytes_max: u64,
+    ) -> Result<SealedBytes, ControlError> {
         let blob = self.open_content(caller, digest).await?;
         let sealing = tokio::task::spawn_blocking(move || blob.into_sealed(bytes_max)).await;
         Ok(sealing.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?)
@@ -149,7 +157,8 @@ impl Control {
             tries += 1;
             match self.parts.queue.complete(completion, &RetryPolicy::DEFAULT, event.clone()).await {
                 Ok(Completed::Accepted(task)) => {
-                    metrics::counter!("casemate_runs_total", "outcome" => completion.result.outcome.kind()).increment(1);
+                    metrics::counter!("casemate_runs_total", "outcome" => completion.result.outcome.kind())
+                        .increment(1);
                     self.announce_task(&task);
                     return Ok(());
                 }

@@ -124,7 +124,9 @@ impl Control {
                 self.parts.objects.check_readable(project, &digest).await?;
                 Ok(digest)
             }
-            InputSource::Object(bucket, key) => Ok(self.parts.objects.find(project, &bucket, &key).await?.digest),
+            InputSource::Object(bucket, key) => {
+                Ok(self.parts.objects.find(project, &bucket, &key).await?.digest)
+            }
         }
     }
 }
@@ -153,7 +155,11 @@ fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
 fn check_input_path(path: String) -> Result<String, ControlError> {
     let parts_hold = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     let text_holds = path.len() <= 255 && !path.chars().any(char::is_control) && !path.contains('\\');
-    if parts_hold && text_holds { Ok(path) } else { Err(ControlError::InputPath(path.chars().take(80).collect())) }
+    if parts_hold && text_holds {
+        Ok(path)
+    } else {
+        Err(ControlError::InputPath(path.chars().take(80).collect()))
+    }
 }
 
 #[cfg(test)]

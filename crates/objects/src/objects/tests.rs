@@ -47,9 +47,20 @@ impl World {
         }
     }
 
-    async fn put(&self, key: &str, content: &[u8], expected: Option<Digest>) -> Result<ObjectRecord, ObjectsError> {
-        let pieces: Vec<_> = content.chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
-        let new = NewObject { bucket: bucket(), key: object_key(key), media_type: "text/plain".to_owned(), expected };
+    async fn put(
+        &self,
+        key: &str,
+        content: &[u8],
+        expected: Option<Digest>,
+    ) -> Result<ObjectRecord, ObjectsError> {
+        let pieces: Vec<_> =
+            content.chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+        let new = NewObject {
+            bucket: bucket(),
+            key: object_key(key),
+            media_type: "text/plain".to_owned(),
+            expected,
+        };
         let body = stream::iter(pieces);
         self.objects.put(&Self::permit(), new, body, self.clock.now(), |_| self.event()).await
     }

@@ -8,4 +8,3 @@ mod hostile_guests;
 mod hostile_workers;
 mod lifecycle;
 mod node;
-mod ruby_tmp;

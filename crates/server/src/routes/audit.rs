@@ -70,8 +70,10 @@ pub(crate) async fn prove_entry(
 /// Read the log's signed checkpoint
 #[utoipa::path(get, path = "/audit/checkpoint", operation_id = "audit_checkpoint", tag = "audit",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]
-pub(crate) async fn checkpoint(State(state): State<AppState>, From(caller): From) -> Result<Response, Problem> {
+pub(crate) async fn checkpoint(
+    State(state): State<AppState>,
+    From(caller): From,
+) -> Result<Response, Problem> {
     let note = state.control.checkpoint(&caller).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
-

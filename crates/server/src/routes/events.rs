@@ -73,11 +73,17 @@ fn event(item: &FeedItem, project: &Project) -> Option<Event> {
     let (kind, data) = match &item.change {
         Change::Task { id, state, updated } => {
             let state = convert::task_state(*state);
-            ("task", json(&wire::events::TaskEvent { id: id.to_string(), state, updated: updated.to_string() }))
+            (
+                "task",
+                json(&wire::events::TaskEvent { id: id.to_string(), state, updated: updated.to_string() }),
+            )
         }
         Change::Object { bucket, key, stored } => {
-            let change =
-                if *stored { wire::events::ObjectChange::Stored } else { wire::events::ObjectChange::Deleted };
+            let change = if *stored {
+                wire::events::ObjectChange::Stored
+            } else {
+                wire::events::ObjectChange::Deleted
+            };
             ("object", json(&wire::events::ObjectEvent { bucket: bucket.clone(), key: key.clone(), change }))
         }
         Change::Name { name, kind } => {

@@ -34,7 +34,8 @@ pub(crate) async fn create_key(
         expires: create.expires.as_deref().map(|text| body_field("/expires", text)).transpose()?,
     };
     let (record, secret) = state.control.create_key(&caller, request).await?;
-    let created = wire::keys::CreatedKey { key: convert::key(&record), secret: secret.expose_secret().to_owned() };
+    let created =
+        wire::keys::CreatedKey { key: convert::key(&record), secret: secret.expose_secret().to_owned() };
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
 }
 

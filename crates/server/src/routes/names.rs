@@ -115,6 +115,9 @@ fn expected_sequence(headers: &HeaderMap) -> Result<u64, Problem> {
     let text = given.to_str().unwrap_or_default();
     let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
     digits.parse().map_err(|_| {
-        Problem::parameter_text("if-match", "must be the name's ETag, such as \"3\" with its quotes".to_owned())
+        Problem::parameter_text(
+            "if-match",
+            "must be the name's ETag, such as \"3\" with its quotes".to_owned(),
+        )
     })
 }

@@ -76,7 +76,8 @@ pub(crate) async fn list_tasks(
     query: Answer<Query<TasksQuery>>,
 ) -> Result<axum::Json<wire::Page<wire::tasks::Task>>, Problem> {
     let TasksQuery { state: wanted, limit, after } = query.into_inner()?;
-    let wanted: Option<TaskState> = wanted.as_deref().map(|text| path_parameter("state", text)).transpose()?;
+    let wanted: Option<TaskState> =
+        wanted.as_deref().map(|text| path_parameter("state", text)).transpose()?;
     let page = PageQuery::new(limit, after);
     let rows = state.control.list_tasks(&caller, wanted, page.after()?, page.rows()?).await?;
     let tasks = rows.iter().map(convert::task).collect();

@@ -39,7 +39,7 @@ async fn explain(mut sql: Sql<'_>, text: &'static str) -> Result<Vec<String>, Fa
         Dialect::Postgres => {
             let values = (1..).take_while(|number| text.contains(&format!("${number}"))).map(|_| "NULL");
             let values = values.collect::<Vec<_>>().join(", ");
-            sql.script("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan").await?;
+            sql.script(USE_INDEXES).await?;
             sql.script(leak(format!("PREPARE hot AS {text}"))).await?;
             match values.as_str() {
                 "" => "EXPLAIN EXECUTE hot".to_owned(),
@@ -65,6 +65,13 @@ async fn explain(mut sql: Sql<'_>, text: &'static str) -> Result<Vec<String>, Fa
     }
     Ok(steps)
 }
+
+/// Bitmaps are off as well, because they lose the order that an index has.
+const USE_INDEXES: &str = "
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET plan_cache_mode = force_generic_plan;
+";
 
 /// Statements are static text; a test may make a few more.
 fn leak(text: String) -> &'static str {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use casemate_fs::Dir;
 use casemate_names::{Claimed, Registry};
 use casemate_objects::Catalog;
+use casemate_state::restore_sqlite;
 use futures_util::future::join_all;
 
 use crate::context::{Context, open_sqlite, run};
@@ -33,6 +34,30 @@ fn what_was_acknowledged_survives_a_kill() {
         run(check_all(&directory, &acknowledged));
     }
     assert!(acknowledged.len() > 300, "the children did something: {}", acknowledged.len());
+}
+
+/// A killed node leaves a write-ahead log. SQLite would replay it into whatever database it finds beside it.
+#[test]
+fn a_restore_over_a_killed_node_brings_back_the_backup_and_nothing_else() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("state");
+    let acknowledged = kill_in_the_middle(&directory, 0);
+    run(async {
+        let directory = Dir::open_private(&directory).unwrap();
+        assert!(directory.entries().unwrap().iter().any(|entry| entry.name == "casemate.db-wal"));
+        let backups = Dir::open_private(&scratch.path().join("backups")).unwrap();
+        let context = Context::sqlite().await;
+        context.put("saved", b"saved").await;
+        context.store.backup(&backups, "one.db").await.unwrap();
+        let backup = backups.open_file("one.db").unwrap();
+        restore_sqlite(&directory, backup, &*context.clock).await.unwrap();
+
+        let store = open_sqlite(&directory, Arc::default()).await;
+        assert_eq!(store.check().await.unwrap().findings, []);
+        let objects = store.buckets(&context.project, None, 10).await.unwrap();
+        assert_eq!(objects.iter().map(|bucket| bucket.objects).collect::<Vec<_>>(), [1], "{acknowledged:?}");
+        store.close().await;
+    });
 }
 
 /// Lets a child work until it has acknowledged some changes while others are under way, and kills it. Returns all

@@ -199,6 +199,11 @@ fn a_backup_comes_back_whole() {
         assert_eq!(keys(&directory).await, ["before"]);
         let left: Vec<String> = directory.entries().unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(left, ["casemate.db"], "no scratch and no log of the old database is left");
+
+        let elsewhere = Dir::open_private(&scratch.path().join("elsewhere")).unwrap();
+        let backup = backups.open_file("one.db").unwrap();
+        restore_sqlite(&elsewhere, backup, &ManualClock::new()).await.unwrap();
+        assert_eq!(keys(&elsewhere).await, ["before"], "where there was no database");
     });
 }
 

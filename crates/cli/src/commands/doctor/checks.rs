@@ -27,7 +27,8 @@ pub(super) fn kernel() -> Finding {
     let uname = rustix::system::uname();
     let release = uname.release().to_string_lossy().into_owned();
     let (major, minor) = KERNEL_MIN;
-    let fix = format!("take a kernel of version {major}.{minor} or later: without it guests are not contained");
+    let fix =
+        format!("take a kernel of version {major}.{minor} or later: without it guests are not contained");
     match version(&release) {
         Some(found) if found >= KERNEL_MIN => Finding::ok("kernel", release),
         Some(_) => Finding::fail("kernel", release, fix),
@@ -55,7 +56,11 @@ pub(super) fn disk(context: &Context) -> Result<Finding, CliError> {
     let directory = context.data_directory()?;
     let existing = directory.ancestors().find_map(|path| casemate_fs::open_user_dir(path).ok());
     let Some(existing) = existing else {
-        return Ok(Finding::fail("disk", directory.display().to_string(), "choose a directory that can be opened"));
+        return Ok(Finding::fail(
+            "disk",
+            directory.display().to_string(),
+            "choose a directory that can be opened",
+        ));
     };
     let free = existing.free_bytes()?;
     let detail = format!("{} free for {}", ByteSize::bytes(free), directory.display());
@@ -151,7 +156,11 @@ pub(super) async fn node(context: &Context) -> Result<Vec<Finding>, CliError> {
     let health = match client.node_health().await {
         Ok(health) => health,
         Err(error @ ClientError::Unreachable { .. }) => {
-            return Ok(vec![Finding::warn("node", crate::report::chain(&error), "start it with `casemate serve`")]);
+            return Ok(vec![Finding::warn(
+                "node",
+                crate::report::chain(&error),
+                "start it with `casemate serve`",
+            )]);
         }
         Err(error) => return Err(error.into()),
     };

@@ -30,7 +30,8 @@ const INPUT_BYTES_MAX: u64 = 512 << 20;
 pub(super) async fn store_module(client: &Client, path: &str, output: Output) -> Result<String, CliError> {
     let bytes = casemate_fs::read_config_file(Path::new(path), MODULE_BYTES_MAX)?;
     let digest =
-        transfer::upload_by_digest(client, MODULES, bytes, (path, ".wasm", "application/wasm"), output).await?;
+        transfer::upload_by_digest(client, MODULES, bytes, (path, ".wasm", "application/wasm"), output)
+            .await?;
     Ok(digest.to_string())
 }
 
@@ -54,7 +55,8 @@ pub(super) async fn source(client: &Client, text: &str, output: Output) -> Resul
         (casemate_fs::read_config_file(Path::new(text), INPUT_BYTES_MAX)?, text)
     };
     let digest: Digest =
-        transfer::upload_by_digest(client, INPUTS, bytes, (label, "", guess_media_type(text)), output).await?;
+        transfer::upload_by_digest(client, INPUTS, bytes, (label, "", guess_media_type(text)), output)
+            .await?;
     Ok(ContentSource::Digest(digest.to_string()))
 }
 

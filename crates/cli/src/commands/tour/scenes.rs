@@ -50,7 +50,9 @@ async fn store_versions(stage: &Stage<'_>) -> Result<(Object, Object), CliError>
         let size = ByteSize::bytes(object.size_bytes);
         stage.say(&format!("   cm://{}/{}  {size}  {}", object.bucket, object.key, object.digest));
     }
-    stage.say("   Both are stored whole. Storing the second as its difference to the first is not there yet.\n");
+    stage.say(
+        "   Both are stored whole. Storing the second as its difference to the first is not there yet.\n",
+    );
     Ok((first, second))
 }
 
@@ -178,10 +180,10 @@ async fn hostile(stage: &Stage<'_>) -> Result<usize, CliError> {
         },
         Hostile {
             file: "path_escape.wasm",
-            says: "tries to leave its directory and read the machine's files",
+            says: "tries every way out of its directory; it ends with code 0 if none leads anywhere",
             limits: none(),
             ends: OutcomeKind::Exited,
-            detail: "",
+            detail: "0",
         },
     ];
     for program in &programs {

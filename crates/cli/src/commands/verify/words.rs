@@ -4,7 +4,7 @@ use casemate_ledger::verify::{LogReport, Report};
 use casemate_ledger::{Level, NodePublicKey, Receipt};
 use serde_json::json;
 
-use crate::known::Known;
+use crate::known::{Known, Memory};
 use crate::output::Output;
 use crate::report::CliError;
 
@@ -16,39 +16,59 @@ pub(crate) enum Trust {
     /// It is the one that was seen before.
     Remembered,
     /// It was seen for the first time, and nothing else speaks for it.
-    FirstUse,
+    FirstUse {
+        /// How many other nodes were seen before: none of them signed this.
+        others: usize,
+    },
 }
 
 impl Trust {
-    pub(super) fn of(pinned: Option<&NodePublicKey>, known: Option<&Known>) -> Self {
-        match (pinned, known) {
+    pub(super) fn of(
+        pinned: Option<&NodePublicKey>,
+        known: Option<&Known>,
+        memory: &Memory,
+    ) -> Result<Self, CliError> {
+        Ok(match (pinned, known) {
             (Some(_), _) => Self::Pinned,
             (None, Some(_)) => Self::Remembered,
-            (None, None) => Self::FirstUse,
-        }
+            (None, None) => Self::FirstUse { others: memory.count()? },
+        })
     }
 
     const fn word(self) -> &'static str {
         match self {
             Self::Pinned => "pinned",
             Self::Remembered => "remembered",
-            Self::FirstUse => "first-use",
+            Self::FirstUse { .. } => "first-use",
         }
     }
 
     /// The same for people.
-    pub(crate) const fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> String {
         match self {
-            Self::Pinned => "the one that was asked for",
-            Self::Remembered => "the one that was seen here before",
-            Self::FirstUse => {
-                "seen here for the first time and believed: compare it with the node's operator, or name it with --key"
+            Self::Pinned => "the one that was asked for".to_owned(),
+            Self::Remembered => "the one that was seen here before".to_owned(),
+            Self::FirstUse { others } => {
+                let others = match others {
+                    0 => String::new(),
+                    1 => ", and is not the one of the other node that is known here".to_owned(),
+                    count => format!(", and is none of the {count} that are known here"),
+                };
+                format!(
+                    "seen for the first time{others}. It is believed: compare it with the node's operator, or name \
+                     the right one with --key"
+                )
             }
         }
     }
 }
 
-pub(super) fn say_receipt(output: Output, what: &str, report: &Report, trust: &Trust) -> Result<(), CliError> {
+pub(super) fn say_receipt(
+    output: Output,
+    what: &str,
+    report: &Report,
+    trust: &Trust,
+) -> Result<(), CliError> {
     let receipt = &report.receipt;
     if output.json() {
         return output.value(&json!({
@@ -98,7 +118,9 @@ fn claimed(level: Level) -> String {
     let signed = "the node with this key signed that this module, on this input, gave this outcome and output, and \
                   its log records it";
     match level {
-        Level::Reported => "a worker reported this outcome and output, and the node with this key recorded it".to_owned(),
+        Level::Reported => {
+            "a worker reported this outcome and output, and the node with this key recorded it".to_owned()
+        }
         Level::Signed => signed.to_owned(),
         Level::ReExecuted => format!("{signed}; it was run again with the same result"),
         Level::Replicated { agreed, nodes } => format!("{signed}; {agreed} of {nodes} nodes had this result"),
@@ -137,11 +159,13 @@ pub(crate) fn say_log(output: Output, what: &str, report: &LogReport, trust: &Tr
         ("head", report.head.to_string()),
     ])?;
     output.note(&format!("The key is {}.", trust.text()));
-    output.note("Claimed: every entry is there, in order and unchanged, as the node with this key signed it.");
+    output
+        .note("Claimed: every entry is there, in order and unchanged, as the node with this key signed it.");
     match trust {
         Trust::Remembered => output.note("It goes on from the history that was seen here before."),
-        Trust::Pinned | Trust::FirstUse => {
-            output.note("Not claimed: that nobody was shown another history, unless one was remembered here.");
+        Trust::Pinned | Trust::FirstUse { .. } => {
+            output
+                .note("Not claimed: that nobody was shown another history, unless one was remembered here.");
         }
     }
     Ok(())

@@ -1,0 +1,136 @@
+//! Running the binary, with a home of its own and nothing of our environment.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// What a command did.
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// Standard output of a command that had to succeed.
+    pub(crate) fn text(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        String::from_utf8(self.stdout).unwrap()
+    }
+
+    /// The same as JSON.
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.text()).unwrap()
+    }
+}
+
+/// A user with an empty home.
+pub(crate) struct User {
+    home: TempDir,
+}
+
+impl User {
+    pub(crate) fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    /// A path in the user's home.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Writes a file into the user's home and returns its path as an argument.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.path(name);
+        let mut file = casemate_fs::create_user_file(&path).unwrap();
+        file.write_all(content).unwrap();
+        file.commit().unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Reads a file of the user's home.
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        casemate_fs::read_config_file(&self.path(name), 64 << 20).unwrap()
+    }
+
+    /// Prepares a command.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_casemate"));
+        command.args(arguments).env_clear().env("HOME", self.home.path()).current_dir(self.home.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        done(self.command(arguments).spawn().unwrap())
+    }
+
+    /// Runs a command that reads `input`.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Done {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        done(child)
+    }
+
+    /// Starts a node in the user's default place and waits until it serves.
+    pub(crate) fn serve(&self) -> Node {
+        let mut process = self.command(&["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut seen = String::new();
+        let mut url = None;
+        for line in &mut lines {
+            let line = line.unwrap();
+            if let Some(address) = line.strip_prefix("The console is at ") {
+                url = Some(address.to_owned());
+            }
+            if line.starts_with("Ctrl-C") {
+                // What the node says later must not fill the pipe.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Node { process, url: url.unwrap() };
+            }
+            seen.push_str(&line);
+            seen.push('\n');
+        }
+        panic!("the node did not start:\n{seen}");
+    }
+}
+
+fn done(child: Child) -> Done {
+    let output = child.wait_with_output().unwrap();
+    Done {
+        code: output.status.code().unwrap(),
+        stdout: output.stdout,
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A node that ends with the test.
+pub(crate) struct Node {
+    process: Child,
+    pub(crate) url: String,
+}
+
+impl Node {
+    /// Stops the node as its operator would.
+    pub(crate) fn stop(mut self) {
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,7 @@
+//! The binary as its users meet it. Few of these: most promises are tested where they are kept.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod binary;
+mod errors;
+mod help;
+mod journey;
