@@ -80,7 +80,7 @@ impl Authenticator {
                 self.remember(CacheKey::Key(id), key_entry(&key), now)
             }
         };
-        self.admit(&cached, TokenKind::Key, &bare(&id.to_string()), &token, now)
+        self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)
     }
 
     /// Recognises the holder of a session's cookie.
@@ -95,7 +95,7 @@ impl Authenticator {
                 self.remember(CacheKey::Session(id), session_entry(&session), now)
             }
         };
-        self.admit(&cached, TokenKind::Session, &bare(&id.to_string()), &token, now)
+        self.admit(&cached, (TokenKind::Session, &bare(&id.to_string())), &token, now)
     }
 
     /// Opens a session for `opener` and returns it with the cookie's text. `event` is recorded with it.
@@ -145,8 +145,7 @@ impl Authenticator {
     fn admit(
         &self,
         cached: &Cached,
-        kind: TokenKind,
-        bare_id: &str,
+        (kind, bare_id): (TokenKind, &str),
         token: &Token,
         now: Timestamp,
     ) -> Result<Principal, IdentityError> {

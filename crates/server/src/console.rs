@@ -1,3 +1,5 @@
+//! The console: static files inside the binary.
+
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};

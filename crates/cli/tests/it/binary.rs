@@ -94,7 +94,8 @@ impl User {
             seen.push_str(&line);
             seen.push('\n');
         }
-        panic!("the node did not start:\n{seen}");
+        let status = process.wait().unwrap();
+        panic!("the node did not start, {status}:\n{seen}");
     }
 }
 

@@ -1,4 +1,5 @@
 //! Stands in for the node's binary in the sandbox's tests: worker, compiler and jail probe.
+#![expect(clippy::disallowed_methods, reason = "it is a program of its own, for tests")]
 
 use std::process::ExitCode;
 

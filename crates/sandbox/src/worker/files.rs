@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a worker is a process of its own with a clock of its own")]
+
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "a worker is a process of its own with a clock of its own")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "the ticker is a thread that counts real time for the engine")]
+
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Guests in real worker processes, and attackers in their jail.
-
+#![allow(clippy::disallowed_methods, reason = "tests look at files and processes from outside")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod commands;

@@ -40,6 +40,7 @@ async fn findings_after(statement: &'static str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of damages, one per kind")]
 fn a_check_names_what_is_damaged() {
     let content = "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
     run(async {

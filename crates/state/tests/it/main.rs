@@ -1,5 +1,5 @@
 //! One suite for both engines, and what only one of them can show.
-
+#![allow(clippy::disallowed_methods, reason = "tests look at files and processes from outside")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;

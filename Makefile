@@ -1,0 +1,33 @@
+# What people type. Each target installs what it needs, so a fresh clone can start with any of them.
+# CARGO_TARGET_DIR is honoured.
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench fuzz guests fmt setup-run setup-test setup-bench setup-fuzz
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: setup-run guests ## Start a node; the first start walks the tour
+	@exec cargo run --locked --package casemate-cli -- serve --tour
+
+test: setup-test ## Run every check there is, as CI does
+	@cargo xtask ci
+
+bench: setup-bench ## Measure a node against a bare HTTP server
+	cargo build --release --locked --package casemate-cli
+	cargo build --release --manifest-path bench/bare/Cargo.toml --target-dir $(TARGET)
+	python3 bench/run.py $(TARGET)/release/casemate $(TARGET)/release/bare
+
+fuzz: setup-fuzz ## Run each fuzz target for 20 seconds
+	@cargo xtask fuzz
+
+guests: setup-run ## Build the example guests
+	@cargo xtask guests
+
+fmt: ## Format the sources
+	cargo fmt --all
+
+setup-run setup-test setup-bench setup-fuzz:
+	@scripts/setup.sh $(subst setup-,,$@)

@@ -1,0 +1,169 @@
+//! The steps of `cargo xtask ci`, in order. The first failure ends the run and names the command that repeats it.
+
+use std::time::{Duration, Instant};
+
+use crate::error::XtaskError;
+use crate::workspace::{Workspace, run as run_command};
+use crate::{guests, tidy};
+
+struct Step {
+    name: &'static str,
+    run: fn(&Workspace, &mut Skips) -> Result<(), XtaskError>,
+}
+
+/// Quick checks stand first. `build` stands after `test` because both leave a `casemate` in the target directory, and
+/// the journeys drive the one that users get.
+const STEPS: &[Step] = &[
+    Step { name: "fmt", run: |workspace, _| run_command(&mut workspace.cargo(&["fmt", "--all", "--check"])) },
+    Step { name: "tidy", run: |workspace, _| tidy::run(workspace) },
+    Step { name: "lint", run: lint },
+    Step { name: "guests", run: |workspace, _| guests::build(workspace) },
+    Step { name: "test", run: test },
+    Step { name: "doc", run: doc },
+    Step { name: "deny", run: deny },
+    Step { name: "build", run: |workspace, _| run_command(&mut workspace.cargo(&BUILD)) },
+    Step { name: "console", run: console },
+];
+
+/// The same selection as `make run`, so that both share their build.
+const BUILD: [&str; 4] = ["build", "--locked", "--package", "casemate-cli"];
+
+/// A person who sets a variable of this beginning leaves tests out, and the summary says so.
+const SKIP_PREFIX: &str = "CASEMATE_TEST_SKIP_";
+
+/// What was not checked, and why. Nothing is left out without standing here.
+struct Skips(Vec<String>);
+
+/// Runs the steps that are named, or all.
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<(), XtaskError> {
+    let steps = choose(names)?;
+    let mut skips = Skips(Vec::new());
+    let mut times = Vec::new();
+    for step in steps {
+        println!("\n== {}", step.name);
+        let began = Instant::now();
+        (step.run)(workspace, &mut skips)
+            .map_err(|source| XtaskError::Step { step: step.name, source: Box::new(source) })?;
+        let took = began.elapsed();
+        println!("== {} passed in {}", step.name, seconds(took));
+        times.push((step.name, took));
+    }
+    summarise(&times, &skips);
+    Ok(())
+}
+
+/// The names of the steps, for messages.
+pub(crate) fn step_names() -> String {
+    STEPS.iter().map(|step| step.name).collect::<Vec<_>>().join(", ")
+}
+
+fn choose(names: &[String]) -> Result<Vec<&'static Step>, XtaskError> {
+    if names.is_empty() {
+        return Ok(STEPS.iter().collect());
+    }
+    let find = |name: &String| STEPS.iter().find(|step| step.name == name.as_str());
+    names.iter().map(|name| find(name).ok_or_else(|| XtaskError::UnknownStep(name.clone()))).collect()
+}
+
+fn summarise(times: &[(&str, Duration)], skips: &Skips) {
+    let total = times.iter().map(|(_, took)| *took).sum();
+    println!("\n{} steps passed in {}:", times.len(), seconds(total));
+    for (name, took) in times {
+        println!("  {name:<8} {}", seconds(*took));
+    }
+    println!("{} things skipped", skips.0.len());
+    for skip in &skips.0 {
+        println!("  skipped: {skip}");
+    }
+}
+
+fn seconds(took: Duration) -> String {
+    format!("{:.1} s", took.as_secs_f64())
+}
+
+fn lint(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
+    run_command(&mut workspace.cargo(&[
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+fn test(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError> {
+    for (variable, value) in std::env::vars() {
+        if variable.starts_with(SKIP_PREFIX) && value == "1" {
+            skips.0.push(format!("tests, because {variable}=1"));
+        }
+    }
+    run_command(&mut workspace.cargo(&["nextest", "run", "--locked", "--workspace"]))
+}
+
+fn doc(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
+    let mut command = workspace.cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+    run_command(command.env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// Advisories are checked when their database is on the machine. It is never fetched from here, so that the same commit
+/// gives the same result with and without a network.
+fn deny(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError> {
+    const ALWAYS: &[&str] = &["check", "--hide-inclusion-graph", "bans", "licenses", "sources"];
+    const ADVISORIES: &[&str] = &["check", "--disable-fetch", "advisories"];
+    let check = |what: &[&str]| run_command(workspace.cargo(&["deny", "--offline", "--locked"]).args(what));
+    check(ALWAYS)?;
+    let databases = cargo_home(workspace).join("advisory-dbs");
+    if databases.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return check(ADVISORIES);
+    }
+    skips
+        .0
+        .push("advisories, because their database is not on this machine: `cargo deny fetch db`".to_owned());
+    Ok(())
+}
+
+fn cargo_home(workspace: &Workspace) -> std::path::PathBuf {
+    let home = std::env::var_os("CARGO_HOME").map(Into::into);
+    home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
+        .unwrap_or_else(|| workspace.root().to_owned())
+}
+
+/// The console's unit tests and its journeys in a real browser.
+fn console(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
+    let console = workspace.root().join("console");
+    if needs_packages(&console) {
+        let mut npm = workspace.command("npm");
+        run_command(npm.current_dir(&console).args(["ci", "--no-audit", "--no-fund"]))?;
+    }
+    let mut node = workspace.command("node");
+    let binary = workspace.target().join("debug/casemate");
+    run_command(node.current_dir(&console).arg("tests/run.mjs").env("CASEMATE_BIN", binary))
+}
+
+/// npm leaves a file beside what it installed; packages are stale when the lock file is younger.
+fn needs_packages(console: &std::path::Path) -> bool {
+    let changed = |file: &str| console.join(file).metadata().and_then(|found| found.modified());
+    match (changed("package-lock.json"), changed("node_modules/.package-lock.json")) {
+        (Ok(wanted), Ok(installed)) => wanted > installed,
+        (wanted, _) => wanted.is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_steps_run_unless_some_are_named() {
+        let names = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|&name| name.to_owned()).collect();
+            choose(&given).map(|steps| steps.iter().map(|step| step.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).unwrap().len(), STEPS.len());
+        assert_eq!(names(&["tidy", "fmt"]).unwrap(), ["tidy", "fmt"]);
+        let error = names(&["tidi"]).unwrap_err().to_string();
+        assert!(error.starts_with("there is no step `tidi`: the steps are fmt, tidy, "), "{error}");
+    }
+}
