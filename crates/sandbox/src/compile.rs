@@ -47,7 +47,7 @@ impl Compilation<'_> {
         let setup = Setup { compiler: Some(bounds), ..self.setup.clone() };
         let (mut process, _) = Process::start(self.spawner, Role::Compiler, &setup, None)
             .await
-            .map_err(|error| Outcome::EngineFailed(crate::describe(&error)))?;
+            .map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
         match self.ask(&mut process).await {
             Ok(Ok(code)) => Ok(code),
             Ok(Err(complaint)) if is_out_of_memory(&complaint) => {

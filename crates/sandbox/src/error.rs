@@ -51,3 +51,14 @@ impl SandboxError {
         move |source| Self::Directory { attempt, source: Box::new(source) }
     }
 }
+
+/// An error with its causes, in one line for a report.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

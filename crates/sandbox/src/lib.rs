@@ -42,14 +42,3 @@ pub use sandbox::{Figures, Sandbox, SandboxConfig};
 pub use spawner::WorkerProgram;
 pub use walls::Walls;
 pub use worker::run_worker_process;
-
-/// An error with its causes, in one line for a report.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}

@@ -69,7 +69,7 @@ pub(crate) fn report<E: std::error::Error + 'static>(result: Result<(), E>) -> E
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("{}", crate::describe(&error));
+    eprintln!("{}", crate::error::describe(&error));
     ExitCode::FAILURE
 }
 

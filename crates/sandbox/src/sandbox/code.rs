@@ -63,7 +63,7 @@ impl Shared {
         };
         let bytes = compilation.code().await?;
         let sealed = SealedBytes::from_bytes(&bytes)
-            .map_err(|error| Outcome::EngineFailed(crate::describe(&error)))?;
+            .map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
         let code = self.cache.remember(key, Code { bytes: sealed, needs });
         let shared = Arc::clone(self);
         // Not awaited here: the run need not wait for the disk. `shutdown` does.
@@ -74,15 +74,15 @@ impl Shared {
     async fn inspect(&self, module: SealedBytes) -> Result<ModuleFacts, Outcome> {
         let caps = self.caps;
         off_runtime(move || {
-            let bytes = module.as_slice().map_err(|error| Outcome::EngineFailed(crate::describe(&error)))?;
-            inspect::inspect(bytes, &caps).map_err(|error| Outcome::Refused(crate::describe(&error)))
+            let bytes = module.as_slice().map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
+            inspect::inspect(bytes, &caps).map_err(|error| Outcome::Refused(crate::error::describe(&error)))
         })
         .await?
     }
 }
 
 async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Outcome::EngineFailed(crate::describe(&error)))
+    tokio::task::spawn_blocking(work).await.map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))
 }
 
 pub(super) fn closing() -> Outcome {

@@ -130,7 +130,7 @@ impl Shared {
                 let evicted = self.lock_pool().take_oldest();
                 drop(evicted);
                 let started = self.nursery.start().await;
-                let (worker, _) = started.map_err(|error| Outcome::EngineFailed(crate::describe(&error)))?;
+                let (worker, _) = started.map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
                 Idle::fresh(worker)
             }
         };
@@ -151,7 +151,7 @@ impl Shared {
                     let obituary = process.obituary().await;
                     break format!("the worker ended during the run: {obituary}");
                 }
-                Err(error) => break crate::describe(&error),
+                Err(error) => break crate::error::describe(&error),
             };
             match conversation.accept(kind, &payload) {
                 Ok(None) => {}

@@ -27,9 +27,9 @@ pub(super) async fn play(stage: &Stage<'_>) -> Result<(), CliError> {
     let (first, second) = store_versions(stage).await?;
     claim(stage, &first).await?;
     let book = stage.store_data(BOOK).await?;
-    let task = count_words(stage, &book).await?;
+    let task = count_words(stage, &book, "3. Run").await?;
     update(stage, &second).await?;
-    let task_2 = count_words(stage, &book).await?;
+    let task_2 = count_words(stage, &book, "   The same command now runs the second version:").await?;
     prove(stage, &task_2).await?;
     shrink_picture(stage).await?;
     let stopped = hostile(stage).await?;
@@ -88,8 +88,8 @@ fn say_name(stage: &Stage<'_>, name: &Name) {
     stage.say(&format!("   {} means {} (version {})\n", name.name, name.digest, name.sequence));
 }
 
-async fn count_words(stage: &Stage<'_>, book: &Object) -> Result<Task, CliError> {
-    stage.say(&format!("3. Run {NAME} on a book of {}.", ByteSize::bytes(book.size_bytes)));
+async fn count_words(stage: &Stage<'_>, book: &Object, heading: &str) -> Result<Task, CliError> {
+    stage.say(&format!("{heading} {NAME} on a book of {}.", ByteSize::bytes(book.size_bytes)));
     let wanted = SubmitTask { stdin: Some(ContentSource::Digest(book.digest.clone())), ..stage::named(NAME) };
     let (task, result) = stage.run(&wanted).await?;
     stage::expect(&result, OutcomeKind::Exited, "0")?;
