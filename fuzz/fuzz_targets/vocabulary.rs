@@ -12,7 +12,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     round_trip::<BucketName>(text);
-    round_trip::<ByteSize>(text);
     round_trip::<Digest>(text);
     round_trip::<Name>(text);
     round_trip::<ObjectKey>(text);
@@ -24,6 +23,8 @@ fuzz_target!(|text: &str| {
     round_trip::<Timestamp>(text);
     round_trip::<NodePublicKey>(text);
     round_trip::<TilePath>(text);
+    // A size is shown rounded, for people, so only reading it is tried.
+    let _ = text.parse::<ByteSize>();
 });
 
 fn round_trip<T: FromStr + Display + PartialEq + Debug>(text: &str) {

@@ -23,10 +23,11 @@ Examples:
   casemate run app.wasm --input book.txt      run a WebAssembly program on a file
   casemate verify receipt.txt                 check a receipt, without node or network
 
-Objects have addresses: cm://BUCKET/KEY. Commands talk to the node of this user over its private socket, unless
---url names another one.
+Objects have addresses: cm://BUCKET/KEY. Commands talk to the node of this user over its private \
+socket, unless --url names another one.
 
-Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 limited, 7 unavailable.";
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 limited, \
+7 unavailable.";
 
 /// Reads the command line, does what it says, and reports what failed.
 pub(crate) fn run() -> ExitCode {

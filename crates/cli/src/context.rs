@@ -54,7 +54,10 @@ pub(crate) struct Global {
 struct KeyFromEnvironment(Option<SecretString>);
 
 impl KeyFromEnvironment {
-    #[allow(clippy::disallowed_methods, reason = "a secret has no place among the arguments that clap reads")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a secret has no place among the arguments that clap reads"
+    )]
     fn read() -> Self {
         Self(std::env::var("CASEMATE_API_KEY").ok().filter(|key| !key.is_empty()).map(SecretString::from))
     }

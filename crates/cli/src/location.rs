@@ -24,7 +24,7 @@ fn below(variable: &'static str, in_home: &str) -> Result<PathBuf, CliError> {
     Ok(home.join(in_home).join("casemate"))
 }
 
-#[allow(clippy::disallowed_methods, reason = "the home directory is known from the environment alone")]
+#[expect(clippy::disallowed_methods, reason = "the home directory is known from the environment alone")]
 fn directory_in(variable: &str) -> Option<PathBuf> {
     std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }

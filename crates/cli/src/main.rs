@@ -13,7 +13,8 @@ mod location;
 mod output;
 mod paging;
 mod progress;
-mod receipts;
+mod proofs;
+
 mod report;
 mod serve;
 mod tables;
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 /// Workers and compilers are this same binary, started anew inside their jail. They come before anything else: they
 /// close descriptors, and must not have started a thread.
-#[expect(clippy::disallowed_methods, reason = "this is where the arguments are read")]
+#[expect(clippy::disallowed_methods, reason = "the program's own arguments")]
 fn main() -> ExitCode {
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         Some("__worker") => casemate_sandbox::run_worker_process(),

@@ -73,6 +73,6 @@ mod tests {
     fn a_table_for_people() {
         let columns = [Column::Text("key"), Column::Number("bytes")];
         let rows = vec![vec!["a".to_owned(), "10".to_owned()], vec!["\x1b[b".to_owned(), "2".to_owned()]];
-        assert_eq!(draw(&columns, rows), " KEY    BYTES\n a         10\n ^[[b       2");
+        assert_eq!(draw(&columns, rows), " KEY   BYTES\n a        10\n ^[[b      2");
     }
 }

@@ -14,7 +14,7 @@ const BUILD_BATCH: u32 = 4_096;
 
 /// The Merkle log over the audit entries: tiles and signed checkpoints.
 ///
-/// Only [`keep`] appends; requests prove from what is signed. All of it blocks, so it runs off the runtime.
+/// Only the node's own background task appends; requests prove from what is signed. All of it blocks, so it runs off the runtime.
 #[derive(Clone)]
 pub struct LogKeeper {
     log: Arc<Mutex<Log<Arc<dyn TileStore>>>>,

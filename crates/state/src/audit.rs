@@ -52,4 +52,5 @@ const ENTRIES: Statement = statement!(
 );
 const SIZE: Statement = statement!("SELECT next_sequence FROM log_heads WHERE origin = $1");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[("read entries", &ENTRIES), ("read the log's size", &SIZE)];

@@ -51,6 +51,7 @@ const DROP_REFERENCE: Statement = statement!(
      unreferenced_since = CASE WHEN reference_count = 1 THEN CAST($2 AS BIGINT) ELSE NULL END WHERE digest = $1"
 );
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("refer to a known blob", &REFER_TO_KNOWN),
     ("look whether a blob is known", &LOCK_BLOB),

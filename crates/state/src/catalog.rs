@@ -289,6 +289,7 @@ const UNREFERENCED: Statement = statement!(
 );
 const FORGET_BLOB: Statement = statement!("DELETE FROM blobs WHERE digest = $1 AND reference_count = 0");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find an object", &OBJECT),
     ("find an object to change", &LOCK_OBJECT),

@@ -133,5 +133,6 @@ const UPDATE_HEAD: Statement =
 const INSERT_ENTRY: Statement =
     statement!("INSERT INTO log_entries (origin, sequence, digest, bytes) VALUES ($1, $2, $3, $4)");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] =
     &[("lock the log's head", &LOCK_HEAD), ("write the log's head", &UPDATE_HEAD)];

@@ -226,6 +226,7 @@ pub(crate) const ALL_SESSIONS: Statement =
 const DELETE_EXPIRED_SESSIONS: Statement = statement!("DELETE FROM sessions WHERE expires < $1");
 const DELETE_SESSION: Statement = statement!("DELETE FROM sessions WHERE id = $1");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a key", &KEY),
     ("list keys", &KEYS),

@@ -119,6 +119,7 @@ const NEXT_DUE: Statement = statement!(
 const COUNTS: Statement =
     statement!("SELECT state, tasks FROM task_counts WHERE project = $1 AND tasks > 0 ORDER BY state");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("look when a task is due", &NEXT_DUE),
     ("count tasks", &COUNTS),

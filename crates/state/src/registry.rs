@@ -270,6 +270,7 @@ const LAST_SEQUENCE: Statement =
 const INSERT_VERSION: Statement =
     statement!("INSERT INTO name_versions (", version_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
 
+#[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a name", &NAME),
     ("find a name to change", &LOCK_NAME),

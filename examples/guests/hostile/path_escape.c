@@ -35,9 +35,12 @@ static void tried(const char *road, const char *target, bool opened)
 static void try_descriptor(__wasi_fd_t directory, const char *target)
 {
     __wasi_fd_t opened;
+    __wasi_prestat_t granted;
+    if (__wasi_fd_prestat_get(directory, &granted) != 0)
+        return;
     __wasi_errno_t error = __wasi_path_open(directory, __WASI_LOOKUPFLAGS_SYMLINK_FOLLOW, target, 0,
                                             __WASI_RIGHTS_FD_READ, 0, 0, &opened);
-    if (error == __WASI_ERRNO_BADF || (error == 0 && strcmp(target, ".") == 0))
+    if (error == 0 && strcmp(target, ".") == 0)
         return;
     tried("path_open", target, error == 0);
     if (error == 0)

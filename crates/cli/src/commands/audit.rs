@@ -9,6 +9,7 @@ use super::verify::{Trust, check_log, say_log};
 use crate::context::Context;
 use crate::known::Memory;
 use crate::output::Output;
+use crate::proofs;
 use crate::report::{CliError, Status};
 
 use remote_log::RemoteLog;
@@ -119,7 +120,7 @@ pub(crate) struct Show {
 impl Show {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let (client, output) = (context.client()?, context.output);
-        let proof = client.audit_prove(self.sequence).await?;
+        let proof = proofs::until_ready(|| client.audit_prove(self.sequence)).await?;
         let page = PageRequest { limit: Some(1), after: None };
         let entry = client.audit_list(Some(self.sequence), &page).await?.items.into_iter().next();
         if output.json() {

@@ -47,7 +47,7 @@ impl Check {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let config = self.options.config(context)?;
         let directory = existing_directory(&config)?;
-        let _lock = directory.lock(&owner("db check"))?;
+        let _lock = directory.lock("casemate db check")?;
         let store = open(&config, &directory).await?;
         let report = store.check().await;
         store.close().await;
@@ -106,7 +106,7 @@ impl Restore {
         let config = self.options.config(context)?;
         let backup = casemate_fs::read_user_file(&self.file)?;
         let directory = Dir::open_private(&config.data_directory)?;
-        let _lock = directory.lock(&owner("db restore"))?;
+        let _lock = directory.lock("casemate db restore")?;
         let state = directory.private_subdir("state")?;
         let report = casemate_state::restore_sqlite(&state, backup, &SystemClock).await?;
         if !context.output.json() {
@@ -145,8 +145,4 @@ fn place_of(path: &Path) -> Result<(Dir, String), CliError> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(not_text)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((casemate_fs::open_user_dir(parent)?, name.to_owned()))
-}
-
-fn owner(command: &str) -> String {
-    format!("`casemate {command}` (process {})", std::process::id())
 }

@@ -34,8 +34,8 @@ Examples:
 
 Limits: wall, compile (500ms, 5s, 2m); memory, stack, output, log, compile-memory (64MiB); fuel, tables, instances.
 
-Exit codes: 0 when the program exited with code 0, otherwise 1 (its own code is shown); 2 to 7 when it could not be
-run, as for every command. Ctrl-C cancels the task.")]
+Exit codes: 0 when the program exited with code 0, otherwise 1 (its own code is shown); 2 to 7 when \
+it could not be run, as for every command. Ctrl-C cancels the task.")]
 pub(crate) struct Run {
     /// What to run.
     module: Module,

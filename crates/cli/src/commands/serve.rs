@@ -6,6 +6,7 @@ use super::node_options::NodeOptions;
 use super::tour::Tour;
 use crate::config::Config;
 use crate::context::Context;
+use crate::output::Output;
 use crate::report::{CliError, Status};
 use crate::serve::{Serving, serve};
 
@@ -21,7 +22,8 @@ Examples:
   casemate serve --config node.toml
   casemate serve --tour                 walk the tour if this is the first start
 
-SIGINT and SIGTERM stop it: requests end, guests are killed and their tasks handed back to the queue.")]
+SIGINT and SIGTERM stop it: requests end, guests are killed and their tasks handed back to the queue. \
+RUST_LOG chooses what is logged, such as RUST_LOG=debug.")]
 pub(crate) struct Serve {
     #[command(flatten)]
     options: NodeOptions,
@@ -35,7 +37,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let config = self.options.config(context)?;
-        start_logging(&config);
+        start_logging(&config, context.output);
         let client = Context::client_in(&config.data_directory);
         let (output, tour, guide) = (context.output, self.tour, self.guide.clone());
         serve(&config, move |serving: Serving| async move {
@@ -52,15 +54,16 @@ impl Serve {
 }
 
 /// A tour that goes wrong does not stop the node; it says what happened.
-async fn walk(guide: &Tour, client: &Client, output: crate::output::Output) {
+async fn walk(guide: &Tour, client: &Client, output: Output) {
     if let Err(error) = guide.walk(client, output).await {
         output.note(&crate::report::describe(&error));
     }
 }
 
-fn start_logging(config: &Config) {
-    let filter = EnvFilter::try_from_env("CASEMATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_logging(config: &Config, output: Output) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logger = logger.with_ansi(output.talk_on_terminal());
     if config.log_json {
         logger.json().init();
     } else {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::run::{self, Guest, Show as ShowStream, Stream, keep_receipt, show_stdout, summary};
 use crate::context::Context;
 use crate::paging::Paging;
-use crate::receipts;
+use crate::proofs;
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 use crate::transfer;
@@ -253,7 +253,7 @@ impl Receipt {
         let (client, id) = (context.client()?, self.id.to_string());
         match &self.file {
             Some(path) => keep_receipt(&client, &id, path, context.output).await?,
-            None => context.output.data(receipts::fetch(&client, &id).await?.as_bytes())?,
+            None => context.output.data(proofs::receipt(&client, &id).await?.as_bytes())?,
         }
         Ok(Status::Done)
     }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// What a command did.
@@ -117,8 +118,7 @@ pub(crate) struct Node {
 impl Node {
     /// Stops the node as its operator would.
     pub(crate) fn stop(mut self) {
-        let id = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
     }
 }
@@ -129,6 +129,11 @@ impl Drop for Node {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Does what Ctrl-C does.
+pub(crate) fn interrupt(process: &Child) {
+    kill_process(Pid::from_child(process), Signal::INT).unwrap();
 }
 
 /// The path as an argument.

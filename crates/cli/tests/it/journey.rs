@@ -1,6 +1,6 @@
 //! One user, one node, everything that the other commands do.
 
-use crate::binary::{Done, User, text};
+use crate::binary::{Done, User, interrupt, text};
 
 /// Prints its standard input, then `done` to standard error, and leaves with the code that its argument count says.
 const ECHO: &str = r#"(module
@@ -97,6 +97,10 @@ fn limits_names_and_cancelling() {
     failed(user.run(&["run", &endless, "--limit", "wall=300ms"]), 1, "stopped at its wall limit");
     failed(user.run(&["run", &endless, "--limit", "fuel=100000"]), 1, "stopped at its fuel limit");
     failed(user.run(&["run", &user.file("x.wasm", b"no module")]), 1, "refused: ");
+    let imports =
+        r#"(module (import "env" "fire" (func)) (memory (export "memory") 1) (func (export "_start")))"#;
+    failed(user.run(&["run", &wasm(&user, "imports.wasm", imports)]), 1, "refused: ");
+    failed(user.run(&["run", "nobody.has.this"]), 3, "nobody.has.this");
 
     user.run(&["cp", &wasm(&user, "echo.wasm", ECHO), "cm://builds/echo.wasm"]).text();
     let claimed = user.run(&["name", "claim", "echo.tools", "cm://builds/echo.wasm", "--json"]).json();
@@ -113,6 +117,48 @@ fn limits_names_and_cancelling() {
     user.run(&["task", "cancel", &id]).text();
     failed(user.run(&["task", "wait", &id]), 1, "cancelled");
     assert_eq!(user.run(&["task", "list", "--state", "cancelled", "--json"]).json()[0]["id"], id);
+}
+
+#[test]
+fn an_interrupt_cancels_the_run() {
+    let user = User::new();
+    let _node = user.serve();
+    let run = user.command(&["run", &wasm(&user, "endless.wasm", LOOP)]).spawn().unwrap();
+    // Each look is a whole command, so this does not spin.
+    while user.run(&["task", "list", "--state", "running", "--json"]).json() == serde_json::json!([]) {}
+    interrupt(&run);
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("cancelling") && said.contains("cancelled: cancelled"), "{said}");
+}
+
+#[test]
+fn a_node_that_went_back_in_time_is_found_out() {
+    let user = User::new();
+    let node = user.serve();
+    let saved = text(&user.path("saved.db")).to_owned();
+    user.run(&["db", "backup", &saved]).text();
+    let store = |count: u32| {
+        for number in 0..count {
+            user.run_with_input(&["cp", "-", &format!("cm://builds/{number}")], b"x").text();
+        }
+        // The signed log has every entry when it has the newest.
+        let newest = user.run(&["audit", "tail", "-n", "1", "--json"]).json()["sequence"].to_string();
+        user.run(&["audit", "show", &newest]).text();
+    };
+    store(5);
+    let size = user.run(&["audit", "verify", "--json"]).json()["size"].as_u64().unwrap();
+    assert!(size >= 5, "{size}");
+    node.stop();
+
+    user.run(&["db", "restore", &saved]).text();
+    let directory = casemate_fs::open_user_dir(&user.path(".local/share/casemate")).unwrap();
+    assert!(directory.remove_subdir("log").unwrap());
+    let _node = user.serve();
+    failed(user.run(&["audit", "verify"]), 1, "the log went back in time");
+    store(8);
+    failed(user.run(&["audit", "verify"]), 1, "the log's history is not the one that it covers");
 }
 
 #[test]
@@ -141,8 +187,8 @@ fn keys_over_the_network() {
 fn a_directory_has_one_node() {
     let user = User::new();
     let node = user.serve();
-    failed(user.run(&["serve", "--listen", "127.0.0.1:0"]), 5, "is in use by casemate serve");
-    failed(user.run(&["db", "check"]), 5, "is in use by casemate serve");
+    failed(user.run(&["serve", "--listen", "127.0.0.1:0"]), 5, "(casemate serve)");
+    failed(user.run(&["db", "check"]), 5, "(casemate serve)");
     let port = node.url.rsplit(':').next().unwrap();
     let other = text(&user.path("other")).to_owned();
     let listen = format!("127.0.0.1:{port}");

@@ -74,7 +74,8 @@ impl Shared {
     async fn inspect(&self, module: SealedBytes) -> Result<ModuleFacts, Outcome> {
         let caps = self.caps;
         off_runtime(move || {
-            let bytes = module.as_slice().map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
+            let bytes =
+                module.as_slice().map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
             inspect::inspect(bytes, &caps).map_err(|error| Outcome::Refused(crate::error::describe(&error)))
         })
         .await?
@@ -82,7 +83,9 @@ impl Shared {
 }
 
 async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))
 }
 
 pub(super) fn closing() -> Outcome {

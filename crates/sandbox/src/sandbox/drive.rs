@@ -130,7 +130,8 @@ impl Shared {
                 let evicted = self.lock_pool().take_oldest();
                 drop(evicted);
                 let started = self.nursery.start().await;
-                let (worker, _) = started.map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
+                let (worker, _) =
+                    started.map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
                 Idle::fresh(worker)
             }
         };

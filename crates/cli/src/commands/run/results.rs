@@ -8,7 +8,7 @@ use casemate_fs::Dir;
 use crate::escape::Escaper;
 use crate::limits;
 use crate::output::Output;
-use crate::receipts;
+use crate::proofs;
 use crate::report::CliError;
 use crate::transfer::{self, Sink};
 
@@ -133,7 +133,7 @@ pub(crate) async fn keep_receipt(
     path: &Path,
     output: Output,
 ) -> Result<(), CliError> {
-    let text = receipts::fetch(client, task).await?;
+    let text = proofs::receipt(client, task).await?;
     let label = path.display().to_string();
     let mut file = casemate_fs::create_user_file(path)?;
     file.write_all(text.as_bytes())

@@ -10,7 +10,7 @@ use super::stage::{self, Stage};
 use crate::commands::run::summary;
 use crate::commands::verify::check_bundle;
 use crate::known::Memory;
-use crate::receipts;
+use crate::proofs;
 use crate::report::CliError;
 
 /// Two versions of the program that counts words.
@@ -109,8 +109,8 @@ async fn say_output(stage: &Stage<'_>, task: &Task) -> Result<(), CliError> {
 }
 
 async fn prove(stage: &Stage<'_>, task: &Task) -> Result<(), CliError> {
-    stage.say("5. Check the receipt of that run offline, as somebody else would: neither node nor network is asked.");
-    let receipt = receipts::fetch(stage.client, &task.id).await?;
+    stage.say("6. Check the receipt of that run offline, as somebody else would: neither node nor network is asked.");
+    let receipt = proofs::receipt(stage.client, &task.id).await?;
     let output = task.result.as_ref().and_then(|result| result.stdout.as_deref());
     let output: Option<Digest> = output.and_then(|digest| digest.parse().ok());
     let memory = Memory::open()?;
@@ -134,7 +134,7 @@ async fn prove(stage: &Stage<'_>, task: &Task) -> Result<(), CliError> {
 }
 
 async fn shrink_picture(stage: &Stage<'_>) -> Result<(), CliError> {
-    stage.say("6. Make a picture smaller. The program sees one input file and may leave files of its own.");
+    stage.say("7. Make a picture smaller. The program sees one input file and may leave files of its own.");
     let program = stage.store_guest(SHRINK).await?;
     let picture = stage.store_data(PICTURE).await?;
     let wanted = SubmitTask {
@@ -161,7 +161,7 @@ struct Hostile {
 }
 
 async fn hostile(stage: &Stage<'_>) -> Result<usize, CliError> {
-    stage.say("7. Now three programs that mean harm.");
+    stage.say("8. Now three programs that mean harm.");
     let none = LimitsRequest::default;
     let programs = [
         Hostile {

@@ -129,7 +129,7 @@ async fn read_start(mut download: Download) -> Result<Vec<u8>, CliError> {
 }
 
 /// `target/guests` for `target/debug/casemate`.
-#[allow(clippy::disallowed_methods, reason = "the guests of a build are found by where its binary is")]
+#[expect(clippy::disallowed_methods, reason = "the guests of a build are found by where its binary is")]
 fn beside_the_binary() -> PathBuf {
     let binary = std::env::current_exe().unwrap_or_default();
     let profile = binary.parent().unwrap_or(Path::new("."));
