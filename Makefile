@@ -4,16 +4,21 @@
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench fuzz guests fmt setup-run setup-test setup-bench setup-fuzz
+.PHONY: help run test acceptance bench fuzz guests fmt setup-run setup-test setup-bench setup-fuzz
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: setup-run guests ## Start a node; the first start walks the tour
 	@exec cargo run --locked --package casemate-cli -- serve --tour
 
 test: setup-test ## Run every check there is, as CI does
 	@cargo xtask ci
+
+acceptance: setup-test guests ## Kill a node 500 times under load, and time the end of hostile guests
+	cargo build --locked --package casemate-cli
+	python3 tests/acceptance/hostile.py $(TARGET)/debug/casemate $(TARGET)/guests
+	python3 tests/acceptance/kill_loop.py $(TARGET)/debug/casemate --cycles 500
 
 bench: setup-bench ## Measure a node against a bare HTTP server
 	cargo build --release --locked --package casemate-cli

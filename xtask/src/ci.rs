@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "deny", run: deny },
     Step { name: "build", run: |workspace, _| run_command(&mut workspace.cargo(&BUILD)) },
     Step { name: "console", run: console },
+    Step { name: "acceptance", run: acceptance },
 ];
 
 /// The same selection as `make run`, so that both share their build.
@@ -135,11 +136,25 @@ fn console(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
     let console = workspace.root().join("console");
     if needs_packages(&console) {
         let mut npm = workspace.command("npm");
-        run_command(npm.current_dir(&console).args(["ci", "--no-audit", "--no-fund"]))?;
+        run_command(npm.current_dir(&console).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))?;
     }
     let mut node = workspace.command("node");
     let binary = workspace.target().join("debug/casemate");
     run_command(node.current_dir(&console).arg("tests/run.mjs").env("CASEMATE_BIN", binary))
+}
+
+/// The parts of `make acceptance` that say nothing about time: programs that others built, and a short kill loop.
+fn acceptance(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
+    let binary = workspace.target().join("debug/casemate");
+    let modules = workspace.target().join("third-party");
+    let python = |script: &str| {
+        let mut command = workspace.command("python3");
+        command.arg(workspace.root().join(script));
+        command
+    };
+    run_command(python("examples/third-party/fetch.py").arg(&modules))?;
+    run_command(python("tests/acceptance/third_party.py").arg(&binary).arg(&modules))?;
+    run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))
 }
 
 /// npm leaves a file beside what it installed; packages are stale when the lock file is younger.

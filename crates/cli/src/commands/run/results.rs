@@ -118,7 +118,7 @@ pub(super) async fn keep(
         for file in &result.outputs {
             keep_file(client, &task.id, file, &directory, output).await?;
         }
-        output.note(&format!("{} files in {}", result.outputs.len(), out.display()));
+        output.note(&format!("output files in {}: {}", out.display(), result.outputs.len()));
     }
     if let Some(path) = receipt {
         keep_receipt(client, &task.id, path, output).await?;
