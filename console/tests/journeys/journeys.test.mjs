@@ -353,7 +353,7 @@ const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {
     await visit(`#/${path}`, title);
-    await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+    await settled();
     const nameless = await page.evaluate(() => [...document.querySelectorAll("a, button, input, select, textarea")].filter((control) => {
       const label = control.getAttribute("aria-label") ?? control.labels?.[0]?.textContent ?? control.textContent;
       return label.trim() === "" && control.getClientRects().length > 0;
@@ -363,6 +363,12 @@ journey("every page has one heading and a name for every control", async () => {
     assert.match(await page.title(), / · Casemate$/);
   }
 });
+
+/** Waits until no part of the page loads any more; there may be several. */
+async function settled() {
+  const busy = page.locator("[aria-busy=true]");
+  while (await busy.count() > 0) await busy.first().waitFor({ state: "detached" });
+}
 
 journey("fits 400 pixels, in light and in dark", async () => {
   const shots = process.env.CASEMATE_SHOTS;
@@ -374,7 +380,7 @@ journey("fits 400 pixels, in light and in dark", async () => {
       await page.setViewportSize({ width, height: 860 });
       for (const [path, title] of PAGES) {
         await visit(`#/${path}`, title);
-        await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+        await settled();
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} at ${width}`);
         if (shots) await page.screenshot({ path: join(shots, `${path.replaceAll("/", "-")}-${colorScheme}-${width}.png`) });
       }
