@@ -144,7 +144,7 @@ fn console(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
 }
 
 /// The parts of `make acceptance` that say nothing about time: programs that others built, and a short kill loop.
-fn acceptance(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
+fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError> {
     let binary = workspace.target().join("debug/casemate");
     let modules = workspace.target().join("third-party");
     let python = |script: &str| {
@@ -154,7 +154,17 @@ fn acceptance(workspace: &Workspace, _: &mut Skips) -> Result<(), XtaskError> {
     };
     run_command(python("examples/third-party/fetch.py").arg(&modules))?;
     run_command(python("tests/acceptance/third_party.py").arg(&binary).arg(&modules))?;
-    run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))
+    run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
+    // A file system to fill is mounted in a namespace, which not every machine lets everybody make.
+    let can_mount = python("tests/acceptance/disk_full.py").arg("--can-mount").status();
+    if !can_mount.is_ok_and(|status| status.success()) {
+        skips.0.push(
+            "a full disk, because no namespace to mount in can be made: `unshare --mount` says why"
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    run_command(python("tests/acceptance/disk_full.py").arg(&binary))
 }
 
 /// npm leaves a file beside what it installed; packages are stale when the lock file is younger.

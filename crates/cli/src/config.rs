@@ -39,6 +39,8 @@ pub(crate) struct Written {
     pub(crate) database_url_file: String,
     /// Most bytes of one object, such as `5GiB`.
     pub(crate) object_bytes_max: String,
+    /// What objects leave free on their disk, for the database and the log, such as `64MiB`.
+    pub(crate) free_bytes_min: String,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -74,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) database: Database,
     pub(crate) object_bytes_max: u64,
+    pub(crate) free_bytes_min: u64,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
@@ -126,6 +129,7 @@ impl Default for Written {
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
+            free_bytes_min: "64MiB".to_owned(),
             workers: 0,
             waive_walls: false,
             requests_per_second: 200,
@@ -178,6 +182,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
             .map_err(|_| bad("listen", &written.listen, "an address and port, such as 127.0.0.1:7070"))?,
         database: database(written)?,
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
+        free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },

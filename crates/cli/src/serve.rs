@@ -26,9 +26,12 @@ pub(crate) enum ServeError {
     /// The node could not be built.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The first login link could not be made.
+    /// The node's state is not sound, or its first login link could not be made.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// Something that must run as long as the node does has ended.
+    #[error("a part of the node has failed; the lines above say which")]
+    Failed,
     /// Signals could not be waited for.
     #[error("signals cannot be waited for")]
     Signals(#[source] std::io::Error),
@@ -54,6 +57,7 @@ where
     let node = Node::build(config).await?;
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    node.control.check_log().await?;
     node.control.start();
     let link = node.control.create_login_link(&operator()).await?.0;
     let console_url = format!("http://{}", node.address);
@@ -63,18 +67,32 @@ where
         first_start: node.first_start,
     };
     let Node { control, server, listeners, store, stopping, lock, .. } = node;
-    let served = tokio::spawn(server.serve(listeners, stop.clone()));
+    let mut served = tokio::spawn(server.serve(listeners, stop.clone()));
     let introduced = tokio::spawn(ready(serving));
-    stop.cancelled().await;
+    let mut cut_off = None;
+    let failed = tokio::select! {
+        () = stop.cancelled() => false,
+        () = control.failed() => true,
+        // It serves until it is told to stop; if it was not told, it has failed.
+        ended = &mut served => {
+            cut_off = Some(ended.unwrap_or(0));
+            !stop.is_cancelled()
+        }
+    };
     tracing::info!("stopping: no new connections, running requests may end");
+    stop.cancel();
     introduced.abort();
     stopping.cancel();
-    let stopped = control.stop().await;
-    let cut_off = served.await.unwrap_or(0);
+    let stopped = control.stop();
+    let cut_off = match cut_off {
+        Some(cut_off) => cut_off,
+        None => served.await.unwrap_or(0),
+    };
+    control.close().await;
     store.close().await;
     drop(lock);
     tracing::info!(handed_back = stopped.handed_back, cut_off, "stopped");
-    Ok(())
+    if failed { Err(ServeError::Failed) } else { Ok(()) }
 }
 
 fn refuse_unfit(config: &Config) -> Result<(), ServeError> {
@@ -90,15 +108,23 @@ fn refuse_unfit(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the operator said twice that the node is to end")]
 fn stop_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
+        let mut signalled = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        signalled().await;
         stop.cancel();
+        signalled().await;
+        tracing::warn!("told to stop again: ending at once");
+        // What was acknowledged is durable; the next start recovers the rest, as after a crash.
+        std::process::exit(i32::from(crate::report::FAILED));
     });
     Ok(())
 }

@@ -20,7 +20,7 @@ use casemate_identity::{Authenticator, Pepper, Peppers};
 use casemate_ledger::{Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy};
 use casemate_names::Names;
-use casemate_objects::{Objects, ObjectsError, Whole};
+use casemate_objects::{Objects, ObjectsError, Settings as ObjectsSettings, Whole};
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
 use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
@@ -37,6 +37,11 @@ pub(crate) const SOCKET: &str = "casemate.sock";
 
 /// Most bytes of a file that holds a secret.
 const SECRET_BYTES_MAX: u64 = 4_096;
+
+/// The files of the secrets directory, and the database that they belong to.
+const PEPPER: &str = "pepper.1";
+const NODE_KEY: &str = "node.key";
+const DATABASE: &str = "state/casemate.db";
 
 /// A node that is ready to serve.
 pub(crate) struct Node {
@@ -64,6 +69,14 @@ pub(crate) enum StartError {
         "`{path}` does not hold 32 bytes: restore it from a backup; without it nothing that it signed or sealed is valid"
     )]
     Secret {
+        /// The file.
+        path: String,
+    },
+    /// A secret's file is gone while what it protects is there.
+    #[error(
+        "`{path}` is missing beside the node's data: restore it from a backup, or move the data directory away to start anew"
+    )]
+    SecretMissing {
         /// The file.
         path: String,
     },
@@ -106,9 +119,12 @@ impl Node {
         let public = listen(config.listen).await?;
         let address = public.local_addr().map_err(StartError::Socket)?;
         let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
+        refuse_lost_secrets(&root, &secrets)?;
+        // In this order, so that a crash in between never looks like a lost secret.
+        let pepper = Pepper::new(secret(&secrets, PEPPER, &*entropy)?.0);
         let (node_key, first_start) = node_key(&secrets, &*entropy)?;
         let store = open_store(config, &root, &node_key, Arc::clone(&clock)).await?;
-        let control = control(config, &root, &secrets, (&store, node_key), (clock, entropy)).await?;
+        let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             quota: config.quota,
@@ -145,7 +161,7 @@ pub(crate) async fn open_store(
 async fn control(
     config: &Config,
     root: &Dir,
-    secrets: &Dir,
+    pepper: Pepper,
     (store, node_key): (&Store, Arc<NodeKey>),
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
 ) -> Result<Control, StartError> {
@@ -153,17 +169,17 @@ async fn control(
     let store = Arc::new(store.clone());
     let tiles: Arc<dyn TileStore> =
         Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
-    let objects =
-        Objects::open(&subdirectory("objects")?, store.clone(), Arc::new(Whole), config.object_bytes_max)?;
+    let objects_settings =
+        ObjectsSettings { object_bytes_max: config.object_bytes_max, free_bytes_min: config.free_bytes_min };
+    let objects = Objects::open(&subdirectory("objects")?, store.clone(), Arc::new(Whole), objects_settings)?;
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
         ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
     };
-    let peppers = Peppers::new(Pepper::new(secret(secrets, "pepper.1", &*entropy)?.0));
     Ok(Control::new(Parts {
         clock,
-        authenticator: Authenticator::new(store.clone(), peppers),
+        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper)),
         credentials: store.clone(),
         objects,
         names: Names::new(store.clone()),
@@ -204,8 +220,26 @@ fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, StartErro
 }
 
 pub(crate) fn node_key(secrets: &Dir, entropy: &dyn Entropy) -> Result<(Arc<NodeKey>, bool), StartError> {
-    let (seed, made) = secret(secrets, "node.key", entropy)?;
+    let (seed, made) = secret(secrets, NODE_KEY, entropy)?;
     Ok((Arc::new(NodeKey::from_seed(&seed)), made))
+}
+
+/// Refuses a node that has been here before and whose secrets are gone: with new ones it would be another node, whose
+/// users' keys no longer work and whose log nobody knows.
+fn refuse_lost_secrets(root: &Dir, secrets: &Dir) -> Result<(), StartError> {
+    let there = |directory: &Dir, name: &str| match directory.open_file(name) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(StartError::Directory(error)),
+    };
+    let (pepper, node_key) = (there(secrets, PEPPER)?, there(secrets, NODE_KEY)?);
+    // Each is made before the next, so what is there shows what must be there.
+    let missing = match (pepper, node_key) {
+        (false, true) => PEPPER,
+        (_, false) if there(root, DATABASE)? => NODE_KEY,
+        _ => return Ok(()),
+    };
+    Err(StartError::SecretMissing { path: secrets.path().join(missing).display().to_string() })
 }
 
 /// Reads a secret of 32 bytes, or makes it; says which.

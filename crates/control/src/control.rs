@@ -66,6 +66,10 @@ pub struct Control {
     pub(crate) started: Timestamp,
     /// Cancelled when the node stops accepting work.
     pub(crate) stopping: CancellationToken,
+    /// Cancelled when nothing is recorded any more.
+    pub(crate) closing: CancellationToken,
+    /// Cancelled when something that must run for ever has ended.
+    failed: CancellationToken,
     /// Everything that runs beside requests.
     pub(crate) background: TaskTracker,
 }
@@ -82,6 +86,8 @@ impl Control {
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
             stopping: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            failed: CancellationToken::new(),
             background: TaskTracker::new(),
             parts: Arc::new(parts),
         }
@@ -89,21 +95,46 @@ impl Control {
 
     /// Starts what runs beside requests: the dispatcher of tasks, the log's builder and the sweeps.
     pub fn start(&self) {
-        self.background.spawn(crate::tasks::dispatch(self.clone()));
-        self.background.spawn(crate::tasks::keep_leases(self.clone()));
-        self.background.spawn(crate::log_keeper::keep(self.clone()));
-        self.background.spawn(crate::sweep::sweep(self.clone()));
-        self.background.spawn(crate::status::watch(self.clone()));
+        self.run_beside("the dispatcher", crate::tasks::dispatch(self.clone()));
+        self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
+        self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
+        self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
+        self.run_beside("the collector", crate::sweep::collect(self.clone()));
+        self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }
 
-    /// Stops accepting work, hands running tasks back to the queue, and waits until everything has ended.
-    pub async fn stop(&self) -> Stopped {
+    /// Runs something until the node stops. A node without it must not go on as if all were well.
+    fn run_beside(&self, what: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let (failed, running) = (self.failed.clone(), tokio::spawn(work));
+        self.background.spawn(async move {
+            if let Err(error) = running.await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "{what} has failed; the node must stop"
+                );
+                failed.cancel();
+            }
+        });
+    }
+
+    /// Resolves when the node cannot go on, which the log says more about.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Stops accepting work and hands running tasks back to the queue. Requests under way may still be answered.
+    pub fn stop(&self) -> Stopped {
         self.stopping.cancel();
-        let handed_back = self.runs.stop_all();
+        Stopped { handed_back: self.runs.stop_all() }
+    }
+
+    /// Waits until everything that runs beside requests has ended, and everything recorded is in the signed log. Call
+    /// it when there are no more requests.
+    pub async fn close(&self) {
+        self.closing.cancel();
         self.background.close();
         self.background.wait().await;
         self.parts.sandbox.shutdown().await;
-        Stopped { handed_back }
     }
 
     /// What happens on this node.

@@ -15,7 +15,9 @@ pub enum ControlError {
     #[error(transparent)]
     Rejected(#[from] Rejected),
     /// A new key would reach further than its maker.
-    #[error("a key cannot have a role or scope that its maker does not have")]
+    #[error(
+        "a key cannot have a role or scope that its maker does not have, or live longer than its maker's key"
+    )]
     KeyExceedsMaker,
     /// A key's label is no label.
     #[error(transparent)]
@@ -48,6 +50,14 @@ pub enum ControlError {
     QueueFull {
         /// The most open tasks.
         open_max: u64,
+    },
+    /// The signed log and the database are not of the same history.
+    #[error("the signed log has {signed} entries that are not the database's, which has {entries}")]
+    LogOfAnother {
+        /// The entries that were signed.
+        signed: u64,
+        /// The entries of the database.
+        entries: u64,
     },
     /// There is no such task in the project.
     #[error("there is no task {0}")]

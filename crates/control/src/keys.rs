@@ -1,5 +1,6 @@
 use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key};
-use casemate_model::{KeyId, Role, ScopeSet, Timestamp};
+use casemate_ledger::Decision;
+use casemate_model::{KeyId, Principal, Role, ScopeSet, Timestamp};
 use casemate_policy::operation;
 use secrecy::SecretString;
 
@@ -28,7 +29,11 @@ impl Control {
     ) -> Result<(KeyRecord, SecretString), ControlError> {
         let permit = self.permit::<operation::CreateKey>(caller, "keys").await?;
         let maker = permit.principal();
-        if wanted.role > maker.role || !maker.scopes.covers(wanted.scopes) {
+        if self.exceeds(&wanted, maker).await? {
+            let mut event =
+                self.event(caller, permit.action(), "keys", "the key would reach further than its maker");
+            event.decision = Decision::Denied;
+            self.parts.audit.append(event).await?;
             return Err(ControlError::KeyExceedsMaker);
         }
         let new = NewKey {
@@ -44,6 +49,15 @@ impl Control {
         event.details.push(("scopes".to_owned(), record.scopes.to_string()));
         self.parts.credentials.insert_key(&record, event).await?;
         Ok((record, secret))
+    }
+
+    /// Whether a wanted key would have a role or scope that its maker lacks, or outlive the maker's own key.
+    async fn exceeds(&self, wanted: &KeyRequest, maker: &Principal) -> Result<bool, ControlError> {
+        if wanted.role > maker.role || !maker.scopes.covers(wanted.scopes) {
+            return Ok(true);
+        }
+        let end = self.key_behind(maker).await?.and_then(|key| key.expires);
+        Ok(end.is_some_and(|end| wanted.expires.is_none_or(|expires| expires > end)))
     }
 
     /// Lists the project's keys.

@@ -1,8 +1,8 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use casemate_ledger::{Inclusion, Log, LogError, TilePath, TileSource as _, TileStore};
-use casemate_model::Timestamp;
+use casemate_model::{Digest, Timestamp};
 
 use crate::{Change, Control, ControlError};
 
@@ -14,37 +14,78 @@ const BUILD_BATCH: u32 = 4_096;
 
 /// The Merkle log over the audit entries: tiles and signed checkpoints.
 ///
-/// Only the node's own background task appends; requests prove from what is signed. All of it blocks, so it runs off the runtime.
+/// Only the node's own background task appends. That blocks, so it runs off the runtime, and what requests ask most is
+/// published beside it.
 #[derive(Clone)]
 pub struct LogKeeper {
     log: Arc<Mutex<Log<Arc<dyn TileStore>>>>,
-    /// When the newest checkpoint was signed by this process.
-    signed: Arc<Mutex<Option<Timestamp>>>,
+    published: Arc<RwLock<Published>>,
+}
+
+/// What the log is known to be.
+#[derive(Clone)]
+struct Published {
+    size: u64,
+    checkpoint: Arc<str>,
+    /// When this process signed it.
+    signed: Option<Timestamp>,
+    /// Since when the log could not be made longer.
+    failing: Option<Timestamp>,
 }
 
 impl LogKeeper {
     /// Keeps `log`.
     pub fn new(log: Log<Arc<dyn TileStore>>) -> Self {
-        Self { log: Arc::new(Mutex::new(log)), signed: Arc::default() }
+        let published = Published {
+            size: log.size(),
+            checkpoint: log.checkpoint().to_string().into(),
+            signed: None,
+            failing: None,
+        };
+        Self { log: Arc::new(Mutex::new(log)), published: Arc::new(RwLock::new(published)) }
     }
 
     /// The number of entries that the newest checkpoint covers, and when it was signed; `None` before this process
     /// has signed one.
     pub(crate) fn checkpoint_size_and_time(&self) -> Option<(u64, Timestamp)> {
-        let signed = *lock(&self.signed);
-        signed.map(|at| (lock(&self.log).size(), at))
+        let published = self.published();
+        published.signed.map(|at| (published.size, at))
     }
 
-    fn size(&self) -> u64 {
-        lock(&self.log).size()
+    /// Since when entries could not be moved into the log.
+    pub(crate) fn failing_since(&self) -> Option<Timestamp> {
+        self.published().failing
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.published().size
+    }
+
+    pub(crate) fn checkpoint(&self) -> String {
+        self.published().checkpoint.to_string()
+    }
+
+    fn published(&self) -> Published {
+        self.published.read().expect("nothing panics while it holds the lock").clone()
+    }
+
+    fn publish(&self, change: impl FnOnce(&mut Published)) {
+        change(&mut self.published.write().expect("nothing panics while it holds the lock"));
+    }
+
+    fn note_failure(&self, now: Timestamp) {
+        self.publish(|published| published.failing = published.failing.or(Some(now)));
     }
 
     async fn append(&self, entries: Vec<Vec<u8>>, now: Timestamp) -> Result<u64, LogError> {
         let keeper = self.clone();
         off_runtime(move || {
             let mut log = lock(&keeper.log);
-            let size = log.append(&entries)?.size();
-            *lock(&keeper.signed) = Some(now);
+            let checkpoint = log.append(&entries)?;
+            let (size, text) = (checkpoint.size(), checkpoint.to_string().into());
+            keeper.publish(|published| {
+                *published = Published { size, checkpoint: text, signed: Some(now), failing: None };
+            });
             Ok(size)
         })
         .await
@@ -55,8 +96,10 @@ impl LogKeeper {
         off_runtime(move || lock(&keeper.log).prove(sequence)).await
     }
 
-    pub(crate) fn checkpoint(&self) -> String {
-        lock(&self.log).checkpoint().to_string()
+    /// The digest of the log's last entry.
+    async fn head(&self) -> Result<Digest, LogError> {
+        let keeper = self.clone();
+        off_runtime(move || Ok(lock(&keeper.log).head())).await
     }
 
     pub(crate) async fn file(&self, path: TilePath) -> Result<Option<Vec<u8>>, LogError> {
@@ -75,10 +118,11 @@ pub(crate) async fn keep(control: Control) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let stopping = tokio::select! {
-            () = control.stopping.cancelled() => true,
+            () = control.closing.cancelled() => true,
             _ = ticks.tick() => false,
         };
         if let Err(error) = control.build_log().await {
+            control.parts.log.note_failure(control.now());
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "audit entries could not be moved into the log"
@@ -91,6 +135,21 @@ pub(crate) async fn keep(control: Control) {
 }
 
 impl Control {
+    /// Refuses a database that is not the one the signed log was made from: an older one that was brought back, or
+    /// another node's. To go on would put other entries under numbers that were signed before.
+    pub async fn check_log(&self) -> Result<(), ControlError> {
+        let signed = self.parts.log.size();
+        let Some(last) = signed.checked_sub(1) else {
+            return Ok(());
+        };
+        let entries = self.parts.audit.entries(last, 1).await?;
+        let head = self.parts.log.head().await?;
+        match entries.first() {
+            Some(entry) if Digest::of(entry) == head => Ok(()),
+            _ => Err(ControlError::LogOfAnother { signed, entries: self.parts.audit.size().await? }),
+        }
+    }
+
     /// Appends all entries that the log lacks.
     async fn build_log(&self) -> Result<(), ControlError> {
         loop {

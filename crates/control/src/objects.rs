@@ -33,15 +33,16 @@ impl Control {
         Ok(record)
     }
 
-    /// Opens an object whose content was checked.
+    /// Finds an object and, if `wanted` says so of its record, opens its content, which was checked then.
     pub async fn get_object(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         key: &ObjectKey,
-    ) -> Result<(ObjectRecord, VerifiedBlob), ControlError> {
+        wanted: impl FnOnce(&ObjectRecord) -> bool,
+    ) -> Result<(ObjectRecord, Option<VerifiedBlob>), ControlError> {
         let permit = self.permit::<operation::GetObject>(caller, &object_resource(bucket, key)).await?;
-        match self.parts.objects.get(&permit, bucket, key).await {
+        match self.parts.objects.get(&permit, bucket, key, wanted).await {
             Ok(found) => Ok(found),
             Err(error) => Err(self.record_damage(caller, error).await),
         }
@@ -110,19 +111,33 @@ impl Control {
         }
     }
 
-    /// Damage is worth an entry of its own, whoever came across it. The error stays what it was.
-    async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
+    /// Damage is worth an entry of its own, whoever came across it; then the content is set aside. Both happen even if
+    /// the caller goes away. The error stays what it was.
+    pub(crate) async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
         if let ObjectsError::Corrupt { digest } = error {
-            metrics::counter!("casemate_damaged_objects_total").increment(1);
-            tracing::error!(%digest, request = %caller.request, "stored content is damaged and was quarantined");
-            let node = Caller { request: caller.request, ..self.node_caller(&caller.principal.project) };
-            let event =
-                self.event(&node, "objects.quarantine", &digest.to_string(), "damaged content set aside");
-            if let Err(store) = self.parts.audit.append(event).await {
-                return store.into();
+            let (control, node) = (
+                self.clone(),
+                Caller { request: caller.request, ..self.node_caller(&caller.principal.project) },
+            );
+            let recorded = self.background.spawn(async move { control.set_aside(&node, digest).await }).await;
+            match recorded {
+                Ok(Ok(())) => {}
+                Ok(Err(failure)) => return failure,
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             }
         }
         error.into()
+    }
+
+    async fn set_aside(&self, node: &Caller, digest: Digest) -> Result<(), ControlError> {
+        metrics::counter!("casemate_damaged_objects_total").increment(1);
+        tracing::error!(%digest, request = %node.request, "stored content is damaged and is set aside");
+        let event = self.event(node, "objects.quarantine", &digest.to_string(), "damaged content set aside");
+        self.parts.audit.append(event).await?;
+        if !self.parts.objects.set_aside(digest).await? {
+            tracing::warn!(%digest, "content that was damaged on one read was sound on the next; it stays");
+        }
+        Ok(())
     }
 
     fn announce_object(&self, record: &ObjectRecord, stored: bool) {

@@ -1,6 +1,6 @@
-use casemate_identity::{IdentityError, Opener, Rejected, SessionRecord};
+use casemate_identity::{IdentityError, KeyRecord, Opener, Rejected, SessionRecord};
 use casemate_ledger::Decision;
-use casemate_model::{Principal, PrincipalKind, Role, ScopeSet, SessionId, Timestamp};
+use casemate_model::{Principal, PrincipalKind, SessionId, Timestamp};
 use casemate_policy::operation;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -60,8 +60,7 @@ impl Control {
         match sign_in {
             SignIn::Link(token) => {
                 let peppers = self.authenticator().peppers();
-                let project = self.login_links.redeem(token.expose_secret(), peppers, self.now())?;
-                Ok(Opener { project, role: Role::Admin, scopes: ScopeSet::ALL, key: None })
+                Ok(self.login_links.redeem(token.expose_secret(), peppers, self.now())?)
             }
             SignIn::Key(key) => {
                 let principal = self.authenticator().by_key(key.expose_secret(), self.now()).await?;
@@ -97,8 +96,30 @@ impl Control {
         caller: &Caller,
     ) -> Result<(SecretString, Timestamp), ControlError> {
         let permit = self.permit::<operation::CreateLoginLink>(caller, "session").await?;
+        let maker = permit.principal();
+        let key = self.key_behind(maker).await?;
+        let opener = Opener {
+            project: permit.project().clone(),
+            role: maker.role,
+            scopes: maker.scopes,
+            key: key.map(|key| key.id),
+        };
         self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
-        let (project, now) = (permit.project().clone(), self.now());
-        Ok(self.login_links.issue(project, self.authenticator().peppers(), now, self.entropy()))
+        let (peppers, now) = (self.authenticator().peppers(), self.now());
+        Ok(self.login_links.issue(opener, peppers, now, self.entropy()))
+    }
+
+    /// The API key that a principal is, or that its session hangs on.
+    pub(crate) async fn key_behind(&self, principal: &Principal) -> Result<Option<KeyRecord>, ControlError> {
+        let credentials = &self.parts.credentials;
+        let id = match principal.kind {
+            PrincipalKind::Key(id) => Some(id),
+            PrincipalKind::Session(id) => credentials.session(id).await?.and_then(|session| session.key),
+            PrincipalKind::Anonymous | PrincipalKind::LocalUser(_) | PrincipalKind::Node => None,
+        };
+        match id {
+            Some(id) => Ok(credentials.key(id).await?),
+            None => Ok(None),
+        }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use casemate_ledger::NodePublicKey;
 use casemate_model::{Project, Timestamp};
-use casemate_objects::BucketTotals;
+use casemate_objects::{BucketTotals, ObjectsError};
 use casemate_policy::operation;
 use casemate_sandbox::{Figures, Walls};
 use casemate_tasks::TaskState;
@@ -25,6 +25,9 @@ const FREE_BYTES_WANTED: u64 = 1 << 30;
 
 /// Audit entries that the signed log may lag behind before the node warns.
 const LOG_LAG_MAX: u64 = 50_000;
+
+/// How long the signed log may fail to grow before the node calls it broken.
+const LOG_FAILING_MAX: Duration = Duration::from_secs(5);
 
 /// One thing that the node checks about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +162,9 @@ impl Control {
                 detail: format!("less than 1 GiB is free ({free} bytes)"),
             },
             Ok(Ok(free)) => ok("objects", format!("writable; {} GiB free", free >> 30)),
+            Ok(Err(error @ ObjectsError::NoRoom { .. })) => {
+                Check { name: "objects", status: CheckStatus::Degraded, detail: error.to_string() }
+            }
             Ok(Err(_)) | Err(_) => failing("objects", "the object directory cannot be written"),
         }
     }
@@ -175,7 +181,12 @@ impl Control {
     }
 
     async fn check_audit(&self) -> Check {
-        let covered = self.parts.log.checkpoint_size_and_time().map_or(0, |(size, _)| size);
+        let covered = self.parts.log.size();
+        if let Some(since) = self.parts.log.failing_since()
+            && self.now().saturating_since(since) > LOG_FAILING_MAX
+        {
+            return failing("audit", "entries cannot be moved into the signed log; the node's log says why");
+        }
         match self.parts.audit.size().await {
             Ok(size) if size.saturating_sub(covered) > LOG_LAG_MAX => Check {
                 name: "audit",

@@ -18,22 +18,46 @@ const COLLECT_GRACE: Duration = Duration::from_secs(10 * 60);
 /// Most tasks that one transaction moves on.
 const TICK_BATCH: u32 = 256;
 
-/// Moves on what only time moves: deadlines, lost leases, content that nothing refers to.
+/// How often all files of objects are compared with the catalog.
+const ORPHAN_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Moves on what only time moves: deadlines and lost leases.
 pub(crate) async fn sweep(control: Control) {
     let mut ticks = tokio::time::interval(TICK_INTERVAL);
-    let mut collections = tokio::time::interval(COLLECT_INTERVAL);
     loop {
-        let swept = tokio::select! {
+        tokio::select! {
             () = control.stopping.cancelled() => return,
-            _ = ticks.tick() => control.tick_tasks().await,
-            _ = collections.tick() => control.collect().await,
-        };
-        if let Err(error) = swept {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a sweep failed and will be tried again"
-            );
+            _ = ticks.tick() => note(control.tick_tasks().await),
         }
+    }
+}
+
+/// Removes content that nothing refers to. It may have to wait for uploads, so nothing else waits for it.
+pub(crate) async fn collect(control: Control) {
+    let mut collections = tokio::time::interval(COLLECT_INTERVAL);
+    let mut comparisons = tokio::time::interval(ORPHAN_INTERVAL);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            _ = collections.tick() => {
+                tokio::select! {
+                    () = control.stopping.cancelled() => return,
+                    collected = control.collect() => note(collected),
+                }
+            }
+            _ = comparisons.tick() => {
+                tokio::select! {
+                    () = control.stopping.cancelled() => return,
+                    collected = control.collect_orphans() => note(collected),
+                }
+            }
+        }
+    }
+}
+
+fn note(swept: Result<(), ControlError>) {
+    if let Err(error) = swept {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed and will be tried again");
     }
 }
 
@@ -42,8 +66,7 @@ impl Control {
     pub(crate) async fn tick_tasks(&self) -> Result<(), ControlError> {
         loop {
             let now = self.now();
-            let changed =
-                self.parts.queue.tick(now, &RetryPolicy::DEFAULT, ended_by_time, TICK_BATCH).await?;
+            let changed = self.parts.queue.tick(now, &RetryPolicy::DEFAULT, ended, TICK_BATCH).await?;
             for task in &changed {
                 self.announce_task(task);
             }
@@ -55,6 +78,15 @@ impl Control {
         }
     }
 
+    async fn collect_orphans(&self) -> Result<(), ControlError> {
+        let collected = self.parts.objects.collect_orphans().await?;
+        if collected > 0 {
+            tracing::info!(collected, "removed files that no row of the catalog knows");
+        }
+        metrics::counter!("casemate_collected_orphans_total").increment(collected);
+        Ok(())
+    }
+
     async fn collect(&self) -> Result<(), ControlError> {
         let grace = u64::try_from(COLLECT_GRACE.as_millis()).expect("minutes fit");
         let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
@@ -64,8 +96,9 @@ impl Control {
     }
 }
 
-/// The audit event of a task that time ended: its deadline passed, or its last attempt's worker was lost.
-fn ended_by_time(task: &TaskRecord, now: Timestamp) -> Event {
+/// The audit event of a task that ended without a run's report: its deadline passed, its last attempt's worker was
+/// lost, or it was cancelled while its node stopped.
+pub(crate) fn ended(task: &TaskRecord, now: Timestamp) -> Event {
     Event {
         time: now,
         request: task.request,

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use casemate_ledger::Event;
@@ -41,7 +41,16 @@ pub enum IdentityError {
 pub struct Authenticator {
     credentials: Arc<dyn Credentials>,
     peppers: Peppers,
-    cache: Mutex<HashMap<CacheKey, (Timestamp, Cached)>>,
+    cache: Mutex<Cache>,
+}
+
+/// What is believed without asking the store.
+#[derive(Default)]
+struct Cache {
+    entries: HashMap<CacheKey, (Timestamp, Cached)>,
+    /// Grows whenever something is forgotten. What was read before is not remembered after, as it may be what was
+    /// revoked in between.
+    generation: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +70,7 @@ struct Cached {
 impl Authenticator {
     /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`.
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers) -> Self {
-        Self { credentials, peppers, cache: Mutex::new(HashMap::new()) }
+        Self { credentials, peppers, cache: Mutex::default() }
     }
 
     /// The peppers in force.
@@ -74,10 +83,10 @@ impl Authenticator {
         let token = Token::parse(text, TokenKind::Key)?;
         let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
         let cached = match self.cached(CacheKey::Key(id), now) {
-            Some(cached) => cached,
-            None => {
+            Ok(cached) => cached,
+            Err(generation) => {
                 let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                self.remember(CacheKey::Key(id), key_entry(&key), now)
+                self.remember(CacheKey::Key(id), (key_entry(&key), generation), now)
             }
         };
         self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)
@@ -88,11 +97,11 @@ impl Authenticator {
         let token = Token::parse(text, TokenKind::Session)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
         let cached = match self.cached(CacheKey::Session(id), now) {
-            Some(cached) => cached,
-            None => {
+            Ok(cached) => cached,
+            Err(generation) => {
                 let session = self.credentials.session(id).await?.ok_or(Rejected)?;
                 self.check_key_of(&session, now).await?;
-                self.remember(CacheKey::Session(id), session_entry(&session), now)
+                self.remember(CacheKey::Session(id), (session_entry(&session), generation), now)
             }
         };
         self.admit(&cached, (TokenKind::Session, &bare(&id.to_string())), &token, now)
@@ -125,13 +134,16 @@ impl Authenticator {
 
     /// Forgets what is believed about a key, and about all sessions, as any may hang on it. Called on revocation.
     pub fn forget_key(&self, id: KeyId) {
-        let mut cache = self.cache.lock().expect("nothing panics while it holds the lock");
-        cache.retain(|key, _| matches!(key, CacheKey::Key(other) if *other != id));
+        let mut cache = self.cache();
+        cache.generation += 1;
+        cache.entries.retain(|key, _| matches!(key, CacheKey::Key(other) if *other != id));
     }
 
     /// Forgets what is believed about a session. Called when it ends.
     pub fn forget_session(&self, id: SessionId) {
-        self.cache.lock().expect("nothing panics while it holds the lock").remove(&CacheKey::Session(id));
+        let mut cache = self.cache();
+        cache.generation += 1;
+        cache.entries.remove(&CacheKey::Session(id));
     }
 
     /// A session that a key opened lives no longer than the key.
@@ -154,23 +166,31 @@ impl Authenticator {
         if fits && live { Ok(cached.principal.clone()) } else { Err(Rejected.into()) }
     }
 
-    fn cached(&self, key: CacheKey, now: Timestamp) -> Option<Cached> {
-        let cache = self.cache.lock().expect("nothing panics while it holds the lock");
-        cache.get(&key).filter(|(until, _)| now < *until).map(|(_, cached)| cached.clone())
+    /// What is believed, or the generation to remember under what the store is now asked for.
+    fn cached(&self, key: CacheKey, now: Timestamp) -> Result<Cached, u64> {
+        let cache = self.cache();
+        let entry = cache.entries.get(&key).filter(|(until, _)| now < *until);
+        entry.map(|(_, cached)| cached.clone()).ok_or(cache.generation)
     }
 
-    fn remember(&self, key: CacheKey, cached: Cached, now: Timestamp) -> Cached {
-        let mut cache = self.cache.lock().expect("nothing panics while it holds the lock");
-        if cache.len() >= CACHE_ENTRIES_MAX {
-            cache.clear();
+    fn remember(&self, key: CacheKey, (cached, generation): (Cached, u64), now: Timestamp) -> Cached {
+        let mut cache = self.cache();
+        if cache.generation == generation {
+            if cache.entries.len() >= CACHE_ENTRIES_MAX {
+                cache.entries.clear();
+            }
+            cache.entries.insert(key, (now.saturating_add(CACHE_LIFETIME), cached.clone()));
         }
-        cache.insert(key, (now.saturating_add(CACHE_LIFETIME), cached.clone()));
         cached
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().expect("nothing panics while it holds the lock")
     }
 }
 
 /// Who opens a session, and how far it reaches.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opener {
     /// The project to act in.
     pub project: Project,
@@ -178,7 +198,7 @@ pub struct Opener {
     pub role: Role,
     /// The session's scopes.
     pub scopes: ScopeSet,
-    /// The API key that opens it, if it is one.
+    /// The API key that it hangs on: revoked or expired, it takes the session along.
     pub key: Option<KeyId>,
 }
 

@@ -2,11 +2,11 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use casemate_model::{Entropy, Project, SessionId, Timestamp};
+use casemate_model::{Entropy, SessionId, Timestamp};
 use secrecy::SecretString;
 
 use crate::api_key::bare;
-use crate::{Peppers, Rejected, SecretMac, Token, TokenKind};
+use crate::{Opener, Peppers, Rejected, SecretMac, Token, TokenKind};
 
 /// How long a login link works.
 pub const LOGIN_LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
@@ -24,16 +24,17 @@ pub struct LoginLinks {
 
 #[derive(Debug)]
 struct Waiting {
-    project: Project,
+    opener: Opener,
     secret: SecretMac,
     expires: Timestamp,
 }
 
 impl LoginLinks {
-    /// Makes a link for an administrator of `project`; returns the token to put into it, and when it expires.
+    /// Makes a link that opens a session as `opener`, which reaches no further than whoever asked for the link;
+    /// returns the token to put into it, and when it expires.
     pub fn issue(
         &self,
-        project: Project,
+        opener: Opener,
         peppers: &Peppers,
         now: Timestamp,
         entropy: &dyn Entropy,
@@ -50,12 +51,12 @@ impl LoginLinks {
         {
             waiting.remove(&oldest);
         }
-        waiting.insert(id, Waiting { project, secret, expires });
+        waiting.insert(id, Waiting { opener, secret, expires });
         (token.to_text(TokenKind::LoginLink), expires)
     }
 
-    /// Uses a link up and returns its project. A second use, a late one and a wrong one are refused alike.
-    pub fn redeem(&self, text: &str, peppers: &Peppers, now: Timestamp) -> Result<Project, Rejected> {
+    /// Uses a link up and returns who signs in. A second use, a late one and a wrong one are refused alike.
+    pub fn redeem(&self, text: &str, peppers: &Peppers, now: Timestamp) -> Result<Opener, Rejected> {
         let token = Token::parse(text, TokenKind::LoginLink)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
         let mut waiting = self.waiting.lock().expect("nothing panics while it holds the lock");
@@ -69,36 +70,37 @@ impl LoginLinks {
         if !fits || link.expires <= now {
             return Err(Rejected);
         }
-        waiting.remove(&id).map(|link| link.project).ok_or(Rejected)
+        waiting.remove(&id).map(|link| link.opener).ok_or(Rejected)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use casemate_model::test_support::CountingEntropy;
+    use casemate_model::{Project, Role, ScopeSet};
     use secrecy::ExposeSecret;
     use zeroize::Zeroizing;
 
     use super::*;
     use crate::Pepper;
 
+    fn opener() -> Opener {
+        Opener { project: Project::default_project(), role: Role::Admin, scopes: ScopeSet::ALL, key: None }
+    }
+
     #[test]
     fn a_link_works_once_and_not_for_long() {
         let (links, entropy) = (LoginLinks::default(), CountingEntropy::default());
         let peppers = Peppers::new(Pepper::new(Zeroizing::new([1; 32])));
-        let home = Project::default_project();
-        let issue = |now| links.issue(home.clone(), &peppers, now, &entropy).0;
+        let issue = |now| links.issue(opener(), &peppers, now, &entropy).0;
 
         let link = issue(Timestamp::EPOCH);
-        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Ok(home.clone()));
+        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Ok(opener()));
         assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Err(Rejected), "used");
 
         let late = Timestamp::EPOCH.saturating_add(LOGIN_LINK_LIFETIME);
-        assert_eq!(
-            links.redeem(issue(Timestamp::EPOCH).expose_secret(), &peppers, late),
-            Err(Rejected),
-            "late"
-        );
+        let link = issue(Timestamp::EPOCH);
+        assert_eq!(links.redeem(link.expose_secret(), &peppers, late), Err(Rejected), "late");
     }
 
     #[test]
@@ -108,11 +110,11 @@ mod tests {
         let issued: Vec<_> = (0..=LINKS_MAX)
             .map(|second| {
                 let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(second as u64));
-                links.issue(Project::default_project(), &peppers, now, &entropy).0
+                links.issue(opener(), &peppers, now, &entropy).0
             })
             .collect();
         let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(100));
         assert_eq!(links.redeem(issued[0].expose_secret(), &peppers, now), Err(Rejected));
-        assert_eq!(links.redeem(issued[1].expose_secret(), &peppers, now), Ok(Project::default_project()));
+        assert_eq!(links.redeem(issued[1].expose_secret(), &peppers, now), Ok(opener()));
     }
 }

@@ -1,7 +1,16 @@
 /// Why a store port could not answer. What a caller did wrong is never in here: ports answer that as values.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The store did not answer in time, is full, or is shut down. Nothing was changed; trying again may help.
+    /// The store has no room left. Nothing was changed.
+    #[error("the store has no room left to {action}")]
+    Full {
+        /// What was attempted.
+        action: &'static str,
+        /// The failure underneath.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store did not answer in time, or is shut down. Nothing was changed; trying again may help.
     #[error("the store is unavailable while trying to {action}")]
     Unavailable {
         /// What was attempted, as in "put an object".

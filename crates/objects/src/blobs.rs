@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use casemate_fs::{Dir, File, SealedBytes, StagedFile};
+use casemate_fs::{Dir, EntryKind, File, SealedBytes, StagedFile};
 use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
@@ -16,11 +16,16 @@ const SEALED_BYTES_MAX: u64 = 64 << 20;
 /// How much is read at a time.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
+/// How much of an upload is written before the disk's free space is looked at again.
+const UNMEASURED_BYTES_MAX: usize = 1 << 20;
+
 #[derive(Clone)]
 pub(crate) struct Blobs {
+    /// Holds `blobs/` and `quarantine/`.
+    root: Dir,
     directory: Dir,
-    quarantine: Dir,
     codec: Arc<dyn Codec>,
+    free_bytes_min: u64,
 }
 
 /// A blob that is being written. Dropped, it leaves nothing behind.
@@ -30,35 +35,39 @@ pub(crate) struct StagedBlob {
     encoder: Box<dyn Encoder>,
     hasher: Hasher,
     size_bytes: u64,
+    /// How much was written since the disk was last measured.
+    unmeasured_bytes: usize,
 }
 
 impl Blobs {
     /// Opens the blob directory under `root`, making it when absent, and sweeps what a crash left half-written.
-    pub(crate) fn open(root: &Dir, codec: Arc<dyn Codec>) -> Result<Self, ObjectsError> {
+    /// Nothing is written while fewer than `free_bytes_min` bytes are free on the disk.
+    pub(crate) fn open(root: &Dir, codec: Arc<dyn Codec>, free_bytes_min: u64) -> Result<Self, ObjectsError> {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
-        let quarantine = root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { directory, quarantine, codec })
+        root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
+        Ok(Self { root: root.clone(), directory, codec, free_bytes_min })
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
+        self.check_room()?;
         Ok(StagedBlob {
             blobs: self.clone(),
             file: self.directory.stage().map_err(ObjectsError::Files)?,
             encoder: self.codec.encoder(),
             hasher: Hasher::new(),
             size_bytes: 0,
+            unmeasured_bytes: 0,
         })
     }
 
-    /// Opens a blob and checks all of it before a byte is handed out. Damage moves it to quarantine.
+    /// Opens a blob and checks all of it before a byte is handed out.
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         let file = self.open_file(digest)?;
         let stored_bytes = file.metadata().map_err(read_error)?.len();
         let checked = if stored_bytes <= SEALED_BYTES_MAX { self.seal(&file) } else { self.hash(file) };
         let (found, blob) = checked?;
         if found != *digest {
-            self.set_aside(digest)?;
             return Err(ObjectsError::Corrupt { digest: *digest });
         }
         Ok(blob)
@@ -66,6 +75,7 @@ impl Blobs {
 
     /// Makes and drops a staged file, and returns the free bytes.
     pub(crate) fn check(&self) -> Result<u64, ObjectsError> {
+        self.check_room()?;
         drop(self.directory.stage().map_err(ObjectsError::Files)?);
         self.directory.free_bytes().map_err(ObjectsError::Files)
     }
@@ -76,15 +86,48 @@ impl Blobs {
         Ok(())
     }
 
-    /// Moves a damaged blob out of the way. A later upload of the same content heals it.
-    pub(crate) fn set_aside(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        let bytes_max = 1 << 30;
-        // Copied, not renamed: the two directories are separate handles, and a damaged file is worth keeping only
-        // while it is small enough to look at.
-        if let Ok(bytes) = self.directory.read_bounded(&path_of(digest), bytes_max) {
-            self.quarantine.replace(&digest.to_hex(), &bytes).map_err(ObjectsError::Files)?;
+    /// Moves a blob out of the way if it is still damaged; true if it was moved. Nothing may be put in its place
+    /// meanwhile, or that would be moved. A later upload of the same content heals it.
+    pub(crate) fn set_aside(&self, digest: &Digest) -> Result<bool, ObjectsError> {
+        match self.open_verified(digest) {
+            Ok(_) | Err(ObjectsError::BlobMissing { .. }) => return Ok(false),
+            Err(ObjectsError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
         }
-        self.remove(digest)
+        let (from, to) = (format!("blobs/{}", path_of(digest)), format!("quarantine/{}", digest.to_hex()));
+        self.root.rename(&from, &to).map_err(ObjectsError::Files)?;
+        Ok(true)
+    }
+
+    /// The directories that hold blobs, relative to the blob directory.
+    pub(crate) fn leaves(&self) -> Result<Vec<String>, ObjectsError> {
+        let mut leaves = Vec::new();
+        for first in self.directory.entries().map_err(ObjectsError::Files)? {
+            if first.kind == EntryKind::Directory {
+                let directory = self.directory.subdir(&first.name).map_err(ObjectsError::Files)?;
+                let second = directory.entries().map_err(ObjectsError::Files)?.into_iter();
+                let second = second.filter(|entry| entry.kind == EntryKind::Directory);
+                leaves.extend(second.map(|entry| format!("{}/{}", first.name, entry.name)));
+            }
+        }
+        Ok(leaves)
+    }
+
+    /// The blobs in one of [`Blobs::leaves`].
+    pub(crate) fn in_leaf(&self, leaf: &str) -> Result<Vec<Digest>, ObjectsError> {
+        let directory = self.directory.subdir(leaf).map_err(ObjectsError::Files)?;
+        let entries = directory.entries().map_err(ObjectsError::Files)?;
+        Ok(entries.iter().filter_map(|entry| format!("sha256:{}", entry.name).parse().ok()).collect())
+    }
+
+    /// Refuses to write when the disk is nearly full: what is left belongs to the catalog and the log, without which
+    /// not even a delete could be recorded.
+    fn check_room(&self) -> Result<(), ObjectsError> {
+        let free_bytes = self.directory.free_bytes().map_err(ObjectsError::Files)?;
+        if free_bytes < self.free_bytes_min {
+            return Err(ObjectsError::NoRoom { free_bytes, free_bytes_min: self.free_bytes_min });
+        }
+        Ok(())
     }
 
     fn open_file(&self, digest: &Digest) -> Result<File, ObjectsError> {
@@ -118,6 +161,11 @@ impl Blobs {
 impl StagedBlob {
     /// Adds content.
     pub(crate) fn push(&mut self, content: &[u8]) -> Result<(), ObjectsError> {
+        self.unmeasured_bytes += content.len();
+        if self.unmeasured_bytes > UNMEASURED_BYTES_MAX {
+            self.blobs.check_room()?;
+            self.unmeasured_bytes = 0;
+        }
         self.hasher.update(content);
         self.size_bytes += content.len() as u64;
         self.encoder.push(content, &mut self.file).map_err(write_error)

@@ -18,8 +18,8 @@ pub enum ObjectsError {
         /// The digest asked for.
         digest: Digest,
     },
-    /// The stored bytes are not what was put. They were moved aside and not served.
-    #[error("the stored content of {digest} is damaged; it was moved to quarantine and not served")]
+    /// The stored bytes are not what was put. They are not served.
+    #[error("the stored content of {digest} is damaged; it is set aside and not served")]
     Corrupt {
         /// What the content should have been.
         digest: Digest,
@@ -48,6 +48,16 @@ pub enum ObjectsError {
     /// Files could not be read or written.
     #[error("the object directory failed")]
     Files(#[source] FsError),
+    /// The disk is nearly full. Nothing was stored.
+    #[error(
+        "only {free_bytes} bytes are free on the disk of the objects, and {free_bytes_min} are kept for the node itself"
+    )]
+    NoRoom {
+        /// The bytes free.
+        free_bytes: u64,
+        /// The least that objects leave.
+        free_bytes_min: u64,
+    },
     /// Bytes could not be written to or read from an open file.
     #[error("cannot {action} the content of an object")]
     Io {

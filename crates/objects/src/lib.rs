@@ -21,7 +21,7 @@ mod verified;
 
 pub use codec::{Codec, Encoder, Whole};
 pub use error::ObjectsError;
-pub use objects::{BlobHold, NewObject, Objects};
+pub use objects::{Hold, NewObject, Objects, Settings, StoredBlob};
 pub use ports::{Catalog, ObjectPage};
 pub use records::{BucketRecord, BucketTotals, ObjectRecord};
 pub use verified::VerifiedBlob;

@@ -43,24 +43,42 @@ pub struct NewObject {
     pub expected: Option<Digest>,
 }
 
-/// Keeps a blob that was just stored from being collected until something refers to it.
-pub struct BlobHold {
+/// Keeps blobs that are stored under it from being collected until something refers to them.
+///
+/// A use case takes one hold and stores everything under it. To take a second while having one could wait for ever: a
+/// collection may stand in line between the two.
+pub struct Hold {
+    _referring: OwnedRwLockReadGuard<()>,
+}
+
+/// A blob that was stored, and that nothing may refer to yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredBlob {
     /// The blob.
     pub digest: Digest,
     /// Its size in bytes.
     pub size_bytes: u64,
-    _referring: OwnedRwLockReadGuard<()>,
+}
+
+/// What an operator decides about the store of objects.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most bytes of an object.
+    pub object_bytes_max: u64,
+    /// Bytes of the disk that objects leave free, for the catalog and the log.
+    pub free_bytes_min: u64,
 }
 
 impl Objects {
-    /// Opens the store in `directory`. Objects larger than `object_bytes_max` are refused.
+    /// Opens the store in `directory`.
     pub fn open(
         directory: &Dir,
         catalog: Arc<dyn Catalog>,
         codec: Arc<dyn Codec>,
-        object_bytes_max: u64,
+        settings: Settings,
     ) -> Result<Self, ObjectsError> {
-        let blobs = Blobs::open(directory, codec)?;
+        let blobs = Blobs::open(directory, codec, settings.free_bytes_min)?;
+        let object_bytes_max = settings.object_bytes_max;
         Ok(Self { blobs, catalog, object_bytes_max, referring: Arc::new(RwLock::new(())) })
     }
 
@@ -79,13 +97,14 @@ impl Objects {
         E: std::error::Error + Send + Sync + 'static,
     {
         let staged = self.stage(body).await?;
-        let hold = self.commit(staged, new.expected).await?;
+        let _hold = self.hold().await;
+        let stored = commit(staged, new.expected).await?;
         let record = ObjectRecord {
             project: permit.project().clone(),
             bucket: new.bucket,
             key: new.key,
-            digest: hold.digest,
-            size_bytes: hold.size_bytes,
+            digest: stored.digest,
+            size_bytes: stored.size_bytes,
             media_type: new.media_type,
             stored: now,
         };
@@ -94,17 +113,21 @@ impl Objects {
         Ok(record)
     }
 
+    /// Keeps what is stored under it from being collected, until it is dropped.
+    pub async fn hold(&self) -> Hold {
+        Hold { _referring: Arc::clone(&self.referring).read_owned().await }
+    }
+
     /// Stores `content` as a blob that nothing refers to yet; the caller makes something refer to it before it
     /// drops the hold. Outputs of tasks come in this way.
-    pub async fn put_blob(&self, content: Bytes) -> Result<BlobHold, ObjectsError> {
+    pub async fn put_blob(&self, _hold: &Hold, content: Bytes) -> Result<StoredBlob, ObjectsError> {
         let blobs = self.blobs.clone();
         let staged = off_runtime(move || {
             let mut staged = blobs.stage()?;
             staged.push(&content)?;
             Ok(staged)
         });
-        let staged = staged.await?;
-        self.commit(staged, None).await
+        commit(staged.await?, None).await
     }
 
     /// Finds an object's record.
@@ -117,15 +140,16 @@ impl Objects {
         self.find(permit.project(), bucket, key).await
     }
 
-    /// Opens an object whose content was checked.
+    /// Finds an object and, if `wanted` says so of its record, opens its content, which was checked then.
     pub async fn get(
         &self,
         permit: &Permit<operation::GetObject>,
         bucket: &BucketName,
         key: &ObjectKey,
-    ) -> Result<(ObjectRecord, VerifiedBlob), ObjectsError> {
+        wanted: impl FnOnce(&ObjectRecord) -> bool,
+    ) -> Result<(ObjectRecord, Option<VerifiedBlob>), ObjectsError> {
         let record = self.find(permit.project(), bucket, key).await?;
-        let blob = self.open_verified(record.digest).await?;
+        let blob = if wanted(&record) { Some(self.open_verified(record.digest).await?) } else { None };
         Ok((record, blob))
     }
 
@@ -198,12 +222,50 @@ impl Objects {
             let _nobody_refers = self.referring.write().await;
             for digest in digests {
                 if self.catalog.forget_blob(&digest).await? {
+                    // If this fails, the file has no row any more and goes with the orphans.
                     let blobs = self.blobs.clone();
                     off_runtime(move || blobs.remove(&digest)).await?;
                     collected += 1;
                 }
             }
         }
+    }
+
+    /// Removes files that are no blob of the catalog: what a crash, or a store that failed, left between a file and its
+    /// row. Returns how many. Looks at every file, so it is for now and then.
+    pub async fn collect_orphans(&self) -> Result<u64, ObjectsError> {
+        let mut collected = 0;
+        let blobs = self.blobs.clone();
+        for leaf in off_runtime(move || blobs.leaves()).await? {
+            let blobs = self.blobs.clone();
+            let mut unknown = Vec::new();
+            for digest in off_runtime(move || blobs.in_leaf(&leaf)).await? {
+                if self.catalog.blob_size(&digest).await?.is_none() {
+                    unknown.push(digest);
+                }
+            }
+            if unknown.is_empty() {
+                continue;
+            }
+            // Each may be new, its row just not written; under this lock no file is without its row for that reason.
+            let _nobody_refers = self.referring.write().await;
+            for digest in unknown {
+                if self.catalog.blob_size(&digest).await?.is_none() {
+                    let blobs = self.blobs.clone();
+                    off_runtime(move || blobs.remove(&digest)).await?;
+                    collected += 1;
+                }
+            }
+        }
+        Ok(collected)
+    }
+
+    /// Moves content that was found damaged out of the way, unless it is sound when it is looked at again; true if it
+    /// was moved. It is kept, under `quarantine/`, to be looked at.
+    pub async fn set_aside(&self, digest: Digest) -> Result<bool, ObjectsError> {
+        let _nobody_stores = Arc::clone(&self.referring).write_owned().await;
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.set_aside(&digest)).await
     }
 
     /// Finds an object's record for a use case that holds another permit in the same project.
@@ -251,12 +313,11 @@ impl Objects {
         // A broken upload ends the queue like a complete one does, so it is looked at first.
         sent.and(staged)
     }
+}
 
-    async fn commit(&self, staged: StagedBlob, expected: Option<Digest>) -> Result<BlobHold, ObjectsError> {
-        let referring = Arc::clone(&self.referring).read_owned().await;
-        let (digest, size_bytes) = off_runtime(move || staged.commit(expected)).await?;
-        Ok(BlobHold { digest, size_bytes, _referring: referring })
-    }
+async fn commit(staged: StagedBlob, expected: Option<Digest>) -> Result<StoredBlob, ObjectsError> {
+    let (digest, size_bytes) = off_runtime(move || staged.commit(expected)).await?;
+    Ok(StoredBlob { digest, size_bytes })
 }
 
 fn not_found(bucket: &BucketName, key: &ObjectKey) -> ObjectsError {

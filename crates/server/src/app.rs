@@ -8,16 +8,20 @@ use axum::routing::get;
 use casemate_control::Control;
 use casemate_limits::{Quota, TokenBuckets};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::layers::{measure, rate_limit, request_id, security_headers};
+use crate::layers::{drain, measure, rate_limit, request_id, security_headers};
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
 use crate::{console, routes};
 
 /// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
 const NETWORKS_MAX: usize = 100_000;
+
+/// Most transfers of content at once. Each may keep a thread of the blocking pool, of which there are 512.
+const TRANSFERS_MAX: usize = 256;
 
 /// What an operator decides about the face.
 #[derive(Clone, Debug)]
@@ -46,8 +50,17 @@ pub(crate) struct AppState {
     pub(crate) console_url: Arc<str>,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
+    /// A place for each transfer of content under way.
+    pub(crate) transfers: Arc<Semaphore>,
     /// Cancelled when the server stops, for answers that would go on forever.
     pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// A place for one transfer of content, or a refusal when all are taken.
+    pub(crate) fn transfer(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.transfers).try_acquire_owned().map_err(|_| Problem::too_many_transfers())
+    }
 }
 
 impl Server {
@@ -65,6 +78,7 @@ impl Server {
             console_url: settings.console_url.into(),
             task_wait_max: settings.task_wait_max,
             prometheus,
+            transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
         Self { router: router(state) }
@@ -87,6 +101,7 @@ fn router(state: AppState) -> Router {
         .fallback(async || Problem::route_not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(Problem::internal())))
+        .layer(from_fn(drain::drain))
         .layer(from_fn_with_state(state.clone(), rate_limit::rate_limit))
         .layer(from_fn(security_headers::security_headers))
         .layer(from_fn(measure::measure))

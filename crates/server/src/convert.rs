@@ -93,7 +93,7 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         project: record.project.to_string(),
         state: task_state(record.progress.state),
         module: spec.module.to_string(),
-        module_name: None,
+        module_name: spec.module_name.as_ref().map(|name| name.to_string()),
         args: spec.args.clone(),
         env: spec.env.iter().cloned().collect(),
         stdin: spec.stdin.map(|digest| digest.to_string()),

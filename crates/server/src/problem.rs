@@ -106,6 +106,10 @@ impl Problem {
             .hint("wait as long as Retry-After says")
     }
 
+    pub(crate) fn too_many_transfers() -> Self {
+        Self::new(Code::Unavailable, "as many uploads and downloads are under way as the node takes").retry(1)
+    }
+
     pub(crate) fn internal() -> Self {
         Self::new(
             Code::Internal,
@@ -158,6 +162,10 @@ impl Problem {
             StoreError::Unavailable { .. } => {
                 Self::new(Code::Unavailable, "the store does not answer; nothing was changed").retry(1)
             }
+            StoreError::Full { .. } => {
+                Self::new(Code::StorageFull, "no space is left for the database; nothing was changed")
+                    .hint("free some space on the node's disk, then try again")
+            }
             StoreError::AuditTimeout { .. } => Self::new(Code::AuditUnavailable, error.to_string()).retry(1),
             StoreError::OutcomeUnknown { .. } => Self::new(Code::OutcomeUnknown, error.to_string()),
             StoreError::Damaged { .. } => Self::new(Code::Internal, "the store holds something damaged"),
@@ -186,7 +194,9 @@ impl Problem {
             ObjectsError::DigestMismatch { .. } => Self::new(Code::DigestMismatch, text),
             ObjectsError::TooLarge { .. } => Self::new(Code::BodyTooLarge, text),
             ObjectsError::UploadBroken { .. } => Self::new(Code::UploadBroken, text),
-            ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) => Self::storage_full(error),
+            ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) | ObjectsError::NoRoom { .. } => {
+                Self::storage_full(error)
+            }
             ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Self::storage_full(error)
             }
@@ -255,7 +265,10 @@ impl From<ControlError> for Problem {
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
             ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
-            ControlError::Receipt(_) | ControlError::Log(_) | ControlError::Bundle(_) => Self::failed(&error),
+            ControlError::Receipt(_)
+            | ControlError::Log(_)
+            | ControlError::Bundle(_)
+            | ControlError::LogOfAnother { .. } => Self::failed(&error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The counts of references to blobs, kept in the transactions that add or drop a reference.
 
-use casemate_model::{Digest, Timestamp};
+use casemate_model::{Digest, Project, Timestamp};
 
 use crate::change::Tx;
 use crate::failure::Failure;
@@ -24,6 +24,19 @@ impl Tx<'_> {
         Ok(self.execute(&REFER_TO_KNOWN, values![digest]).await? == 1)
     }
 
+    /// Adds a reference for `project` to a blob that it may read; false if it may not, or if there is none. Both look
+    /// the same from outside, so that nobody learns what others have stored.
+    pub(crate) async fn refer_to_readable(
+        &mut self,
+        project: &Project,
+        digest: &Digest,
+    ) -> Result<bool, Failure> {
+        if self.row(&IS_READABLE, values![project, digest]).await?.is_none() {
+            return Ok(false);
+        }
+        self.refer_to_known(digest).await
+    }
+
     /// Whether a blob is written down. It stays so until the transaction ends.
     pub(crate) async fn is_known(&mut self, digest: &Digest) -> Result<bool, Failure> {
         Ok(self.row(&LOCK_BLOB, values![digest]).await?.is_some())
@@ -38,6 +51,10 @@ impl Tx<'_> {
     }
 }
 
+pub(crate) const IS_READABLE: Statement = statement!(
+    "SELECT 1 FROM objects WHERE project = $1 AND digest = $2 \
+     UNION ALL SELECT 1 FROM task_outputs WHERE project = $1 AND digest = $2 LIMIT 1"
+);
 const REFER_TO_STORED: Statement = statement!(
     "INSERT INTO blobs (digest, size_bytes, reference_count, unreferenced_since) VALUES ($1, $2, 1, NULL) \
      ON CONFLICT (digest) DO UPDATE SET reference_count = blobs.reference_count + 1, unreferenced_since = NULL"

@@ -5,6 +5,7 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
 use casemate_objects::{BucketRecord, BucketTotals, Catalog, ObjectPage, ObjectRecord};
 
+use crate::blobs::IS_READABLE;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Row, Statement, locking, statement, values};
@@ -279,10 +280,6 @@ const SHRINK_BUCKET: Statement = statement!(
     "UPDATE buckets SET objects = objects - 1, size_bytes = size_bytes - $3 WHERE project = $1 AND bucket = $2"
 );
 
-const IS_READABLE: Statement = statement!(
-    "SELECT 1 FROM objects WHERE project = $1 AND digest = $2 \
-     UNION ALL SELECT 1 FROM task_outputs WHERE project = $1 AND digest = $2 LIMIT 1"
-);
 const BLOB_SIZE: Statement = statement!("SELECT size_bytes FROM blobs WHERE digest = $1");
 const UNREFERENCED: Statement = statement!(
     "SELECT digest FROM blobs WHERE unreferenced_since < $1 ORDER BY unreferenced_since, digest LIMIT $2"

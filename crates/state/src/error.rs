@@ -32,6 +32,15 @@ pub enum StateError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The database's server does not answer.
+    #[error("the database {place} cannot be reached")]
+    Unreachable {
+        /// Which database, without its password.
+        place: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The URL of the PostgreSQL database cannot be read. It is not repeated, because it may hold a password.
     #[error(
         "the URL of the PostgreSQL database is not one: it looks like postgres://user:password@host/database"
@@ -119,6 +128,14 @@ impl StateError {
         match &failure {
             Failure::Engine(error) if is_damage(error) => {
                 Self::DamagedFile { path: place.to_owned(), source: Box::new(failure) }
+            }
+            Failure::Engine(error)
+                if matches!(
+                    **error,
+                    sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut
+                ) =>
+            {
+                Self::Unreachable { place: place.to_owned(), source: Box::new(failure) }
             }
             _ => Self::Database { action, place: place.to_owned(), source: Box::new(failure) },
         }

@@ -87,6 +87,9 @@ impl Failure {
             Self::Engine(error) if is_damage(&error) => {
                 StoreError::Damaged { what: "database", source: Box::new(Shared(error)) }
             }
+            Self::Engine(error) if is_full(&error) => {
+                StoreError::Full { action, source: Box::new(Shared(error)) }
+            }
             Self::Engine(error) => StoreError::Unavailable { action, source: Box::new(Shared(error)) },
             other => StoreError::Unavailable { action, source: Box::new(other) },
         }
@@ -103,6 +106,13 @@ impl From<sqlx::Error> for Failure {
 pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlite_code);
     matches!(code, Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+}
+
+/// Whether the disk of the database, or what the database may use of it, is full.
+fn is_full(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    // PostgreSQL's class 53 is `insufficient resources`, 53100 its disk.
+    sqlite_code(error) == Some(SQLITE_FULL) || error.code().as_deref() == Some("53100")
 }
 
 fn database_remedy(error: &dyn DatabaseError) -> Remedy {
@@ -141,4 +151,5 @@ const SQLITE_BUSY: i32 = 5;
 const SQLITE_LOCKED: i32 = 6;
 const SQLITE_IOERR: i32 = 10;
 const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
 const SQLITE_NOTADB: i32 = 26;

@@ -8,9 +8,10 @@ mod work;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{Project, StoreError, TaskId, Timestamp, WorkerId};
+use casemate_model::{Project, StoreError, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, Lease, Queue, RetryPolicy, Submitted, TaskPage, TaskRecord, TaskState,
+    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, RetryPolicy, Submitted,
+    TaskPage, TaskRecord, TaskState,
 };
 
 use rows::task_record;
@@ -35,8 +36,11 @@ impl Queue for Store {
         self.change(work::Start { id, fence, now }).await
     }
 
-    async fn extend(&self, worker: WorkerId, until: Timestamp) -> Result<Vec<TaskId>, StoreError> {
-        self.change(work::Extend { worker, until }).await
+    async fn extend(&self, held: &[Held], until: Timestamp, now: Timestamp) -> Result<Extended, StoreError> {
+        // In one order everywhere, so that two nodes never wait for each other's rows.
+        let mut held = held.to_vec();
+        held.sort_by_key(|held| held.task);
+        self.change(work::Extend { held, until, now }).await
     }
 
     async fn complete(
@@ -48,8 +52,13 @@ impl Queue for Store {
         self.change(end::Complete { completion: completion.clone(), policy: *policy, event }).await
     }
 
-    async fn hand_back(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError> {
-        self.change(work::HandBack { id, fence, now }).await
+    async fn hand_back(
+        &self,
+        held: Held,
+        now: Timestamp,
+        event: EndEvent,
+    ) -> Result<Option<TaskRecord>, StoreError> {
+        self.change(work::HandBack { held, now, event }).await
     }
 
     async fn cancel(
@@ -66,21 +75,10 @@ impl Queue for Store {
         &self,
         now: Timestamp,
         policy: &RetryPolicy,
-        event: for<'t> fn(&'t TaskRecord, Timestamp) -> Event,
+        event: EndEvent,
         limit: u32,
     ) -> Result<Vec<TaskRecord>, StoreError> {
         self.change(end::Tick { now, policy: *policy, event, limit: limit.min(PAGE_MAX) }).await
-    }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let action = "look when a task is due";
-        let row = self.row(action, &NEXT_DUE, &[]).await?;
-        let next = read_one(row, action, |row| {
-            let mut columns = row.read("task");
-            let (take, lapse): (Option<Timestamp>, Option<Timestamp>) = (columns.next()?, columns.next()?);
-            Ok(take.into_iter().chain(lapse).min())
-        })?;
-        Ok(next.flatten())
     }
 
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError> {
@@ -112,16 +110,11 @@ impl Queue for Store {
     }
 }
 
-const NEXT_DUE: Statement = statement!(
-    "SELECT (SELECT take_at FROM tasks WHERE take_at IS NOT NULL ORDER BY take_at LIMIT 1), \
-     (SELECT lapse_at FROM tasks WHERE lapse_at IS NOT NULL ORDER BY lapse_at LIMIT 1)"
-);
 const COUNTS: Statement =
     statement!("SELECT state, tasks FROM task_counts WHERE project = $1 AND tasks > 0 ORDER BY state");
 
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
-    ("look when a task is due", &NEXT_DUE),
     ("count tasks", &COUNTS),
     ("find a task", &rows::TASK),
     ("find a task to change", &rows::LOCK_TASK),
@@ -134,6 +127,5 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("take tasks", &work::TAKE),
     ("drop an output", &end::DROP_OUTPUT),
     ("forget an output", &end::FORGET_OUTPUT),
-    ("extend leases", &work::EXTEND),
     ("tick tasks", &end::LAPSED),
 ];

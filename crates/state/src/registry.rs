@@ -80,7 +80,7 @@ impl Change for Claim {
         if let Some(held) = held(tx, &change.name).await? {
             return Ok(Claimed::Taken(held));
         }
-        if !tx.refer_to_known(&change.digest).await? {
+        if !tx.refer_to_readable(&change.project, &change.digest).await? {
             return Ok(Claimed::BlobMissing);
         }
         let last = tx.row(&LAST_SEQUENCE, values![change.name]).await?;
@@ -127,7 +127,12 @@ impl Change for Update {
             Some(held) if held.sequence != self.expected => return Ok(Updated::Conflict(held)),
             Some(held) => held,
         };
-        if !tx.refer_to_known(&change.digest).await? {
+        if held.digest == change.digest {
+            // What the name means already, it may go on meaning.
+            if !tx.refer_to_known(&change.digest).await? {
+                return Ok(Updated::BlobMissing);
+            }
+        } else if !tx.refer_to_readable(&change.project, &change.digest).await? {
             return Ok(Updated::BlobMissing);
         }
         tx.drop_reference(&held.digest, change.at).await?;

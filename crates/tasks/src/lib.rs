@@ -22,7 +22,7 @@ mod progress;
 mod records;
 mod state;
 
-pub use ports::{Cancelled, Completed, Queue, Submitted, TaskPage};
-pub use progress::{Progress, Refusal, RetryPolicy, Step};
+pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Submitted, TaskPage};
+pub use progress::{Progress, REPORT_GRACE, Refusal, RetryPolicy, Step};
 pub use records::{Completion, Lease, OutputFile, TaskRecord, TaskResult, TaskSpec};
 pub use state::{TaskState, TaskStateError};

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{Project, StoreError, TaskId, Timestamp, WorkerId};
+use casemate_model::{Project, StoreError, TaskId, Timestamp};
 
 use crate::{Completion, Lease, RetryPolicy, TaskRecord, TaskState};
 
@@ -16,11 +16,13 @@ pub trait Queue: Send + Sync + 'static {
     /// Notes that the holder of `fence` starts the guest; false if the lease was lost.
     async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Extends all leases of `worker` to `until`, and returns the tasks among them that somebody asked to cancel.
-    async fn extend(&self, worker: WorkerId, until: Timestamp) -> Result<Vec<TaskId>, StoreError>;
+    /// Extends the leases that `held` names to `until`. Only they: a lease that nobody works under any more must end.
+    /// See [`crate::Step::Extend`].
+    async fn extend(&self, held: &[Held], until: Timestamp, now: Timestamp) -> Result<Extended, StoreError>;
 
     /// Accepts the end of a run from the holder of the lease, and refers to its outputs. `event` is recorded in the
-    /// same transaction and its sequence number kept with the result.
+    /// same transaction and its sequence number kept with the result. Handing the same run in again is accepted again
+    /// and changes nothing.
     async fn complete(
         &self,
         completion: &Completion,
@@ -28,8 +30,14 @@ pub trait Queue: Send + Sync + 'static {
         event: Event,
     ) -> Result<Completed, StoreError>;
 
-    /// Gives a task up unharmed because its node stops; false if the lease was lost. See [`crate::Step::HandBack`].
-    async fn hand_back(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
+    /// Gives a task up unharmed because its node stops, and returns it; `None` if the lease was lost. See
+    /// [`crate::Step::HandBack`]. `event` is called if that ended the task, for its audit entry.
+    async fn hand_back(
+        &self,
+        held: Held,
+        now: Timestamp,
+        event: EndEvent,
+    ) -> Result<Option<TaskRecord>, StoreError>;
 
     /// Cancels a task of `project`.
     async fn cancel(
@@ -46,12 +54,9 @@ pub trait Queue: Send + Sync + 'static {
         &self,
         now: Timestamp,
         policy: &RetryPolicy,
-        event: for<'t> fn(&'t TaskRecord, Timestamp) -> Event,
+        event: EndEvent,
         limit: u32,
     ) -> Result<Vec<TaskRecord>, StoreError>;
-
-    /// When the next task becomes due, or its lease or deadline passes; `None` when nothing is open.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Finds a task.
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
@@ -61,6 +66,27 @@ pub trait Queue: Send + Sync + 'static {
 
     /// How many tasks of `project` are in each state, from counters; states without tasks may be missing.
     async fn counts(&self, project: &Project) -> Result<Vec<(TaskState, u64)>, StoreError>;
+}
+
+/// Makes the audit event of a task that came to an end without a run's report.
+pub type EndEvent = fn(&TaskRecord, Timestamp) -> Event;
+
+/// A lease as its holder knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// The task.
+    pub task: TaskId,
+    /// The lease's fencing token.
+    pub fence: u64,
+}
+
+/// What the holder of leases learns when it extends them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extended {
+    /// Somebody asked to cancel these.
+    pub cancelled: Vec<Held>,
+    /// These leases are lost: what their runs give will not count.
+    pub lost: Vec<Held>,
 }
 
 /// Which tasks to list.

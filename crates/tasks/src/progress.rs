@@ -94,6 +94,10 @@ impl RetryPolicy {
     }
 }
 
+/// How long after its deadline a task may still be held, so that its worker can report what was used. No lease goes
+/// on after that, whatever its holder is doing.
+pub const REPORT_GRACE: Duration = Duration::from_secs(30);
+
 impl Progress {
     /// A task that was just accepted.
     pub fn queued(now: Timestamp, deadline: Timestamp) -> Self {
@@ -121,7 +125,8 @@ impl Progress {
             }
             Step::Extend { fence, until } => {
                 let lease = self.held_by(*fence)?;
-                Ok(Self { lease: Some(Lease { until: *until, ..lease }), ..self.clone() })
+                let until = (*until).min(self.deadline.saturating_add(REPORT_GRACE));
+                Ok(Self { lease: Some(Lease { until, ..lease }), ..self.clone() })
             }
             Step::End { fence, outcome } => {
                 self.held_by(*fence)?;

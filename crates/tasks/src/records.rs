@@ -1,5 +1,5 @@
 use casemate_model::{
-    Digest, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
+    Digest, Name, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
 use crate::Progress;
@@ -9,6 +9,8 @@ use crate::Progress;
 pub struct TaskSpec {
     /// The module, a blob.
     pub module: Digest,
+    /// The name that the module was given by, if it was given by one. What runs is the digest: a name may move on.
+    pub module_name: Option<Name>,
     /// Arguments after the program name.
     pub args: Vec<String>,
     /// Environment, in the order given.

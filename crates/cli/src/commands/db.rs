@@ -89,7 +89,7 @@ impl Backup {
 
 /// Put a saved database in the place of the present one. The node must not be running.
 ///
-/// The file is checked first; if it is not sound, nothing is replaced.
+/// The file is checked first; if it is not sound, nothing is replaced. The signed log is moved aside with it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -109,11 +109,31 @@ impl Restore {
         let _lock = directory.lock("casemate db restore")?;
         let state = directory.private_subdir("state")?;
         let report = casemate_state::restore_sqlite(&state, backup, &SystemClock).await?;
+        let log = set_log_aside(&directory)?;
         if !context.output.json() {
             context.output.note(&format!("restored {}", self.file.display()));
+            if let Some(log) = log {
+                context
+                    .output
+                    .note(&format!("the signed log, which is of the replaced database, is now in `{log}`"));
+            }
         }
         say(context, &report)
     }
+}
+
+/// Moves the signed log away, because it is not the restored database's: the node signs a new one from the entries that
+/// it has. Who remembers a checkpoint of the old one will see that the node went back, which is so.
+fn set_log_aside(directory: &Dir) -> Result<Option<String>, CliError> {
+    let entries = directory.entries()?;
+    let taken = |name: &str| entries.iter().any(|entry| entry.name == name);
+    if !taken("log") {
+        return Ok(None);
+    }
+    let name = (1..).map(|number| format!("log-before-restore-{number}")).find(|name| !taken(name));
+    let name = name.expect("numbers do not end");
+    directory.rename("log", &name)?;
+    Ok(Some(name))
 }
 
 async fn open(config: &Config, directory: &Dir) -> Result<Store, CliError> {

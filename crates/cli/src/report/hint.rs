@@ -1,7 +1,12 @@
 use casemate_api::{ClientError, Problem, ProblemCode};
+use casemate_control::ControlError;
+use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
+use casemate_state::StateError;
 
 use super::CliError;
+use crate::serve::ServeError;
+use crate::wire::StartError;
 
 /// The way out, where there is one to tell.
 pub(super) fn of(error: &CliError) -> Option<String> {
@@ -31,6 +36,19 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         }
         CliError::TourFile { .. } => {
             "build the guests with `make guests`, or name their directory with --guests"
+        }
+        CliError::State(StateError::Unreachable { .. })
+        | CliError::Start(StartError::State(StateError::Unreachable { .. }))
+        | CliError::Serve(ServeError::Start(StartError::State(StateError::Unreachable { .. }))) => {
+            "see that PostgreSQL runs and that the URL in `database_url_file` names it"
+        }
+        CliError::Serve(ServeError::Control(ControlError::LogOfAnother { .. })) => {
+            "bring back the database that belongs to it with `casemate db restore FILE`, which also sets the log aside"
+        }
+        CliError::Serve(ServeError::Start(StartError::Directory(error)))
+            if !matches!(error, FsError::Locked { .. }) =>
+        {
+            "make it yours alone (owner and mode 0700), or name another directory with --data-dir"
         }
         CliError::Url(_)
         | CliError::Address(_)

@@ -1,6 +1,6 @@
 use casemate_api::{ClientError, ProblemCode};
-
 use casemate_fs::FsError;
+use casemate_state::StateError;
 
 use super::CliError;
 use crate::serve::ServeError;
@@ -50,8 +50,8 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::ProjectOverNetwork
         | CliError::CopyAlike { .. } => Kind::Usage,
         CliError::InputTooLong { .. } => Kind::Limited,
+        CliError::State(error) => of_state(error),
         CliError::File(_)
-        | CliError::State(_)
         | CliError::Runtime { .. }
         | CliError::Output { .. }
         | CliError::Input { .. }
@@ -70,7 +70,7 @@ fn of_serve(error: &ServeError) -> Kind {
     match error {
         ServeError::Unfit { .. } => Kind::Usage,
         ServeError::Start(error) => of_start(error),
-        ServeError::Control(_) | ServeError::Signals(_) => Kind::Failed,
+        ServeError::Control(_) | ServeError::Failed | ServeError::Signals(_) => Kind::Failed,
     }
 }
 
@@ -79,15 +79,20 @@ fn of_start(error: &StartError) -> Kind {
     match error {
         StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. })
         | StartError::Listen { .. } => Kind::Conflict,
+        StartError::State(error) => of_state(error),
         StartError::Directory(_)
         | StartError::Secret { .. }
-        | StartError::State(_)
+        | StartError::SecretMissing { .. }
         | StartError::Log(_)
         | StartError::Objects(_)
         | StartError::Sandbox(_)
         | StartError::Socket(_)
         | StartError::Metrics(_) => Kind::Failed,
     }
+}
+
+fn of_state(error: &StateError) -> Kind {
+    if matches!(error, StateError::Unreachable { .. }) { Kind::Unavailable } else { Kind::Failed }
 }
 
 fn of_client(error: &ClientError) -> Kind {

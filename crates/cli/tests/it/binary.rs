@@ -78,7 +78,13 @@ impl User {
 
     /// Starts a node in the user's default place and waits until it serves.
     pub(crate) fn serve(&self) -> Node {
-        let mut process = self.command(&["serve", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+        self.serve_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn serve_with(&self, arguments: &[&str]) -> Node {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut process = self.command(&arguments).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut seen = String::new();
         let mut url = None;

@@ -1,5 +1,10 @@
 //! One user, one node, everything that the other commands do.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+use casemate_state::test_support::PrivatePostgres;
+use secrecy::ExposeSecret;
+
 use crate::binary::{Done, User, interrupt, text};
 
 /// Prints its standard input, then `done` to standard error, and leaves with the code that its argument count says.
@@ -108,6 +113,7 @@ fn limits_names_and_cancelling() {
     failed(user.run(&["name", "claim", "echo.tools", "cm://builds/echo.wasm"]), 5, "echo.tools");
     let input = user.run_with_input(&["run", "echo.tools", "--input", "-"], b"from a pipe");
     assert_eq!(input.stdout, b"from a pipe", "{}", input.stderr);
+    assert_eq!(user.run(&["task", "list", "--json"]).json()[0]["module_name"], "echo.tools");
     let stale = ["name", "set", "echo.tools", "cm://builds/echo.wasm", "--if-version", "9"];
     failed(user.run(&stale), 5, "hint: ");
     assert_eq!(user.run(&["name", "release", "echo.tools"]).text(), "");
@@ -152,9 +158,14 @@ fn a_node_that_went_back_in_time_is_found_out() {
     assert!(size >= 5, "{size}");
     node.stop();
 
+    let present = text(&user.path("present.db")).to_owned();
+    user.run(&["db", "backup", &present]).text();
     user.run(&["db", "restore", &saved]).text();
+    // The log that was signed is not this database's. Put back, it would be forked, so the node does not start.
     let directory = casemate_fs::open_user_dir(&user.path(".local/share/casemate")).unwrap();
-    assert!(directory.remove_subdir("log").unwrap());
+    directory.rename("log-before-restore-1", "log").unwrap();
+    failed(user.run(&["serve", "--listen", "127.0.0.1:0"]), 1, "entries that are not the database's");
+    directory.rename("log", "log-before-restore-2").unwrap();
     let _node = user.serve();
     failed(user.run(&["audit", "verify"]), 1, "the log went back in time");
     store(8);
@@ -198,4 +209,81 @@ fn a_directory_has_one_node() {
     node.stop();
     user.run(&["db", "restore", &saved]).text();
     assert_eq!(user.run(&["db", "check", "--json"]).json()["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_node_on_postgresql() {
+    let Some(postgres) = PrivatePostgres::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let database = runtime.block_on(postgres.fresh_database());
+    let user = User::new();
+    user.file("database.url", database.expose_secret().as_bytes());
+    user.file("config.toml", b"database = \"postgres\"\ndatabase_url_file = \"database.url\"\n");
+    let receipt = text(&user.path("receipt.txt")).to_owned();
+    let node = user.serve_with(&["--config", "config.toml"]);
+    let module = wasm(&user, "echo.wasm", ECHO);
+    user.run(&["cp", &module, "cm://builds/echo.wasm"]).text();
+    user.run(&["name", "claim", "echo.tools", "cm://builds/echo.wasm"]).text();
+    let done = user.run_with_input(&["run", "echo.tools", "--input", "-", "--receipt", &receipt], b"hello");
+    assert_eq!((done.code, done.stdout.as_slice()), (0, b"hello".as_slice()), "{}", done.stderr);
+    node.stop();
+    assert_eq!(user.run(&["verify", &receipt, "--json"]).json()["level"], "L1 signed");
+    // Everything is still there for the next start.
+    let _node = user.serve_with(&["--config", "config.toml"]);
+    assert_eq!(user.run(&["name", "show", "echo.tools", "--json"]).json()["sequence"], 1);
+    assert_eq!(user.run(&["task", "list", "--json"]).json()[0]["state"], "succeeded");
+    failed(user.run(&["audit", "verify"]), 0, "");
+}
+
+#[test]
+fn a_database_that_is_not_there() {
+    let user = User::new();
+    user.file("database.url", b"postgres://casemate:geheim@127.0.0.1:1/casemate");
+    user.file("config.toml", b"database = \"postgres\"\ndatabase_url_file = \"database.url\"\n");
+    let done = user.run(&["serve", "--listen", "127.0.0.1:0", "--config", "config.toml"]);
+    assert!(!done.stderr.contains("geheim"), "{}", done.stderr);
+    failed(done, 7, "hint: ");
+}
+
+#[test]
+fn a_node_whose_files_are_not_as_they_should_be() {
+    let user = User::new();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    // A configuration that cannot be read as one.
+    std::fs::create_dir(user.path("directory.toml")).unwrap();
+    failed(user.run(&[&serve[..], &["--config", "directory.toml"]].concat()), 2, "directory.toml");
+    user.file("binary.toml", b"\xff\xfe");
+    failed(user.run(&[&serve[..], &["--config", "binary.toml"]].concat()), 2, "not UTF-8 text");
+    failed(user.run(&[&serve[..], &["--config", "absent.toml"]].concat()), 2, "absent.toml");
+
+    // A directory that others may look into is made private again, and it is said.
+    let node = user.serve();
+    node.stop();
+    let directory = user.path(".local/share/casemate");
+    std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
+    user.serve().stop();
+    assert_eq!(std::fs::metadata(&directory).unwrap().mode() & 0o7777, 0o700);
+
+    // Somebody else's directory is not used. Only root can make one.
+    if rustix::process::geteuid().is_root() {
+        let other = user.path("other");
+        std::fs::create_dir(&other).unwrap();
+        std::os::unix::fs::chown(&other, Some(12_345), Some(12_345)).unwrap();
+        failed(user.run(&[&serve[..], &["--data-dir", text(&other)]].concat()), 1, "12345");
+    } else {
+        eprintln!("1 check skipped: only root can make a directory of another user");
+    }
+
+    // A file where a directory should be, and a secret that is not one.
+    let file = user.file("file", b"");
+    failed(user.run(&[&serve[..], &["--data-dir", &file]].concat()), 1, "Not a directory");
+    let secret = |name: &str| user.path(".local/share/casemate/secrets").join(name);
+    let key = user.read(".local/share/casemate/secrets/node.key");
+    user.file(".local/share/casemate/secrets/node.key", b"short");
+    failed(user.run(&serve), 1, "does not hold 32 bytes");
+    std::fs::remove_file(secret("node.key")).unwrap();
+    failed(user.run(&serve), 1, "node.key` is missing");
+    user.file(".local/share/casemate/secrets/node.key", &key);
+    std::fs::remove_file(secret("pepper.1")).unwrap();
+    failed(user.run(&serve), 1, "pepper.1` is missing");
 }

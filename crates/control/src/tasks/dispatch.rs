@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use casemate_tasks::Lease;
+use casemate_tasks::{Held, Lease};
 
 use crate::{Control, ControlError};
 
@@ -46,7 +46,7 @@ impl Control {
                 self.announce_task(&task);
                 // Only this loop takes slots, so there are as many as it counted; should that ever be wrong, the
                 // lease ends and the task is taken again.
-                if let Some(slot) = self.runs.enter(task.id) {
+                if let Some(slot) = self.runs.enter(Held { task: task.id, fence: task.progress.fence }) {
                     self.background.spawn(super::run::run(self.clone(), task, slot));
                 }
             }

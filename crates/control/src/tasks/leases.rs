@@ -19,12 +19,19 @@ pub(crate) async fn keep_leases(control: Control) {
 
 impl Control {
     async fn extend_leases(&self) -> Result<(), ControlError> {
-        if self.runs.load().0 == 0 {
+        let held = self.runs.held();
+        if held.is_empty() {
             return Ok(());
         }
-        let until = self.now().saturating_add(LEASE);
-        for task in self.parts.queue.extend(self.worker, until).await? {
-            self.runs.cancel(task);
+        let now = self.now();
+        let extended = self.parts.queue.extend(&held, now.saturating_add(LEASE), now).await?;
+        for held in extended.cancelled {
+            self.runs.cancel_run(held);
+        }
+        for held in extended.lost {
+            // It ended here while this was under way, or another node has it now.
+            tracing::debug!(task = %held.task, "a lease was lost");
+            self.runs.cancel_run(held);
         }
         Ok(())
     }

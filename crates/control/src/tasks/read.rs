@@ -19,14 +19,14 @@ impl Control {
         let Some(wait) = wait else {
             return self.find_task(permit.project(), id).await;
         };
-        let ended = self.runs.end_of(id);
+        let mut end = self.runs.end_of(id);
         let task = self.find_task(permit.project(), id).await?;
         if task.progress.state.is_final() || wait.is_zero() {
             return Ok(task);
         }
         tokio::select! {
             () = self.stopping.cancelled() => {}
-            _ = tokio::time::timeout(wait, ended) => {}
+            _ = tokio::time::timeout(wait, end.wait()) => {}
         }
         self.find_task(permit.project(), id).await
     }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use casemate_fs::SealedBytes;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Outcome, RunId, Timestamp, Usage};
-use casemate_objects::BlobHold;
+use casemate_objects::{Hold, ObjectsError};
 use casemate_sandbox::{Job, Profile, RunReport};
-use casemate_tasks::{Completed, Completion, OutputFile, RetryPolicy, TaskRecord, TaskResult};
+use casemate_tasks::{Completed, Completion, Held, OutputFile, RetryPolicy, TaskRecord, TaskResult};
 use tokio::time::Instant;
 
 use super::receipt::sign_receipt;
@@ -16,7 +16,7 @@ use crate::{Caller, Control, ControlError};
 /// Most bytes of a module.
 const MODULE_BYTES_MAX: u64 = 128 << 20;
 
-/// Most bytes of one input. Inputs are held in memory while their task runs.
+/// Most bytes of all inputs of a task together. They are held in memory while it runs.
 const INPUT_BYTES_MAX: u64 = 1 << 30;
 
 /// How often a result is handed in when the store fails, and how long to wait in between. After that the lease ends
@@ -31,7 +31,7 @@ pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
     control.note_start(&task).await;
     let report = match control.job(&caller, &task).await {
         Ok(job) => control.parts.sandbox.run(job, slot.cancel.clone()).await,
-        Err(error) => failed(&error),
+        Err(error) => not_begun(&error),
     };
     if let Some(started) = report.started {
         let accepted = accepted_at(control.now(), task.created);
@@ -75,13 +75,18 @@ impl Control {
     async fn job(&self, caller: &Caller, task: &TaskRecord) -> Result<Job, ControlError> {
         let spec = &task.spec;
         let module = self.sealed(caller, spec.module, MODULE_BYTES_MAX).await?;
+        let mut bytes_left = INPUT_BYTES_MAX;
         let mut stdin = None;
         if let Some(digest) = spec.stdin {
-            stdin = Some(self.sealed(caller, digest, INPUT_BYTES_MAX).await?);
+            let content = self.sealed(caller, digest, bytes_left).await?;
+            bytes_left -= content.len();
+            stdin = Some(content);
         }
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for (path, digest) in &spec.inputs {
-            inputs.push((path.clone(), self.sealed(caller, *digest, INPUT_BYTES_MAX).await?));
+            let content = self.sealed(caller, *digest, bytes_left).await?;
+            bytes_left -= content.len();
+            inputs.push((path.clone(), content));
         }
         let mut args = vec!["guest".to_owned()];
         args.extend(spec.args.iter().cloned());
@@ -124,10 +129,11 @@ impl Control {
     ) -> Result<(), ControlError> {
         let run = RunId::generate(began, self.entropy());
         let RunReport { outcome, usage, stdout, stderr, outputs, .. } = report;
-        // The holds keep what was just stored from being collected until the result refers to it.
-        let stdout = self.parts.objects.put_blob(Bytes::from(stdout)).await?;
-        let stderr = self.parts.objects.put_blob(Bytes::from(stderr)).await?;
-        let (outputs, _holds) = self.store_outputs(outputs).await?;
+        // Keeps what is stored from being collected until the result refers to it.
+        let hold = self.parts.objects.hold().await;
+        let stdout = self.parts.objects.put_blob(&hold, Bytes::from(stdout)).await?;
+        let stderr = self.parts.objects.put_blob(&hold, Bytes::from(stderr)).await?;
+        let outputs = self.store_outputs(&hold, outputs).await?;
         let mut result = TaskResult {
             run,
             outcome,
@@ -177,16 +183,16 @@ impl Control {
 
     async fn store_outputs(
         &self,
+        hold: &Hold,
         files: Vec<(String, Vec<u8>)>,
-    ) -> Result<(Vec<OutputFile>, Vec<BlobHold>), ControlError> {
-        let (mut outputs, mut holds) = (Vec::new(), Vec::new());
+    ) -> Result<Vec<OutputFile>, ControlError> {
+        let mut outputs = Vec::with_capacity(files.len());
         for (path, content) in files {
-            let hold = self.parts.objects.put_blob(Bytes::from(content)).await?;
-            outputs.push(OutputFile { path, digest: hold.digest, size_bytes: hold.size_bytes });
-            holds.push(hold);
+            let stored = self.parts.objects.put_blob(hold, Bytes::from(content)).await?;
+            outputs.push(OutputFile { path, digest: stored.digest, size_bytes: stored.size_bytes });
         }
         outputs.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok((outputs, holds))
+        Ok(outputs)
     }
 
     fn end_event(&self, caller: &Caller, task: &TaskRecord, result: &TaskResult) -> Event {
@@ -204,8 +210,10 @@ impl Control {
 
     /// Gives a task back to the queue because the node stops.
     async fn hand_back(&self, task: &TaskRecord) -> Result<(), ControlError> {
-        if self.parts.queue.hand_back(task.id, task.progress.fence, self.now()).await? {
-            tracing::info!(task = %task.id, "handed back to the queue");
+        let held = Held { task: task.id, fence: task.progress.fence };
+        if let Some(task) = self.parts.queue.hand_back(held, self.now(), crate::sweep::ended).await? {
+            tracing::info!(task = %task.id, state = %task.progress.state, "handed back");
+            self.announce_task(&task);
         }
         Ok(())
     }
@@ -217,10 +225,17 @@ fn accepted_at(now: Timestamp, created: Timestamp) -> Instant {
     here.checked_sub(now.saturating_since(created)).unwrap_or(here)
 }
 
-/// The report of a run that could not begin.
-fn failed(error: &ControlError) -> RunReport {
+/// The report of a run that could not begin. What will be the same the next time is the task's fault, not the node's.
+fn not_begun(error: &ControlError) -> RunReport {
+    let lasting = matches!(
+        error,
+        ControlError::Objects(
+            ObjectsError::TooLarge { .. } | ObjectsError::BlobMissing { .. } | ObjectsError::Corrupt { .. }
+        )
+    );
+    let text = error.to_string();
     RunReport {
-        outcome: Outcome::EngineFailed(error.to_string()),
+        outcome: if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) },
         usage: Usage::default(),
         stdout: Vec::new(),
         stderr: Vec::new(),

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use casemate_model::TaskId;
+use casemate_tasks::Held;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +12,7 @@ pub(crate) struct Runs {
     slots: Arc<Semaphore>,
     slots_max: usize,
     woken: Notify,
-    running: Mutex<HashMap<TaskId, CancellationToken>>,
+    running: Mutex<HashMap<Held, CancellationToken>>,
     waiting: Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>,
     handing_back: AtomicBool,
 }
@@ -19,10 +20,38 @@ pub(crate) struct Runs {
 /// A place for one run, given back when it is dropped.
 pub(crate) struct RunSlot {
     runs: Arc<Runs>,
-    task: TaskId,
+    held: Held,
     /// Cancelled when the run must end now.
     pub(crate) cancel: CancellationToken,
     _place: OwnedSemaphorePermit,
+}
+
+/// Somebody who waits for the end of a task. Dropped, it leaves nothing behind.
+pub(crate) struct EndOf {
+    runs: Arc<Runs>,
+    task: TaskId,
+    ended: oneshot::Receiver<()>,
+}
+
+impl EndOf {
+    /// Resolves when the task ends.
+    pub(crate) async fn wait(&mut self) {
+        // The sender goes with its map entry, and that only when the task ends.
+        let _ = (&mut self.ended).await;
+    }
+}
+
+impl Drop for EndOf {
+    fn drop(&mut self) {
+        self.ended.close();
+        let mut waiting = lock(&self.runs.waiting);
+        if let Some(waiters) = waiting.get_mut(&self.task) {
+            waiters.retain(|waiter| !waiter.is_closed());
+            if waiters.is_empty() {
+                waiting.remove(&self.task);
+            }
+        }
+    }
 }
 
 impl Runs {
@@ -50,22 +79,33 @@ impl Runs {
         u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX)
     }
 
-    /// Takes a place for `task`; `None` if all are taken, which the dispatcher's counting rules out.
-    pub(crate) fn enter(self: &Arc<Self>, task: TaskId) -> Option<RunSlot> {
+    /// Takes a place for a leased task; `None` if all are taken, which the dispatcher's counting rules out.
+    pub(crate) fn enter(self: &Arc<Self>, held: Held) -> Option<RunSlot> {
         let place = Arc::clone(&self.slots).try_acquire_owned().ok()?;
         let cancel = CancellationToken::new();
-        lock(&self.running).insert(task, cancel.clone());
+        lock(&self.running).insert(held, cancel.clone());
         if self.handing_back.load(Ordering::SeqCst) {
             cancel.cancel();
         }
-        Some(RunSlot { runs: Arc::clone(self), task, cancel, _place: place })
+        Some(RunSlot { runs: Arc::clone(self), held, cancel, _place: place })
     }
 
-    /// Ends the run of `task`, if it runs here.
+    /// Ends the runs of `task` that are under way here.
     pub(crate) fn cancel(&self, task: TaskId) {
-        if let Some(cancel) = lock(&self.running).get(&task) {
+        let running = lock(&self.running);
+        running.iter().filter(|(held, _)| held.task == task).for_each(|(_, cancel)| cancel.cancel());
+    }
+
+    /// Ends one run, if it is under way.
+    pub(crate) fn cancel_run(&self, held: Held) {
+        if let Some(cancel) = lock(&self.running).get(&held) {
             cancel.cancel();
         }
+    }
+
+    /// The leases that somebody works under here.
+    pub(crate) fn held(&self) -> Vec<Held> {
+        lock(&self.running).keys().copied().collect()
     }
 
     /// Ends all runs because the node stops; returns how many there were.
@@ -86,14 +126,11 @@ impl Runs {
         (lock(&self.running).len(), self.slots_max)
     }
 
-    /// Resolves when `task` ends. To miss nothing, call it before looking at the task.
-    pub(crate) fn end_of(&self, task: TaskId) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiting = lock(&self.waiting);
-        let waiters = waiting.entry(task).or_default();
-        waiters.retain(|waiter| !waiter.is_closed());
-        waiters.push(sender);
-        receiver
+    /// Waits for the end of `task`. To miss nothing, call it before looking at the task.
+    pub(crate) fn end_of(self: &Arc<Self>, task: TaskId) -> EndOf {
+        let (sender, ended) = oneshot::channel();
+        lock(&self.waiting).entry(task).or_default().push(sender);
+        EndOf { runs: Arc::clone(self), task, ended }
     }
 
     pub(crate) fn ended(&self, task: TaskId) {
@@ -106,11 +143,50 @@ impl Runs {
 
 impl Drop for RunSlot {
     fn drop(&mut self) {
-        lock(&self.runs.running).remove(&self.task);
+        lock(&self.runs.running).remove(&self.held);
         self.runs.wake();
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics while it holds the lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> TaskId {
+        let entropy = casemate_model::test_support::CountingEntropy::default();
+        let now = casemate_model::Timestamp::from_millis(u64::from(number)).expect("early");
+        TaskId::generate(now, &entropy)
+    }
+
+    #[tokio::test]
+    async fn who_waits_learns_of_the_end_and_leaves_nothing_behind() {
+        let runs = Arc::new(Runs::new(1));
+        let (mut first, second) = (runs.end_of(id(1)), runs.end_of(id(1)));
+        let other = runs.end_of(id(2));
+        drop(second);
+        runs.ended(id(1));
+        first.wait().await;
+        assert_eq!(lock(&runs.waiting).len(), 1, "the other task's");
+        drop((first, other));
+        assert_eq!(lock(&runs.waiting).len(), 0);
+    }
+
+    #[test]
+    fn a_run_that_lost_its_lease_does_not_take_its_successor_along() {
+        let runs = Arc::new(Runs::new(2));
+        let old = Held { task: id(1), fence: 1 };
+        let new = Held { fence: 2, ..old };
+        let lost = runs.enter(old).expect("a place");
+        let present = runs.enter(new).expect("another place");
+        runs.cancel_run(old);
+        assert!(lost.cancel.is_cancelled() && !present.cancel.is_cancelled());
+        drop(lost);
+        assert_eq!(runs.held(), [new]);
+        runs.cancel(id(1));
+        assert!(present.cancel.is_cancelled());
+    }
 }

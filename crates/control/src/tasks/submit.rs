@@ -94,9 +94,11 @@ impl Control {
         let limits = wanted.limits.within(&self.parts.settings.limits_ceiling)?;
         check_sizes(&wanted)?;
         let project = permit.project();
-        let module = match wanted.module {
-            ModuleSource::Name(name) => self.parts.names.resolve_for_run(permit, &name).await?.digest,
-            ModuleSource::Content(source) => self.input_digest(project, source).await?,
+        let (module, module_name) = match wanted.module {
+            ModuleSource::Name(name) => {
+                (self.parts.names.resolve_for_run(permit, &name).await?.digest, Some(name))
+            }
+            ModuleSource::Content(source) => (self.input_digest(project, source).await?, None),
         };
         let mut stdin = None;
         if let Some(source) = wanted.stdin {
@@ -108,6 +110,7 @@ impl Control {
         }
         Ok(TaskSpec {
             module,
+            module_name,
             args: wanted.args,
             env: wanted.env,
             stdin,

@@ -1,12 +1,16 @@
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::{BucketName, Digest, ObjectKey};
-use casemate_objects::{NewObject, VerifiedBlob};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use casemate_objects::{NewObject, ObjectRecord, ObjectsError, VerifiedBlob};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
 
 use crate::app::AppState;
 use crate::caller::From;
@@ -18,6 +22,9 @@ const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
 
 /// Pieces of a download that wait for a slow client.
 const PIECES_WAITING_MAX: usize = 4;
+
+/// How long a transfer may stand still.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Content of users is never shown as a page of ours, whatever it claims to be.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -98,8 +105,9 @@ pub(crate) async fn put_object(
 ) -> Result<Response, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
     let new = NewObject { bucket, key, media_type: media_type(&headers), expected: announced(&headers)? };
-    let record = state.control.put_object(&caller, new, body.into_data_stream()).await?;
-    let tag = [(header::ETAG, format!("\"{}\"", record.digest))];
+    let _place = state.transfer()?;
+    let record = state.control.put_object(&caller, new, flowing(body)).await?;
+    let tag = [(header::ETAG, entity_tag(&record.digest))];
     Ok((StatusCode::CREATED, tag, axum::Json(crate::convert::object(&record))).into_response())
 }
 
@@ -112,16 +120,20 @@ pub(crate) async fn get_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    let (record, blob) = state.control.get_object(&caller, &bucket, &key).await?;
-    let tag = format!("\"{}\"", record.digest);
-    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str()) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    let mut response = download(blob, &record.media_type);
-    response.headers_mut().insert(header::ETAG, HeaderValue::try_from(tag).expect("hex and quotes"));
+    let place = state.transfer()?;
+    let known = |record: &ObjectRecord| is_known(&headers, &record.digest);
+    let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
+    let (record, blob) = state.control.get_object(&caller, &bucket, &key, wanted).await?;
+    let mut response = match blob {
+        Some(blob) => download(blob, &record.media_type, place),
+        None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
+        None => with_headers(Body::empty(), &record.media_type, record.size_bytes),
+    };
+    response.headers_mut().insert(header::ETAG, entity_tag(&record.digest));
     Ok(response)
 }
 
@@ -140,30 +152,58 @@ pub(crate) async fn delete_object(
 }
 
 /// Answers checked content as a download that no browser takes for a page of ours.
-pub(crate) fn download(blob: VerifiedBlob, media_type: &str) -> Response {
+pub(crate) fn download(blob: VerifiedBlob, media_type: &str, place: OwnedSemaphorePermit) -> Response {
     let length = blob.size_bytes();
     let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_WAITING_MAX);
+    let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
+        let _place = place;
         let read = blob.read_pieces(|piece| {
-            // A client that has gone away ends the reading; nothing is lost by it.
-            sender.blocking_send(Ok(piece)).map_err(|_| casemate_objects::ObjectsError::UploadBroken {
-                source: "the client went away".into(),
-            })
+            // A client that has gone away, or takes nothing, ends the reading; nothing is lost by it.
+            let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
+            sent.ok()
+                .and_then(Result::ok)
+                .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
         });
         if let Err(error) = read {
             // Cuts the transfer short of its announced length, so that it cannot pass for complete.
-            drop(sender.blocking_send(Err(error)));
+            drop(sender.try_send(Err(error)));
         }
     });
+    with_headers(Body::from_stream(ReceiverStream::new(receiver)), media_type, length)
+}
+
+fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
     let media_type = HeaderValue::try_from(media_type)
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
-    let mut response = Body::from_stream(ReceiverStream::new(receiver)).into_response();
+    let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
     response
+}
+
+/// An upload that breaks off when nothing more of it comes for a while.
+fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    StreamExt::map(body.into_data_stream().timeout(IDLE_MAX), |piece| match piece {
+        Ok(piece) => piece.map_err(std::io::Error::other),
+        Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
+    })
+}
+
+fn entity_tag(digest: &Digest) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{digest}\"")).expect("hex and quotes")
+}
+
+/// Whether the client says that it has this content already (RFC 9110, section 13.1.2).
+fn is_known(headers: &HeaderMap, digest: &Digest) -> bool {
+    let tag = entity_tag(digest);
+    let tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    tags.flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes())
 }
 
 fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {

@@ -122,8 +122,9 @@ pub(crate) async fn task_stdout(
     From(caller): From,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    let place = state.transfer()?;
     let blob = state.control.task_stream(&caller, task_id(&id)?, false).await?;
-    Ok(download(blob, "application/octet-stream"))
+    Ok(download(blob, "application/octet-stream", place))
 }
 
 /// Read what a task wrote to standard error
@@ -136,8 +137,9 @@ pub(crate) async fn task_stderr(
     From(caller): From,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    let place = state.transfer()?;
     let blob = state.control.task_stream(&caller, task_id(&id)?, true).await?;
-    Ok(download(blob, "application/octet-stream"))
+    Ok(download(blob, "application/octet-stream", place))
 }
 
 /// Read a file that a task left in its output directory
@@ -150,8 +152,9 @@ pub(crate) async fn task_output(
     From(caller): From,
     Path((id, path)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
+    let place = state.transfer()?;
     let blob = state.control.task_output(&caller, task_id(&id)?, &path).await?;
-    Ok(download(blob, "application/octet-stream"))
+    Ok(download(blob, "application/octet-stream", place))
 }
 
 /// Fetch what proves a task's run offline

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, TaskId, Timestamp};
-use casemate_tasks::{Cancelled, Completed, Completion, Progress, RetryPolicy, Step, TaskRecord, TaskResult};
+use casemate_tasks::{
+    Cancelled, Completed, Completion, EndEvent, Progress, RetryPolicy, Step, TaskRecord, TaskResult,
+};
 
 use super::rows::{task_columns, task_record};
 use super::stored::result_blobs;
@@ -26,6 +28,10 @@ impl Change for Complete {
         let Some(mut task) = tx.task(completion.task).await? else {
             return Ok(Completed::Stale);
         };
+        // An answer may get lost; whoever asks again learns that it was taken.
+        if task.result.as_ref().is_some_and(|result| result.run == completion.result.run) {
+            return Ok(Completed::Accepted(Box::new(task)));
+        }
         let before = task.progress.state;
         let end = Step::End { fence: completion.fence, outcome: completion.result.outcome.clone() };
         let Ok(progress) = task.progress.step(&end, completion.at, &self.policy) else {
@@ -39,7 +45,9 @@ impl Change for Complete {
                 tx.execute(&FORGET_OUTPUT, values![task.project, digest]).await?;
             }
         }
-        let entry = tx.record(&self.event).await?;
+        let mut event = self.event.clone();
+        event.details.push(("state".to_owned(), progress.state.to_string()));
+        let entry = tx.record(&event).await?;
         task.progress = progress;
         task.updated = completion.at;
         task.result = Some(TaskResult { entry, ..completion.result.clone() });
@@ -101,7 +109,7 @@ impl Change for Cancel {
 pub(super) struct Tick {
     pub(super) now: Timestamp,
     pub(super) policy: RetryPolicy,
-    pub(super) event: fn(&TaskRecord, Timestamp) -> Event,
+    pub(super) event: EndEvent,
     pub(super) limit: u32,
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn result_blobs(result: &TaskResult) -> BTreeSet<Digest> {
 pub(super) fn spec_text(spec: &TaskSpec) -> String {
     json(&StoredSpec {
         module: spec.module.to_string(),
+        module_name: spec.module_name.as_ref().map(ToString::to_string),
         args: spec.args.clone(),
         env: spec.env.clone(),
         stdin: spec.stdin.map(|digest| digest.to_string()),
@@ -52,8 +53,10 @@ pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
     let part = "specification";
     let stored: StoredSpec = parse(part, text)?;
     let inputs = stored.inputs.into_iter().map(|(path, text)| Ok((path, digest(part, text)?)));
+    let name = |text: String| text.parse().map_err(|_| bad_value(part, text, "name"));
     Ok(TaskSpec {
         module: digest(part, stored.module)?,
+        module_name: stored.module_name.map(name).transpose()?,
         args: stored.args,
         env: stored.env,
         stdin: stored.stdin.map(|text| digest(part, text)).transpose()?,
@@ -122,6 +125,8 @@ fn bad_value(part: &'static str, text: String, wanted: &'static str) -> StoredEr
 #[serde(deny_unknown_fields)]
 struct StoredSpec {
     module: String,
+    #[serde(default)]
+    module_name: Option<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<String>,

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
-use casemate_model::{TaskId, Timestamp, WorkerId};
-use casemate_tasks::{Lease, RetryPolicy, Step, TaskRecord};
+use casemate_model::{TaskId, Timestamp};
+use casemate_tasks::{EndEvent, Extended, Held, Lease, RetryPolicy, Step, TaskRecord};
 
 use super::rows::{task_columns, task_record};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
-use crate::sql::{Statement, skipping_locked, statement, values};
+use crate::sql::{Statement, skipping_locked, values};
 
 /// Leases tasks that are due.
 pub(super) struct Take {
@@ -49,64 +49,80 @@ impl Change for Start {
     const ACTION: &'static str = "start a task";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        step(tx, self.id, Step::Start { fence: self.fence }, self.now).await
+        let start = Step::Start { fence: self.fence };
+        Ok(step(tx, self.id, &start, self.now).await?.is_some())
     }
 }
 
 /// Gives a task up unharmed.
 pub(super) struct HandBack {
-    pub(super) id: TaskId,
-    pub(super) fence: u64,
+    pub(super) held: Held,
     pub(super) now: Timestamp,
+    pub(super) event: EndEvent,
 }
 
 #[async_trait]
 impl Change for HandBack {
-    type Answer = bool;
+    type Answer = Option<TaskRecord>;
     const ACTION: &'static str = "hand a task back";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        step(tx, self.id, Step::HandBack { fence: self.fence }, self.now).await
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<TaskRecord>, Failure> {
+        let back = Step::HandBack { fence: self.held.fence };
+        let Some(task) = step(tx, self.held.task, &back, self.now).await? else {
+            return Ok(None);
+        };
+        if task.progress.state.is_final() {
+            tx.record(&(self.event)(&task, self.now)).await?;
+        }
+        Ok(Some(task))
     }
 }
 
-/// Takes one step of the lease's holder; false if it is refused.
-async fn step(tx: &mut Tx<'_>, id: TaskId, step: Step, now: Timestamp) -> Result<bool, Failure> {
+/// Takes one step of the lease's holder, and returns the task as it is then; `None` if it is refused.
+async fn step(
+    tx: &mut Tx<'_>,
+    id: TaskId,
+    step: &Step,
+    now: Timestamp,
+) -> Result<Option<TaskRecord>, Failure> {
     let Some(mut task) = tx.task(id).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let before = task.progress.state;
-    let Ok(progress) = task.progress.step(&step, now, &UNUSED) else {
-        return Ok(false);
+    let Ok(progress) = task.progress.step(step, now, &UNUSED) else {
+        return Ok(None);
     };
+    if progress.state != before {
+        task.updated = now;
+    }
     task.progress = progress;
-    task.updated = now;
     tx.save_task(&task, before).await?;
-    Ok(true)
+    Ok(Some(task))
 }
 
-/// Extends the leases of a worker. One statement for all of them: [`Step::Extend`] changes nothing but the time.
+/// Extends leases.
 pub(super) struct Extend {
-    pub(super) worker: WorkerId,
+    pub(super) held: Vec<Held>,
     pub(super) until: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 #[async_trait]
 impl Change for Extend {
-    type Answer = Vec<TaskId>;
+    type Answer = Extended;
     const ACTION: &'static str = "extend leases";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskId>, Failure> {
-        let mut to_cancel = Vec::new();
-        for row in tx.rows(&EXTEND, values![self.worker, self.until]).await? {
-            let mut columns = row.read("task");
-            let id = columns.next()?;
-            if columns.next::<bool>()? {
-                to_cancel.push(id);
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Extended, Failure> {
+        let mut extended = Extended::default();
+        for held in &self.held {
+            let extend = Step::Extend { fence: held.fence, until: self.until };
+            match step(tx, held.task, &extend, self.now).await? {
+                None => extended.lost.push(*held),
+                Some(task) if task.progress.cancel_requested => extended.cancelled.push(*held),
+                Some(_) => {}
             }
         }
-        to_cancel.sort();
-        Ok(to_cancel)
+        Ok(extended)
     }
 }
 
@@ -117,7 +133,4 @@ pub(super) const TAKE: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
     " FROM tasks WHERE take_at <= $1 AND deadline > $1 ORDER BY take_at, id LIMIT $2"
-);
-pub(super) const EXTEND: Statement = statement!(
-    "UPDATE tasks SET lease_until = $2, lapse_at = $2 WHERE lease_worker = $1 RETURNING id, cancel_requested"
 );

@@ -35,6 +35,7 @@ const CASES: &[Case] = cases![
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,
     queue::a_task_that_is_handed_back_is_taken_again,
+    queue::a_lease_that_nobody_works_under_ends,
     queue::a_waiting_task_is_cancelled_at_once_and_a_running_one_by_its_worker,
     queue::a_deadline_ends_a_task_that_waits,
     queue::a_full_queue_and_a_missing_blob_refuse_a_task,
@@ -42,6 +43,7 @@ const CASES: &[Case] = cases![
     queue::tasks_are_listed_newest_first,
     registry::of_many_claims_one_wins,
     registry::an_update_needs_the_owner_and_the_present_sequence,
+    registry::a_name_means_only_what_its_project_may_read,
     registry::a_released_name_goes_on_where_it_ended,
     registry::history_and_names_come_in_pages,
 ];

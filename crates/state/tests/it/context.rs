@@ -103,6 +103,7 @@ impl Context {
             project: self.project.clone(),
             spec: TaskSpec {
                 module,
+                module_name: Some("reader.tools".parse().expect("a name")),
                 args: vec!["--count".to_owned(), "nul \0 and \u{1f980}".to_owned()],
                 env: vec![("KEY".to_owned(), "value".to_owned())],
                 stdin: None,

@@ -154,12 +154,18 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         let context = Context::postgres(url.clone()).await;
         let other = open_postgres(url, "two", Arc::clone(&context.clock)).await;
         let stores = [context.store.clone(), other];
-        let digest = context.put("app.wasm", b"one").await;
+        let digest = context.object("app.wasm", b"one").digest;
         let claims = (0..50usize).map(|number| {
-            let mut change = context.name_change("app", digest);
-            change.project = format!("project-{number}").parse().unwrap();
-            let (store, event) = (&stores[number % 2], context.event("names.claim"));
-            async move { store.claim(&change, event).await.unwrap() }
+            let mut object = context.object("app.wasm", b"one");
+            object.project = format!("project-{number}").parse().unwrap();
+            let mut change = context.name_change("app", object.digest);
+            change.project = object.project.clone();
+            let store = &stores[number % 2];
+            let (put, claim) = (context.event("objects.put"), context.event("names.claim"));
+            async move {
+                store.put_object(&object, put).await.unwrap();
+                store.claim(&change, claim).await.unwrap()
+            }
         });
         let won =
             join_all(claims).await.into_iter().filter(|claim| matches!(claim, Claimed::Done(_))).count();
@@ -184,7 +190,7 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         assert_eq!(taken.len(), 5, "each task was taken, and by one node only");
 
         let sizes = (stores[0].size().await.unwrap(), stores[1].size().await.unwrap());
-        assert_eq!(sizes.0 + sizes.1, 1 + 1 + 60 + 5);
+        assert_eq!(sizes.0 + sizes.1, 50 + 1 + 60 + 5);
         for store in &stores {
             let report = store.check().await.unwrap();
             assert_eq!(report.findings, []);

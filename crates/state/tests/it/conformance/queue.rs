@@ -3,8 +3,8 @@ use std::time::Duration;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Outcome, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, OutputFile, Queue, RetryPolicy, Submitted, TaskPage, TaskRecord,
-    TaskState,
+    Cancelled, Completed, Completion, Extended, Held, OutputFile, Queue, RetryPolicy, Submitted, TaskPage,
+    TaskRecord, TaskState,
 };
 
 use crate::context::{Context, LIMITS};
@@ -27,6 +27,10 @@ impl Context {
         self.store.complete(completion, &RetryPolicy::DEFAULT, self.event("tasks.end")).await.unwrap()
     }
 
+    async fn extend(&self, held: &[Held], seconds: u64) -> Extended {
+        self.store.extend(held, self.later(seconds), self.now()).await.unwrap()
+    }
+
     async fn tick(&self) -> Vec<TaskRecord> {
         self.store.tick(self.now(), &RetryPolicy::DEFAULT, ended, 100).await.unwrap()
     }
@@ -38,6 +42,10 @@ impl Context {
     async fn counts(&self) -> Vec<(TaskState, u64)> {
         self.store.counts(&self.project).await.unwrap()
     }
+}
+
+fn held(task: &TaskRecord) -> Held {
+    Held { task: task.id, fence: task.progress.fence }
 }
 
 /// The event of a task that time ended; what it says of the task is what the store wrote.
@@ -60,7 +68,6 @@ pub(super) async fn a_task_lives_from_submission_to_success(context: &Context) {
     assert_eq!(context.stored(task.id).await, task);
     let elsewhere = "elsewhere".parse().unwrap();
     assert_eq!(context.store.task(&elsewhere, task.id).await.unwrap(), None);
-    assert_eq!(context.store.next_due().await.unwrap(), Some(task.progress.due));
     assert_eq!(context.counts().await, [(TaskState::Queued, 1)]);
 
     let taken = context.take_one(10).await;
@@ -69,12 +76,10 @@ pub(super) async fn a_task_lives_from_submission_to_success(context: &Context) {
         (TaskState::Leased, 1, 1)
     );
     assert_eq!(context.stored(task.id).await, taken);
-    assert_eq!(context.store.next_due().await.unwrap(), Some(context.later(10)), "when the lease ends");
     assert!(context.store.start(task.id, 1, context.now()).await.unwrap());
     assert!(!context.store.start(task.id, 2, context.now()).await.unwrap(), "another lease's token");
-    let worker = taken.progress.lease.unwrap().worker;
-    assert_eq!(context.store.extend(worker, context.later(30)).await.unwrap(), vec![]);
-    assert_eq!(context.store.next_due().await.unwrap(), Some(context.later(30)));
+    assert_eq!(context.extend(&[held(&taken)], 30).await, Extended::default());
+    assert_eq!(context.stored(task.id).await.progress.lease.unwrap().until, context.later(30));
 
     let mut completion = context.completion(&taken, Outcome::Exited(0), b"output");
     completion.result.outputs =
@@ -86,12 +91,15 @@ pub(super) async fn a_task_lives_from_submission_to_success(context: &Context) {
     assert_eq!(result, casemate_tasks::TaskResult { entry: 2, ..completion.result.clone() });
     assert_eq!(context.stored(task.id).await, *done);
     assert_eq!(context.counts().await, [(TaskState::Succeeded, 1)]);
-    assert_eq!(context.store.next_due().await.unwrap(), None);
     assert_eq!(
         casemate_objects::Catalog::blob_size(&context.store, &Digest::of(b"file")).await.unwrap(),
         Some(4)
     );
-    assert_eq!(context.complete(&completion).await, Completed::Stale, "accepted once");
+    let again = context.complete(&completion).await;
+    assert_eq!(again, Completed::Accepted(done), "an answer may be lost, so asking again is no mistake");
+    let mut other = context.completion(&taken, Outcome::Exited(1), b"other");
+    other.result.run = casemate_model::RunId::generate(context.later(1), &context.entropy);
+    assert_eq!(context.complete(&other).await, Completed::Stale, "but only one run counts");
     assert_eq!(context.actions().await, ["objects.put", "tasks.submit", "tasks.end"]);
 }
 
@@ -132,7 +140,6 @@ pub(super) async fn a_failure_of_the_node_is_tried_again_until_no_attempt_is_lef
             vec![],
             "not yet due"
         );
-        assert_eq!(context.store.next_due().await.unwrap(), Some(context.later(wait)));
         context.clock.advance(Duration::from_secs(wait));
     }
     assert!(context.is_unreferenced(Digest::of(b"output of attempt 1")).await, "the next result replaced it");
@@ -150,12 +157,43 @@ pub(super) async fn a_failure_of_the_node_is_tried_again_until_no_attempt_is_lef
 pub(super) async fn a_task_that_is_handed_back_is_taken_again(context: &Context) {
     let task = context.submit().await;
     let taken = context.take_one(10).await;
-    assert!(!context.store.hand_back(task.id, 9, context.now()).await.unwrap(), "another lease's token");
-    assert!(context.store.hand_back(task.id, taken.progress.fence, context.now()).await.unwrap());
-    assert!(!context.store.hand_back(task.id, taken.progress.fence, context.now()).await.unwrap());
+    let hand_back = async |held| context.store.hand_back(held, context.now(), ended).await.unwrap();
+    assert_eq!(hand_back(Held { fence: 9, ..held(&taken) }).await, None, "another lease's token");
+    let back = hand_back(held(&taken)).await.expect("the lease is held");
+    assert_eq!(back, context.stored(task.id).await);
+    assert_eq!(back.progress.state, TaskState::Queued);
+    assert_eq!(hand_back(held(&taken)).await, None, "given up already");
     assert_eq!(context.counts().await, [(TaskState::Queued, 1)]);
     let again = context.take_one(10).await;
     assert_eq!((again.progress.attempt, again.progress.fence), (1, 2));
+
+    // Somebody cancels it meanwhile: then it ends here, and that is recorded.
+    let event = context.event("tasks.cancel");
+    context.store.cancel(&context.project, task.id, context.now(), event).await.unwrap();
+    let ended = hand_back(held(&again)).await.expect("the lease is held");
+    assert_eq!(ended.progress.state, TaskState::Cancelled);
+    assert_eq!(context.actions().await.last().map(String::as_str), Some("tasks.ended-by-time"));
+}
+
+pub(super) async fn a_lease_that_nobody_works_under_ends(context: &Context) {
+    let (_, _) = (context.submit().await, context.submit().await);
+    let lease = context.lease(10);
+    let taken = context.store.take(lease, context.now(), 2).await.unwrap();
+    let (works, forgotten) = (held(&taken[0]), held(&taken[1]));
+    context.clock.advance(Duration::from_secs(8));
+    assert_eq!(context.extend(&[works], 10).await, Extended::default());
+    context.clock.advance(Duration::from_secs(3));
+    let lapsed: Vec<_> = context.tick().await.iter().map(|task| task.id).collect();
+    assert_eq!(lapsed, [forgotten.task], "although the same worker holds another");
+    let extended = context.extend(&[works, forgotten], 10).await;
+    assert_eq!(extended, Extended { cancelled: vec![], lost: vec![forgotten] });
+
+    // Whoever goes on and on is not believed for ever.
+    let until = context.later(1_000_000);
+    context.store.extend(&[works], until, context.now()).await.unwrap();
+    let task = context.stored(works.task).await;
+    let latest = task.progress.deadline.saturating_add(casemate_tasks::REPORT_GRACE);
+    assert_eq!(task.progress.lease.unwrap().until, latest);
 }
 
 pub(super) async fn a_waiting_task_is_cancelled_at_once_and_a_running_one_by_its_worker(context: &Context) {
@@ -178,8 +216,8 @@ pub(super) async fn a_waiting_task_is_cancelled_at_once_and_a_running_one_by_its
     let Cancelled::Requested(asked) = cancel(running.id).await else { panic!("a worker holds it") };
     assert!(asked.progress.cancel_requested);
     assert_eq!(cancel(running.id).await, Cancelled::Requested(asked), "asking again changes nothing");
-    let worker = taken.progress.lease.unwrap().worker;
-    assert_eq!(context.store.extend(worker, context.later(20)).await.unwrap(), vec![running.id]);
+    let extended = context.extend(&[held(&taken)], 20).await;
+    assert_eq!(extended, Extended { cancelled: vec![held(&taken)], lost: vec![] });
     let completion = context.completion(&taken, Outcome::Cancelled, b"");
     let Completed::Accepted(ended) = context.complete(&completion).await else { panic!("the lease is held") };
     assert_eq!(ended.progress.state, TaskState::Cancelled);
@@ -196,7 +234,6 @@ pub(super) async fn a_deadline_ends_a_task_that_waits(context: &Context) {
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0].id, changed[0].progress.state), (task.id, TaskState::TimedOut));
     assert_eq!(context.tick().await, vec![]);
-    assert_eq!(context.store.next_due().await.unwrap(), None);
 }
 
 pub(super) async fn a_full_queue_and_a_missing_blob_refuse_a_task(context: &Context) {

@@ -4,6 +4,7 @@ use casemate_model::{Digest, Project};
 use casemate_names::{
     Claimed, NameChange, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
+use casemate_objects::{Catalog, ObjectRecord};
 use futures_util::future::join_all;
 
 use crate::context::Context;
@@ -23,11 +24,15 @@ impl Context {
 }
 
 pub(super) async fn of_many_claims_one_wins(context: &Context) {
-    let digest = context.put("app.wasm", b"one").await;
+    let object = context.object("app.wasm", b"one");
     let claims = (0..50).map(|number| {
         let project: Project = format!("project-{number}").parse().unwrap();
-        let change = NameChange { project, ..context.name_change("app", digest) };
-        async move { context.store.claim(&change, context.event("names.claim")).await.unwrap() }
+        let object = ObjectRecord { project: project.clone(), ..object.clone() };
+        let change = NameChange { project, ..context.name_change("app", object.digest) };
+        async move {
+            context.store.put_object(&object, context.event("objects.put")).await.unwrap();
+            context.store.claim(&change, context.event("names.claim")).await.unwrap()
+        }
     });
     let claims = join_all(claims).await;
     let won: Vec<_> = claims.iter().filter(|claim| matches!(claim, Claimed::Done(_))).collect();
@@ -39,7 +44,33 @@ pub(super) async fn of_many_claims_one_wins(context: &Context) {
             "{claim:?}"
         );
     }
-    assert_eq!(context.actions().await, ["objects.put", "names.claim"]);
+    let claims = context.actions().await.into_iter().filter(|action| action == "names.claim").count();
+    assert_eq!(claims, 1);
+}
+
+pub(super) async fn a_name_means_only_what_its_project_may_read(context: &Context) {
+    let theirs = context.put("secret", b"theirs").await;
+    let ours = ObjectRecord { project: "stranger".parse().unwrap(), ..context.object("own", b"ours") };
+    context.store.put_object(&ours, context.event("objects.put")).await.unwrap();
+    let change = |digest| NameChange { project: ours.project.clone(), ..context.name_change("app", digest) };
+    let claim =
+        async |digest| context.store.claim(&change(digest), context.event("names.claim")).await.unwrap();
+    let absent = claim(Digest::of(b"nobody has this")).await;
+    assert_eq!(
+        (claim(theirs).await, absent),
+        (Claimed::BlobMissing, Claimed::BlobMissing),
+        "the same to see"
+    );
+    assert!(matches!(claim(ours.digest).await, Claimed::Done(_)));
+    let update = async |digest, expected| {
+        context.store.update(&change(digest), expected, context.event("names.update")).await.unwrap()
+    };
+    assert_eq!(update(theirs, 1).await, Updated::BlobMissing);
+    // What it means already it may go on meaning, also when the object is gone.
+    let gone =
+        context.store.delete_object(&ours.project, &ours.bucket, &ours.key, context.event("objects.delete"));
+    assert!(gone.await.unwrap().is_some());
+    assert!(matches!(update(ours.digest, 1).await, Updated::Done(_)));
 }
 
 pub(super) async fn an_update_needs_the_owner_and_the_present_sequence(context: &Context) {
@@ -71,6 +102,8 @@ pub(super) async fn a_released_name_goes_on_where_it_ended(context: &Context) {
     context.claim("app", digest).await;
     let name = "app".parse().unwrap();
     let stranger: Project = "stranger".parse().unwrap();
+    let theirs = ObjectRecord { project: stranger.clone(), ..context.object("one", b"one") };
+    context.store.put_object(&theirs, context.event("objects.put")).await.unwrap();
     let release = async |project: &Project| {
         context.store.release(&name, project, context.now(), context.event("names.release")).await.unwrap()
     };

@@ -1,0 +1,290 @@
+//! The node's public address, as strangers meet it: HTTP written by hand, so that nothing helps it to be right.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::binary::{Node, User};
+
+/// How long a test waits for bytes that must come before it gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(": ")?;
+            found.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The code of a problem, which must say its request's id.
+    fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        let problem = self.json();
+        assert_eq!(problem["request"].as_str(), self.header("x-request-id"), "{problem}");
+        (self.status, problem["code"].as_str().unwrap().to_owned())
+    }
+}
+
+fn connect(node: &Node) -> TcpStream {
+    let stream = TcpStream::connect(node.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Sends one request as it stands and reads the answer to its end.
+fn send(node: &Node, request: &[u8]) -> Answer {
+    let mut stream = connect(node);
+    // The node may answer and hang up before it has read everything.
+    let _ = stream.write_all(request);
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    send(node, request.as_bytes())
+}
+
+/// A key that may do everything, as a header line.
+fn key(user: &User) -> String {
+    let secret = user.run(&["key", "create", "--label", "edge", "--role", "admin"]).text();
+    format!("x-api-key: {}\r\n", secret.trim())
+}
+
+#[test]
+fn bodies_that_are_not_as_they_should_be() {
+    let user = User::new();
+    let node = user.serve();
+    let key = key(&user);
+    let json = format!("{key}content-type: application/json\r\n");
+    let post = |headers: &str, body: &str| call(&node, "POST", "/api/v1/names", headers, body);
+    let refused = |code: &str, status: u16| (status, code.to_owned());
+    assert_eq!(post(&key, "{}").problem(), refused("unsupported_media_type", 415));
+    for (body, pointer) in [
+        ("", ""),
+        ("{", ""),
+        ("{} {}", ""),
+        ("[]", ""),
+        (r#"{"name":7}"#, "/name"),
+        (r#"{"name":"a.b","digest":"sha256:00","extra":1}"#, "/extra"),
+    ] {
+        let answer = post(&json, body);
+        assert_eq!(answer.problem(), refused("invalid_body", 400), "{body}: {}", answer.body);
+        assert_eq!(answer.json()["pointer"].as_str().unwrap_or_default(), pointer, "{body}");
+    }
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    assert_eq!(post(&json, &deep).problem(), refused("invalid_body", 400));
+    let wide = format!("[{}1]", "1,".repeat(60_000));
+    assert_eq!(post(&json, &wide).problem(), refused("invalid_body", 400));
+    let large = format!("\"{}\"", "x".repeat(2 << 20));
+    assert_eq!(post(&json, &large).problem(), refused("body_too_large", 413));
+    // None of it had a consequence.
+    assert_eq!(user.run(&["name", "list", "--json"]).json(), serde_json::json!([]));
+    let health = call(&node, "GET", "/api/v1/health", &key, "").json();
+    assert_eq!(health["status"], "ok", "{health}");
+}
+
+#[test]
+fn a_refused_upload_gets_its_answer_when_it_was_sent_whole() {
+    let user = User::new();
+    let node = user.serve();
+    let mut stream = connect(&node);
+    let head = "PUT /api/v1/objects/builds/large HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    let body = vec![b'x'; 8 << 20];
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes()).unwrap();
+    stream.write_all(&body).expect("the node takes it all");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+}
+
+#[test]
+fn content_is_not_read_for_who_does_not_want_it() {
+    let user = User::new();
+    let node = user.serve();
+    let key = key(&user);
+    let digest = user.run_with_input(&["cp", "-", "cm://builds/a"], b"content").text();
+    let tag = format!("\"{}\"", digest.trim());
+    let ask = |method: &str, headers: &str| {
+        call(&node, method, "/api/v1/objects/builds/a", &format!("{key}{headers}"), "")
+    };
+    let whole = ask("GET", "");
+    assert_eq!(
+        (whole.status, whole.body.as_str(), whole.header("etag")),
+        (200, "content", Some(tag.as_str()))
+    );
+    let head = ask("HEAD", "");
+    assert_eq!((head.status, head.body.as_str(), head.header("content-length")), (200, "", Some("7")));
+    for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+        let answer = ask("GET", &format!("if-none-match: {known}\r\n"));
+        assert_eq!((answer.status, answer.body.as_str()), (304, ""), "{known}");
+    }
+    assert_eq!(ask("GET", "if-none-match: \"other\"\r\n").status, 200);
+}
+
+#[test]
+fn a_login_link_reaches_no_further_than_its_maker() {
+    let user = User::new();
+    let node = user.serve();
+    let make = ["key", "create", "--label", "keys", "--role", "admin", "--scope", "keys:write"];
+    let secret = user.run(&make).text();
+    let id = user.run(&["key", "list", "--json"]).json()[0]["id"].as_str().unwrap().to_owned();
+    let key = format!("x-api-key: {}\r\n", secret.trim());
+    let link = call(&node, "POST", "/api/v1/login-links", &key, "");
+    assert_eq!(link.status, 201, "{}", link.body);
+    let url = link.json()["url"].as_str().unwrap().to_owned();
+    let token = url.split("token=").nth(1).unwrap();
+    let body = serde_json::json!({ "link": token }).to_string();
+    let opened = call(&node, "POST", "/api/v1/session", "content-type: application/json\r\n", &body);
+    let cookie =
+        opened.header("set-cookie").unwrap_or_else(|| panic!("{}", opened.body)).split(';').next().unwrap();
+    let cookie = format!("cookie: {cookie}\r\n");
+    assert_eq!(
+        call(&node, "GET", "/api/v1/session", &cookie, "").json()["scopes"],
+        serde_json::json!(["keys:write"])
+    );
+    assert_eq!(call(&node, "GET", "/api/v1/buckets", &cookie, "").problem().0, 403);
+    user.run(&["key", "revoke", &id]).text();
+    assert_eq!(call(&node, "GET", "/api/v1/session", &cookie, "").problem().0, 401, "it hangs on the key");
+}
+
+#[test]
+fn a_key_does_not_outlive_the_key_that_made_it() {
+    let user = User::new();
+    let node = user.serve();
+    let secret =
+        user.run(&["key", "create", "--label", "short", "--role", "admin", "--expires", "1h"]).text();
+    let headers = format!("x-api-key: {}\r\ncontent-type: application/json\r\n", secret.trim());
+    let make = |expires: serde_json::Value| {
+        let body = serde_json::json!({ "label": "x", "role": "viewer", "scopes": ["names:read"], "expires": expires });
+        call(&node, "POST", "/api/v1/keys", &headers, &body.to_string()).status
+    };
+    assert_eq!(make(serde_json::Value::Null), 403);
+    assert_eq!(make("2999-01-01T00:00:00Z".into()), 403);
+    let own = user.run(&["key", "list", "--json"]).json()[0]["expires"].clone();
+    assert_eq!(make(own), 201);
+    let denied = user.run(&["audit", "tail", "-n", "20"]).text();
+    assert!(denied.contains("reach further than its maker"), "{denied}");
+}
+
+#[test]
+fn requests_that_are_no_http() {
+    let user = User::new();
+    let node = user.serve();
+    let key = key(&user);
+    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(256 << 10));
+    let both = "POST /api/v1/names HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcde";
+    let smuggled =
+        "POST /api/v1/names HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked, x\r\n\r\n0\r\n\r\n";
+    for (request, status) in [(long.as_str(), 431), (both, 400), (smuggled, 400), ("nonsense\r\n\r\n", 400)] {
+        assert_eq!(send(&node, request.as_bytes()).status, status, "{}", &request[..40.min(request.len())]);
+    }
+    for path in [
+        "/api/v1/objects/builds/%00",
+        "/api/v1/objects/builds/%ff",
+        "/api/v1/names/%2e%2e%2f",
+        "/%2e%2e/etc/passwd",
+    ] {
+        let answer = call(&node, "GET", path, &key, "");
+        assert!(answer.status == 400 || answer.status == 404, "{path}: {}", answer.head);
+    }
+}
+
+#[test]
+fn a_network_that_asks_too_fast() {
+    let user = User::new();
+    user.file("config.toml", b"requests_per_second = 1\nrequests_burst = 5\n");
+    let node = user.serve_with(&["--config", "config.toml"]);
+    let answers: Vec<_> = (0..8).map(|_| call(&node, "GET", "/api/v1/health", "", "")).collect();
+    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"network\";q=5;w=5"));
+    assert_eq!(answers[0].header("ratelimit"), Some("\"network\";r=4;t=1"));
+    let limited = answers.last().unwrap();
+    assert_eq!(limited.problem(), (429, "rate_limited".to_owned()));
+    let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=5).contains(&wait), "{wait}");
+    // The operator's own socket is not the network.
+    for _ in 0..8 {
+        assert_eq!(user.run(&["ls"]).text(), "");
+    }
+}
+
+#[test]
+fn events_reach_who_follows_and_who_comes_back() {
+    let user = User::new();
+    let node = user.serve();
+    let key = key(&user);
+    let follow = |headers: &str| {
+        let mut stream = connect(&node);
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n{key}{headers}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).lines().map(|line| line.unwrap());
+        assert_eq!(lines.next().unwrap(), "HTTP/1.1 200 OK");
+        lines
+    };
+    /// Reads until an event about an object; returns its id and its data.
+    fn object(lines: &mut impl Iterator<Item = String>) -> (u64, serde_json::Value) {
+        let (mut id, mut kind) = (0, String::new());
+        for line in lines {
+            match line.split_once(": ") {
+                Some(("id", value)) => id = value.parse().unwrap(),
+                Some(("event", value)) => kind = value.to_owned(),
+                Some(("data", value)) if kind == "object" => {
+                    return (id, serde_json::from_str(value).unwrap());
+                }
+                _ => {}
+            }
+        }
+        panic!("the stream ended");
+    }
+    let mut live = follow("");
+    user.run_with_input(&["cp", "-", "cm://builds/first"], b"x").text();
+    let (first, data) = object(&mut live);
+    assert_eq!(data, serde_json::json!({"bucket": "builds", "key": "first", "change": "stored"}));
+    drop(live);
+    user.run_with_input(&["cp", "-", "cm://builds/second"], b"x").text();
+    user.run(&["rm", "cm://builds/second"]).text();
+    let mut back = follow(&format!("last-event-id: {first}\r\n"));
+    let (second, stored) = object(&mut back);
+    let (third, deleted) = object(&mut back);
+    assert!(first < second && second < third, "{first} {second} {third}");
+    assert_eq!((&stored["key"], &stored["change"]), (&"second".into(), &"stored".into()));
+    assert_eq!((&deleted["key"], &deleted["change"]), (&"second".into(), &"deleted".into()));
+    // A stream that nobody ends does not keep the node from stopping.
+    node.stop();
+}
+
+#[test]
+fn metrics_need_a_key_and_have_no_strangers_words() {
+    let user = User::new();
+    let node = user.serve();
+    let key = key(&user);
+    assert_eq!(call(&node, "GET", "/metrics", "", "").problem(), (401, "unauthenticated".to_owned()));
+    call(&node, "GET", "/made-up/by-a-stranger", &key, "");
+    call(&node, "BREW", "/api/v1/health", &key, "");
+    let metrics = call(&node, "GET", "/metrics", &key, "");
+    assert_eq!(metrics.status, 200);
+    assert!(
+        metrics.body.contains("http_request_count{method=\"GET\",route=\"/metrics\",status=\"401\"} 1\n")
+    );
+    for words in ["by-a-stranger", "BREW", key.trim().trim_start_matches("x-api-key: ")] {
+        assert!(!metrics.body.contains(words), "{words}");
+    }
+}
