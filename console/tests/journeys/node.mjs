@@ -1,12 +1,14 @@
 // The node under test: the real binary on a fresh directory, or one that already runs.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+const run = promisify(execFile);
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
 
@@ -15,9 +17,11 @@ export async function startNode() {
   const { CASEMATE_URL: url, CASEMATE_LOGIN_TOKEN: token } = process.env;
   if (url) return { url: url.replace(/\/$/, ""), token, owned: false, stop: async () => {} };
   const directory = mkdtempSync(join(tmpdir(), "casemate-console-"));
-  const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", "--data-dir", join(directory, "node")], {
+  const data = join(directory, "node");
+  const env = { PATH: process.env.PATH, HOME: directory, TMPDIR: process.env.TMPDIR ?? tmpdir() };
+  const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", "--data-dir", data], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH, HOME: directory, TMPDIR: process.env.TMPDIR ?? tmpdir() },
+    env,
   });
   const exited = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
@@ -28,7 +32,7 @@ export async function startNode() {
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    return { ...(await loginLink(child)), owned: true, stop };
+    return { ...(await loginLink(child, data, env)), owned: true, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -42,24 +46,32 @@ function binary() {
   return path;
 }
 
-/** Waits until the node prints its sign-in link. */
-function loginLink(child) {
+/** Waits until the node serves, then asks it for a sign-in link as its operator would. */
+async function loginLink(child, directory, env) {
+  const url = await address(child);
+  const { stdout } = await run(binary(), ["login", "--data-dir", directory], { env, timeout: START_MS_MAX });
+  const match = /#\/login\?token=([^\s"'<>]+)/.exec(stdout);
+  if (!match) throw new Error(`\`casemate login\` printed no link: ${stdout}`);
+  return { url, token: decodeURIComponent(match[1]) };
+}
+
+function address(child) {
   return new Promise((resolve, reject) => {
     let said = "";
-    const late = setTimeout(() => reject(new Error(`the node printed no sign-in link in time; it said:\n${said}`)), START_MS_MAX);
+    const late = setTimeout(() => reject(new Error(`the node did not serve in time; it said:\n${said}`)), START_MS_MAX);
     const listen = (chunk) => {
       said += chunk;
-      const match = /(https?:\/\/[^\s/]+)\/#\/login\?token=([^\s"'<>]+)/.exec(said);
+      const match = /The console is at (https?:\/\/[^\s/]+)\n[^]*Ctrl-C/.exec(said);
       if (!match) return;
       clearTimeout(late);
-      resolve({ url: match[1], token: decodeURIComponent(match[2]) });
+      resolve(match[1]);
     };
     child.stdout.on("data", listen);
     child.stderr.on("data", listen);
     child.once("error", reject);
     child.once("exit", (code) => {
       clearTimeout(late);
-      reject(new Error(`the node ended with code ${code} before it printed a sign-in link; it said:\n${said}`));
+      reject(new Error(`the node ended with code ${code} before it served; it said:\n${said}`));
     });
   });
 }

@@ -11,6 +11,7 @@ use casemate_tasks::Queue;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::denials::Denials;
 use crate::log_keeper::LogKeeper;
 use crate::status::Health;
 use crate::tasks::Runs;
@@ -59,6 +60,7 @@ pub struct Control {
     pub(crate) parts: Arc<Parts>,
     pub(crate) feed: Feed,
     pub(crate) login_links: Arc<LoginLinks>,
+    denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) health: Arc<Health>,
     /// This run of this node, as the holder of leases.
@@ -83,6 +85,7 @@ impl Control {
             started: now,
             feed: Feed::new(),
             login_links: Arc::default(),
+            denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
             stopping: CancellationToken::new(),
@@ -163,7 +166,17 @@ impl Control {
         caller: &Caller,
         resource: &str,
     ) -> Result<Permit<O>, ControlError> {
-        match authorize(&caller.principal, &caller.principal.project) {
+        self.permit_in(caller, &caller.principal.project, resource).await
+    }
+
+    /// The same for something of `project`.
+    pub(crate) async fn permit_in<O: Operation>(
+        &self,
+        caller: &Caller,
+        project: &Project,
+        resource: &str,
+    ) -> Result<Permit<O>, ControlError> {
+        match authorize(&caller.principal, project) {
             Ok(permit) => Ok(permit),
             Err(denied) => Err(self.record_denial(caller, resource, denied).await?),
         }
@@ -175,11 +188,29 @@ impl Control {
         resource: &str,
         denied: Denied,
     ) -> Result<ControlError, ControlError> {
-        metrics::counter!("casemate_denials_total", "action" => denied.action).increment(1);
-        let mut event = self.event(caller, denied.action, resource, denied.reason.to_string());
-        event.decision = Decision::Denied;
-        self.parts.audit.append(event).await?;
+        self.record_refused(caller, denied.action, resource, &denied.reason.to_string()).await?;
         Ok(denied.into())
+    }
+
+    /// Records that something was refused, and why.
+    pub(crate) async fn record_refused(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        resource: &str,
+        why: &str,
+    ) -> Result<(), ControlError> {
+        metrics::counter!("casemate_denials_total", "action" => action).increment(1);
+        let Some(unrecorded) = self.denials.record(caller.principal.kind, self.now()) else {
+            return Ok(());
+        };
+        let mut event = self.event(caller, action, resource, why);
+        event.decision = Decision::Denied;
+        if unrecorded > 0 {
+            event.details.push(("unrecorded".to_owned(), unrecorded.to_string()));
+        }
+        self.parts.audit.append(event).await?;
+        Ok(())
     }
 
     /// An audit event of something that `caller` was allowed.

@@ -42,8 +42,18 @@ pub enum ControlError {
         /// The most allowed.
         max: usize,
     },
+    /// A text for the guest cannot be handed to it.
+    #[error(
+        "arguments and environment variables have no NUL, and names of variables are not empty and have no `=`"
+    )]
+    TaskText,
+    /// Two inputs want one place.
+    #[error("the input file `{0}` is given twice, or lies below another input file")]
+    InputTwice(String),
     /// The path of an input file cannot be used.
-    #[error("`{0}` cannot be the path of an input file: use a relative path without `..`, at most 255 bytes")]
+    #[error(
+        "`{0}` cannot be the path of an input file: use a relative path without `..`, at most 255 bytes and 16 names"
+    )]
     InputPath(String),
     /// The project has as many open tasks as it may have.
     #[error("the project has {open_max} open tasks already")]

@@ -1,5 +1,4 @@
 use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key};
-use casemate_ledger::Decision;
 use casemate_model::{KeyId, Principal, Role, ScopeSet, Timestamp};
 use casemate_policy::operation;
 use secrecy::SecretString;
@@ -30,10 +29,8 @@ impl Control {
         let permit = self.permit::<operation::CreateKey>(caller, "keys").await?;
         let maker = permit.principal();
         if self.exceeds(&wanted, maker).await? {
-            let mut event =
-                self.event(caller, permit.action(), "keys", "the key would reach further than its maker");
-            event.decision = Decision::Denied;
-            self.parts.audit.append(event).await?;
+            let why = "the key would reach further than its maker";
+            self.record_refused(caller, permit.action(), "keys", why).await?;
             return Err(ControlError::KeyExceedsMaker);
         }
         let new = NewKey {

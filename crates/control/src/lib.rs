@@ -14,6 +14,7 @@
 mod audit;
 mod caller;
 mod control;
+mod denials;
 mod error;
 mod feed;
 mod keys;

@@ -1,5 +1,4 @@
 use casemate_identity::{IdentityError, KeyRecord, Opener, Rejected, SessionRecord};
-use casemate_ledger::Decision;
 use casemate_model::{Principal, PrincipalKind, SessionId, Timestamp};
 use casemate_policy::operation;
 use secrecy::{ExposeSecret, SecretString};
@@ -32,9 +31,7 @@ impl Control {
             Ok(opener) => opener,
             Err(IdentityError::Store(error)) => return Err(error.into()),
             Err(IdentityError::Rejected(rejected)) => {
-                let mut event = self.event(caller, permit.action(), "session", "credential not accepted");
-                event.decision = Decision::Denied;
-                self.parts.audit.append(event).await?;
+                self.record_refused(caller, permit.action(), "session", "credential not accepted").await?;
                 return Err(rejected.into());
             }
         };

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use casemate_model::Entropy;
-use data_encoding::{BASE32_NOPAD, Specification};
+use data_encoding::{BASE32_NOPAD, Encoding, Specification};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -78,14 +79,14 @@ impl Token {
         if !well_formed || checksum != self::checksum(kind, id, secret) {
             return Err(Rejected);
         }
-        let decoded = Zeroizing::new(secret_encoding().decode(secret.as_bytes()).map_err(|_| Rejected)?);
+        let decoded = Zeroizing::new(SECRET_ENCODING.decode(secret.as_bytes()).map_err(|_| Rejected)?);
         let secret = <[u8; 32]>::try_from(decoded.as_slice()).map_err(|_| Rejected)?;
         Ok(Self { id: id.to_owned(), secret: Zeroizing::new(secret) })
     }
 
     /// The token's text. It is shown to its owner once and never stored.
     pub(crate) fn to_text(&self, kind: TokenKind) -> SecretString {
-        let secret = Zeroizing::new(secret_encoding().encode(self.secret.as_slice()));
+        let secret = Zeroizing::new(SECRET_ENCODING.encode(self.secret.as_slice()));
         let checksum = checksum(kind, &self.id, &secret);
         SecretString::from(format!("{}{}_{}_{checksum}", kind.prefix(), self.id, secret.as_str()))
     }
@@ -116,11 +117,11 @@ fn checksum(kind: TokenKind, id: &str, secret: &str) -> String {
 }
 
 /// RFC 4648 base 32 in lower case without padding. It refuses non-zero trailing bits, so a secret has one spelling.
-fn secret_encoding() -> data_encoding::Encoding {
+static SECRET_ENCODING: LazyLock<Encoding> = LazyLock::new(|| {
     let mut specification: Specification = BASE32_NOPAD.specification();
     specification.symbols.make_ascii_lowercase();
     specification.encoding().expect("the standard alphabet in lower case is an alphabet")
-}
+});
 
 #[cfg(test)]
 mod tests {

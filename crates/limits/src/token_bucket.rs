@@ -88,8 +88,10 @@ impl Quota {
     fn take(self, arrival_us: &mut u64, cost: u32, now_us: u64) -> Verdict {
         let interval_us = self.interval_us().max(1);
         let window_us = interval_us * u64::from(self.burst);
-        let start_us = (*arrival_us).max(now_us);
-        let next_us = start_us + interval_us * u64::from(cost);
+        // Callers read their clocks before they get here, each a little apart, and clocks are set back. A bucket is never
+        // emptier than empty, whatever time it is said to be.
+        let start_us = (*arrival_us).clamp(now_us, now_us.saturating_add(window_us));
+        let next_us = start_us.saturating_add(interval_us * u64::from(cost));
         let ahead_us = next_us - now_us;
         let allowed = ahead_us <= window_us;
         let kept_us = if allowed { next_us } else { start_us };
@@ -97,7 +99,7 @@ impl Quota {
         let used_us = kept_us - now_us;
         Verdict {
             allowed,
-            remaining: u32::try_from((window_us - used_us) / interval_us).expect("at most the burst"),
+            remaining: u32::try_from((window_us - used_us) / interval_us).unwrap_or(self.burst),
             retry_after: if allowed { Duration::ZERO } else { Duration::from_micros(ahead_us - window_us) },
             reset_after: Duration::from_micros(used_us),
         }
@@ -142,7 +144,30 @@ mod tests {
         assert!(buckets.take(5, 1, at(2_000)).allowed, "full buckets were forgotten");
     }
 
+    #[test]
+    fn a_clock_that_goes_back_neither_panics_nor_locks_anybody_out() {
+        let buckets = TokenBuckets::new(QUOTA, 10);
+        for millis in [60_000, 59_999, 60_000, 59_998, 60_000, 1, 0] {
+            for _ in 0..5 {
+                let verdict = buckets.take("a", 1, at(millis));
+                assert!(verdict.remaining <= 3 && verdict.reset_after <= Duration::from_millis(300));
+            }
+        }
+        assert!(buckets.take("a", 3, at(300)).allowed, "full again after the time that it takes");
+    }
+
     proptest! {
+        #[test]
+        fn any_times_at_all_give_an_answer(
+            times in proptest::collection::vec((0_u64..=253_402_300_799_999, 0_u32..=u32::MAX), 1..50),
+        ) {
+            let buckets = TokenBuckets::new(QUOTA, 2);
+            for (index, (millis, cost)) in times.into_iter().enumerate() {
+                let verdict = buckets.take(index % 4, cost, at(millis));
+                prop_assert!(verdict.remaining <= 3 && verdict.reset_after <= Duration::from_millis(300));
+            }
+        }
+
         #[test]
         fn never_more_than_burst_plus_rate(waits in proptest::collection::vec(0_u64..50, 1..200)) {
             let buckets = TokenBuckets::new(QUOTA, 1);

@@ -5,6 +5,7 @@
 pub(crate) mod channel;
 mod clock;
 mod code;
+mod descriptors;
 mod directory;
 mod engines;
 mod files;

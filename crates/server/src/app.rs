@@ -1,21 +1,22 @@
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
 use casemate_limits::{Quota, TokenBuckets};
+use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::layers::{drain, measure, rate_limit, request_id, security_headers};
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
-use crate::{console, routes};
+use crate::{console, layers, routes};
 
 /// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
 const NETWORKS_MAX: usize = 100_000;
@@ -41,13 +42,25 @@ pub struct Server {
     router: Router,
 }
 
-/// What routes and layers share.
+/// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
 #[derive(Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<Shared>);
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+pub(crate) struct Shared {
     pub(crate) control: Control,
-    pub(crate) buckets: Arc<TokenBuckets<IpAddr>>,
+    pub(crate) buckets: TokenBuckets<IpAddr>,
+    /// The rate limit as each answer says it.
+    pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
-    pub(crate) console_url: Arc<str>,
+    pub(crate) console_url: String,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
     /// A place for each transfer of content under way.
@@ -71,17 +84,18 @@ impl Server {
         prometheus: PrometheusHandle,
         stopping: CancellationToken,
     ) -> Self {
-        let state = AppState {
+        let state = Shared {
             control,
-            buckets: Arc::new(TokenBuckets::new(settings.quota, NETWORKS_MAX)),
+            buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
+            rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
-            console_url: settings.console_url.into(),
+            console_url: settings.console_url,
             task_wait_max: settings.task_wait_max,
             prometheus,
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
-        Self { router: router(state) }
+        Self { router: router(AppState(Arc::new(state))) }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
@@ -101,10 +115,6 @@ fn router(state: AppState) -> Router {
         .fallback(async || Problem::route_not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(Problem::internal())))
-        .layer(from_fn(drain::drain))
-        .layer(from_fn_with_state(state.clone(), rate_limit::rate_limit))
-        .layer(from_fn(security_headers::security_headers))
-        .layer(from_fn(measure::measure))
-        .layer(from_fn_with_state(state.clone(), request_id::request_id))
+        .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)
 }

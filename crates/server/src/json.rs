@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use casemate_limits::JsonBudget;
@@ -6,6 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::app::AppState;
 use crate::problem::Problem;
+
+/// How long a client may take to send a JSON body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A JSON body that was within budget, of the right media type, and of exactly the expected shape.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -22,7 +27,8 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             return Err(Problem::not_json());
         }
         // The body limit layer ends the body early, so this reads no more than a request may hold.
-        let body = Bytes::from_request(request, state).await.map_err(|_| Problem::body_too_large())?;
+        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let body = body.map_err(|_| Problem::body_too_slow())?.map_err(|_| Problem::body_too_large())?;
         JsonBudget::REQUEST.check(&body).map_err(|overrun| Problem::json_budget(&overrun))?;
         parse(&body).map(Self)
     }

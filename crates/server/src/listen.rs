@@ -1,5 +1,8 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::Router;
@@ -7,16 +10,22 @@ use axum::body::Body;
 use casemate_limits::Gate;
 use http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// Most connections at once; further ones wait in the kernel's backlog until one ends or is refused by it.
-const CONNECTIONS_MAX: usize = 4_096;
+/// Most connections at once on the public address; further ones are closed at once.
+const PUBLIC_MAX: usize = 4_096;
+
+/// Most of them from one network, so that no client keeps all others out.
+const NETWORK_MAX: u32 = 512;
+
+/// Most connections at once on the private socket, whose places nobody outside can take.
+const LOCAL_MAX: usize = 1_024;
 
 /// How long a client may take to send a request's headers.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,17 +69,56 @@ impl Peer {
     }
 }
 
+/// How many connections each network has.
+#[derive(Clone, Default)]
+struct Networks(Arc<Mutex<HashMap<IpAddr, u32>>>);
+
+/// A place among the connections of a network, given back when it is dropped.
+struct NetworkPlace {
+    networks: Networks,
+    network: IpAddr,
+}
+
+impl Networks {
+    fn enter(&self, peer: Peer) -> Option<NetworkPlace> {
+        let network = peer.network()?;
+        let mut counts = self.counts();
+        let count = counts.entry(network).or_default();
+        if *count >= NETWORK_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(NetworkPlace { networks: self.clone(), network })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.0.lock().expect("nothing panics while it holds the lock")
+    }
+}
+
+impl Drop for NetworkPlace {
+    fn drop(&mut self) {
+        let mut counts = self.networks.counts();
+        if let Entry::Occupied(mut count) = counts.entry(self.network) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+}
+
 /// Serves `router` on `listeners` until `stop`, then lets running requests end; returns how many did not in time.
 pub(crate) async fn serve(listeners: Listeners, router: Router, stop: CancellationToken) -> usize {
-    let gate = Gate::new(CONNECTIONS_MAX);
+    let (local, public, networks) = (Gate::new(LOCAL_MAX), Gate::new(PUBLIC_MAX), Networks::default());
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = listeners.local.accept() => match accepted {
                 // The kernel reports who connected; a socket that it cannot report is not served.
-                Ok((stream, _)) => if let Ok(credential) = stream.peer_cred() {
-                    start(stream, Peer::Local(credential.uid()), &router, &gate, &graceful);
+                Ok((stream, _)) => if let (Ok(credential), Some(slot)) = (stream.peer_cred(), local.enter()) {
+                    start(stream, Peer::Local(credential.uid()), &router, slot, &graceful);
                 },
                 Err(error) => pause(&error).await,
             },
@@ -78,7 +126,11 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
                 Ok((stream, address)) => {
                     // Small answers should not wait for more; if the option fails they merely do.
                     drop(stream.set_nodelay(true));
-                    start(stream, Peer::Remote(address), &router, &gate, &graceful);
+                    let peer = Peer::Remote(address);
+                    match public.enter().zip(networks.enter(peer)) {
+                        Some(place) => start(stream, peer, &router, place, &graceful),
+                        None => metrics::counter!("casemate_connections_refused_total").increment(1),
+                    }
                 }
                 Err(error) => pause(&error).await,
             },
@@ -86,7 +138,7 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
     }
     drop(listeners);
     let drained = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
-    if drained.is_ok() { 0 } else { gate.taken() }
+    if drained.is_ok() { 0 } else { local.taken() + public.taken() }
 }
 
 async fn pause(error: &std::io::Error) {
@@ -94,15 +146,14 @@ async fn pause(error: &std::io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Serves one connection. Over the limit it is closed at once, so that those inside keep their room.
-fn start<S>(stream: S, peer: Peer, router: &Router, gate: &Gate, graceful: &GracefulShutdown)
+/// Serves one connection, and keeps its place until it ends.
+///
+/// HTTP/1 only: without TLS no client agrees on HTTP/2, and what is not spoken cannot be abused.
+fn start<S, P>(stream: S, peer: Peer, router: &Router, place: P, graceful: &GracefulShutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    P: Send + 'static,
 {
-    let Some(slot) = gate.enter() else {
-        metrics::counter!("casemate_connections_refused_total").increment(1);
-        return;
-    };
     let router = router.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
@@ -113,30 +164,32 @@ where
             response.map_err(|never: Infallible| never)
         }
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(64)
-        .max_header_list_size(u32::try_from(HEADER_BYTES_MAX).expect("32 KiB fit"))
-        .keep_alive_interval(Duration::from_secs(30));
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let mut builder = http1::Builder::new();
+    // The time for a request's headers runs from the start of the connection, and from the answer before.
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);
     tokio::spawn(async move {
         // A client that hangs up in the middle is everyday; there is nobody left to tell.
         drop(watched.await);
-        drop(slot);
+        drop(place);
     });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_network_does_not_take_all_places() {
+        let networks = Networks::default();
+        let from = |address: &str| networks.enter(Peer::Remote(address.parse().expect("an address")));
+        let places: Vec<_> = (0..NETWORK_MAX).map(|_| from("192.0.2.1:1").expect("a place")).collect();
+        assert!(from("192.0.2.1:2").is_none() && from("192.0.2.2:1").is_some());
+        drop(places);
+        assert!(from("192.0.2.1:3").is_some());
+        assert_eq!(networks.counts().len(), 0, "nobody is remembered who has left");
+    }
 
     #[test]
     fn one_client_is_one_network() {

@@ -125,6 +125,10 @@ impl Problem {
         Self::new(Code::BodyTooLarge, "the body is larger than the operation takes, or ended early")
     }
 
+    pub(crate) fn body_too_slow() -> Self {
+        Self::new(Code::UploadBroken, "the body did not arrive in time")
+    }
+
     pub(crate) fn json_budget(overrun: &JsonOverrun) -> Self {
         let code = match overrun.place {
             casemate_limits::JsonPlace::Bytes => Code::BodyTooLarge,
@@ -253,9 +257,10 @@ impl From<ControlError> for Problem {
             ControlError::Objects(error) => Self::objects(error),
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
-            ControlError::TaskTooLarge { .. } | ControlError::InputPath(_) => {
-                Self::new(Code::InvalidBody, text)
-            }
+            ControlError::TaskTooLarge { .. }
+            | ControlError::TaskText
+            | ControlError::InputPath(_)
+            | ControlError::InputTwice(_) => Self::new(Code::InvalidBody, text),
             ControlError::QueueFull { .. } => {
                 Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
             }

@@ -45,7 +45,12 @@ impl Serve {
                 walk(&guide, &client, output).await;
             }
             output.note(&format!("The console is at {}", serving.console_url));
-            output.note(&format!("Sign in with this link, once: {}", serving.console_link));
+            if output.talk_on_terminal() {
+                output.note(&format!("Sign in with this link, once: {}", serving.console_link));
+            } else {
+                // A link opens the console for whoever reads it, and this may be a file that many do.
+                output.note("Sign in with the link that `casemate login` makes.");
+            }
             output.note("Ctrl-C stops the node.");
         })
         .await?;

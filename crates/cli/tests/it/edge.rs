@@ -49,7 +49,7 @@ fn send(node: &Node, request: &[u8]) -> Answer {
     let _ = stream.write_all(request);
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8(bytes).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_owned(), body: body.to_owned() }
@@ -184,6 +184,40 @@ fn a_key_does_not_outlive_the_key_that_made_it() {
     assert_eq!(make(own), 201);
     let denied = user.run(&["audit", "tail", "-n", "20"]).text();
     assert!(denied.contains("reach further than its maker"), "{denied}");
+}
+
+#[test]
+fn the_log_is_the_nodes_and_not_every_projects() {
+    let user = User::new();
+    let node = user.serve();
+    let admin = ["key", "create", "--label", "x", "--role", "admin"];
+    let ours = format!("x-api-key: {}\r\n", user.run(&admin).text().trim());
+    let theirs = user.run(&[&admin[..], &["--project", "beta"]].concat()).text();
+    let theirs = format!("x-api-key: {}\r\n", theirs.trim());
+    let get = |key: &str, path: &str| call(&node, "GET", &format!("/api/v1{path}"), key, "").status;
+    for path in ["/audit/entries", "/audit/entries/0/proof", "/audit/checkpoint", "/log/tile/entries/000.p/1"]
+    {
+        assert_eq!(get(&theirs, path), 403, "{path}");
+        assert_ne!(get(&ours, path), 403, "{path}");
+    }
+    assert_eq!(get(&theirs, "/buckets"), 200, "what is theirs stays theirs");
+    let entries = user.run(&["audit", "tail", "--project", "beta", "--json"]).text();
+    let project = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["project"].clone();
+    let projects: Vec<_> = entries.lines().map(project).collect();
+    assert!(projects.contains(&"beta".into()) && projects.contains(&"default".into()), "{entries}");
+}
+
+#[test]
+fn one_principal_does_not_fill_the_log_with_refusals() {
+    let user = User::new();
+    let node = user.serve();
+    let entries = || user.run(&["audit", "tail", "-n", "1", "--json"]).json()["sequence"].as_u64().unwrap();
+    let before = entries();
+    for _ in 0..300 {
+        assert_eq!(call(&node, "GET", "/api/v1/buckets", "", "").status, 401);
+    }
+    let more = entries() - before;
+    assert!((100..200).contains(&more), "{more}");
 }
 
 #[test]

@@ -11,6 +11,9 @@ const ITEMS_MAX: usize = 256;
 /// Most bytes of all arguments together, and of all environment variables together.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
+/// Most names in the path of an input.
+const INPUT_DEPTH_MAX: usize = 16;
+
 /// What a caller wants to run.
 #[derive(Clone, Debug)]
 pub struct SubmitTask {
@@ -108,6 +111,7 @@ impl Control {
         for (path, source) in wanted.inputs {
             inputs.push((check_input_path(path)?, self.input_digest(project, source).await?));
         }
+        check_distinct(&inputs)?;
         Ok(TaskSpec {
             module,
             module_name,
@@ -144,6 +148,12 @@ fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
             return Err(ControlError::TaskTooLarge { what, max: ITEMS_MAX });
         }
     }
+    let mut texts = wanted.args.iter().chain(wanted.env.iter().flat_map(|(name, value)| [name, value]));
+    if texts.any(|text| text.contains('\0'))
+        || wanted.env.iter().any(|(name, _)| name.is_empty() || name.contains('='))
+    {
+        return Err(ControlError::TaskText);
+    }
     let args: usize = wanted.args.iter().map(String::len).sum();
     let env: usize = wanted.env.iter().map(|(name, value)| name.len() + value.len()).sum();
     for (what, bytes) in [("bytes of arguments", args), ("bytes of environment variables", env)] {
@@ -154,10 +164,26 @@ fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
     Ok(())
 }
 
+/// Refuses two inputs of one path, and one that would have to be a directory of another.
+fn check_distinct(inputs: &[(String, Digest)]) -> Result<(), ControlError> {
+    let mut paths: Vec<_> = inputs.iter().map(|(path, _)| path.as_str()).collect();
+    // Sorted as if each ended in `/`, what lies below a path comes right after it.
+    paths.sort_by(|one, other| one.bytes().chain(*b"/").cmp(other.bytes().chain(*b"/")));
+    for pair in paths.windows(2) {
+        if pair[1] == pair[0] || pair[1].strip_prefix(pair[0]).is_some_and(|rest| rest.starts_with('/')) {
+            return Err(ControlError::InputTwice(pair[1].to_owned()));
+        }
+    }
+    Ok(())
+}
+
 /// Accepts relative paths without empty, `.` or `..` parts. The sandbox checks again at its own border.
 fn check_input_path(path: String) -> Result<String, ControlError> {
     let parts_hold = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    let text_holds = path.len() <= 255 && !path.chars().any(char::is_control) && !path.contains('\\');
+    let text_holds = path.len() <= 255
+        && path.split('/').count() <= INPUT_DEPTH_MAX
+        && !path.chars().any(char::is_control)
+        && !path.contains('\\');
     if parts_hold && text_holds {
         Ok(path)
     } else {
@@ -170,11 +196,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn inputs_do_not_stand_in_each_others_place() {
+        let check = |paths: &[&str]| {
+            check_distinct(
+                &paths.iter().map(|path| ((*path).to_owned(), Digest::of(b""))).collect::<Vec<_>>(),
+            )
+        };
+        for good in [&["a", "b"][..], &["a/b", "a/c", "a.b"], &["ab", "a/b"], &[]] {
+            assert!(check(good).is_ok(), "{good:?}");
+        }
+        for (bad, named) in [(&["a", "b", "a"][..], "a"), (&["a/b/c", "a-", "a.b", "a/b"], "a/b/c")] {
+            let refused = check(bad);
+            assert!(
+                matches!(&refused, Err(ControlError::InputTwice(path)) if path == named),
+                "{bad:?}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
     fn input_paths_stay_inside() {
         for path in ["a", "a/b.txt", "größe"] {
             assert_eq!(check_input_path(path.to_owned()).expect("relative"), path);
         }
-        for path in ["", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", &"a".repeat(256)] {
+        let deep = "a/".repeat(INPUT_DEPTH_MAX) + "b";
+        for path in
+            [deep.as_str(), "", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", &"a".repeat(256)]
+        {
             let refused = check_input_path(path.to_owned());
             assert!(matches!(refused, Err(ControlError::InputPath(_))), "{path}");
         }

@@ -72,16 +72,27 @@ pub(super) fn open_directory<P: rustix::path::Arg>(
     rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
-/// The sizes of all regular files below `directory` together.
+/// What all regular files below `directory` take together, and those that were removed but are still open: a file
+/// without a name keeps its bytes until it is closed.
 pub(super) fn measure(directory: BorrowedFd<'_>) -> Result<u64, Errno> {
     let mut bytes: u64 = 0;
     walk(directory, &mut |entry| {
         if entry.kind() == FileType::RegularFile {
-            bytes = bytes.saturating_add(u64::try_from(entry.stat.st_size).unwrap_or(u64::MAX));
+            bytes = bytes.saturating_add(size(&entry.stat));
         }
         Ok(())
     })?;
+    let device = rustix::fs::fstat(directory)?.st_dev;
+    for stat in super::descriptors::open_files() {
+        if stat.st_nlink == 0 && stat.st_dev == device {
+            bytes = bytes.saturating_add(size(&stat));
+        }
+    }
     Ok(bytes)
+}
+
+fn size(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_size).unwrap_or(u64::MAX)
 }
 
 /// Removes everything below `directory`.

@@ -39,6 +39,7 @@ fn files(path: &str, body: &str) -> String {
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
             (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+            (import "wasi_snapshot_preview1" "path_unlink_file" (func $unlink (param i32 i32 i32) (result i32)))
             (memory (export "memory") 1)
             (data (i32.const 256) "{path}")
             (func $create (result i32)
@@ -175,7 +176,21 @@ async fn floods_of_files_end_at_the_output_limit() {
         "(drop (call $create))
         (drop (call $size (i32.load (i32.const 16)) (i64.const 1048577)))",
     );
-    for (name, text) in [("one file", one_file), ("many files", many_files), ("sparse file", sparse)] {
+    // Each file is removed while it is open, and never closed: eight of a quarter of the limit, and then it waits.
+    let held = files(
+        "file",
+        "(i32.store (i32.const 512) (i32.const 8))
+        (loop $next
+            (drop (call $create))
+            (drop (call $unlink (i32.const 3) (i32.const 256) (i32.const 4)))
+            (drop (call $size (i32.load (i32.const 16)) (i64.const 262144)))
+            (i32.store (i32.const 512) (i32.sub (i32.load (i32.const 512)) (i32.const 1)))
+            (br_if $next (i32.load (i32.const 512))))
+        (loop $wait (br $wait))",
+    );
+    for (name, text) in
+        [("held", held), ("one file", one_file), ("many files", many_files), ("sparse file", sparse)]
+    {
         let report = node.run(Job { limits, output_directory: true, ..job(&text) }).await;
         assert_eq!(report.outcome, reached(LimitKind::Output), "{name}");
         assert_eq!(report.outputs, vec![], "{name}");

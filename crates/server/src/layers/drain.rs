@@ -17,10 +17,10 @@ const BYTES_MAX: u64 = 32 << 20;
 /// Most time that goes into it.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Reads what is left of a refused request's body before the refusal is sent. Many clients look for an answer only
+/// Answers a request, and reads what is left of a refused one's body before the refusal is sent. Many clients look for an answer only
 /// when they have sent everything, and a connection that is closed with bytes unread is reset, answer and all. Who
 /// sends `Expect: 100-continue` waits for the answer anyway.
-pub(crate) async fn drain(request: Request, next: Next) -> Response {
+pub(super) async fn run(request: Request, next: Next) -> Response {
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
         return next.run(request).await;
     }

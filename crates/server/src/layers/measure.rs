@@ -1,28 +1,46 @@
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use casemate_model::RequestId;
+use metrics::Label;
 use tokio::time::Instant;
 
-/// Counts and times each request, and logs it in one line. The label is the route's template, never the path that
-/// was sent, so that clients cannot make up new series.
-pub(crate) async fn measure(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let id = request.extensions().get::<RequestId>().copied();
-    let method = method_label(request.method());
-    let began = Instant::now();
-    let response = next.run(request).await;
-    let seconds = began.elapsed().as_secs_f64();
-    let status = response.status().as_u16();
-    let labels = [("method", method.to_owned()), ("route", route.clone()), ("status", status.to_string())];
-    metrics::counter!("http_request_count", &labels).increment(1);
-    metrics::histogram!("http_request_duration", &labels[..2]).record(seconds);
-    if status >= 500 {
-        metrics::counter!("http_errors", &labels).increment(1);
+/// A request that is being answered.
+pub(super) struct Measure {
+    route: Option<MatchedPath>,
+    method: &'static str,
+    began: Instant,
+}
+
+/// Begins to count and time a request.
+pub(super) fn begin(request: &Request) -> Measure {
+    Measure {
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        method: method_label(request.method()),
+        began: Instant::now(),
     }
-    let request = id.map(|id| id.to_string());
-    tracing::debug!(request, method, route, status, seconds, "answered");
-    response
+}
+
+impl Measure {
+    /// Counts the request, and logs it in one line. The label is the route's template, never the path that was sent, so
+    /// that clients cannot make up new series.
+    pub(super) fn end(self, id: RequestId, response: &Response) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let (method, status) = (self.method, response.status());
+        let route: Arc<str> = self.route.as_ref().map_or("unmatched", MatchedPath::as_str).into();
+        let labels = [
+            Label::from_static_parts("method", method),
+            Label::new("route", Arc::clone(&route)),
+            Label::new("status", status.as_str().to_owned()),
+        ];
+        metrics::histogram!("http_request_duration", labels[..2].to_vec()).record(seconds);
+        if status.is_server_error() {
+            metrics::counter!("http_errors", labels.to_vec()).increment(1);
+        }
+        metrics::counter!("http_request_count", Vec::from(labels)).increment(1);
+        tracing::debug!(request = %id, method, route = &*route, status = status.as_u16(), seconds, "answered");
+    }
 }
 
 /// Methods that nobody uses share a label, as clients may send any word.

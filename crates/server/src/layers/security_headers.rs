@@ -1,5 +1,3 @@
-use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 
@@ -22,8 +20,7 @@ const OTHERS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Sets the headers that protect browsers, on every answer. A route may set a stricter content policy itself.
-pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(super) fn set(response: &mut Response) {
     let headers = response.headers_mut();
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
     for (name, value) in OTHERS {
@@ -31,5 +28,4 @@ pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
     }
     // Answers hold a project's data, so nothing in between may keep them; console files say otherwise themselves.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
