@@ -10,11 +10,14 @@ import { toast, toastError } from "../ui/toast.js";
 
 export const title = ({ key }) => key;
 
+/** Whether it says that it is a program; whoever knows better names it on the page where tasks are made. */
+const isProgram = ({ key, media_type: type }) => type === "application/wasm" || key.endsWith(".wasm");
+
 export async function render({ api, signal, params, navigate, can }) {
   const object = await api.object(params.bucket, params.key, signal);
   const here = [["Objects", hashFor(["objects"])], [object.bucket, hashFor(["objects", object.bucket])]];
   const actions = [
-    can("tasks:write") && h("a", { class: "button primary", href: hashFor(["tasks", "new"], { bucket: object.bucket, key: object.key }) }, "Run it"),
+    can("tasks:write") && isProgram(object) && h("a", { class: "button primary", href: hashFor(["tasks", "new"], { bucket: object.bucket, key: object.key }) }, "Run it"),
     can("names:write") && h("a", { class: "button", href: hashFor(["names"], { claim: object.digest }) }, "Name it"),
     h("a", { class: "button", href: href(objectPath(object.bucket, object.key)), download: object.key.split("/").at(-1) }, "Download"),
     can("objects:write") && h("button", { type: "button", class: "danger", on: { click: () => remove({ api, object, navigate }) } }, "Delete"),

@@ -113,6 +113,7 @@ def main():
         client = Client(directory)
         put(client, ledger, "nothing.wasm", NOTHING_WASM)
         client.close()
+        ledger.key = node.run("audit", "checkpoint", "--key", "--data-dir", str(directory)).stdout.strip()
         for cycle in range(arguments.cycles):
             cycle_once(node, ledger, chance, cycle, arguments)
         verify(directory, ledger)
@@ -151,6 +152,11 @@ def check(node, ledger, when):
     done = node.run("db", "check", "--data-dir", str(node.directory), check=False)
     if done.returncode != 0:
         ledger.problems.append(f"db check {when}: {done.stdout}{done.stderr}")
+    # From its tiles alone, as somebody would who has nothing but a copy of the directory.
+    log = str(node.directory / "log")
+    done = node.run("verify", "--no-remember", "--key", ledger.key, "--log", log, check=False)
+    if done.returncode != 0:
+        ledger.problems.append(f"verify --log {when}: {done.stdout}{done.stderr}")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,9 @@ class Node:
         """Starts the node and waits until it answers."""
         self.log = open(self.directory.parent / (self.directory.name + ".log"), "ab")
         command = [self.binary, "serve", "--data-dir", str(self.directory), "--listen", "127.0.0.1:0", *self.options]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        # Variables that are about the tests are no configuration, and a node refuses what it does not know.
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("CASEMATE_TEST_", "CASEMATE_UPDATE_"))}
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=env)
         deadline = time.monotonic() + timeout
         client = Client(self.directory, timeout=5)
         while True:

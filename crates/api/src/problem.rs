@@ -122,7 +122,7 @@ problem_codes! {
     /// The name belongs to another project.
     NotOwner = "not_owner", FORBIDDEN, "somebody else owns it";
     /// There is no such thing, or none that the caller may know of.
-    NotFound = "not_found", NOT_FOUND, "there is no such thing";
+    NotFound = "not_found", NOT_FOUND, "not found";
     /// No content with the digest is stored in the project.
     BlobMissing = "blob_missing", NOT_FOUND, "no such content is stored";
     /// The address exists, but not for this method.

@@ -106,10 +106,10 @@ pub(crate) enum ConfigError {
         path: PathBuf,
     },
     /// A key is unknown or has a value of the wrong type; the source says which, and where it was written.
-    #[error("the configuration has a mistake")]
-    Shape(#[source] Box<figment::Error>),
+    #[error("{}", shape(_0))]
+    Shape(Box<figment::Error>),
     /// A value cannot be what its key stands for.
-    #[error("the configuration key `{key}` cannot be `{value}`: {expected}")]
+    #[error("the configuration key `{key}` cannot be `{value}`: use {expected}")]
     Value {
         /// The key.
         key: &'static str,
@@ -118,6 +118,25 @@ pub(crate) enum ConfigError {
         /// What would do.
         expected: String,
     },
+}
+
+/// What is wrong with a key, and where it was written.
+fn shape(error: &figment::Error) -> String {
+    use figment::error::Kind;
+    let key = error.path.join(".");
+    let place = match error.metadata.as_ref().map(|metadata| metadata.name.as_ref()) {
+        Some(name) if name.contains("environment") => "the environment",
+        Some(name) if name.contains("TOML") => "the configuration file",
+        _ => "the flags",
+    };
+    match &error.kind {
+        Kind::UnknownField(found, expected) => {
+            format!("{place}: there is no configuration key `{found}`; the keys are {}", expected.join(", "))
+        }
+        Kind::InvalidType(found, expected) => format!("{place}: `{key}` cannot be {found}: use {expected}"),
+        Kind::InvalidValue(found, expected) => format!("{place}: `{key}` cannot be {found}: use {expected}"),
+        other => format!("{place}: {other}"),
+    }
 }
 
 impl Default for Written {
@@ -179,7 +198,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         listen: written
             .listen
             .parse()
-            .map_err(|_| bad("listen", &written.listen, "an address and port, such as 127.0.0.1:7070"))?,
+            .map_err(|_| bad("listen", &written.listen, "an IP address and port, such as 127.0.0.1:7070"))?,
         database: database(written)?,
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
         free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
@@ -259,20 +278,32 @@ mod tests {
         let refused = |change: fn(&mut Written)| resolved(change).expect_err("a bad value").to_string();
         assert_eq!(
             refused(|written| written.listen = "7070".to_owned()),
-            "the configuration key `listen` cannot be `7070`: an address and port, such as 127.0.0.1:7070"
+            "the configuration key `listen` cannot be `7070`: use an IP address and port, such as 127.0.0.1:7070"
         );
         assert_eq!(
             refused(|written| written.task_memory_max = "lots".to_owned()),
-            "the configuration key `task_memory_max` cannot be `lots`: a size, such as 64MiB"
+            "the configuration key `task_memory_max` cannot be `lots`: use a size, such as 64MiB"
         );
         assert_eq!(
             refused(|written| written.environment = "prod".to_owned()),
-            "the configuration key `environment` cannot be `prod`: development, testnet or mainnet"
+            "the configuration key `environment` cannot be `prod`: use development, testnet or mainnet"
         );
         assert_eq!(
             refused(|written| written.requests_burst = 0),
-            "the configuration key `requests_burst` cannot be `0`: a number of at least 1"
+            "the configuration key `requests_burst` cannot be `0`: use a number of at least 1"
         );
+    }
+
+    #[test]
+    fn every_key_is_documented_with_its_default() {
+        let document = include_str!("../../../docs/reference/config.md");
+        let defaults = serde_json::to_value(Written::default()).expect("plain values");
+        for (key, default) in defaults.as_object().expect("a table") {
+            let default = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
+            let row = format!("| `{key}` | `{default}` |");
+            let row = if default.is_empty() { format!("| `{key}` | |") } else { row };
+            assert!(document.contains(&row), "docs/reference/config.md lacks: {row}");
+        }
     }
 
     #[test]

@@ -23,6 +23,15 @@ use crate::wire::StartError;
 /// The exit code of a command that did not do what was asked.
 pub(crate) const FAILED: u8 = 1;
 
+/// A part of the tour that comes from files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TourPart {
+    /// A program.
+    Guest,
+    /// A text or picture.
+    Data,
+}
+
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
@@ -171,6 +180,14 @@ pub(crate) enum CliError {
     #[error("the tour needs `{}`, which is not there", path.display())]
     TourFile {
         /// What is missing.
+        path: PathBuf,
+        /// Which part of the tour it is.
+        part: TourPart,
+    },
+    /// A file that was to be restored is no backup.
+    #[error("`{}` is no backup of a Casemate database, or a damaged one; nothing was replaced", path.display())]
+    NoBackup {
+        /// The file.
         path: PathBuf,
     },
     /// Something of the tour did not go as it should.

@@ -93,7 +93,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     /// The public address.
-    #[error("cannot listen on {address}: choose another with --listen, or stop who listens there")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -19,6 +19,9 @@ pub enum ControlError {
         "a key cannot have a role or scope that its maker does not have, or live longer than its maker's key"
     )]
     KeyExceedsMaker,
+    /// A new key would be expired at once.
+    #[error("a key must expire in the future")]
+    KeyExpiresInPast,
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),

@@ -27,6 +27,9 @@ impl Control {
         wanted: KeyRequest,
     ) -> Result<(KeyRecord, SecretString), ControlError> {
         let permit = self.permit::<operation::CreateKey>(caller, "keys").await?;
+        if wanted.expires.is_some_and(|expires| expires <= self.now()) {
+            return Err(ControlError::KeyExpiresInPast);
+        }
         let maker = permit.principal();
         if self.exceeds(&wanted, maker).await? {
             let why = "the key would reach further than its maker";

@@ -5,9 +5,10 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run four background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
-//! lease keeper extends leases and carries cancellations, the log keeper moves audit entries into signed tiles, and
-//! the sweep applies deadlines and collects content that nothing refers to.
+//! Beside requests run six background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
+//! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
+//! and the watch looks at the node's health. If one of them fails the node stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
 

@@ -66,11 +66,12 @@ impl Control {
     pub async fn list_names(
         &self,
         caller: &Caller,
-        after: Option<&Name>,
+        prefix: String,
+        after: Option<Name>,
         limit: u32,
     ) -> Result<Vec<NameRecord>, ControlError> {
         let permit = self.permit::<operation::ListNames>(caller, "names").await?;
-        Ok(self.parts.names.list(&permit, after, limit).await?)
+        Ok(self.parts.names.list(&permit, prefix, after, limit).await?)
     }
 
     /// What a name means is public, so a change of it is announced to all projects.

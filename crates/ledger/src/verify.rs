@@ -60,7 +60,9 @@ pub enum Problem {
     #[error("it is missing")]
     Missing,
     /// It does not have its form.
-    #[error("it is damaged: it does not have its form")]
+    #[error(
+        "it does not have its form: it is something else, or was cut or changed, perhaps its line endings"
+    )]
     Malformed,
     /// Its bytes cannot be read.
     #[error("it is damaged: its bytes cannot be read")]

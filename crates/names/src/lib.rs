@@ -10,5 +10,5 @@ mod records;
 
 pub use error::NamesError;
 pub use names::Names;
-pub use ports::{Claimed, NameChange, Registry, Released, Updated};
+pub use ports::{Claimed, NameChange, NamePage, Registry, Released, Updated};
 pub use records::{NameRecord, NameVersion, NameVersionKind};

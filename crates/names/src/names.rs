@@ -4,7 +4,9 @@ use casemate_ledger::Event;
 use casemate_model::{Digest, Name, Timestamp};
 use casemate_policy::{Operation, Permit, operation};
 
-use crate::{Claimed, NameChange, NameRecord, NameVersion, NamesError, Registry, Released, Updated};
+use crate::{
+    Claimed, NameChange, NamePage, NameRecord, NameVersion, NamesError, Registry, Released, Updated,
+};
 
 /// The names of this node.
 #[derive(Clone)]
@@ -109,14 +111,16 @@ impl Names {
         Ok(versions)
     }
 
-    /// Names that the permit's project holds, after `after`.
+    /// Names that the permit's project holds and that begin with `prefix`, after `after`.
     pub async fn list(
         &self,
         permit: &Permit<operation::ListNames>,
-        after: Option<&Name>,
+        prefix: String,
+        after: Option<Name>,
         limit: u32,
     ) -> Result<Vec<NameRecord>, NamesError> {
-        Ok(self.registry.names(permit.project(), after, limit).await?)
+        let page = NamePage { project: permit.project().clone(), prefix, after, limit };
+        Ok(self.registry.names(&page).await?)
     }
 }
 

@@ -33,13 +33,21 @@ pub trait Registry: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<NameVersion>, StoreError>;
 
-    /// Names that `project` holds, after `after` in byte order, at most `limit`.
-    async fn names(
-        &self,
-        project: &Project,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Vec<NameRecord>, StoreError>;
+    /// Names that a project holds, in byte order.
+    async fn names(&self, page: &NamePage) -> Result<Vec<NameRecord>, StoreError>;
+}
+
+/// Which names to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePage {
+    /// The project that holds them.
+    pub project: Project,
+    /// What they begin with; empty for all.
+    pub prefix: String,
+    /// Only names after this one.
+    pub after: Option<Name>,
+    /// Most names to return.
+    pub limit: u32,
 }
 
 /// A claim or an update.

@@ -40,7 +40,8 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Answer<Query<T>> {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(Self).map_err(|error| Problem::new(Code::InvalidParameter, chain(&error)))
+        // The innermost cause says what is wrong; what is around it repeats that.
+        query.map(Self).map_err(|error| Problem::new(Code::InvalidParameter, root_cause(&error)))
     }
 }
 
@@ -248,6 +249,7 @@ impl From<ControlError> for Problem {
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
             ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
+            ControlError::KeyExpiresInPast => Self::field("/expires", text),
             ControlError::KeyNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
@@ -278,13 +280,10 @@ impl From<ControlError> for Problem {
     }
 }
 
-/// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    cause.to_string()
 }

@@ -107,7 +107,7 @@ impl Catalog for Store {
 ///
 /// A range finds a prefix through the index, and without LIKE's special characters. The order of UTF-8 by bytes is
 /// the order of its characters, so the last character that has a successor is replaced by it.
-fn first_text_past(prefix: &str) -> Option<String> {
+pub(crate) fn first_text_past(prefix: &str) -> Option<String> {
     let mut characters: Vec<char> = prefix.chars().collect();
     while let Some(last) = characters.pop() {
         // The surrogates between the two ranges are no characters.

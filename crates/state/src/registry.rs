@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
 use casemate_names::{
-    Claimed, NameChange, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
 
+use crate::catalog::first_text_past;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Row, Statement, locking, statement, values};
@@ -49,15 +50,13 @@ impl Registry for Store {
         read_all(rows, action, name_version)
     }
 
-    async fn names(
-        &self,
-        project: &Project,
-        after: Option<&Name>,
-        limit: u32,
-    ) -> Result<Vec<NameRecord>, StoreError> {
+    async fn names(&self, page: &NamePage) -> Result<Vec<NameRecord>, StoreError> {
         let action = "list names";
-        let after = after.map(Name::as_str).unwrap_or_default();
-        let rows = self.rows(action, &NAMES, values![project, after, limit.min(PAGE_MAX)]).await?;
+        let after = page.after.as_ref().map(Name::as_str).unwrap_or_default();
+        // All characters of names are less than a tilde.
+        let end = first_text_past(&page.prefix).unwrap_or_else(|| "~".to_owned());
+        let values = values![page.project, after, page.prefix, end, page.limit.min(PAGE_MAX)];
+        let rows = self.rows(action, &NAMES, values).await?;
         read_all(rows, action, name_record)
     }
 }
@@ -251,7 +250,7 @@ const LOCK_NAME: Statement = locking!("SELECT ", name_columns!(), " FROM names W
 const NAMES: Statement = statement!(
     "SELECT ",
     name_columns!(),
-    " FROM names WHERE project = $1 AND name > $2 ORDER BY name LIMIT $3"
+    " FROM names WHERE project = $1 AND name > $2 AND name >= $3 AND name < $4 ORDER BY name LIMIT $5"
 );
 pub(crate) const ALL_NAMES: Statement =
     statement!("SELECT ", name_columns!(), " FROM names WHERE name > $1 ORDER BY name LIMIT $2");

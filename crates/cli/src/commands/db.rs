@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use casemate_fs::Dir;
-use casemate_state::{Report, Store};
+use casemate_state::{Report, StateError, Store};
 use clap::{Args, Subcommand};
 
 use super::node_options::{NodeOptions, existing_directory};
@@ -57,7 +57,8 @@ impl Check {
 
 /// Save the database to a new file, also while the node runs.
 ///
-/// Objects and the log's tiles are files of the data directory and not in it.
+/// Objects, the log's tiles and the node's secrets are files of the data directory (objects/, log/, secrets/) and not
+/// in it: save them too, secrets with care.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -108,7 +109,13 @@ impl Restore {
         let directory = Dir::open_private(&config.data_directory)?;
         let _lock = directory.lock("casemate db restore")?;
         let state = directory.private_subdir("state")?;
-        let report = casemate_state::restore_sqlite(&state, backup, &SystemClock).await?;
+        let report = match casemate_state::restore_sqlite(&state, backup, &SystemClock).await {
+            // It speaks of its own copy of the file, which the user never named.
+            Err(StateError::DamagedFile { .. }) => {
+                return Err(CliError::NoBackup { path: self.file.clone() });
+            }
+            other => other?,
+        };
         let log = set_log_aside(&directory)?;
         if !context.output.json() {
             context.output.note(&format!("restored {}", self.file.display()));

@@ -46,7 +46,10 @@ impl Serve {
             }
             output.note(&format!("The console is at {}", serving.console_url));
             if output.talk_on_terminal() {
-                output.note(&format!("Sign in with this link, once: {}", serving.console_link));
+                output.note(&format!(
+                    "Sign in with this link, once, within 15 minutes: {}",
+                    serving.console_link
+                ));
             } else {
                 // A link opens the console for whoever reads it, and this may be a file that many do.
                 output.note("Sign in with the link that `casemate login` makes.");

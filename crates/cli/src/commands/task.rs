@@ -167,9 +167,18 @@ impl Cancel {
         let task = context.client()?.tasks_cancel(&self.id.to_string()).await?;
         if context.output.json() {
             context.output.value(&task)?;
-        } else {
-            context.output.note(&format!("{}: {}", task.id, task.state.as_str()));
+            return Ok(Status::Done);
         }
+        let (id, state) = (&task.id, task.state.as_str());
+        context.output.note(&match task.state {
+            TaskState::Cancelled => format!("{id} is cancelled"),
+            TaskState::Queued | TaskState::Leased | TaskState::Running | TaskState::RetryWait => {
+                format!("{id} is {state} and was asked to stop; `casemate task wait {id}` waits for its end")
+            }
+            TaskState::Succeeded | TaskState::Failed | TaskState::TimedOut | TaskState::Dead => {
+                format!("{id} was over already: {state}")
+            }
+        });
         Ok(Status::Done)
     }
 }

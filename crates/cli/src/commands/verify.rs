@@ -1,6 +1,7 @@
 mod log_directory;
 mod words;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
@@ -36,7 +37,7 @@ Examples:
 
 Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
 pub(crate) struct Verify {
-    /// Files with receipts, as `casemate task receipt` writes them.
+    /// Files with receipts, as `casemate task receipt` writes them; `-` for standard input.
     #[arg(value_name = "FILE", required_unless_present = "log")]
     files: Vec<PathBuf>,
     /// A file that is said to be an output of the run.
@@ -62,8 +63,7 @@ impl Verify {
             None => None,
         };
         for file in &self.files {
-            let what = file.display().to_string();
-            let bytes = casemate_fs::read_config_file(file, Bundle::BYTES_MAX as u64)?;
+            let (what, bytes) = read_bundle(file)?;
             let (report, trust) = check_bundle(&what, &bytes, pinned.as_ref(), given.as_ref(), &memory)?;
             words::say_receipt(context.output, &what, &report, &trust)?;
         }
@@ -76,6 +76,21 @@ impl Verify {
         }
         Ok(Status::Done)
     }
+}
+
+/// Reads a receipt from a file, or from standard input for `-`.
+fn read_bundle(file: &Path) -> Result<(String, Vec<u8>), CliError> {
+    let bytes_max = Bundle::BYTES_MAX as u64;
+    if file != Path::new("-") {
+        return Ok((file.display().to_string(), casemate_fs::read_config_file(file, bytes_max)?));
+    }
+    let (what, mut bytes) = ("standard input".to_owned(), Vec::new());
+    let read = std::io::stdin().lock().take(bytes_max + 1).read_to_end(&mut bytes);
+    read.map_err(|source| CliError::Input { what: what.clone(), source })?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(CliError::InputTooLong { bytes_max });
+    }
+    Ok((what, bytes))
 }
 
 /// Checks a receipt's file against what is known of its node, and remembers what was seen.
@@ -137,7 +152,7 @@ fn digest_of(path: &Path) -> Result<Digest, CliError> {
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let read = std::io::Read::read(&mut file, &mut buffer);
+        let read = file.read(&mut buffer);
         match read.map_err(|source| CliError::Input { what: format!("`{}`", path.display()), source })? {
             0 => return Ok(hasher.finish()),
             count => hasher.update(&buffer[..count]),

@@ -1,10 +1,12 @@
+use std::io::ErrorKind;
+
 use casemate_api::{ClientError, Problem, ProblemCode};
 use casemate_control::ControlError;
 use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
 use casemate_state::StateError;
 
-use super::CliError;
+use super::{CliError, TourPart};
 use crate::serve::ServeError;
 use crate::wire::StartError;
 
@@ -14,7 +16,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Client(error) => return of_client(error),
         CliError::Refused { source, .. } => of_refusal(source)?,
         CliError::Config(_) => "`casemate config show` prints every key with its value",
-        CliError::NoHome { .. } => "set HOME, or name the directory with --data-dir",
+        CliError::NoHome { variable } => {
+            return Some(format!("set HOME or {variable} to an absolute path"));
+        }
         CliError::KeyInClear { .. } => {
             "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
         }
@@ -34,29 +38,20 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Memory { .. } => {
             "somebody changed it; compare the node's key with its operator, then remove the file"
         }
-        CliError::TourFile { .. } => {
+        CliError::TourFile { part: TourPart::Guest, .. } => {
             "build the guests with `make guests`, or name their directory with --guests"
         }
-        CliError::State(StateError::Unreachable { .. })
-        | CliError::Start(StartError::State(StateError::Unreachable { .. }))
-        | CliError::Serve(ServeError::Start(StartError::State(StateError::Unreachable { .. }))) => {
-            "see that PostgreSQL runs and that the URL in `database_url_file` names it"
+        CliError::TourFile { part: TourPart::Data, .. } => {
+            "go to the root of the sources, or name the directory of the tour's data with --data"
         }
-        CliError::Serve(ServeError::Control(ControlError::LogOfAnother { .. })) => {
-            "bring back the database that belongs to it with `casemate db restore FILE`, which also sets the log aside"
-        }
-        CliError::Serve(ServeError::Start(StartError::Directory(error)))
-            if !matches!(error, FsError::Locked { .. }) =>
-        {
-            "make it yours alone (owner and mode 0700), or name another directory with --data-dir"
-        }
+        CliError::NoBackup { .. } => "`casemate db backup FILE` writes one",
+        CliError::Serve(error) => return of_serve(error).map(str::to_owned),
+        CliError::Start(error) => return of_start(error).map(str::to_owned),
+        CliError::State(error) => return of_state(error).map(str::to_owned),
         CliError::Url(_)
         | CliError::Address(_)
         | CliError::Content(_)
         | CliError::File(_)
-        | CliError::Serve(_)
-        | CliError::Start(_)
-        | CliError::State(_)
         | CliError::Runtime { .. }
         | CliError::Output { .. }
         | CliError::Input { .. }
@@ -68,6 +63,43 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
+}
+
+fn of_serve(error: &ServeError) -> Option<&'static str> {
+    match error {
+        ServeError::Start(error) => of_start(error),
+        ServeError::Control(ControlError::LogOfAnother { .. }) => Some(
+            "bring back the database that belongs to it with `casemate db restore FILE`, which also sets the log aside",
+        ),
+        _ => None,
+    }
+}
+
+fn of_start(error: &StartError) -> Option<&'static str> {
+    match error {
+        StartError::State(error) => of_state(error),
+        StartError::Listen { source, .. } => Some(match source.kind() {
+            ErrorKind::AddrInUse => "choose another with --listen, or stop who listens there",
+            ErrorKind::AddrNotAvailable => "it is no address of this machine: choose one with --listen",
+            ErrorKind::PermissionDenied => "ports below 1024 are for root: choose another with --listen",
+            _ => "choose another with --listen",
+        }),
+        StartError::Directory(FsError::Locked { .. }) => None,
+        StartError::Directory(_) => {
+            Some("make it yours alone (owner and mode 0700), or name another directory with --data-dir")
+        }
+        _ => None,
+    }
+}
+
+fn of_state(error: &StateError) -> Option<&'static str> {
+    match error {
+        StateError::Unreachable { .. } => {
+            Some("see that PostgreSQL runs and that the URL in `database_url_file` names it")
+        }
+        StateError::Directory(FsError::AlreadyExists { .. }) => Some("choose a name that is free"),
+        _ => None,
+    }
 }
 
 fn of_refusal(error: &VerifyError) -> Option<&'static str> {
@@ -107,7 +139,9 @@ fn of_client(error: &ClientError) -> Option<String> {
 }
 
 fn of_problem(problem: &Problem) -> Option<String> {
-    if problem.hint.is_some() {
+    // Here the node speaks of HTTP, which a person at a terminal does not.
+    let in_words = matches!(problem.code, ProblemCode::Unauthenticated | ProblemCode::NotFinished);
+    if problem.hint.is_some() && !in_words {
         return problem.hint.clone();
     }
     let fixed = match problem.code {

@@ -62,6 +62,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::ContentDiffers { .. }
         | CliError::Refused { .. }
         | CliError::Memory { .. }
+        | CliError::NoBackup { .. }
         | CliError::Tour { .. } => Kind::Failed,
     }
 }
@@ -77,8 +78,9 @@ fn of_serve(error: &ServeError) -> Kind {
 /// An occupied port or directory is a conflict with whoever has it.
 fn of_start(error: &StartError) -> Kind {
     match error {
-        StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. })
-        | StartError::Listen { .. } => Kind::Conflict,
+        StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. }) => Kind::Conflict,
+        StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Kind::Conflict,
+        StartError::Listen { .. } => Kind::Usage,
         StartError::State(error) => of_state(error),
         StartError::Directory(_)
         | StartError::Secret { .. }
@@ -92,7 +94,11 @@ fn of_start(error: &StartError) -> Kind {
 }
 
 fn of_state(error: &StateError) -> Kind {
-    if matches!(error, StateError::Unreachable { .. }) { Kind::Unavailable } else { Kind::Failed }
+    match error {
+        StateError::Unreachable { .. } => Kind::Unavailable,
+        StateError::Directory(FsError::AlreadyExists { .. }) => Kind::Conflict,
+        _ => Kind::Failed,
+    }
 }
 
 fn of_client(error: &ClientError) -> Kind {

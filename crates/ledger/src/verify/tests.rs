@@ -216,13 +216,13 @@ fn tampering_is_named() {
                     entries.pop();
                 });
             },
-            "tile/entries/001.p/44: it is damaged: it does not have its form",
+            "tile/entries/001.p/44: it does not have its form: it is something else, or was cut or changed, perhaps its line endings",
         ),
         (
             &|files: &mut Files| {
                 files.remove(&path("tile/entries/001.p/44"));
             },
-            "tile/entries/001.p/44: it is damaged: it does not have its form",
+            "tile/entries/001.p/44: it does not have its form: it is something else, or was cut or changed, perhaps its line endings",
         ),
         (
             &|files: &mut Files| files.get_mut(&path("tile/1/000.p/1")).unwrap()[0] ^= 1,

@@ -4,6 +4,7 @@ use casemate_api as wire;
 use casemate_model::{Digest, Name};
 use casemate_names::NameRecord;
 use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
 
 use crate::app::AppState;
 use crate::caller::From;
@@ -11,6 +12,19 @@ use crate::convert;
 use crate::json::Json;
 use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, body_field, path_parameter};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NamesQuery {
+    /// What names must begin with.
+    #[serde(default)]
+    prefix: String,
+    /// Most items to return, 1 to 200; 50 unless given.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<String>,
+}
 
 /// Claim a name
 #[utoipa::path(post, path = "/names", operation_id = "names_claim", tag = "names", request_body = wire::names::ClaimName,
@@ -27,18 +41,18 @@ pub(crate) async fn claim_name(
 }
 
 /// List the project's names
-#[utoipa::path(get, path = "/names", operation_id = "names_list", tag = "names", params(PageQuery),
+#[utoipa::path(get, path = "/names", operation_id = "names_list", tag = "names", params(NamesQuery),
     responses((status = 200, body = wire::Page<wire::names::Name>), (status = "default", body = wire::Problem)))]
 pub(crate) async fn list_names(
     State(state): State<AppState>,
     From(caller): From,
-    query: Answer<Query<PageQuery>>,
+    query: Answer<Query<NamesQuery>>,
 ) -> Result<axum::Json<wire::Page<wire::names::Name>>, Problem> {
-    let query = query.into_inner()?;
-    let after: Option<Name> = query.after()?;
-    let rows = state.control.list_names(&caller, after.as_ref(), query.rows()?).await?;
+    let NamesQuery { prefix, limit, after } = query.into_inner()?;
+    let page = PageQuery::new(limit, after);
+    let rows = state.control.list_names(&caller, prefix, page.after()?, page.rows()?).await?;
     let names = rows.iter().map(convert::name).collect();
-    Ok(axum::Json(query.page(names, |name: &wire::names::Name| name.name.clone())?))
+    Ok(axum::Json(page.page(names, |name: &wire::names::Name| name.name.clone())?))
 }
 
 /// Show what a name means

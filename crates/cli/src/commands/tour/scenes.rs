@@ -23,13 +23,17 @@ const PICTURE: &str = "picture.ppm";
 const NAME: &str = "wordcount.tour";
 
 pub(super) async fn play(stage: &Stage<'_>) -> Result<(), CliError> {
+    stage.check_files(
+        &[PROGRAM_1, PROGRAM_2, SHRINK, "endless_loop.wasm", "memory_bomb.wasm", "path_escape.wasm"],
+        &[BOOK, PICTURE],
+    )?;
     stage.say("The tour: a program that nobody here trusts is stored, named, run and proved.\n");
     let (first, second) = store_versions(stage).await?;
     claim(stage, &first).await?;
     let book = stage.store_data(BOOK).await?;
     let task = count_words(stage, &book, "3. Run").await?;
     update(stage, &second).await?;
-    let task_2 = count_words(stage, &book, "   The same command now runs the second version:").await?;
+    let task_2 = count_words(stage, &book, "5. Run the same again, which now is the second version:").await?;
     prove(stage, &task_2).await?;
     shrink_picture(stage).await?;
     let stopped = hostile(stage).await?;

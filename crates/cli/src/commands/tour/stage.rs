@@ -10,7 +10,7 @@ use casemate_api::{Client, Download, TaskStream};
 use crate::commands::cp::guess_media_type;
 use crate::commands::run;
 use crate::output::Output;
-use crate::report::CliError;
+use crate::report::{CliError, TourPart};
 use crate::transfer::{self, Source};
 
 /// The bucket of everything that the tour stores.
@@ -37,6 +37,21 @@ impl<'a> Stage<'a> {
         self.output.note(text);
     }
 
+    /// Checks that all files are there, before anything is changed.
+    pub(super) fn check_files(&self, guests: &[&str], data: &[&str]) -> Result<(), CliError> {
+        let guests = guests.iter().map(|file| (self.guests.join(file), TourPart::Guest));
+        let data = data.iter().map(|file| (self.data.join(file), TourPart::Data));
+        for (path, part) in guests.chain(data) {
+            match Source::file(&path) {
+                Err(CliError::File(error)) if error.is_not_found() => {
+                    return Err(CliError::TourFile { path, part });
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(())
+    }
+
     /// Stores a program.
     pub(super) async fn store_guest(&self, file: &str) -> Result<Object, CliError> {
         self.store(&self.guests.join(file), file).await
@@ -48,12 +63,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn store(&self, path: &Path, key: &str) -> Result<Object, CliError> {
-        let source = match Source::file(path) {
-            Err(CliError::File(error)) if error.is_not_found() => {
-                return Err(CliError::TourFile { path: path.to_owned() });
-            }
-            other => other?,
-        };
+        let source = Source::file(path)?;
         let object = ObjectRef { bucket: BUCKET.to_owned(), key: key.to_owned() };
         transfer::upload(self.client, &object, source, guess_media_type(key), self.output).await
     }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use casemate_model::{Digest, Project};
+use casemate_model::{Digest, Name, Project};
 use casemate_names::{
-    Claimed, NameChange, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
 use casemate_objects::{Catalog, ObjectRecord};
 use futures_util::future::join_all;
@@ -148,10 +148,20 @@ pub(super) async fn history_and_names_come_in_pages(context: &Context) {
     assert_eq!(sequences(Some(2), 3).await, [1]);
     assert_eq!(sequences(Some(u64::MAX), 1).await, [4]);
 
-    let page = context.store.names(&context.project, None, 3).await.unwrap();
+    let names = |prefix: &str, after: Option<&Name>| NamePage {
+        project: context.project.clone(),
+        prefix: prefix.to_owned(),
+        after: after.cloned(),
+        limit: 3,
+    };
+    let page = context.store.names(&names("", None)).await.unwrap();
     assert_eq!(page.iter().map(|name| name.name.as_str()).collect::<Vec<_>>(), ["alpha", "bravo", "charlie"]);
-    let rest = context.store.names(&context.project, Some(&page[2].name), 3).await.unwrap();
+    let rest = context.store.names(&names("", Some(&page[2].name))).await.unwrap();
     assert_eq!(rest.iter().map(|name| name.name.as_str()).collect::<Vec<_>>(), ["delta"]);
     let stranger = "stranger".parse().unwrap();
-    assert_eq!(context.store.names(&stranger, None, 3).await.unwrap(), []);
+    let theirs = NamePage { project: stranger, ..names("", None) };
+    assert_eq!(context.store.names(&theirs).await.unwrap(), []);
+    for (prefix, found) in [("", 3), ("b", 1), ("bravo", 1), ("br%", 0), ("z", 0), ("~", 0)] {
+        assert_eq!(context.store.names(&names(prefix, None)).await.unwrap().len(), found, "{prefix}");
+    }
 }
