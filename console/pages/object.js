@@ -10,6 +10,13 @@ import { toast, toastError } from "../ui/toast.js";
 
 export const title = ({ key }) => key;
 
+/** How its content is stored, and what that saves. */
+function onDisk({ size_bytes: size, stored_bytes: stored, base }) {
+  if (stored === null) return "whole so far";
+  const saved = size > stored ? `, ${Math.round((1 - stored / size) * 100)} % saved` : "";
+  return [`${bytes(stored)}${saved}`, base && [" as a difference to ", h("span", { class: "digest" }, clip(base, true))]];
+}
+
 /** Whether it says that it is a program; whoever knows better names it on the page where tasks are made. */
 const isProgram = ({ key, media_type: type }) => type === "application/wasm" || key.endsWith(".wasm");
 
@@ -27,6 +34,7 @@ export async function render({ api, signal, params, navigate, can }) {
     panel("Object", facts([
       ["SHA-256", h("span", { class: "digest" }, clip(object.digest, true), copyButton(object.digest, "digest"))],
       ["Size", `${bytes(object.size_bytes)} (${count(object.size_bytes)} bytes)`],
+      ["On disk", onDisk(object)],
       ["Media type", clip(object.media_type ?? "not told", true)],
       ["Stored", moment(object.stored)],
     ]), { hint: "To check a download by hand: sha256sum must print the same digest." }));

@@ -46,6 +46,21 @@ pub struct Object {
     pub stored: String,
 }
 
+/// An object and how its content is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ObjectInfo {
+    /// The object.
+    #[serde(flatten)]
+    pub object: Object,
+    /// The bytes that its content takes on the disk; null until the node has looked whether packing pays. Content that
+    /// several objects share is stored once.
+    #[schema(required = true)]
+    pub stored_bytes: Option<u64>,
+    /// The content that it is stored as a difference to; null if it stands alone.
+    #[schema(required = true)]
+    pub base: Option<String>,
+}
+
 /// An object of the caller's project, named by where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

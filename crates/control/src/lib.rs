@@ -5,9 +5,10 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run six background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run seven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
+//! the packer compresses what was put,
 //! and the watch looks at the node's health. If one of them fails the node stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.

@@ -1,5 +1,7 @@
 use casemate_model::{BucketName, Digest, ObjectKey, Timestamp};
-use casemate_objects::{BucketRecord, NewObject, ObjectPage, ObjectRecord, ObjectsError, VerifiedBlob};
+use casemate_objects::{
+    BucketRecord, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, VerifiedBlob,
+};
 use casemate_policy::operation;
 
 use bytes::Bytes;
@@ -48,15 +50,17 @@ impl Control {
         }
     }
 
-    /// Shows an object's record.
+    /// Shows an object's record, and how its content is stored.
     pub async fn stat_object(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         key: &ObjectKey,
-    ) -> Result<ObjectRecord, ControlError> {
+    ) -> Result<(ObjectRecord, Option<Packing>), ControlError> {
         let permit = self.permit::<operation::StatObject>(caller, &object_resource(bucket, key)).await?;
-        Ok(self.parts.objects.stat(&permit, bucket, key).await?)
+        let record = self.parts.objects.stat(&permit, bucket, key).await?;
+        let packing = self.parts.objects.packing(&record.digest).await?;
+        Ok((record, packing))
     }
 
     /// Lists objects of a bucket.

@@ -21,6 +21,10 @@ const TICK_BATCH: u32 = 256;
 /// How often all files of objects are compared with the catalog.
 const ORPHAN_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often new content is packed, and how many blobs at a time.
+const PACK_INTERVAL: Duration = Duration::from_secs(1);
+const PACK_BATCH: u32 = 8;
+
 /// Moves on what only time moves: deadlines and lost leases.
 pub(crate) async fn sweep(control: Control) {
     let mut ticks = tokio::time::interval(TICK_INTERVAL);
@@ -55,6 +59,22 @@ pub(crate) async fn collect(control: Control) {
     }
 }
 
+/// Packs what was put. Nothing waits for it.
+pub(crate) async fn pack(control: Control) {
+    let mut rounds = tokio::time::interval(PACK_INTERVAL);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            _ = rounds.tick() => {}
+        }
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            packed = control.pack_objects() => note(packed),
+        }
+    }
+}
+
 fn note(swept: Result<(), ControlError>) {
     if let Err(error) = swept {
         tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed and will be tried again");
@@ -76,6 +96,15 @@ impl Control {
                 return Ok(());
             }
         }
+    }
+
+    async fn pack_objects(&self) -> Result<(), ControlError> {
+        while self.parts.objects.pack(self.now(), PACK_BATCH).await? == u64::from(PACK_BATCH) {
+            if self.stopping.is_cancelled() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn collect_orphans(&self) -> Result<(), ControlError> {

@@ -13,6 +13,7 @@ mod blobs;
 mod codec;
 mod error;
 mod objects;
+mod packed;
 mod ports;
 mod records;
 #[cfg(any(test, feature = "test-support"))]
@@ -23,5 +24,5 @@ pub use codec::{Codec, Encoder, Whole};
 pub use error::ObjectsError;
 pub use objects::{Hold, NewObject, Objects, Settings, StoredBlob};
 pub use ports::{Catalog, ObjectPage};
-pub use records::{BucketRecord, BucketTotals, ObjectRecord};
+pub use records::{BucketRecord, BucketTotals, ObjectRecord, Packing};
 pub use verified::VerifiedBlob;

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
 
-use crate::{BucketRecord, BucketTotals, ObjectRecord};
+use crate::{BucketRecord, BucketTotals, ObjectRecord, Packing};
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
 ///
@@ -57,8 +57,33 @@ pub trait Catalog: Send + Sync + 'static {
     /// Blobs that nothing has referred to since before `before`, at most `limit`.
     async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<Digest>, StoreError>;
 
-    /// Forgets a blob if still nothing refers to it; true if it was forgotten, and its bytes may go.
-    async fn forget_blob(&self, digest: &Digest) -> Result<bool, StoreError>;
+    /// Forgets a blob if still nothing refers to it; true if it was forgotten, and its bytes may go. Its base, if it has
+    /// one, loses a reference at the time `at`.
+    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Blobs from `bytes_min` to `bytes_max` bytes that nobody has looked at for packing since they were last put.
+    async fn blobs_to_pack(
+        &self,
+        bytes_min: u64,
+        bytes_max: u64,
+        limit: u32,
+    ) -> Result<Vec<Digest>, StoreError>;
+
+    /// Blobs that may serve as the base of `digest`, the most promising first: what lies beside it in its bucket and
+    /// prefix, or what that is stored as a difference to. None for a blob that is itself a base.
+    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError>;
+
+    /// Writes down how a blob is stored from now on, and refers to its base. False, and nothing is changed, if the blob
+    /// is gone, if the base is gone or has a base itself, or if the blob is the base of another and would get one.
+    async fn note_packing(
+        &self,
+        digest: &Digest,
+        packing: Packing,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// How a blob is stored; `None` if it is whole as far as anybody has looked, or not written down.
+    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError>;
 }
 
 /// Which part of a bucket to list.

@@ -44,3 +44,13 @@ pub struct BucketTotals {
     /// Bytes of those objects before any sharing.
     pub size_bytes: u64,
 }
+
+/// How a blob is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packing {
+    /// The bytes that it takes.
+    pub stored_bytes: u64,
+    /// The blob that it is stored as a difference to. That blob itself has none, so a read applies one difference at
+    /// most.
+    pub base: Option<Digest>,
+}

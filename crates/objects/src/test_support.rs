@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
 
-use crate::{BucketRecord, BucketTotals, Catalog, ObjectPage, ObjectRecord};
+use crate::{BucketRecord, BucketTotals, Catalog, ObjectPage, ObjectRecord, Packing};
 
 type Key = (Project, BucketName, ObjectKey);
 
@@ -17,6 +17,7 @@ pub struct MemoryCatalog {
     objects: Mutex<BTreeMap<Key, ObjectRecord>>,
     /// References of each blob, and since when there are none.
     blobs: Mutex<BTreeMap<Digest, (u64, u64, Timestamp)>>,
+    packings: Mutex<BTreeMap<Digest, Packing>>,
     /// What was recorded, oldest first.
     pub events: Mutex<Vec<Event>>,
 }
@@ -43,6 +44,11 @@ impl Catalog for MemoryCatalog {
     ) -> Result<Option<ObjectRecord>, StoreError> {
         self.events.lock().expect("unpoisoned").push(event);
         self.refer(object.digest, object.size_bytes, object.stored);
+        // It is stored whole now.
+        let packing = self.packings.lock().expect("unpoisoned").remove(&object.digest);
+        if let Some(base) = packing.and_then(|packing| packing.base) {
+            self.unrefer(base, object.stored);
+        }
         let key = (object.project.clone(), object.bucket.clone(), object.key.clone());
         let former = self.objects.lock().expect("unpoisoned").insert(key, object.clone());
         if let Some(former) = &former {
@@ -117,12 +123,64 @@ impl Catalog for MemoryCatalog {
         Ok(waiting.map(|(digest, _)| *digest).take(limit as usize).collect())
     }
 
-    async fn forget_blob(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let mut blobs = self.blobs.lock().expect("unpoisoned");
-        let free = blobs.get(digest).is_some_and(|blob| blob.1 == 0);
+    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError> {
+        let free = self.blobs.lock().expect("unpoisoned").get(digest).is_some_and(|blob| blob.1 == 0);
         if free {
-            blobs.remove(digest);
+            self.blobs.lock().expect("unpoisoned").remove(digest);
+            let packing = self.packings.lock().expect("unpoisoned").remove(digest);
+            if let Some(base) = packing.and_then(|packing| packing.base) {
+                self.unrefer(base, at);
+            }
         }
         Ok(free)
+    }
+
+    async fn blobs_to_pack(
+        &self,
+        bytes_min: u64,
+        bytes_max: u64,
+        limit: u32,
+    ) -> Result<Vec<Digest>, StoreError> {
+        let (blobs, packings) =
+            (self.blobs.lock().expect("unpoisoned"), self.packings.lock().expect("unpoisoned"));
+        let fits = |(digest, blob): &(&Digest, &(u64, u64, Timestamp))| {
+            (bytes_min..=bytes_max).contains(&blob.0) && !packings.contains_key(*digest)
+        };
+        Ok(blobs.iter().filter(fits).map(|(digest, _)| *digest).take(limit as usize).collect())
+    }
+
+    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError> {
+        let (blobs, packings) =
+            (self.blobs.lock().expect("unpoisoned"), self.packings.lock().expect("unpoisoned"));
+        if packings.values().any(|packing| packing.base == Some(*digest)) {
+            return Ok(Vec::new());
+        }
+        let base = |other: &Digest| packings.get(other).and_then(|packing| packing.base).unwrap_or(*other);
+        let mut bases: Vec<_> = blobs.keys().map(base).filter(|base| base != digest).collect();
+        bases.dedup();
+        bases.truncate(limit as usize);
+        Ok(bases)
+    }
+
+    async fn note_packing(
+        &self,
+        digest: &Digest,
+        packing: Packing,
+        _at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut packings = self.packings.lock().expect("unpoisoned");
+        if let Some(base) = packing.base {
+            let chained = packings.get(&base).is_some_and(|packing| packing.base.is_some());
+            if chained || packings.values().any(|other| other.base == Some(*digest)) {
+                return Ok(false);
+            }
+            self.refer(base, 0, Timestamp::EPOCH);
+        }
+        packings.insert(*digest, packing);
+        Ok(true)
+    }
+
+    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError> {
+        Ok(self.packings.lock().expect("unpoisoned").get(digest).copied())
     }
 }

@@ -6,7 +6,7 @@ use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry, Level};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_objects::{BucketRecord, ObjectRecord};
+use casemate_objects::{BucketRecord, ObjectRecord, Packing};
 use casemate_tasks::{TaskRecord, TaskResult, TaskState};
 
 pub(crate) fn bucket(record: &BucketRecord) -> wire::objects::Bucket {
@@ -26,6 +26,14 @@ pub(crate) fn object(record: &ObjectRecord) -> wire::objects::Object {
         size_bytes: record.size_bytes,
         media_type: record.media_type.clone(),
         stored: record.stored.to_string(),
+    }
+}
+
+pub(crate) fn object_info(record: &ObjectRecord, packing: Option<Packing>) -> wire::objects::ObjectInfo {
+    wire::objects::ObjectInfo {
+        object: object(record),
+        stored_bytes: packing.map(|packing| packing.stored_bytes),
+        base: packing.and_then(|packing| packing.base).map(|base| base.to_string()),
     }
 }
 

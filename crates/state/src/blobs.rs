@@ -15,6 +15,7 @@ struct BlobRowMissing {
 
 impl Tx<'_> {
     /// Adds a reference to a blob whose bytes are stored, and writes the blob down if it is new.
+    /// It is stored whole, whatever it was before.
     pub(crate) async fn refer_to_stored(&mut self, digest: &Digest, size_bytes: u64) -> Result<(), Failure> {
         self.execute(&REFER_TO_STORED, values![digest, size_bytes]).await.map(drop)
     }
@@ -57,7 +58,8 @@ pub(crate) const IS_READABLE: Statement = statement!(
 );
 const REFER_TO_STORED: Statement = statement!(
     "INSERT INTO blobs (digest, size_bytes, reference_count, unreferenced_since) VALUES ($1, $2, 1, NULL) \
-     ON CONFLICT (digest) DO UPDATE SET reference_count = blobs.reference_count + 1, unreferenced_since = NULL"
+     ON CONFLICT (digest) DO UPDATE SET reference_count = blobs.reference_count + 1, unreferenced_since = NULL, \
+     stored_bytes = NULL"
 );
 const REFER_TO_KNOWN: Statement = statement!(
     "UPDATE blobs SET reference_count = reference_count + 1, unreferenced_since = NULL WHERE digest = $1"

@@ -1,3 +1,4 @@
+use casemate_api::objects::ObjectInfo;
 use clap::Args;
 
 use crate::address::{Address, of_object};
@@ -22,10 +23,17 @@ impl Stat {
             context.output.value(&object)?;
             return Ok(Status::Done);
         }
+        let ObjectInfo { object, stored_bytes, base } = object;
+        let on_disk = match (stored_bytes, base) {
+            (None, _) => "whole so far".to_owned(),
+            (Some(bytes), None) => format!("{bytes} bytes"),
+            (Some(bytes), Some(base)) => format!("{bytes} bytes, as a difference to {base}"),
+        };
         context.output.fields(&[
             ("object", of_object(&object.bucket, &object.key)),
             ("digest", object.digest),
             ("bytes", object.size_bytes.to_string()),
+            ("on disk", on_disk),
             ("type", object.media_type),
             ("stored", object.stored),
         ])?;

@@ -59,7 +59,8 @@ async fn an_endless_loop_ends_at_the_deadline() {
     let limits = RunLimits { fuel: RunLimits::CEILING.fuel, ..LIMITS };
     let report = node.run(Job { deadline, limits, ..job(ENDLESS) }).await;
     assert_eq!(report.outcome, reached(LimitKind::Wall));
-    assert!(report.usage.fuel > 0 && report.usage.wall_ms >= 300, "{:?}", report.usage);
+    // The deadline was set before the run began, and milliseconds are cut off.
+    assert!(report.usage.fuel > 0 && report.usage.wall_ms >= 250, "{:?}", report.usage);
 }
 
 #[tokio::test]

@@ -78,15 +78,15 @@ pub(crate) async fn list_objects(
 /// Show an object
 #[utoipa::path(get, path = "/object-info/{bucket}/{*key}", operation_id = "objects_stat", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
-    responses((status = 200, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::objects::ObjectInfo), (status = "default", body = wire::Problem)))]
 pub(crate) async fn stat_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
-) -> Result<axum::Json<wire::objects::Object>, Problem> {
+) -> Result<axum::Json<wire::objects::ObjectInfo>, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    let record = state.control.stat_object(&caller, &bucket, &key).await?;
-    Ok(axum::Json(crate::convert::object(&record)))
+    let (record, packing) = state.control.stat_object(&caller, &bucket, &key).await?;
+    Ok(axum::Json(crate::convert::object_info(&record, packing)))
 }
 
 /// Store an object

@@ -39,6 +39,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
     let tasks = Table { statement: &ALL_TASKS, before_first: values![""].to_vec() };
     tasks.walk(sql, findings, |row| counted.add_task(row)).await?;
+    let bases = Table { statement: &catalog::ALL_BASES, before_first: values![[].as_slice()].to_vec() };
+    bases.walk(sql, findings, |row| counted.add_base(row)).await?;
     Ok(counted)
 }
 
@@ -118,6 +120,13 @@ impl Counted {
             what: "task",
             text: format!("{} has times in the queue that do not follow from its state", task.id),
         }))
+    }
+
+    fn add_base(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        let mut columns = row.read("blob");
+        let (_, base): (Digest, Digest) = (columns.next()?, columns.next()?);
+        self.refer(base);
+        Ok(None)
     }
 
     fn refer(&mut self, digest: Digest) {

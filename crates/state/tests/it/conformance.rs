@@ -25,6 +25,7 @@ const CASES: &[Case] = cases![
     catalog::objects_are_put_replaced_and_deleted,
     catalog::blobs_are_counted_over_all_that_refers_to_them,
     catalog::a_blob_is_forgotten_only_when_nothing_refers_to_it,
+    catalog::a_base_stays_as_long_as_something_is_stored_as_a_difference_to_it,
     catalog::a_prefix_is_bytes_and_has_no_special_characters,
     catalog::lists_come_in_pages_in_byte_order,
     catalog::a_blob_is_readable_in_the_projects_that_have_it,

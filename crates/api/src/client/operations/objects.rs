@@ -3,7 +3,7 @@ use http::{HeaderName, Method, header};
 use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::{Call, header_value};
-use crate::objects::{Bucket, DIGEST_HEADER, Object, ObjectRef};
+use crate::objects::{Bucket, DIGEST_HEADER, Object, ObjectInfo, ObjectRef};
 use crate::{Client, ClientError, Download, Page, Upload};
 
 impl Client {
@@ -49,7 +49,7 @@ impl Client {
     }
 
     /// `objects.stat`: an object without its content.
-    pub async fn objects_stat(&self, object: &ObjectRef) -> Result<Object, ClientError> {
+    pub async fn objects_stat(&self, object: &ObjectRef) -> Result<ObjectInfo, ClientError> {
         self.json(Call::new("objects.stat", Method::GET, path_of("/object-info", object))).await
     }
 

@@ -1,7 +1,7 @@
 //! What happens on the tour, in order.
 
 use casemate_api::names::{ClaimName, Name, UpdateName};
-use casemate_api::objects::Object;
+use casemate_api::objects::{Object, ObjectRef};
 use casemate_api::tasks::{ContentSource, LimitsRequest, OutcomeKind, SubmitTask, Task};
 use casemate_api::{ClientError, ProblemCode};
 use casemate_model::{ByteSize, Digest};
@@ -37,6 +37,7 @@ pub(super) async fn play(stage: &Stage<'_>) -> Result<(), CliError> {
     prove(stage, &task_2).await?;
     shrink_picture(stage).await?;
     let stopped = hostile(stage).await?;
+    say_packing(stage, [&first, &second]).await?;
     stage.say(&format!(
         "That was it: 2 versions stored, 1 name with a history, tasks {} and {} with receipts, {stopped} hostile \
          programs stopped.\nLook around: casemate task list; casemate name history {NAME}; casemate audit tail; \
@@ -54,10 +55,27 @@ async fn store_versions(stage: &Stage<'_>) -> Result<(Object, Object), CliError>
         let size = ByteSize::bytes(object.size_bytes);
         stage.say(&format!("   cm://{}/{}  {size}  {}", object.bucket, object.key, object.digest));
     }
-    stage.say(
-        "   Both are stored whole. Storing the second as its difference to the first is not there yet.\n",
-    );
+    stage.say("   Both are whole on the disk for a moment; what that becomes is shown at the end.\n");
     Ok((first, second))
+}
+
+async fn say_packing(stage: &Stage<'_>, versions: [&Object; 2]) -> Result<(), CliError> {
+    stage.say("9. Meanwhile the node has packed what was stored.");
+    for object in versions {
+        let wanted = ObjectRef { bucket: object.bucket.clone(), key: object.key.clone() };
+        let info = stage.client.objects_stat(&wanted).await?;
+        let size = ByteSize::bytes(object.size_bytes);
+        let how = match (info.stored_bytes, &info.base) {
+            (None, _) => "still whole: nobody has looked yet".to_owned(),
+            (Some(bytes), None) => format!("takes {} of its {size}", ByteSize::bytes(bytes)),
+            (Some(bytes), Some(_)) => {
+                format!("takes {} of its {size}, as a difference to the other", ByteSize::bytes(bytes))
+            }
+        };
+        stage.say(&format!("   cm://{}/{} {how}", object.bucket, object.key));
+    }
+    stage.say("");
+    Ok(())
 }
 
 async fn claim(stage: &Stage<'_>, program: &Object) -> Result<(), CliError> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use casemate_ledger::AuditLog;
 use casemate_model::{Digest, Outcome, Project};
 use casemate_names::{Registry, Updated};
-use casemate_objects::{BucketTotals, Catalog, ObjectPage, ObjectRecord};
+use casemate_objects::{BucketTotals, Catalog, ObjectPage, ObjectRecord, Packing};
 use casemate_tasks::{Queue, RetryPolicy};
 
 use crate::context::Context;
@@ -87,7 +87,7 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
 
 pub(super) async fn a_blob_is_forgotten_only_when_nothing_refers_to_it(context: &Context) {
     let digest = context.put("a", b"content").await;
-    assert!(!context.store.forget_blob(&digest).await.unwrap());
+    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap());
     context.delete("a").await;
     let deleted = context.now();
     assert_eq!(
@@ -100,10 +100,10 @@ pub(super) async fn a_blob_is_forgotten_only_when_nothing_refers_to_it(context: 
 
     // Referred to again before the sweep came.
     context.put("b", b"content").await;
-    assert!(!context.store.forget_blob(&digest).await.unwrap());
+    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap());
     context.delete("b").await;
-    assert!(context.store.forget_blob(&digest).await.unwrap());
-    assert!(!context.store.forget_blob(&digest).await.unwrap(), "it is forgotten already");
+    assert!(context.store.forget_blob(&digest, context.now()).await.unwrap());
+    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap(), "it is forgotten already");
     assert_eq!(context.store.blob_size(&digest).await.unwrap(), None);
 }
 
@@ -169,4 +169,55 @@ pub(super) async fn no_page_is_longer_than_a_thousand(context: &Context) {
     futures_util::future::join_all(puts).await;
     assert_eq!(context.list("", None, u32::MAX).await.len(), 1000);
     assert_eq!(context.list("", Some("0999"), u32::MAX).await, ["1000"]);
+}
+
+pub(super) async fn a_base_stays_as_long_as_something_is_stored_as_a_difference_to_it(context: &Context) {
+    let (one, two, three) = (
+        context.put("app/1", b"one").await,
+        context.put("app/2", b"two").await,
+        context.put("app/3", b"three").await,
+    );
+    context.put("other", b"elsewhere").await;
+    assert_eq!(context.store.blobs_to_pack(4, 100, 10).await.unwrap().len(), 2, "by size");
+    let candidates = context.store.base_candidates(&two, 9).await.unwrap();
+    assert_eq!(candidates, [one, three], "its neighbours below the prefix");
+    assert_eq!(context.store.packing(&two).await.unwrap(), None);
+
+    let on = |base| Packing { stored_bytes: 1, base: Some(base) };
+    let note = async |digest: Digest, packing| {
+        context.store.note_packing(&digest, packing, context.now()).await.unwrap()
+    };
+    assert!(!note(two, on(two)).await, "not to itself");
+    assert!(!note(two, on(Digest::of(b"absent"))).await);
+    assert!(!note(Digest::of(b"absent"), on(one)).await);
+    assert!(note(two, on(one)).await);
+    assert_eq!(context.store.packing(&two).await.unwrap(), Some(on(one)));
+    assert!(!note(three, on(two)).await, "no difference to a difference");
+    assert!(!note(one, on(three)).await, "a base gets none itself");
+    assert_eq!(
+        context.store.base_candidates(&three, 9).await.unwrap(),
+        [one],
+        "what its neighbour stands on"
+    );
+
+    assert_eq!(context.store.base_candidates(&one, 9).await.unwrap(), [], "it is a base");
+
+    context.delete("app/1").await;
+    assert!(
+        !context.is_unreferenced(one).await && !context.store.forget_blob(&one, context.now()).await.unwrap()
+    );
+    assert_eq!(context.store.check().await.unwrap().findings, []);
+    // Put anew it is whole again, and may be packed on something else.
+    context.put("app/2", b"two").await;
+    assert_eq!(context.store.packing(&two).await.unwrap(), None);
+    assert!(note(two, on(three)).await);
+    assert!(context.is_unreferenced(one).await);
+    context.delete("app/2").await;
+    context.delete("app/3").await;
+    assert!(context.store.forget_blob(&two, context.now()).await.unwrap());
+    assert!(
+        context.is_unreferenced(three).await
+            && context.store.forget_blob(&three, context.now()).await.unwrap()
+    );
+    assert_eq!(context.store.check().await.unwrap().findings, []);
 }
