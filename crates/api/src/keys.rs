@@ -54,6 +54,8 @@ pub struct CreatedKey {
     pub key: Key,
     /// What to send as `X-API-Key`. Nobody can show it again.
     pub secret: String,
+    /// The secret access key of S3 clients, whose access key id is the key's id. Nobody can show it again.
+    pub s3_secret: String,
 }
 
 impl fmt::Debug for CreatedKey {

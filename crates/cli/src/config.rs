@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
+use casemate_server::S3Domain;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -33,6 +34,10 @@ pub(crate) struct Written {
     pub(crate) data_dir: String,
     /// The public address.
     pub(crate) listen: String,
+    /// The address of S3; `auto` for the port after that of `listen`, `off` to serve none.
+    pub(crate) s3_listen: String,
+    /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
+    pub(crate) s3_domain: String,
     /// `sqlite`, or `postgres` with `database_url_file`.
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
@@ -49,6 +54,10 @@ pub(crate) struct Written {
     pub(crate) requests_per_second: u32,
     /// Requests that it may send at once.
     pub(crate) requests_burst: u32,
+    /// Requests per second that one client network may send to S3.
+    pub(crate) s3_requests_per_second: u32,
+    /// Requests to S3 that it may send at once.
+    pub(crate) s3_requests_burst: u32,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -74,12 +83,15 @@ pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) data_directory: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) s3_listen: Option<SocketAddr>,
+    pub(crate) s3_domain: Option<S3Domain>,
     pub(crate) database: Database,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
+    pub(crate) s3_quota: Quota,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -145,6 +157,8 @@ impl Default for Written {
             environment: "development".to_owned(),
             data_dir: String::new(),
             listen: "127.0.0.1:7070".to_owned(),
+            s3_listen: "auto".to_owned(),
+            s3_domain: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
@@ -153,6 +167,8 @@ impl Default for Written {
             waive_walls: false,
             requests_per_second: 200,
             requests_burst: 400,
+            s3_requests_per_second: 2_000,
+            s3_requests_burst: 4_000,
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -186,25 +202,31 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
     for (key, value) in [
         ("requests_per_second", u64::from(written.requests_per_second)),
         ("requests_burst", u64::from(written.requests_burst)),
+        ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
+        ("s3_requests_burst", u64::from(written.s3_requests_burst)),
         ("task_seconds_max", written.task_seconds_max),
     ] {
         if value == 0 {
             return Err(bad(key, "0", positive));
         }
     }
+    let listen: SocketAddr = written
+        .listen
+        .parse()
+        .map_err(|_| bad("listen", &written.listen, "an IP address and port, such as 127.0.0.1:7070"))?;
     Ok(Config {
         environment: environment(&written.environment)?,
         data_directory,
-        listen: written
-            .listen
-            .parse()
-            .map_err(|_| bad("listen", &written.listen, "an IP address and port, such as 127.0.0.1:7070"))?,
+        listen,
+        s3_listen: s3_listen(&written.s3_listen, listen)?,
+        s3_domain: s3_domain(&written.s3_domain)?,
         database: database(written)?,
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
         free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
+        s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,
@@ -212,6 +234,29 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
             other => return Err(bad("log_format", other, "text or json")),
         },
     })
+}
+
+fn s3_listen(text: &str, listen: SocketAddr) -> Result<Option<SocketAddr>, ConfigError> {
+    let expected = "auto, off, or an IP address and port, such as 127.0.0.1:7071";
+    match text {
+        "off" => Ok(None),
+        // A free port has no next one that is known before.
+        "auto" if listen.port() == 0 => Ok(Some(listen)),
+        "auto" => {
+            let port = listen.port().checked_add(1).ok_or_else(|| bad("s3_listen", text, expected))?;
+            Ok(Some(SocketAddr::new(listen.ip(), port)))
+        }
+        text => text.parse().map(Some).map_err(|_| bad("s3_listen", text, expected)),
+    }
+}
+
+fn s3_domain(text: &str) -> Result<Option<S3Domain>, ConfigError> {
+    let expected = "a domain, such as s3.example.org, or nothing";
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        text.parse().map(Some).map_err(|_| bad("s3_domain", text, expected))
+    }
 }
 
 fn environment(text: &str) -> Result<Environment, ConfigError> {

@@ -20,7 +20,7 @@ use casemate_identity::{Authenticator, Pepper, Peppers};
 use casemate_ledger::{Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy};
 use casemate_names::Names;
-use casemate_objects::{Objects, ObjectsError, Settings as ObjectsSettings, Whole};
+use casemate_objects::{Objects, ObjectsError, Settings as ObjectsSettings};
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
 use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
@@ -49,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) server: Server,
     pub(crate) listeners: Listeners,
     pub(crate) address: SocketAddr,
+    /// Where S3 is served.
+    pub(crate) s3_address: Option<SocketAddr>,
     pub(crate) store: Store,
     /// Cancelled first when the node stops, so that endless answers end.
     pub(crate) stopping: CancellationToken,
@@ -118,6 +120,10 @@ impl Node {
         let lock = root.lock("casemate serve").map_err(StartError::Directory)?;
         let public = listen(config.listen).await?;
         let address = public.local_addr().map_err(StartError::Socket)?;
+        let s3 = match config.s3_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
         refuse_lost_secrets(&root, &secrets)?;
         // In this order, so that a crash in between never looks like a lost secret.
@@ -128,13 +134,16 @@ impl Node {
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             quota: config.quota,
+            s3_quota: config.s3_quota,
+            s3_domain: config.s3_domain.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
             console_url: format!("http://{address}"),
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
-        let listeners = Listeners { local: local_listener(&root)?, public };
-        Ok(Self { control, server, listeners, address, store, stopping, first_start, lock })
+        let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
+        let listeners = Listeners { local: local_listener(&root)?, public, s3 };
+        Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
     }
 }
 
@@ -171,7 +180,7 @@ async fn control(
         Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
     let objects_settings =
         ObjectsSettings { object_bytes_max: config.object_bytes_max, free_bytes_min: config.free_bytes_min };
-    let objects = Objects::open(&subdirectory("objects")?, store.clone(), Arc::new(Whole), objects_settings)?;
+    let objects = Objects::open(&subdirectory("objects")?, store.clone(), objects_settings)?;
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,

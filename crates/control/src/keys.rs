@@ -1,4 +1,4 @@
-use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key};
+use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key, s3_secret};
 use casemate_model::{KeyId, Principal, Role, ScopeSet, Timestamp};
 use casemate_policy::operation;
 use secrecy::SecretString;
@@ -18,14 +18,20 @@ pub struct KeyRequest {
     pub expires: Option<Timestamp>,
 }
 
+/// A new key, whose secrets are nowhere else.
+pub struct CreatedKey {
+    /// The key.
+    pub record: KeyRecord,
+    /// What its holder presents.
+    pub secret: SecretString,
+    /// What its holder signs requests to S3 with.
+    pub s3_secret: SecretString,
+}
+
 impl Control {
     /// Makes a key for the caller's project, which cannot reach further than the caller. Its secret is in the answer
     /// and nowhere else.
-    pub async fn create_key(
-        &self,
-        caller: &Caller,
-        wanted: KeyRequest,
-    ) -> Result<(KeyRecord, SecretString), ControlError> {
+    pub async fn create_key(&self, caller: &Caller, wanted: KeyRequest) -> Result<CreatedKey, ControlError> {
         let permit = self.permit::<operation::CreateKey>(caller, "keys").await?;
         if wanted.expires.is_some_and(|expires| expires <= self.now()) {
             return Err(ControlError::KeyExpiresInPast);
@@ -48,7 +54,8 @@ impl Control {
         event.details.push(("role".to_owned(), record.role.to_string()));
         event.details.push(("scopes".to_owned(), record.scopes.to_string()));
         self.parts.credentials.insert_key(&record, event).await?;
-        Ok((record, secret))
+        let s3_secret = s3_secret(self.authenticator().peppers(), record.id, &record.secret);
+        Ok(CreatedKey { record, secret, s3_secret: s3_secret.expect("it was sealed under a pepper of ours") })
     }
 
     /// Whether a wanted key would have a role or scope that its maker lacks, or outlive the maker's own key.

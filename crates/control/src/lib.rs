@@ -8,12 +8,13 @@
 //! Beside requests run seven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
-//! the packer compresses what was put,
-//! and the watch looks at the node's health. If one of them fails the node stops.
+//! the packer compresses what was put, and the watch looks at the node's health. If one of them fails the node
+//! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
 
 mod audit;
+mod buckets;
 mod caller;
 mod control;
 mod denials;
@@ -27,6 +28,7 @@ mod sessions;
 mod status;
 mod sweep;
 mod tasks;
+mod uploads;
 
 pub use audit::EntryProof;
 pub use caller::Caller;
@@ -34,8 +36,10 @@ pub use casemate_sandbox::Walls;
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::ControlError;
 pub use feed::{Change, Feed, FeedItem, Following};
-pub use keys::KeyRequest;
+pub use keys::{CreatedKey, KeyRequest};
 pub use log_keeper::LogKeeper;
+pub use objects::CopySource;
 pub use sessions::{Opened, SignIn};
 pub use status::{Check, CheckStatus, Overview};
 pub use tasks::{InputSource, ModuleSource, SubmitTask};
+pub use uploads::UploadRef;

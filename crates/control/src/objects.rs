@@ -1,21 +1,34 @@
-use casemate_model::{BucketName, Digest, ObjectKey, Timestamp};
+use bytes::Bytes;
+use casemate_ledger::Event;
+use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
 use casemate_objects::{
-    BucketRecord, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, VerifiedBlob,
+    Attributes, Deleted, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, Stamp,
+    VerifiedBlob, Version, VersionPage, VersionRecord,
 };
 use casemate_policy::operation;
-
-use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::{Caller, Change, Control, ControlError};
 
+/// What an object is copied from.
+#[derive(Clone, Debug)]
+pub struct CopySource {
+    /// Its bucket.
+    pub bucket: BucketName,
+    /// Its key.
+    pub key: ObjectKey,
+    /// Its version.
+    pub version: Version,
+}
+
 impl Control {
-    /// Stores an object; when this returns, it is durable.
+    /// Stores an object; when this returns, it is durable. `late` adds what only the end of the body could tell.
     pub async fn put_object<B, E>(
         &self,
         caller: &Caller,
         new: NewObject,
         body: B,
+        late: impl FnOnce(&mut Attributes) + Send,
     ) -> Result<ObjectRecord, ControlError>
     where
         B: Stream<Item = Result<Bytes, E>> + Send,
@@ -23,15 +36,39 @@ impl Control {
     {
         let resource = object_resource(&new.bucket, &new.key);
         let permit = self.permit::<operation::PutObject>(caller, &resource).await?;
-        let event = |record: &ObjectRecord| {
-            let mut event = self.event(caller, permit.action(), &resource, "stored");
-            event.details.push(("digest".to_owned(), record.digest.to_string()));
-            event.details.push(("size_bytes".to_owned(), record.size_bytes.to_string()));
+        let event = |record: &mut ObjectRecord| {
+            late(&mut record.attributes);
+            stored_event(self.event(caller, permit.action(), &resource, "stored"), record)
+        };
+        let record = self.parts.objects.put(&permit, new, body, self.stamp(), event).await?;
+        metrics::counter!("casemate_object_bytes_stored_total").increment(record.size_bytes);
+        self.announce_object(&record.project, (&record.bucket, &record.key), true);
+        Ok(record)
+    }
+
+    /// Stores the content of an object once more, under another key or with other attributes. `change` makes what is new
+    /// of what the source is, or refuses it.
+    pub async fn copy_object(
+        &self,
+        caller: &Caller,
+        source: &CopySource,
+        change: impl FnOnce(&ObjectRecord) -> Result<NewObject, ControlError> + Send,
+    ) -> Result<ObjectRecord, ControlError> {
+        let from = object_resource(&source.bucket, &source.key);
+        let reading = self.permit::<operation::GetObject>(caller, &from).await?;
+        let found =
+            self.parts.objects.find_version(reading.project(), &source.bucket, &source.key, source.version);
+        let found = found.await?;
+        let new = change(&found)?;
+        let resource = object_resource(&new.bucket, &new.key);
+        let permit = self.permit::<operation::PutObject>(caller, &resource).await?;
+        let event = |record: &mut ObjectRecord| {
+            let mut event = stored_event(self.event(caller, permit.action(), &resource, "copied"), record);
+            event.details.push(("from".to_owned(), from.clone()));
             event
         };
-        let record = self.parts.objects.put(&permit, new, body, self.now(), event).await?;
-        metrics::counter!("casemate_object_bytes_stored_total").increment(record.size_bytes);
-        self.announce_object(&record, true);
+        let record = self.parts.objects.copy(&permit, new, &found, self.stamp(), event).await?;
+        self.announce_object(&record.project, (&record.bucket, &record.key), true);
         Ok(record)
     }
 
@@ -39,12 +76,12 @@ impl Control {
     pub async fn get_object(
         &self,
         caller: &Caller,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
         wanted: impl FnOnce(&ObjectRecord) -> bool,
     ) -> Result<(ObjectRecord, Option<VerifiedBlob>), ControlError> {
         let permit = self.permit::<operation::GetObject>(caller, &object_resource(bucket, key)).await?;
-        match self.parts.objects.get(&permit, bucket, key, wanted).await {
+        match self.parts.objects.get(&permit, (bucket, key), version, wanted).await {
             Ok(found) => Ok(found),
             Err(error) => Err(self.record_damage(caller, error).await),
         }
@@ -54,11 +91,11 @@ impl Control {
     pub async fn stat_object(
         &self,
         caller: &Caller,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
     ) -> Result<(ObjectRecord, Option<Packing>), ControlError> {
         let permit = self.permit::<operation::StatObject>(caller, &object_resource(bucket, key)).await?;
-        let record = self.parts.objects.stat(&permit, bucket, key).await?;
+        let record = self.parts.objects.stat(&permit, bucket, key, version).await?;
         let packing = self.parts.objects.packing(&record.digest).await?;
         Ok((record, packing))
     }
@@ -73,34 +110,102 @@ impl Control {
         limit: u32,
     ) -> Result<Vec<ObjectRecord>, ControlError> {
         let permit = self.permit::<operation::ListObjects>(caller, &format!("bucket:{bucket}")).await?;
-        let page = ObjectPage { project: permit.project().clone(), bucket, prefix, after, limit };
+        let page = ObjectPage { project: permit.project().clone(), bucket, prefix, after, past: None, limit };
         Ok(self.parts.objects.list(&permit, &page).await?)
     }
 
-    /// Lists buckets.
-    pub async fn list_buckets(
+    /// Lists objects of a bucket that must be there, with keys grouped into folders. The page's project is the caller's.
+    pub async fn list_folders(
         &self,
         caller: &Caller,
-        after: Option<&BucketName>,
-        limit: u32,
-    ) -> Result<Vec<BucketRecord>, ControlError> {
-        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
-        Ok(self.parts.objects.buckets(&permit, after, limit).await?)
+        page: ObjectPage,
+        delimiter: &str,
+    ) -> Result<Listing<ObjectRecord>, ControlError> {
+        let resource = format!("bucket:{}", page.bucket);
+        let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
+        self.parts.objects.bucket(permit.project(), &page.bucket).await?;
+        let page = ObjectPage { project: permit.project().clone(), ..page };
+        Ok(self.parts.objects.list_folders(&permit, &page, delimiter).await?)
     }
 
-    /// Deletes an object.
+    /// Lists versions of a bucket that must be there; `after` names a version to start after. The page's project is the
+    /// caller's.
+    pub async fn list_versions(
+        &self,
+        caller: &Caller,
+        page: VersionPage,
+        after: Option<(ObjectKey, Option<VersionId>)>,
+        delimiter: &str,
+    ) -> Result<Listing<VersionRecord>, ControlError> {
+        let resource = format!("bucket:{}", page.bucket);
+        let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
+        self.parts.objects.bucket(permit.project(), &page.bucket).await?;
+        let mut page = VersionPage { project: permit.project().clone(), ..page };
+        if let Some((key, version)) = after {
+            let sequence = self.parts.objects.sequence(&permit, &page.bucket, &key, version).await?;
+            page.after = Some((key, sequence));
+        }
+        Ok(self.parts.objects.list_versions(&permit, &page, delimiter).await?)
+    }
+
+    /// Deletes an object, or marks it as deleted in a bucket that keeps versions.
     pub async fn delete_object(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         key: &ObjectKey,
-    ) -> Result<(), ControlError> {
+    ) -> Result<Deleted, ControlError> {
         let resource = object_resource(bucket, key);
         let permit = self.permit::<operation::DeleteObject>(caller, &resource).await?;
         let event = self.event(caller, permit.action(), &resource, "deleted");
-        let record = self.parts.objects.delete(&permit, bucket, key, event).await?;
-        self.announce_object(&record, false);
-        Ok(())
+        let marker = self.stamp().version;
+        let deleted = self.parts.objects.delete(&permit, (bucket, key), marker, event).await?;
+        if deleted != Deleted::Absent {
+            self.announce_object(permit.project(), (bucket, key), false);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes a version for good; returns what it was.
+    pub async fn delete_version(
+        &self,
+        caller: &Caller,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Option<VersionId>,
+    ) -> Result<Option<VersionRecord>, ControlError> {
+        let resource = object_resource(bucket, key);
+        let permit = self.permit::<operation::DeleteObject>(caller, &resource).await?;
+        let mut event = self.event(caller, permit.action(), &resource, "deleted for good");
+        let named = version.map_or_else(|| "null".to_owned(), |version| version.to_string());
+        event.details.push(("version".to_owned(), named));
+        let deleted = self.parts.objects.delete_version(&permit, (bucket, key), version, event).await?;
+        if deleted.is_some() {
+            self.announce_object(permit.project(), (bucket, key), false);
+        }
+        Ok(deleted)
+    }
+
+    /// Replaces the tags of an object.
+    pub async fn tag_object(
+        &self,
+        caller: &Caller,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
+        tags: std::collections::BTreeMap<String, String>,
+    ) -> Result<ObjectRecord, ControlError> {
+        let resource = object_resource(bucket, key);
+        let permit = self.permit::<operation::TagObject>(caller, &resource).await?;
+        let found = self.parts.objects.find_version(permit.project(), bucket, key, version).await?;
+        let attributes = Attributes { tags, ..found.attributes.clone() };
+        let event = self.event(caller, permit.action(), &resource, "tagged");
+        self.parts.objects.set_attributes(&permit, &found, &attributes, event).await?;
+        Ok(ObjectRecord { attributes, ..found })
+    }
+
+    /// The time, and an id for the version that something may become.
+    pub(crate) fn stamp(&self) -> Stamp {
+        let now = self.now();
+        Stamp { now, version: VersionId::generate(now, self.entropy()) }
     }
 
     /// Opens content by its digest and records damage that comes to light.
@@ -144,10 +249,14 @@ impl Control {
         Ok(())
     }
 
-    fn announce_object(&self, record: &ObjectRecord, stored: bool) {
-        let change =
-            Change::Object { bucket: record.bucket.to_string(), key: record.key.to_string(), stored };
-        self.feed.publish(Some(record.project.clone()), change);
+    pub(crate) fn announce_object(
+        &self,
+        project: &Project,
+        (bucket, key): (&BucketName, &ObjectKey),
+        stored: bool,
+    ) {
+        let change = Change::Object { bucket: bucket.to_string(), key: key.to_string(), stored };
+        self.feed.publish(Some(project.clone()), change);
     }
 
     /// Removes content that nothing has referred to since before `before`.
@@ -156,6 +265,13 @@ impl Control {
     }
 }
 
-fn object_resource(bucket: &BucketName, key: &ObjectKey) -> String {
+/// The event of content that is now an object.
+pub(crate) fn stored_event(mut event: Event, record: &ObjectRecord) -> Event {
+    event.details.push(("digest".to_owned(), record.digest.to_string()));
+    event.details.push(("size_bytes".to_owned(), record.size_bytes.to_string()));
+    event
+}
+
+pub(crate) fn object_resource(bucket: &BucketName, key: &ObjectKey) -> String {
     format!("object:{bucket}/{key}")
 }

@@ -15,6 +15,9 @@ const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 /// How long content stays after nothing refers to it, for transfers that are under way.
 const COLLECT_GRACE: Duration = Duration::from_secs(10 * 60);
 
+/// How long an upload in parts may be under way.
+const UPLOAD_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Most tasks that one transaction moves on.
 const TICK_BATCH: u32 = 256;
 
@@ -121,6 +124,10 @@ impl Control {
         let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
         let collected = self.collect_objects(before.expect("earlier than now")).await?;
         metrics::counter!("casemate_collected_blobs_total").increment(collected);
+        let grace = u64::try_from(UPLOAD_GRACE.as_millis()).expect("days fit");
+        let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
+        let collected = self.collect_uploads(before.expect("earlier than now")).await?;
+        metrics::counter!("casemate_expired_uploads_total").increment(collected);
         Ok(())
     }
 }

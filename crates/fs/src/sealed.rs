@@ -116,7 +116,12 @@ impl SealedBytes {
 
     /// A reader from the start.
     pub fn reader(&self) -> SealedReader {
-        SealedReader { bytes: self.clone(), position: 0 }
+        self.reader_from(0)
+    }
+
+    /// A reader from a position; there is nothing to read behind the end.
+    pub fn reader_from(&self, position: u64) -> SealedReader {
+        SealedReader { bytes: self.clone(), position }
     }
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use casemate_model::{Entropy, KeyId, Project, Role, ScopeSet, Timestamp};
 use secrecy::SecretString;
 
-use crate::{KeyRecord, Peppers, Token, TokenKind};
+use crate::{KeyRecord, Peppers, SecretMac, Token, TokenKind};
 
 /// What a person calls a key: 1 to 64 characters, none of them a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,13 @@ pub fn issue_key(
         revoked: None,
     };
     (record, token.to_text(TokenKind::Key))
+}
+
+/// The secret with which the holder of a key signs requests to S3. It follows from the stored record and the pepper, so
+/// that a copy of the database gives nobody a secret. `None` if the pepper is no longer known.
+pub fn s3_secret(peppers: &Peppers, id: KeyId, sealed: &SecretMac) -> Option<SecretString> {
+    let secret = peppers.derive(sealed, "casemate s3 secret", &bare(&id.to_string()))?;
+    Some(SecretString::from(data_encoding::BASE64URL_NOPAD.encode(secret.as_slice())))
 }
 
 impl KeyRecord {

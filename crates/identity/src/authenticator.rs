@@ -8,7 +8,7 @@ use casemate_model::{
 };
 use secrecy::SecretString;
 
-use crate::api_key::bare;
+use crate::api_key::{bare, s3_secret};
 use crate::{Credentials, KeyRecord, Peppers, SecretMac, SessionRecord, Token, TokenKind};
 
 /// How long a console session lasts.
@@ -82,14 +82,23 @@ impl Authenticator {
     pub async fn by_key(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
         let token = Token::parse(text, TokenKind::Key)?;
         let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
-        let cached = match self.cached(CacheKey::Key(id), now) {
-            Ok(cached) => cached,
-            Err(generation) => {
-                let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                self.remember(CacheKey::Key(id), (key_entry(&key), generation), now)
-            }
-        };
+        let cached = self.key_entry(id, now).await?;
         self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)
+    }
+
+    /// Who holds the API key `id`, and the secret with which its holder signs requests to S3. Whoever calls this must let
+    /// the caller act only when the signature was checked against that secret.
+    pub async fn by_access_key(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<(Principal, SecretString), IdentityError> {
+        let cached = self.key_entry(id, now).await?;
+        if cached.expires.is_some_and(|expires| now >= expires) {
+            return Err(Rejected.into());
+        }
+        let secret = s3_secret(&self.peppers, id, &cached.secret).ok_or(Rejected)?;
+        Ok((cached.principal, secret))
     }
 
     /// Recognises the holder of a session's cookie.
@@ -144,6 +153,17 @@ impl Authenticator {
         let mut cache = self.cache();
         cache.generation += 1;
         cache.entries.remove(&CacheKey::Session(id));
+    }
+
+    /// What is known of a live key.
+    async fn key_entry(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
+        match self.cached(CacheKey::Key(id), now) {
+            Ok(cached) => Ok(cached),
+            Err(generation) => {
+                let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+                Ok(self.remember(CacheKey::Key(id), (key_entry(&key), generation), now))
+            }
+        }
     }
 
     /// A session that a key opened lives no longer than the key.

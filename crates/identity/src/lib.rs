@@ -14,7 +14,7 @@ mod ports;
 mod records;
 mod token;
 
-pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key};
+pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, Opener, Rejected};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
 pub use pepper::{Pepper, Peppers};

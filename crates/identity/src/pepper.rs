@@ -56,6 +56,13 @@ impl Peppers {
         SecretMac { pepper: self.newest, mac }
     }
 
+    /// A secret that follows from a sealed one, for protocols whose server must know the secret itself. It is stored
+    /// nowhere, and nobody can work it out from the database alone. `None` if the pepper is no longer known.
+    pub(crate) fn derive(&self, sealed: &SecretMac, domain: &str, id: &str) -> Option<Zeroizing<[u8; 32]>> {
+        let pepper = self.by_version.get(&sealed.pepper)?;
+        Some(Zeroizing::new(pepper.mac(domain, id, &sealed.mac).finalize().into_bytes().into()))
+    }
+
     /// Tells in constant time whether `secret` is what `sealed` was made from.
     pub(crate) fn opens(&self, sealed: &SecretMac, domain: &str, id: &str, secret: &[u8; 32]) -> bool {
         // An unknown version is checked against the newest pepper, which cannot match, so that it takes as long.

@@ -76,6 +76,14 @@ id!(
     SessionId, "ses", "session"
 );
 id!(
+    /// Names one version of an object: `ver_…`.
+    VersionId, "ver", "version"
+);
+id!(
+    /// Names one upload in parts: `upl_…`.
+    UploadId, "upl", "upload"
+);
+id!(
     /// Names one request and everything it caused: `req_…`.
     RequestId, "req", "request"
 );

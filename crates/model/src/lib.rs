@@ -25,7 +25,7 @@ pub use bucket::{BucketName, BucketNameError};
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use digest::{Digest, DigestError, Hasher};
 pub use entropy::Entropy;
-pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, WorkerId};
+pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, UploadId, VersionId, WorkerId};
 pub use name::{Name, NameError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};

@@ -2,13 +2,11 @@
 //! blobs that are packed. Where both are there, either will do.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
 use casemate_fs::{Dir, DirEntry, EntryKind, File, SealedBuilder, SealedBytes, StagedFile};
 use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
-use crate::codec::{Codec, Encoder};
 use crate::packed::{self, Header};
 use crate::verified::VerifiedBlob;
 
@@ -32,7 +30,6 @@ pub(crate) struct Blobs {
     /// Holds `blobs/` and `quarantine/`.
     root: Dir,
     directory: Dir,
-    codec: Arc<dyn Codec>,
     free_bytes_min: u64,
 }
 
@@ -46,7 +43,6 @@ pub(crate) struct PackedBlob {
 pub(crate) struct StagedBlob {
     blobs: Blobs,
     file: StagedFile,
-    encoder: Box<dyn Encoder>,
     hasher: Hasher,
     size_bytes: u64,
     /// How much was written since the disk was last measured.
@@ -56,11 +52,11 @@ pub(crate) struct StagedBlob {
 impl Blobs {
     /// Opens the blob directory under `root`, making it when absent, and sweeps what a crash left half-written.
     /// Nothing is written while fewer than `free_bytes_min` bytes are free on the disk.
-    pub(crate) fn open(root: &Dir, codec: Arc<dyn Codec>, free_bytes_min: u64) -> Result<Self, ObjectsError> {
+    pub(crate) fn open(root: &Dir, free_bytes_min: u64) -> Result<Self, ObjectsError> {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
         root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { root: root.clone(), directory, codec, free_bytes_min })
+        Ok(Self { root: root.clone(), directory, free_bytes_min })
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -68,7 +64,6 @@ impl Blobs {
         Ok(StagedBlob {
             blobs: self.clone(),
             file: self.directory.stage().map_err(ObjectsError::Files)?,
-            encoder: self.codec.encoder(),
             hasher: Hasher::new(),
             size_bytes: 0,
             unmeasured_bytes: 0,
@@ -86,7 +81,7 @@ impl Blobs {
     fn open_whole(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         let file = self.open_file(digest, &path_of(digest))?;
         let stored_bytes = file.metadata().map_err(read_error)?.len();
-        let checked = if stored_bytes <= SEALED_BYTES_MAX { self.seal(&file) } else { self.hash(file) };
+        let checked = if stored_bytes <= SEALED_BYTES_MAX { seal(&file) } else { hash(file) };
         let (found, blob) = checked?;
         if found == *digest { Ok(blob) } else { Err(ObjectsError::Corrupt { digest: *digest }) }
     }
@@ -256,7 +251,7 @@ impl Blobs {
 
     /// Refuses to write when the disk is nearly full: what is left belongs to the catalog and the log, without which
     /// not even a delete could be recorded.
-    fn check_room(&self) -> Result<(), ObjectsError> {
+    pub(crate) fn check_room(&self) -> Result<(), ObjectsError> {
         let free_bytes = self.directory.free_bytes().map_err(ObjectsError::Files)?;
         if free_bytes < self.free_bytes_min {
             return Err(ObjectsError::NoRoom { free_bytes, free_bytes_min: self.free_bytes_min });
@@ -273,23 +268,6 @@ impl Blobs {
             }
         })
     }
-
-    /// Copies content into sealed memory, hashing what is copied.
-    fn seal(&self, file: &File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
-        let mut content = self.codec.decoder(Box::new(file));
-        let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
-        let (found, size_bytes) = copy_hashed(&mut *content, Some(&mut builder))?;
-        let sealed = builder.seal().map_err(ObjectsError::Files)?;
-        Ok((found, VerifiedBlob::sealed(sealed, size_bytes)))
-    }
-
-    /// Hashes content through the descriptor that is then handed out.
-    fn hash(&self, file: File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
-        let mut content = self.codec.decoder(Box::new(&file));
-        let (found, size_bytes) = copy_hashed(&mut *content, None)?;
-        drop(content);
-        Ok((found, VerifiedBlob::held(file, Arc::clone(&self.codec), found, size_bytes)))
-    }
 }
 
 impl StagedBlob {
@@ -302,7 +280,7 @@ impl StagedBlob {
         }
         self.hasher.update(content);
         self.size_bytes += content.len() as u64;
-        self.encoder.push(content, &mut self.file).map_err(write_error)
+        self.file.append(content).map_err(ObjectsError::Files)
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
@@ -310,8 +288,7 @@ impl StagedBlob {
     }
 
     /// Makes the blob durable unless `expected` says that it should be another.
-    pub(crate) fn commit(mut self, expected: Option<Digest>) -> Result<(Digest, u64), ObjectsError> {
-        self.encoder.finish(&mut self.file).map_err(write_error)?;
+    pub(crate) fn commit(self, expected: Option<Digest>) -> Result<(Digest, u64), ObjectsError> {
         let found = self.hasher.finish();
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(ObjectsError::DigestMismatch { expected, found });
@@ -353,6 +330,20 @@ impl Write for HashedSink {
     }
 }
 
+/// Copies content into sealed memory, hashing what is copied.
+fn seal(file: &File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
+    let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
+    let (found, size_bytes) = copy_hashed(file, Some(&mut builder))?;
+    let sealed = builder.seal().map_err(ObjectsError::Files)?;
+    Ok((found, VerifiedBlob::sealed(sealed, size_bytes)))
+}
+
+/// Hashes content through the descriptor that is then handed out.
+fn hash(file: File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
+    let (found, size_bytes) = copy_hashed(&file, None)?;
+    Ok((found, VerifiedBlob::held(file, found, size_bytes)))
+}
+
 /// Where the packed form of a blob lies.
 fn packed_path_of(digest: &Digest) -> String {
     format!("{}{PACKED}", path_of(digest))
@@ -364,10 +355,7 @@ fn path_of(digest: &Digest) -> String {
     format!("{}/{}/{hex}", &hex[..2], &hex[2..4])
 }
 
-fn copy_hashed(
-    content: &mut dyn Read,
-    mut copy: Option<&mut dyn Write>,
-) -> Result<(Digest, u64), ObjectsError> {
+fn copy_hashed(mut content: &File, mut copy: Option<&mut dyn Write>) -> Result<(Digest, u64), ObjectsError> {
     let mut hasher = Hasher::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut size_bytes = 0;

@@ -1,5 +1,5 @@
 use casemate_fs::FsError;
-use casemate_model::{Digest, StoreError};
+use casemate_model::{Digest, StoreError, UploadId};
 
 /// Why an operation on objects failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,75 @@ pub enum ObjectsError {
         bucket: String,
         /// The key asked for.
         key: String,
+    },
+    /// There is no such bucket.
+    #[error("there is no bucket `{bucket}`")]
+    BucketNotFound {
+        /// The bucket asked for.
+        bucket: String,
+    },
+    /// A bucket cannot be deleted with something in it.
+    #[error("the bucket `{bucket}` is not empty: objects, versions or uploads are in it")]
+    BucketNotEmpty {
+        /// The bucket.
+        bucket: String,
+    },
+    /// There is no such version of the object.
+    #[error("there is no such version of `{key}` in the bucket `{bucket}`")]
+    VersionNotFound {
+        /// The bucket asked for.
+        bucket: String,
+        /// The key asked for.
+        key: String,
+    },
+    /// The version says that the object was deleted, and has no content.
+    #[error("that version of `{key}` in the bucket `{bucket}` says that it was deleted")]
+    VersionIsMarker {
+        /// The bucket asked for.
+        bucket: String,
+        /// The key asked for.
+        key: String,
+    },
+    /// What is in the place is not what the request says must be there. Nothing was stored.
+    #[error("the key does not hold what the request says it must{}", if *absent { ": it holds nothing" } else { "" })]
+    Unfit {
+        /// Whether there was nothing.
+        absent: bool,
+    },
+    /// There is no such upload, or it is over.
+    #[error("there is no upload {id}, or it is over")]
+    UploadNotFound {
+        /// The upload asked for.
+        id: UploadId,
+    },
+    /// A part's number is out of range.
+    #[error("a part has a number from 1 to {number_max}, not {number}")]
+    PartNumber {
+        /// The number given.
+        number: u32,
+        /// The greatest there is.
+        number_max: u32,
+    },
+    /// Parts must be named in ascending order, and at least one.
+    #[error("the parts of an upload are named in ascending order, and at least one of them")]
+    PartOrder,
+    /// A part was not uploaded, or is another than the one that is named.
+    #[error("part {number} was not uploaded, or has another entity tag")]
+    PartMissing {
+        /// Its number.
+        number: u32,
+    },
+    /// A part that is not the last is too small.
+    #[error("part {number} is smaller than 5 MiB, and only the last may be")]
+    PartTooSmall {
+        /// Its number.
+        number: u32,
+    },
+    /// A part's stored bytes are not what was uploaded.
+    #[error("the stored bytes of part {number} are damaged; upload it again")]
+    PartDamaged {
+        /// Its number.
+        number: u32,
     },
     /// No blob with the digest is stored.
     #[error("no content with the digest {digest} is stored")]
@@ -32,6 +101,9 @@ pub enum ObjectsError {
         /// What arrived.
         found: Digest,
     },
+    /// The upload does not have the MD5 that the uploader announced. Nothing was stored.
+    #[error("the upload does not have the MD5 that was announced")]
+    Md5Mismatch,
     /// The upload is larger than allowed. Nothing was stored.
     #[error("the upload is larger than the {bytes_max} bytes that an object may have")]
     TooLarge {

@@ -10,7 +10,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests"))]
 
 mod blobs;
-mod codec;
 mod error;
 mod objects;
 mod packed;
@@ -20,9 +19,16 @@ mod records;
 pub mod test_support;
 mod verified;
 
-pub use codec::{Codec, Encoder, Whole};
 pub use error::ObjectsError;
-pub use objects::{Hold, NewObject, Objects, Settings, StoredBlob};
-pub use ports::{Catalog, ObjectPage};
-pub use records::{BucketRecord, BucketTotals, ObjectRecord, Packing};
+pub use objects::{
+    CompletedPart, Hold, Listing, NewObject, NewPart, Objects, Settings, Stamp, StoredBlob, Version,
+};
+pub use ports::{
+    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, ObjectCatalog, ObjectPage, Place, UploadCatalog,
+    UploadPage, VersionPage,
+};
+pub use records::{
+    Attributes, Before, BucketRecord, BucketSettings, BucketTotals, CorsRule, Deleted, ETag, ETagError,
+    ObjectRecord, Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord, Versioning,
+};
 pub use verified::VerifiedBlob;

@@ -1,35 +1,34 @@
+mod buckets;
+mod listing;
+mod staging;
+mod upkeep;
+mod uploads;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use casemate_fs::Dir;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
 use casemate_policy::{Permit, operation};
-use futures_util::{Stream, StreamExt};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock, mpsc};
+use futures_util::Stream;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::blobs::{Blobs, StagedBlob};
-use crate::packed;
 use crate::{
-    BucketRecord, BucketTotals, Catalog, Codec, ObjectPage, ObjectRecord, ObjectsError, Packing, VerifiedBlob,
+    Attributes, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, Place, Put, PutRule, VerifiedBlob,
+    VersionRecord,
 };
 
-/// How many pieces of an upload may wait for the disk.
-const PIECES_WAITING_MAX: usize = 4;
-
-/// How many unreferenced blobs are collected at a time; in between, uploads go on.
-const COLLECT_BATCH: u32 = 64;
-
-/// Smaller blobs are not worth the trouble: a file takes a block of the disk anyway.
-const PACK_BYTES_MIN: u64 = 4 << 10;
-
-/// Bases that are tried for one blob.
-const BASES_TRIED_MAX: u32 = 3;
+pub use listing::Listing;
+pub use uploads::{CompletedPart, NewPart};
 
 /// The store of objects.
 #[derive(Clone)]
 pub struct Objects {
     blobs: Blobs,
+    /// Parts of uploads that are under way, a directory for each upload.
+    uploads: Dir,
     catalog: Arc<dyn Catalog>,
     object_bytes_max: u64,
     /// Held for reading from before a blob's file is in place until something refers to it, and for writing while
@@ -40,7 +39,7 @@ pub struct Objects {
 /// What an upload is to become.
 #[derive(Clone, Debug)]
 pub struct NewObject {
-    /// Its bucket; made when absent.
+    /// Its bucket.
     pub bucket: BucketName,
     /// Its key.
     pub key: ObjectKey,
@@ -48,6 +47,23 @@ pub struct NewObject {
     pub media_type: String,
     /// What the uploader says its digest is; checked before anything is acknowledged.
     pub expected: Option<Digest>,
+    /// What the uploader says of it beside.
+    pub attributes: Attributes,
+    /// What must be there before.
+    pub rule: PutRule,
+    /// Whether its tag is to be the MD5 of its content, as S3 clients expect. It costs another hash.
+    pub with_md5: bool,
+    /// The MD5 that the uploader announced; checked before anything is acknowledged.
+    pub expected_md5: Option<[u8; 16]>,
+}
+
+/// When something is stored, and which version it becomes where versions are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// The time.
+    pub now: Timestamp,
+    /// The version.
+    pub version: VersionId,
 }
 
 /// Keeps blobs that are stored under it from being collected until something refers to them.
@@ -81,29 +97,33 @@ impl Objects {
     pub fn open(
         directory: &Dir,
         catalog: Arc<dyn Catalog>,
-        codec: Arc<dyn Codec>,
         settings: Settings,
     ) -> Result<Self, ObjectsError> {
-        let blobs = Blobs::open(directory, codec, settings.free_bytes_min)?;
+        let blobs = Blobs::open(directory, settings.free_bytes_min)?;
+        let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
+        uploads.sweep_staged().map_err(ObjectsError::Files)?;
         let object_bytes_max = settings.object_bytes_max;
-        Ok(Self { blobs, catalog, object_bytes_max, referring: Arc::new(RwLock::new(())) })
+        Ok(Self { blobs, uploads, catalog, object_bytes_max, referring: Arc::new(RwLock::new(())) })
     }
 
     /// Stores what `body` yields as an object. When this returns, the object is durable and so is its audit entry,
-    /// which `event` makes from what is about to be written down.
+    /// which `event` makes from what is about to be written down; it may still add attributes that only the end of the
+    /// body could tell.
     pub async fn put<B, E>(
         &self,
         permit: &Permit<operation::PutObject>,
         new: NewObject,
         body: B,
-        now: Timestamp,
-        event: impl FnOnce(&ObjectRecord) -> Event,
+        stamp: Stamp,
+        event: impl FnOnce(&mut ObjectRecord) -> Event,
     ) -> Result<ObjectRecord, ObjectsError>
     where
         B: Stream<Item = Result<Bytes, E>> + Send,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let staged = self.stage(body).await?;
+        self.check_before(permit.project(), &new).await?;
+        let (staged, md5) = self.stage(body, new.with_md5 || new.expected_md5.is_some()).await?;
+        check_md5(new.expected_md5, md5)?;
         let _hold = self.hold().await;
         let stored = commit(staged, new.expected).await?;
         let record = ObjectRecord {
@@ -113,11 +133,35 @@ impl Objects {
             digest: stored.digest,
             size_bytes: stored.size_bytes,
             media_type: new.media_type,
-            stored: now,
+            stored: stamp.now,
+            etag: md5.filter(|_| new.with_md5).map_or_else(|| ETag::of_digest(&stored.digest), ETag::of_md5),
+            attributes: new.attributes,
+            version: Some(stamp.version),
         };
-        let event = event(&record);
-        self.catalog.put_object(&record, event).await?;
-        Ok(record)
+        self.write_down(record, &new.rule, event).await
+    }
+
+    /// Stores the content of `source` once more, under another key or with other attributes.
+    pub async fn copy(
+        &self,
+        permit: &Permit<operation::PutObject>,
+        new: NewObject,
+        source: &ObjectRecord,
+        stamp: Stamp,
+        event: impl FnOnce(&mut ObjectRecord) -> Event,
+    ) -> Result<ObjectRecord, ObjectsError> {
+        let _hold = self.hold().await;
+        let record = ObjectRecord {
+            project: permit.project().clone(),
+            bucket: new.bucket,
+            key: new.key,
+            media_type: new.media_type,
+            stored: stamp.now,
+            attributes: new.attributes,
+            version: Some(stamp.version),
+            ..source.clone()
+        };
+        self.write_down(record, &PutRule { known_content: true, ..new.rule }, event).await
     }
 
     /// Keeps what is stored under it from being collected, until it is dropped.
@@ -137,25 +181,26 @@ impl Objects {
         commit(staged.await?, None).await
     }
 
-    /// Finds an object's record.
+    /// Finds an object's record, or that of a version.
     pub async fn stat(
         &self,
         permit: &Permit<operation::StatObject>,
         bucket: &BucketName,
         key: &ObjectKey,
+        version: Version,
     ) -> Result<ObjectRecord, ObjectsError> {
-        self.find(permit.project(), bucket, key).await
+        self.find_version(permit.project(), bucket, key, version).await
     }
 
     /// Finds an object and, if `wanted` says so of its record, opens its content, which was checked then.
     pub async fn get(
         &self,
         permit: &Permit<operation::GetObject>,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
         wanted: impl FnOnce(&ObjectRecord) -> bool,
     ) -> Result<(ObjectRecord, Option<VerifiedBlob>), ObjectsError> {
-        let record = self.find(permit.project(), bucket, key).await?;
+        let record = self.find_version(permit.project(), bucket, key, version).await?;
         let blob = if wanted(&record) { Some(self.open_verified(record.digest).await?) } else { None };
         Ok((record, blob))
     }
@@ -176,154 +221,42 @@ impl Objects {
         Err(ObjectsError::BlobMissing { digest: *digest })
     }
 
-    /// Lists a part of a bucket.
-    pub async fn list(
-        &self,
-        _permit: &Permit<operation::ListObjects>,
-        page: &ObjectPage,
-    ) -> Result<Vec<ObjectRecord>, ObjectsError> {
-        Ok(self.catalog.objects(page).await?)
-    }
-
-    /// Lists buckets after `after`.
-    pub async fn buckets(
-        &self,
-        permit: &Permit<operation::ListBuckets>,
-        after: Option<&BucketName>,
-        limit: u32,
-    ) -> Result<Vec<BucketRecord>, ObjectsError> {
-        Ok(self.catalog.buckets(permit.project(), after, limit).await?)
-    }
-
-    /// What the buckets of `project` hold together; the caller has a permit for the overview.
-    pub async fn totals(&self, project: &Project) -> Result<BucketTotals, ObjectsError> {
-        Ok(self.catalog.totals(project).await?)
-    }
-
-    /// Deletes an object. Its content goes later, if nothing else refers to it.
+    /// Deletes an object, or marks it as deleted where versions are kept. Content goes later, if nothing refers to it.
     pub async fn delete(
         &self,
         permit: &Permit<operation::DeleteObject>,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        (bucket, key): (&BucketName, &ObjectKey),
+        marker: VersionId,
         event: Event,
-    ) -> Result<ObjectRecord, ObjectsError> {
-        let deleted = self.catalog.delete_object(permit.project(), bucket, key, event).await?;
-        deleted.ok_or_else(|| not_found(bucket, key))
+    ) -> Result<Deleted, ObjectsError> {
+        let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
+        Ok(self.catalog.delete_object(&place, marker, event).await?)
     }
 
-    /// Checks that the directory can be written, and returns how many bytes are free.
-    pub async fn check_directory(&self) -> Result<u64, ObjectsError> {
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.check()).await
+    /// Deletes a version for good and returns what it was, if there was one.
+    pub async fn delete_version(
+        &self,
+        permit: &Permit<operation::DeleteObject>,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Option<VersionId>,
+        event: Event,
+    ) -> Result<Option<VersionRecord>, ObjectsError> {
+        let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
+        Ok(self.catalog.delete_version(&place, version, event).await?)
     }
 
-    /// Removes blobs that nothing has referred to since before `before`; returns how many.
-    pub async fn collect(&self, before: Timestamp) -> Result<u64, ObjectsError> {
-        let mut collected = 0;
-        loop {
-            let digests = self.catalog.unreferenced_blobs(before, COLLECT_BATCH).await?;
-            if digests.is_empty() {
-                return Ok(collected);
-            }
-            let _nobody_refers = self.referring.write().await;
-            for digest in digests {
-                if self.catalog.forget_blob(&digest, before).await? {
-                    // If this fails, the file has no row any more and goes with the orphans.
-                    let blobs = self.blobs.clone();
-                    off_runtime(move || blobs.remove(&digest)).await?;
-                    collected += 1;
-                }
-            }
+    /// Replaces what is said of an object beside its content.
+    pub async fn set_attributes(
+        &self,
+        _permit: &Permit<operation::TagObject>,
+        object: &ObjectRecord,
+        attributes: &Attributes,
+        event: Event,
+    ) -> Result<(), ObjectsError> {
+        if self.catalog.set_attributes(&object.place(), object.version, attributes, event).await? {
+            return Ok(());
         }
-    }
-
-    /// Removes files that are no blob of the catalog: what a crash, or a store that failed, left between a file and its
-    /// row. Returns how many. Looks at every file, so it is for now and then.
-    pub async fn collect_orphans(&self) -> Result<u64, ObjectsError> {
-        let mut collected = 0;
-        let blobs = self.blobs.clone();
-        for leaf in off_runtime(move || blobs.leaves()).await? {
-            let blobs = self.blobs.clone();
-            let mut unknown = Vec::new();
-            for digest in off_runtime(move || blobs.in_leaf(&leaf)).await? {
-                if self.catalog.blob_size(&digest).await?.is_none() {
-                    unknown.push(digest);
-                }
-            }
-            if unknown.is_empty() {
-                continue;
-            }
-            // Each may be new, its row just not written; under this lock no file is without its row for that reason.
-            let _nobody_refers = self.referring.write().await;
-            for digest in unknown {
-                if self.catalog.blob_size(&digest).await?.is_none() {
-                    let blobs = self.blobs.clone();
-                    off_runtime(move || blobs.remove(&digest)).await?;
-                    collected += 1;
-                }
-            }
-        }
-        Ok(collected)
-    }
-
-    /// Packs blobs that were put since it was called last, at most `limit` of them: compressed, or as differences to what
-    /// lies beside them. Returns how many it looked at. A blob stays readable all the time, and nothing is removed
-    /// before its packed form was unpacked and compared, and is durable.
-    pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
-        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, packed::CONTENT_BYTES_MAX, limit).await?;
-        let count = waiting.len() as u64;
-        for digest in waiting {
-            // Nothing is collected meanwhile, so base and blob stay.
-            let _hold = self.hold().await;
-            match self.pack_one(digest, now).await {
-                // Damage is for those who read it to report; here it only means that there is nothing to pack.
-                Err(ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. }) => {
-                    self.leave_whole(digest, now).await?;
-                }
-                other => other?,
-            }
-        }
-        Ok(count)
-    }
-
-    async fn pack_one(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
-        let bases = self.catalog.base_candidates(&digest, BASES_TRIED_MAX).await?;
-        let blobs = self.blobs.clone();
-        let made = off_runtime(move || blobs.pack(&digest, &bases));
-        let Some(packed) = made.await? else {
-            return self.leave_whole(digest, now).await;
-        };
-        let packing = Packing { stored_bytes: packed.bytes.len() as u64, base: packed.base };
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.put_packed(&digest, &packed.bytes)).await?;
-        let noted = self.catalog.note_packing(&digest, packing, now).await?;
-        let blobs = self.blobs.clone();
-        if noted {
-            off_runtime(move || blobs.remove_whole(&digest).map(drop)).await
-        } else {
-            off_runtime(move || blobs.remove_packed(&digest)).await
-        }
-    }
-
-    /// Notes that packing a blob does not pay.
-    async fn leave_whole(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
-        let stored_bytes = self.catalog.blob_size(&digest).await?.unwrap_or(0);
-        self.catalog.note_packing(&digest, Packing { stored_bytes, base: None }, now).await?;
-        Ok(())
-    }
-
-    /// How a blob is stored; `None` if it is whole as far as anybody has looked.
-    pub async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, ObjectsError> {
-        Ok(self.catalog.packing(digest).await?)
-    }
-
-    /// Moves content that was found damaged out of the way, unless it is sound when it is looked at again; true if it
-    /// was moved. It is kept, under `quarantine/`, to be looked at.
-    pub async fn set_aside(&self, digest: Digest) -> Result<bool, ObjectsError> {
-        let _nobody_stores = Arc::clone(&self.referring).write_owned().await;
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.set_aside(&digest)).await
+        Err(not_found(&object.bucket, &object.key))
     }
 
     /// Finds an object's record for a use case that holds another permit in the same project.
@@ -337,39 +270,73 @@ impl Objects {
         found.ok_or_else(|| not_found(bucket, key))
     }
 
-    /// Writes an upload to a staged file. The disk works beside the network, with a short queue between them.
-    async fn stage<B, E>(&self, body: B) -> Result<StagedBlob, ObjectsError>
-    where
-        B: Stream<Item = Result<Bytes, E>> + Send,
-        E: std::error::Error + Send + Sync + 'static,
-    {
-        let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES_WAITING_MAX);
-        let (blobs, bytes_max) = (self.blobs.clone(), self.object_bytes_max);
-        let writing = off_runtime(move || {
-            let mut staged = blobs.stage()?;
-            while let Some(piece) = waiting.blocking_recv() {
-                if staged.size_bytes() + piece.len() as u64 > bytes_max {
-                    return Err(ObjectsError::TooLarge { bytes_max });
-                }
-                staged.push(&piece)?;
-            }
-            Ok(staged)
-        });
-        let sending = async move {
-            let mut body = std::pin::pin!(body);
-            while let Some(piece) = body.next().await {
-                let piece =
-                    piece.map_err(|source| ObjectsError::UploadBroken { source: Box::new(source) })?;
-                // The writer hangs up only when it failed, and then its error is the one that counts.
-                if pieces.send(piece).await.is_err() {
-                    break;
-                }
-            }
-            Ok(())
+    /// Finds the record of a version for a use case that holds another permit in the same project.
+    pub async fn find_version(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version: Version,
+    ) -> Result<ObjectRecord, ObjectsError> {
+        let Version::Given(version) = version else {
+            return self.find(project, bucket, key).await;
         };
-        let (sent, staged): (Result<(), ObjectsError>, _) = tokio::join!(sending, writing);
-        // A broken upload ends the queue like a complete one does, so it is looked at first.
-        sent.and(staged)
+        let place = Place { project: project.clone(), bucket: bucket.clone(), key: key.clone() };
+        match self.catalog.version(&place, version).await? {
+            Some(VersionRecord { object: Some(object), .. }) => Ok(object),
+            Some(_) => {
+                Err(ObjectsError::VersionIsMarker { bucket: bucket.to_string(), key: key.to_string() })
+            }
+            None => Err(ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() }),
+        }
+    }
+
+    /// Refuses early what would be refused in the end, before all of it was sent.
+    async fn check_before(&self, project: &Project, new: &NewObject) -> Result<(), ObjectsError> {
+        if new.rule.bucket_exists && self.catalog.bucket(project, &new.bucket).await?.is_none() {
+            return Err(ObjectsError::BucketNotFound { bucket: new.bucket.to_string() });
+        }
+        if new.rule.before != crate::Before::Anything {
+            let object = self.catalog.object(project, &new.bucket, &new.key).await?;
+            if !new.rule.before.fits(object.as_ref()) {
+                return Err(ObjectsError::Unfit { absent: object.is_none() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a record down whose content is stored and held.
+    async fn write_down(
+        &self,
+        mut record: ObjectRecord,
+        rule: &PutRule,
+        event: impl FnOnce(&mut ObjectRecord) -> Event,
+    ) -> Result<ObjectRecord, ObjectsError> {
+        let event = event(&mut record);
+        match self.catalog.put_object(&record, rule, event).await? {
+            Put::Done { version, .. } => Ok(ObjectRecord { version, ..record }),
+            Put::NoBucket => Err(ObjectsError::BucketNotFound { bucket: record.bucket.to_string() }),
+            Put::NoContent => Err(ObjectsError::BlobMissing { digest: record.digest }),
+            Put::Unfit { absent } => Err(ObjectsError::Unfit { absent }),
+        }
+    }
+}
+
+/// Which version of an object is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// The newest.
+    #[default]
+    Latest,
+    /// This one; `None` inside is the null version.
+    Given(Option<VersionId>),
+}
+
+/// Refuses content that does not have the MD5 that was announced.
+fn check_md5(expected: Option<[u8; 16]>, found: Option<[u8; 16]>) -> Result<(), ObjectsError> {
+    match expected {
+        Some(_) if expected != found => Err(ObjectsError::Md5Mismatch),
+        _ => Ok(()),
     }
 }
 

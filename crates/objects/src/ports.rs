@@ -1,21 +1,33 @@
+//! Where the store keeps what it knows: four small ports, which one catalog implements.
+
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
-use crate::{BucketRecord, BucketTotals, ObjectRecord, Packing};
+use crate::{
+    Attributes, BucketRecord, BucketSettings, BucketTotals, Deleted, ObjectRecord, Packing, PartRecord, Put,
+    PutRule, UploadRecord, VersionRecord,
+};
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
+pub trait Catalog: BlobCatalog + BucketCatalog + ObjectCatalog + UploadCatalog {}
+
+impl<T: BlobCatalog + BucketCatalog + ObjectCatalog + UploadCatalog> Catalog for T {}
+
+/// The objects of buckets, and their versions.
 ///
-/// A blob is referred to by objects, by name versions and by tasks (module, inputs, outputs). Every method that adds
-/// or drops such a reference keeps the count in the same transaction, whichever port it belongs to.
+/// A blob is referred to by versions of objects, by name versions and by tasks (module, inputs, outputs). Every method
+/// that adds or drops such a reference keeps the count in the same transaction, whichever port it belongs to.
 #[async_trait]
-pub trait Catalog: Send + Sync + 'static {
-    /// Makes `object` the content of its key, and its bucket if that is new. Returns what the key held before.
+pub trait ObjectCatalog: Send + Sync + 'static {
+    /// Makes `object` the content of its key if `rule` allows it. Its version counts only in a bucket that keeps
+    /// versions; elsewhere it becomes the null version, in the place of what was there.
     async fn put_object(
         &self,
         object: &ObjectRecord,
+        rule: &PutRule,
         event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError>;
+    ) -> Result<Put, StoreError>;
 
     /// Finds an object.
     async fn object(
@@ -28,6 +40,64 @@ pub trait Catalog: Send + Sync + 'static {
     /// Objects of a bucket whose keys start with `prefix` and come after `after` in byte order, at most `limit`.
     async fn objects(&self, page: &ObjectPage) -> Result<Vec<ObjectRecord>, StoreError>;
 
+    /// Deletes an object; in a bucket that keeps versions it is marked as deleted by the version `marker`. No entry is
+    /// made if there was nothing to do.
+    async fn delete_object(
+        &self,
+        place: &Place,
+        marker: VersionId,
+        event: Event,
+    ) -> Result<Deleted, StoreError>;
+
+    /// Finds a version of an object; `None` as its id is the null version.
+    async fn version(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+    ) -> Result<Option<VersionRecord>, StoreError>;
+
+    /// Versions of a bucket's objects by key, the newest of a key first.
+    async fn versions(&self, page: &VersionPage) -> Result<Vec<VersionRecord>, StoreError>;
+
+    /// Deletes a version for good and returns what it was. What was before the newest version comes to light again.
+    async fn delete_version(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+        event: Event,
+    ) -> Result<Option<VersionRecord>, StoreError>;
+
+    /// Replaces what is said of a version beside its content; false, and no entry, if there is none.
+    async fn set_attributes(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+        attributes: &Attributes,
+        event: Event,
+    ) -> Result<bool, StoreError>;
+
+    /// Whether an object of `project` has this content, or a task of `project` gave it.
+    async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError>;
+}
+
+/// Buckets.
+#[async_trait]
+pub trait BucketCatalog: Send + Sync + 'static {
+    /// Makes an empty bucket; false, and no entry, if it is there already.
+    async fn create_bucket(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+        event: Event,
+    ) -> Result<bool, StoreError>;
+
+    /// Finds a bucket.
+    async fn bucket(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+    ) -> Result<Option<BucketRecord>, StoreError>;
+
     /// A project's buckets after `after` in byte order, at most `limit`.
     async fn buckets(
         &self,
@@ -36,21 +106,60 @@ pub trait Catalog: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<BucketRecord>, StoreError>;
 
-    /// What the buckets of `project` hold together, from their counters.
-    async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError>;
-
-    /// Deletes an object and returns what it was; `None`, and no entry, if there was none.
-    async fn delete_object(
+    /// Replaces the settings of a bucket; false, and no entry, if there is no such bucket.
+    async fn configure_bucket(
         &self,
         project: &Project,
         bucket: &BucketName,
-        key: &ObjectKey,
+        settings: &BucketSettings,
         event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Whether an object of `project` has this content, or a task of `project` gave it.
-    async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError>;
+    /// Deletes a bucket in which there is nothing: no object, no version and no upload.
+    async fn delete_bucket(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+        event: Event,
+    ) -> Result<BucketDeleted, StoreError>;
 
+    /// What the buckets of `project` hold together, from their counters.
+    async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError>;
+}
+
+/// Uploads in parts, until they are completed or given up.
+#[async_trait]
+pub trait UploadCatalog: Send + Sync + 'static {
+    /// Begins an upload; false, and no entry, if its bucket does not exist.
+    async fn begin_upload(&self, upload: &UploadRecord, event: Event) -> Result<bool, StoreError>;
+
+    /// Finds an upload.
+    async fn upload(&self, id: UploadId) -> Result<Option<UploadRecord>, StoreError>;
+
+    /// Uploads of a bucket by key and id, after a key and an id of it.
+    async fn uploads(&self, page: &UploadPage) -> Result<Vec<UploadRecord>, StoreError>;
+
+    /// Writes a part down in the place of a former one, which is returned; `None` inside if there was none. `None` if the
+    /// upload is over.
+    async fn put_part(
+        &self,
+        id: UploadId,
+        part: &PartRecord,
+    ) -> Result<Option<Option<PartRecord>>, StoreError>;
+
+    /// Parts of an upload after the number `after`, at most `limit`.
+    async fn parts(&self, id: UploadId, after: u32, limit: u32) -> Result<Vec<PartRecord>, StoreError>;
+
+    /// Forgets an upload and its parts; false if it was over already. With an event if it is given up.
+    async fn end_upload(&self, id: UploadId, event: Option<Event>) -> Result<bool, StoreError>;
+
+    /// Uploads that were begun before `before`, at most `limit`.
+    async fn stale_uploads(&self, before: Timestamp, limit: u32) -> Result<Vec<UploadRecord>, StoreError>;
+}
+
+/// Blobs: how they are stored, and whether anything refers to them.
+#[async_trait]
+pub trait BlobCatalog: Send + Sync + 'static {
     /// The size of a blob that is written down, or `None`.
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError>;
 
@@ -86,6 +195,28 @@ pub trait Catalog: Send + Sync + 'static {
     async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError>;
 }
 
+/// Where an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The project.
+    pub project: Project,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+}
+
+/// What became of a request to delete a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketDeleted {
+    /// It is gone.
+    Done,
+    /// There is none.
+    Absent,
+    /// There is something in it.
+    NotEmpty,
+}
+
 /// Which part of a bucket to list.
 #[derive(Clone, Debug)]
 pub struct ObjectPage {
@@ -97,6 +228,40 @@ pub struct ObjectPage {
     pub prefix: String,
     /// The key to start after.
     pub after: Option<ObjectKey>,
+    /// What keys must not start with, nor come before: a folder that was listed already.
+    pub past: Option<String>,
     /// Most objects to return.
+    pub limit: u32,
+}
+
+/// Which versions of a bucket to list.
+#[derive(Clone, Debug)]
+pub struct VersionPage {
+    /// The project.
+    pub project: Project,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// What keys must start with; empty for all.
+    pub prefix: String,
+    /// The key to start at, and the sequence of it to start after; all of the key was listed if it is 0.
+    pub after: Option<(ObjectKey, u64)>,
+    /// What keys must not start with, nor come before: a folder that was listed already.
+    pub past: Option<String>,
+    /// Most versions to return.
+    pub limit: u32,
+}
+
+/// Which uploads of a bucket to list.
+#[derive(Clone, Debug)]
+pub struct UploadPage {
+    /// The project.
+    pub project: Project,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// What keys must start with; empty for all.
+    pub prefix: String,
+    /// The key and upload to start after; without an upload, after all of the key.
+    pub after: Option<(ObjectKey, Option<UploadId>)>,
+    /// Most uploads to return.
     pub limit: u32,
 }

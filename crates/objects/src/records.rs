@@ -1,4 +1,10 @@
-use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, UploadId, VersionId};
+
+use crate::Place;
 
 /// An object as written down in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +23,120 @@ pub struct ObjectRecord {
     pub media_type: String,
     /// When it was stored.
     pub stored: Timestamp,
+    /// What S3 clients compare.
+    pub etag: ETag,
+    /// What the uploader said beside.
+    pub attributes: Attributes,
+    /// Its version; the null version in a bucket that keeps none.
+    pub version: Option<VersionId>,
+}
+
+impl ObjectRecord {
+    /// Where the object is.
+    pub fn place(&self) -> Place {
+        Place { project: self.project.clone(), bucket: self.bucket.clone(), key: self.key.clone() }
+    }
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// Where the object is.
+    pub place: Place,
+    /// The version; `None` is the null version.
+    pub version: Option<VersionId>,
+    /// Counts up with each version of the key.
+    pub sequence: u64,
+    /// Whether it is the newest of its key.
+    pub latest: bool,
+    /// When it was made.
+    pub stored: Timestamp,
+    /// What it holds; `None` says that the object was deleted then.
+    pub object: Option<ObjectRecord>,
+}
+
+/// The tag of an entity as S3 clients know it, without quotes: 1 to 64 characters of 0-9, a-f and hyphens.
+///
+/// Content that came in one piece has its MD5, content that came in parts the MD5 of their MD5s and their number, as
+/// clients expect. Other content has the front of its digest with a hyphen behind, which no client takes for an MD5.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ETag(String);
+
+/// Text that is no [`ETag`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an entity tag has 1 to 64 characters of 0-9, a-f and hyphens")]
+pub struct ETagError;
+
+impl ETag {
+    /// The tag of content whose MD5 nobody asked for.
+    pub fn of_digest(digest: &Digest) -> Self {
+        Self(format!("{}-0", &digest.to_hex()[..32]))
+    }
+
+    /// The tag of content that came in one piece.
+    pub fn of_md5(md5: [u8; 16]) -> Self {
+        Self(md5.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The tag of content that came in `count` parts, of the MD5 of their MD5s.
+    pub fn of_parts(md5: [u8; 16], count: usize) -> Self {
+        Self(format!("{}-{count}", Self::of_md5(md5).0))
+    }
+
+    /// The text form, without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The MD5 that it stands for; `None` for content that came in parts.
+    pub fn md5(&self) -> Option<[u8; 16]> {
+        if self.0.len() != 32 {
+            return None;
+        }
+        let mut md5 = [0; 16];
+        for (index, byte) in md5.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&self.0[index * 2..index * 2 + 2], 16).ok()?;
+        }
+        Some(md5)
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ETag {
+    type Err = ETagError;
+
+    fn from_str(text: &str) -> Result<Self, ETagError> {
+        let sound = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+        let fits = (1..=64).contains(&text.len()) && text.bytes().all(sound);
+        if fits { Ok(Self(text.to_owned())) } else { Err(ETagError) }
+    }
+}
+
+/// What an uploader says of an object beside its content. It is kept and shown, never trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Headers of HTTP that go out with the content, by their lower-case names.
+    pub headers: BTreeMap<String, String>,
+    /// The user's own metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Checksums that were verified when it came, by the name of their algorithm, in base64.
+    pub checksums: BTreeMap<String, String>,
+    /// The sizes of the parts that it came in.
+    pub parts: Vec<u64>,
+}
+
+impl Attributes {
+    /// Most bytes of names and values of metadata, the limit of S3.
+    pub const METADATA_BYTES_MAX: usize = 2 << 10;
+    /// Most tags, the limit of S3.
+    pub const TAGS_MAX: usize = 10;
 }
 
 /// A bucket with its totals.
@@ -32,6 +152,48 @@ pub struct BucketRecord {
     pub objects: u64,
     /// Bytes of those objects before any sharing, kept as a counter.
     pub size_bytes: u64,
+    /// What its owner has set.
+    pub settings: BucketSettings,
+}
+
+/// What the owner of a bucket decides about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BucketSettings {
+    /// Whether it keeps versions.
+    pub versioning: Versioning,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Which pages of other origins may use it.
+    pub cors: Vec<CorsRule>,
+}
+
+/// Whether a bucket keeps versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Versioning {
+    /// It never did.
+    #[default]
+    Off,
+    /// Every change makes a version.
+    On,
+    /// Versions that were made stay; changes go to the null version.
+    Suspended,
+}
+
+/// Which pages of other origins may use a bucket, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CorsRule {
+    /// Origins, each with one `*` at most.
+    pub origins: Vec<String>,
+    /// Methods.
+    pub methods: Vec<String>,
+    /// Headers that a request may have, each with one `*` at most.
+    pub headers: Vec<String>,
+    /// Headers of the answer that the page may read.
+    pub exposed: Vec<String>,
+    /// How long a browser may remember it, in seconds.
+    pub age_seconds_max: Option<u32>,
+    /// What its owner calls it.
+    pub id: Option<String>,
 }
 
 /// What the buckets of a project hold together.
@@ -43,6 +205,112 @@ pub struct BucketTotals {
     pub objects: u64,
     /// Bytes of those objects before any sharing.
     pub size_bytes: u64,
+}
+
+/// When an object may be put.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PutRule {
+    /// Only into a bucket that is there; otherwise it is made.
+    pub bucket_exists: bool,
+    /// What must be there before.
+    pub before: Before,
+    /// Its content is stored already, as that of another object.
+    pub known_content: bool,
+}
+
+/// What must be in an object's place before it is put.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Before {
+    /// It does not matter.
+    #[default]
+    Anything,
+    /// Nothing.
+    Absent,
+    /// Something.
+    Present,
+    /// An object with this tag.
+    Tagged(String),
+}
+
+impl Before {
+    /// Whether `object` is what must be there.
+    pub fn fits(&self, object: Option<&ObjectRecord>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Absent => object.is_none(),
+            Self::Present => object.is_some(),
+            Self::Tagged(etag) => object.is_some_and(|object| object.etag.as_str() == etag),
+        }
+    }
+}
+
+/// What became of a put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is done.
+    Done {
+        /// What the key held before.
+        former: Option<Box<ObjectRecord>>,
+        /// The version that it made.
+        version: Option<VersionId>,
+    },
+    /// There is no such bucket.
+    NoBucket,
+    /// Its content, which was to be there, is gone.
+    NoContent,
+    /// The place does not hold what it must; it is empty if this is true.
+    Unfit {
+        /// Whether there was nothing in the place.
+        absent: bool,
+    },
+}
+
+/// What became of a request to delete an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// There was nothing.
+    Absent,
+    /// It is gone.
+    Removed(Box<ObjectRecord>),
+    /// It is marked as deleted; its versions stay.
+    Marked {
+        /// What was there.
+        former: Option<Box<ObjectRecord>>,
+        /// The version that says so.
+        version: Option<VersionId>,
+    },
+}
+
+/// An upload in parts that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRecord {
+    /// Its id.
+    pub id: UploadId,
+    /// Where the object will be.
+    pub place: Place,
+    /// The media type of the object.
+    pub media_type: String,
+    /// What the uploader says of the object.
+    pub attributes: Attributes,
+    /// When it was begun.
+    pub begun: Timestamp,
+}
+
+/// A part of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRecord {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its tag.
+    pub etag: ETag,
+    /// The file that holds it, beneath the upload's directory.
+    pub file: String,
+    /// Checksums that were verified when it came.
+    pub checksums: BTreeMap<String, String>,
+    /// When it came.
+    pub stored: Timestamp,
 }
 
 /// How a blob is stored.

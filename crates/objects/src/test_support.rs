@@ -5,19 +5,26 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
-use crate::{BucketRecord, BucketTotals, Catalog, ObjectPage, ObjectRecord, Packing};
+use crate::{
+    Attributes, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals,
+    Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, PartRecord, Place, Put, PutRule,
+    UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
+};
 
 type Key = (Project, BucketName, ObjectKey);
+type Upload = (UploadRecord, BTreeMap<u32, PartRecord>);
 
-/// Keeps records in memory and counts references like a real catalog; events are only collected.
+/// Keeps records in memory and counts references like a real catalog; events are only collected. Its buckets are always
+/// there, and keep no versions.
 #[derive(Default)]
 pub struct MemoryCatalog {
     objects: Mutex<BTreeMap<Key, ObjectRecord>>,
     /// References of each blob, and since when there are none.
     blobs: Mutex<BTreeMap<Digest, (u64, u64, Timestamp)>>,
     packings: Mutex<BTreeMap<Digest, Packing>>,
+    uploads: Mutex<BTreeMap<UploadId, Upload>>,
     /// What was recorded, oldest first.
     pub events: Mutex<Vec<Event>>,
 }
@@ -36,12 +43,18 @@ impl MemoryCatalog {
 }
 
 #[async_trait]
-impl Catalog for MemoryCatalog {
+impl ObjectCatalog for MemoryCatalog {
     async fn put_object(
         &self,
         object: &ObjectRecord,
+        rule: &PutRule,
         event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
+    ) -> Result<Put, StoreError> {
+        let key = (object.project.clone(), object.bucket.clone(), object.key.clone());
+        let former = self.objects.lock().expect("unpoisoned").get(&key).cloned();
+        if !rule.before.fits(former.as_ref()) {
+            return Ok(Put::Unfit { absent: former.is_none() });
+        }
         self.events.lock().expect("unpoisoned").push(event);
         self.refer(object.digest, object.size_bytes, object.stored);
         // It is stored whole now.
@@ -49,12 +62,12 @@ impl Catalog for MemoryCatalog {
         if let Some(base) = packing.and_then(|packing| packing.base) {
             self.unrefer(base, object.stored);
         }
-        let key = (object.project.clone(), object.bucket.clone(), object.key.clone());
-        let former = self.objects.lock().expect("unpoisoned").insert(key, object.clone());
+        let new = ObjectRecord { version: None, ..object.clone() };
+        self.objects.lock().expect("unpoisoned").insert(key, new);
         if let Some(former) = &former {
             self.unrefer(former.digest, object.stored);
         }
-        Ok(former)
+        Ok(Put::Done { former: former.map(Box::new), version: None })
     }
 
     async fn object(
@@ -74,8 +87,76 @@ impl Catalog for MemoryCatalog {
                 && record.bucket == page.bucket
                 && record.key.as_str().starts_with(&page.prefix)
                 && page.after.as_ref().is_none_or(|after| record.key > *after)
+                && page.past.as_ref().is_none_or(|past| {
+                    *record.key.as_str() > **past && !record.key.as_str().starts_with(past)
+                })
         };
         Ok(objects.values().filter(within).take(page.limit as usize).cloned().collect())
+    }
+
+    async fn delete_object(&self, place: &Place, _: VersionId, event: Event) -> Result<Deleted, StoreError> {
+        let at = event.time;
+        let key = (place.project.clone(), place.bucket.clone(), place.key.clone());
+        let Some(former) = self.objects.lock().expect("unpoisoned").remove(&key) else {
+            return Ok(Deleted::Absent);
+        };
+        self.unrefer(former.digest, at);
+        self.events.lock().expect("unpoisoned").push(event);
+        Ok(Deleted::Removed(Box::new(former)))
+    }
+
+    async fn version(&self, _: &Place, _: Option<VersionId>) -> Result<Option<VersionRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn versions(&self, _: &VersionPage) -> Result<Vec<VersionRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn delete_version(
+        &self,
+        _: &Place,
+        _: Option<VersionId>,
+        _: Event,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        Ok(None)
+    }
+
+    async fn set_attributes(
+        &self,
+        _: &Place,
+        _: Option<VersionId>,
+        _: &Attributes,
+        _: Event,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError> {
+        let objects = self.objects.lock().expect("unpoisoned");
+        Ok(objects.values().any(|record| record.project == *project && record.digest == *digest))
+    }
+}
+
+#[async_trait]
+impl BucketCatalog for MemoryCatalog {
+    async fn create_bucket(&self, _: &Project, _: &BucketName, _: Event) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn bucket(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+    ) -> Result<Option<BucketRecord>, StoreError> {
+        Ok(Some(BucketRecord {
+            project: project.clone(),
+            bucket: bucket.clone(),
+            created: Timestamp::EPOCH,
+            objects: 0,
+            size_bytes: 0,
+            settings: BucketSettings::default(),
+        }))
     }
 
     async fn buckets(
@@ -87,32 +168,76 @@ impl Catalog for MemoryCatalog {
         Ok(Vec::new())
     }
 
+    async fn configure_bucket(
+        &self,
+        _: &Project,
+        _: &BucketName,
+        _: &BucketSettings,
+        _: Event,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn delete_bucket(
+        &self,
+        _: &Project,
+        _: &BucketName,
+        _: Event,
+    ) -> Result<BucketDeleted, StoreError> {
+        Ok(BucketDeleted::NotEmpty)
+    }
+
     async fn totals(&self, _: &Project) -> Result<BucketTotals, StoreError> {
         Ok(BucketTotals::default())
     }
+}
 
-    async fn delete_object(
+#[async_trait]
+impl UploadCatalog for MemoryCatalog {
+    async fn begin_upload(&self, upload: &UploadRecord, event: Event) -> Result<bool, StoreError> {
+        self.events.lock().expect("unpoisoned").push(event);
+        let mut uploads = self.uploads.lock().expect("unpoisoned");
+        uploads.insert(upload.id, (upload.clone(), BTreeMap::new()));
+        Ok(true)
+    }
+
+    async fn upload(&self, id: UploadId) -> Result<Option<UploadRecord>, StoreError> {
+        Ok(self.uploads.lock().expect("unpoisoned").get(&id).map(|(upload, _)| upload.clone()))
+    }
+
+    async fn uploads(&self, _: &UploadPage) -> Result<Vec<UploadRecord>, StoreError> {
+        Ok(self.uploads.lock().expect("unpoisoned").values().map(|(upload, _)| upload.clone()).collect())
+    }
+
+    async fn put_part(
         &self,
-        project: &Project,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
-        let at = event.time;
-        let key = (project.clone(), bucket.clone(), key.clone());
-        let former = self.objects.lock().expect("unpoisoned").remove(&key);
-        if let Some(former) = &former {
-            self.unrefer(former.digest, at);
-            self.events.lock().expect("unpoisoned").push(event);
-        }
-        Ok(former)
+        id: UploadId,
+        part: &PartRecord,
+    ) -> Result<Option<Option<PartRecord>>, StoreError> {
+        let mut uploads = self.uploads.lock().expect("unpoisoned");
+        Ok(uploads.get_mut(&id).map(|(_, parts)| parts.insert(part.number, part.clone())))
     }
 
-    async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError> {
-        let objects = self.objects.lock().expect("unpoisoned");
-        Ok(objects.values().any(|record| record.project == *project && record.digest == *digest))
+    async fn parts(&self, id: UploadId, after: u32, limit: u32) -> Result<Vec<PartRecord>, StoreError> {
+        let uploads = self.uploads.lock().expect("unpoisoned");
+        let parts = uploads.get(&id).into_iter().flat_map(|(_, parts)| parts.range(after + 1..));
+        Ok(parts.map(|(_, part)| part.clone()).take(limit as usize).collect())
     }
 
+    async fn end_upload(&self, id: UploadId, event: Option<Event>) -> Result<bool, StoreError> {
+        self.events.lock().expect("unpoisoned").extend(event);
+        Ok(self.uploads.lock().expect("unpoisoned").remove(&id).is_some())
+    }
+
+    async fn stale_uploads(&self, before: Timestamp, _: u32) -> Result<Vec<UploadRecord>, StoreError> {
+        let uploads = self.uploads.lock().expect("unpoisoned");
+        let stale = uploads.values().filter(|(upload, _)| upload.begun < before);
+        Ok(stale.map(|(upload, _)| upload.clone()).collect())
+    }
+}
+
+#[async_trait]
+impl BlobCatalog for MemoryCatalog {
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         Ok(self.blobs.lock().expect("unpoisoned").get(digest).map(|blob| blob.0))
     }

@@ -1,5 +1,5 @@
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::Arc;
+use std::ops::Range;
 
 use bytes::Bytes;
 use casemate_fs::{File, SealedBytes};
@@ -7,7 +7,6 @@ use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
 use crate::blobs::CHUNK_BYTES;
-use crate::codec::Codec;
 
 /// Content that was checked against its digest, and that nobody can change or swap any more.
 ///
@@ -21,7 +20,7 @@ pub struct VerifiedBlob {
 
 enum Source {
     Sealed(SealedBytes),
-    Held { file: File, codec: Arc<dyn Codec>, digest: Digest },
+    Held { file: File, digest: Digest },
 }
 
 impl VerifiedBlob {
@@ -29,8 +28,8 @@ impl VerifiedBlob {
         Self { size_bytes, source: Source::Sealed(bytes) }
     }
 
-    pub(crate) fn held(file: File, codec: Arc<dyn Codec>, digest: Digest, size_bytes: u64) -> Self {
-        Self { size_bytes, source: Source::Held { file, codec, digest } }
+    pub(crate) fn held(file: File, digest: Digest, size_bytes: u64) -> Self {
+        Self { size_bytes, source: Source::Held { file, digest } }
     }
 
     /// The size of the content in bytes.
@@ -54,6 +53,31 @@ impl VerifiedBlob {
         builder.seal().map_err(ObjectsError::Files)
     }
 
+    /// Hands a part of the content to `sink` piece by piece, in order. Blocks; call it off the runtime.
+    pub fn read_range(
+        self,
+        range: Range<u64>,
+        mut sink: impl FnMut(Bytes) -> Result<(), ObjectsError>,
+    ) -> Result<(), ObjectsError> {
+        if range == (0..self.size_bytes) {
+            return self.read_pieces(sink);
+        }
+        let length = range.end.saturating_sub(range.start);
+        let mut reader: Box<dyn Read> = match self.source {
+            Source::Sealed(bytes) => Box::new(bytes.reader_from(range.start).take(length)),
+            Source::Held { mut file, .. } => {
+                file.seek(SeekFrom::Start(range.start)).map_err(read_error)?;
+                Box::new(file.take(length))
+            }
+        };
+        let mut left = length;
+        while let Some(piece) = next_piece(&mut *reader)? {
+            left -= piece.len() as u64;
+            sink(piece)?;
+        }
+        if left == 0 { Ok(()) } else { Err(read_error(std::io::ErrorKind::UnexpectedEof.into())) }
+    }
+
     /// Hands the content to `sink` piece by piece, in order. Blocks; call it off the runtime.
     pub fn read_pieces(
         self,
@@ -67,9 +91,9 @@ impl VerifiedBlob {
                 }
                 Ok(())
             }
-            Source::Held { mut file, codec, digest } => {
+            Source::Held { mut file, digest } => {
                 file.seek(SeekFrom::Start(0)).map_err(read_error)?;
-                read_again(&mut *codec.decoder(Box::new(file)), digest, sink)
+                read_again(&mut file, digest, sink)
             }
         }
     }

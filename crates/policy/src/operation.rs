@@ -73,10 +73,20 @@ operations! {
     GetObject: "objects.get", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// List buckets.
     ListBuckets: "buckets.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Make a bucket.
+    CreateBucket: "buckets.create", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    /// Show a bucket's settings.
+    ShowBucket: "buckets.show", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Change a bucket's settings: versions, tags, other origins.
+    ConfigureBucket: "buckets.configure", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    /// Delete an empty bucket.
+    DeleteBucket: "buckets.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
     /// List the objects of a bucket.
     ListObjects: "objects.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// Show an object's size, digest and times.
     StatObject: "objects.stat", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Change an object's tags.
+    TagObject: "objects.tag", granted(Role::Developer, Scope::ObjectsWrite), changes;
     /// Delete an object.
     DeleteObject: "objects.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
 

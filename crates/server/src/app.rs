@@ -16,7 +16,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
-use crate::{console, layers, routes};
+use crate::s3::S3Domain;
+use crate::{console, layers, routes, s3};
 
 /// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
 const NETWORKS_MAX: usize = 100_000;
@@ -29,6 +30,10 @@ const TRANSFERS_MAX: usize = 256;
 pub struct Settings {
     /// What each client network may ask for.
     pub quota: Quota,
+    /// What each client network may ask of S3.
+    pub s3_quota: Quota,
+    /// The domain before which the host of a request may name a bucket.
+    pub s3_domain: Option<S3Domain>,
     /// The uid whose processes are the operator's: the node's own.
     pub own_uid: u32,
     /// The console's address, as login links spell it.
@@ -40,6 +45,7 @@ pub struct Settings {
 /// The server of one node.
 pub struct Server {
     router: Router,
+    s3: Router,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -57,6 +63,7 @@ impl Deref for AppState {
 pub(crate) struct Shared {
     pub(crate) control: Control,
     pub(crate) buckets: TokenBuckets<IpAddr>,
+    pub(crate) s3_buckets: TokenBuckets<IpAddr>,
     /// The rate limit as each answer says it.
     pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
@@ -87,6 +94,7 @@ impl Server {
         let state = Shared {
             control,
             buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
+            s3_buckets: TokenBuckets::new(settings.s3_quota, NETWORKS_MAX),
             rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
             console_url: settings.console_url,
@@ -95,12 +103,13 @@ impl Server {
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
-        Self { router: router(AppState(Arc::new(state))) }
+        let state = AppState(Arc::new(state));
+        Self { s3: s3::router(state.clone(), settings.s3_domain.as_ref()), router: router(state) }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
     pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> usize {
-        listen::serve(listeners, self.router, stop).await
+        listen::serve(listeners, (self.router, self.s3), stop).await
     }
 }
 

@@ -17,7 +17,9 @@ mod listen;
 mod page;
 mod problem;
 mod routes;
+mod s3;
 
 pub use app::{Server, Settings};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
+pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain};

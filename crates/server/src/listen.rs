@@ -45,6 +45,16 @@ pub struct Listeners {
     pub local: UnixListener,
     /// The public address.
     pub public: TcpListener,
+    /// The address of S3, if it is served.
+    pub s3: Option<TcpListener>,
+}
+
+/// The next connection to S3; never one if it is not served.
+async fn accept_s3(listener: Option<&TcpListener>) -> std::io::Result<(tokio::net::TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Who is at the other end of a connection.
@@ -109,7 +119,11 @@ impl Drop for NetworkPlace {
 }
 
 /// Serves `router` on `listeners` until `stop`, then lets running requests end; returns how many did not in time.
-pub(crate) async fn serve(listeners: Listeners, router: Router, stop: CancellationToken) -> usize {
+pub(crate) async fn serve(
+    listeners: Listeners,
+    (router, s3): (Router, Router),
+    stop: CancellationToken,
+) -> usize {
     let (local, public, networks) = (Gate::new(LOCAL_MAX), Gate::new(PUBLIC_MAX), Networks::default());
     let graceful = GracefulShutdown::new();
     loop {
@@ -129,6 +143,17 @@ pub(crate) async fn serve(listeners: Listeners, router: Router, stop: Cancellati
                     let peer = Peer::Remote(address);
                     match public.enter().zip(networks.enter(peer)) {
                         Some(place) => start(stream, peer, &router, place, &graceful),
+                        None => metrics::counter!("casemate_connections_refused_total").increment(1),
+                    }
+                }
+                Err(error) => pause(&error).await,
+            },
+            accepted = accept_s3(listeners.s3.as_ref()) => match accepted {
+                Ok((stream, address)) => {
+                    drop(stream.set_nodelay(true));
+                    let peer = Peer::Remote(address);
+                    match public.enter().zip(networks.enter(peer)) {
+                        Some(place) => start(stream, peer, &s3, place, &graceful),
                         None => metrics::counter!("casemate_connections_refused_total").increment(1),
                     }
                 }

@@ -10,6 +10,7 @@ use casemate_control::ControlError;
 use casemate_identity::Rejected;
 use casemate_limits::JsonOverrun;
 use casemate_model::StoreError;
+use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::ObjectsError;
 use casemate_policy::{Denied, DeniedReason};
@@ -187,16 +188,34 @@ impl Problem {
         }
     }
 
+    pub(crate) fn object_not_found(bucket: &BucketName, key: &ObjectKey) -> Self {
+        Self::objects(&ObjectsError::NotFound { bucket: bucket.to_string(), key: key.to_string() })
+    }
+
     fn objects(error: &ObjectsError) -> Self {
         let text = error.to_string();
         match error {
-            ObjectsError::NotFound { .. } => Self::new(Code::NotFound, text),
+            ObjectsError::NotFound { .. }
+            | ObjectsError::BucketNotFound { .. }
+            | ObjectsError::VersionNotFound { .. }
+            | ObjectsError::VersionIsMarker { .. }
+            | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
+            ObjectsError::BucketNotEmpty { .. } | ObjectsError::Unfit { .. } => {
+                Self::new(Code::Conflict, text)
+            }
+            ObjectsError::PartNumber { .. }
+            | ObjectsError::PartOrder
+            | ObjectsError::PartMissing { .. }
+            | ObjectsError::PartTooSmall { .. }
+            | ObjectsError::PartDamaged { .. } => Self::new(Code::InvalidParameter, text),
             ObjectsError::BlobMissing { .. } => Self::new(Code::BlobMissing, text)
                 .hint("store the content in this project first: `casemate cp FILE cm://BUCKET/KEY`"),
             ObjectsError::Corrupt { .. } => {
                 Self::new(Code::CorruptObject, text).hint("store the content again to heal it")
             }
-            ObjectsError::DigestMismatch { .. } => Self::new(Code::DigestMismatch, text),
+            ObjectsError::DigestMismatch { .. } | ObjectsError::Md5Mismatch => {
+                Self::new(Code::DigestMismatch, text)
+            }
             ObjectsError::TooLarge { .. } => Self::new(Code::BodyTooLarge, text),
             ObjectsError::UploadBroken { .. } => Self::new(Code::UploadBroken, text),
             ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) | ObjectsError::NoRoom { .. } => {

@@ -54,6 +54,7 @@ impl Tx<'_> {
 
 pub(crate) const IS_READABLE: Statement = statement!(
     "SELECT 1 FROM objects WHERE project = $1 AND digest = $2 \
+     UNION ALL SELECT 1 FROM object_versions WHERE project = $1 AND digest = $2 \
      UNION ALL SELECT 1 FROM task_outputs WHERE project = $1 AND digest = $2 LIMIT 1"
 );
 const REFER_TO_STORED: Statement = statement!(

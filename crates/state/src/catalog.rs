@@ -1,9 +1,22 @@
-//! Objects, buckets and blobs.
+//! Objects and their versions. Buckets, uploads and how blobs are stored are in the modules beside.
+
+mod buckets;
+mod packing;
+mod stored;
+mod uploads;
+mod versions;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp};
-use casemate_objects::{BucketRecord, BucketTotals, Catalog, ObjectPage, ObjectRecord, Packing};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, VersionId};
+use casemate_objects::{
+    Attributes, Deleted, ETag, ObjectCatalog, ObjectPage, ObjectRecord, Place, Put, PutRule, VersionPage,
+    VersionRecord, Versioning,
+};
+
+pub(crate) use buckets::{ALL_BUCKETS, bucket_record};
+pub(crate) use packing::ALL_BASES;
+pub(crate) use versions::{ALL_OBJECT_VERSIONS, version_record};
 
 use crate::blobs::IS_READABLE;
 use crate::change::{Change, Tx};
@@ -12,13 +25,14 @@ use crate::sql::{Row, Statement, locking, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 #[async_trait]
-impl Catalog for Store {
+impl ObjectCatalog for Store {
     async fn put_object(
         &self,
         object: &ObjectRecord,
+        rule: &PutRule,
         event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
-        self.change(PutObject { object: object.clone(), event }).await
+    ) -> Result<Put, StoreError> {
+        self.change(PutObject { object: object.clone(), rule: rule.clone(), event }).await
     }
 
     async fn object(
@@ -34,128 +48,76 @@ impl Catalog for Store {
     async fn objects(&self, page: &ObjectPage) -> Result<Vec<ObjectRecord>, StoreError> {
         let action = "list objects";
         let after = page.after.as_ref().map(ObjectKey::as_str).unwrap_or_default();
+        let Some(from) = lower_bound(&page.prefix, page.past.as_deref()) else {
+            return Ok(Vec::new());
+        };
         let limit = page.limit.min(PAGE_MAX);
         let rows = match first_text_past(&page.prefix) {
             Some(end) => {
-                let values = values![page.project, page.bucket, page.prefix, after, end, limit];
+                let values = values![page.project, page.bucket, from, after, end, limit];
                 self.rows(action, &OBJECTS_UP_TO, values).await?
             }
             None => {
-                let values = values![page.project, page.bucket, page.prefix, after, limit];
-                self.rows(action, &OBJECTS, values).await?
+                self.rows(action, &OBJECTS, values![page.project, page.bucket, from, after, limit]).await?
             }
         };
         read_all(rows, action, object_record)
     }
 
-    async fn buckets(
-        &self,
-        project: &Project,
-        after: Option<&BucketName>,
-        limit: u32,
-    ) -> Result<Vec<BucketRecord>, StoreError> {
-        let action = "list buckets";
-        let after = after.map(BucketName::as_str).unwrap_or_default();
-        let rows = self.rows(action, &BUCKETS, values![project, after, limit.min(PAGE_MAX)]).await?;
-        read_all(rows, action, bucket_record)
-    }
-
-    async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError> {
-        let action = "add up buckets";
-        let row = self.row(action, &TOTALS, values![project]).await?;
-        let totals = read_one(row, action, |row| {
-            let mut columns = row.read("bucket");
-            let (buckets, objects, size_bytes) = (columns.next()?, columns.next()?, columns.next()?);
-            Ok(BucketTotals { buckets, objects, size_bytes })
-        })?;
-        Ok(totals.unwrap_or_default())
-    }
-
     async fn delete_object(
         &self,
-        project: &Project,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        place: &Place,
+        marker: VersionId,
         event: Event,
-    ) -> Result<Option<ObjectRecord>, StoreError> {
-        let (project, bucket, key) = (project.clone(), bucket.clone(), key.clone());
-        self.change(DeleteObject { project, bucket, key, event }).await
+    ) -> Result<Deleted, StoreError> {
+        self.change(DeleteObject { place: place.clone(), marker, event }).await
+    }
+
+    async fn version(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        self.find_version(place, version).await
+    }
+
+    async fn versions(&self, page: &VersionPage) -> Result<Vec<VersionRecord>, StoreError> {
+        self.list_versions(page).await
+    }
+
+    async fn delete_version(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+        event: Event,
+    ) -> Result<Option<VersionRecord>, StoreError> {
+        self.change(versions::DeleteVersion { place: place.clone(), version, event }).await
+    }
+
+    async fn set_attributes(
+        &self,
+        place: &Place,
+        version: Option<VersionId>,
+        attributes: &Attributes,
+        event: Event,
+    ) -> Result<bool, StoreError> {
+        let (place, attributes) = (place.clone(), attributes.clone());
+        self.change(versions::SetAttributes { place, version, attributes, event }).await
     }
 
     async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError> {
         let action = "look who may read a blob";
         Ok(self.row(action, &IS_READABLE, values![project, digest]).await?.is_some())
     }
+}
 
-    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        let action = "read a blob's row";
-        read_one(self.row(action, &BLOB_SIZE, values![digest]).await?, action, |row| row.only("blob"))
-    }
-
-    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<Digest>, StoreError> {
-        let action = "list unreferenced blobs";
-        let rows = self.rows(action, &UNREFERENCED, values![before, limit.min(PAGE_MAX)]).await?;
-        read_all(rows, action, |row| row.only("blob"))
-    }
-
-    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError> {
-        self.change(ForgetBlob { digest: *digest, at }).await
-    }
-
-    async fn blobs_to_pack(
-        &self,
-        bytes_min: u64,
-        bytes_max: u64,
-        limit: u32,
-    ) -> Result<Vec<Digest>, StoreError> {
-        let action = "list blobs to pack";
-        let values = values![bytes_min, bytes_max, limit.min(PAGE_MAX)];
-        read_all(self.rows(action, &BLOBS_TO_PACK, values).await?, action, |row| row.only("blob"))
-    }
-
-    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError> {
-        let action = "look for a base";
-        if self.row(action, &IS_BASE, values![digest]).await?.is_some() {
-            return Ok(Vec::new());
-        }
-        let place = self.row(action, &PLACE_OF_BLOB, values![digest]).await?;
-        let Some(place) = read_one(place, action, object_record)? else {
-            return Ok(Vec::new());
-        };
-        let prefix = place.key.as_str().rsplit_once('/').map_or("", |(prefix, _)| prefix);
-        let end = first_text_past(prefix).unwrap_or_else(|| char::MAX.to_string());
-        let (project, bucket, key) = (&place.project, &place.bucket, &place.key);
-        let before = self.rows(action, &BASES_BEFORE, values![project, bucket, prefix, key, limit]).await?;
-        let after = self.rows(action, &BASES_AFTER, values![project, bucket, key, end, limit]).await?;
-        let mut bases = Vec::new();
-        // Newer versions sort behind older ones more often than not, so the older neighbours come first.
-        for base in read_all(before.into_iter().chain(after).collect(), action, |row| row.only("blob"))? {
-            if base != *digest && !bases.contains(&base) && bases.len() < limit as usize {
-                bases.push(base);
-            }
-        }
-        Ok(bases)
-    }
-
-    async fn note_packing(
-        &self,
-        digest: &Digest,
-        packing: Packing,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.change(NotePacking { digest: *digest, packing, at }).await
-    }
-
-    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError> {
-        let action = "look how a blob is stored";
-        let row = self.row(action, &PACKING, values![digest]).await?;
-        let found = read_one(row, action, |row| {
-            let mut columns = row.read("blob");
-            let (stored_bytes, base): (Option<u64>, Option<Digest>) = (columns.next()?, columns.next()?);
-            Ok(stored_bytes.map(|stored_bytes| Packing { stored_bytes, base }))
-        })?;
-        Ok(found.flatten())
-    }
+/// The least key to list: nothing before the prefix, and nothing up to the end of the folder `past`. `None` if nothing is
+/// behind that.
+fn lower_bound(prefix: &str, past: Option<&str>) -> Option<String> {
+    let Some(past) = past else {
+        return Some(prefix.to_owned());
+    };
+    first_text_past(past).map(|behind| behind.max(prefix.to_owned()))
 }
 
 /// The least text, by bytes, that is greater than everything that starts with `prefix`; `None` if there is none.
@@ -177,151 +139,173 @@ pub(crate) fn first_text_past(prefix: &str) -> Option<String> {
 
 struct PutObject {
     object: ObjectRecord,
+    rule: PutRule,
     event: Event,
 }
 
 #[async_trait]
 impl Change for PutObject {
-    type Answer = Option<ObjectRecord>;
+    type Answer = Put;
     const ACTION: &'static str = "put an object";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<ObjectRecord>, Failure> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Put, Failure> {
         let new = &self.object;
-        let old = tx.row(&LOCK_OBJECT, values![new.project, new.bucket, new.key]).await?;
-        let old = old.map(object_record).transpose()?;
-        match &old {
+        let versioning = match tx.lock_bucket(&new.project, &new.bucket).await? {
+            Some(versioning) => versioning,
+            None if self.rule.bucket_exists => return Ok(Put::NoBucket),
             None => {
-                tx.execute(&GROW_BUCKET, values![new.project, new.bucket, new.stored, new.size_bytes]).await?
-            }
-            Some(old) => {
-                let values = values![new.project, new.bucket, new.size_bytes, old.size_bytes];
-                tx.execute(&RESIZE_BUCKET, values).await?
+                tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
+                Versioning::Off
             }
         };
-        // The new reference first: the same content again must not look unreferenced in between.
-        tx.refer_to_stored(&new.digest, new.size_bytes).await?;
-        if let Some(old) = &old {
-            tx.drop_reference(&old.digest, new.stored).await?;
+        let place = new.place();
+        let old = tx.lock_object(&place).await?;
+        let (old, sequence) = (old.as_ref().map(|(old, _)| old), old.as_ref().map(|(_, sequence)| *sequence));
+        if !self.rule.before.fits(old) {
+            return Ok(Put::Unfit { absent: old.is_none() });
         }
-        let values =
-            values![new.project, new.bucket, new.key, new.digest, new.size_bytes, new.media_type, new.stored];
-        tx.execute(if old.is_some() { &UPDATE_OBJECT } else { &INSERT_OBJECT }, values).await?;
+        // The new reference first: the same content again must not look unreferenced in between.
+        if !self.rule.known_content {
+            tx.refer_to_stored(&new.digest, new.size_bytes).await?;
+        } else if !tx.refer_to_known(&new.digest).await? {
+            return Ok(Put::NoContent);
+        }
+        let (version, next) = match versioning {
+            Versioning::Off => (None, sequence.unwrap_or(0)),
+            Versioning::On => (new.version, tx.next_sequence(&place, sequence).await?),
+            Versioning::Suspended => (None, tx.next_sequence(&place, sequence).await?),
+        };
+        if let Some(old) = old {
+            tx.retire(old, sequence.unwrap_or(0), (versioning, new.stored)).await?;
+        }
+        if versioning == Versioning::Suspended {
+            tx.drop_null_version(&place, new.stored).await?;
+        }
+        let sizes = (old.map(|old| old.size_bytes), Some(new.size_bytes));
+        tx.count_object(&new.project, &new.bucket, sizes).await?;
+        tx.write_object(&ObjectRecord { version, ..new.clone() }, next).await?;
         tx.record(&self.event).await?;
-        Ok(old)
+        Ok(Put::Done { former: old.cloned().map(Box::new), version })
     }
 }
 
 struct DeleteObject {
-    project: Project,
-    bucket: BucketName,
-    key: ObjectKey,
+    place: Place,
+    marker: VersionId,
     event: Event,
 }
 
 #[async_trait]
 impl Change for DeleteObject {
-    type Answer = Option<ObjectRecord>;
+    type Answer = Deleted;
     const ACTION: &'static str = "delete an object";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<ObjectRecord>, Failure> {
-        let place = values![self.project, self.bucket, self.key];
-        let Some(row) = tx.row(&LOCK_OBJECT, place).await? else {
-            return Ok(None);
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Deleted, Failure> {
+        let Place { project, bucket, .. } = &self.place;
+        let Some(versioning) = tx.lock_bucket(project, bucket).await? else {
+            return Ok(Deleted::Absent);
         };
-        let old = object_record(row)?;
-        tx.execute(&DELETE_OBJECT, place).await?;
-        tx.execute(&SHRINK_BUCKET, values![self.project, self.bucket, old.size_bytes]).await?;
-        tx.drop_reference(&old.digest, self.event.time).await?;
+        let old = tx.lock_object(&self.place).await?;
+        if versioning == Versioning::Off && old.is_none() {
+            return Ok(Deleted::Absent);
+        }
+        let at = self.event.time;
+        let former = old.as_ref().map(|(old, _)| Box::new(old.clone()));
+        if let Some((old, sequence)) = &old {
+            tx.retire(old, *sequence, (versioning, at)).await?;
+            tx.execute(&DELETE_OBJECT, values![old.project, old.bucket, old.key]).await?;
+            tx.count_object(project, bucket, (Some(old.size_bytes), None)).await?;
+        }
         tx.record(&self.event).await?;
-        Ok(Some(old))
+        if versioning == Versioning::Off {
+            return Ok(former.map_or(Deleted::Absent, Deleted::Removed));
+        }
+        if versioning == Versioning::Suspended {
+            tx.drop_null_version(&self.place, at).await?;
+        }
+        let version = (versioning == Versioning::On).then_some(self.marker);
+        let sequence = tx.next_sequence(&self.place, old.map(|(_, sequence)| sequence)).await?;
+        tx.write_marker(&self.place, version, (sequence, at)).await?;
+        Ok(Deleted::Marked { former, version })
     }
 }
 
-struct ForgetBlob {
-    digest: Digest,
-    at: Timestamp,
-}
+impl Tx<'_> {
+    /// An object and the sequence of its version; it stays so until the transaction ends.
+    pub(super) async fn lock_object(
+        &mut self,
+        place: &Place,
+    ) -> Result<Option<(ObjectRecord, u64)>, Failure> {
+        let row = self.row(&LOCK_OBJECT, values![place.project, place.bucket, place.key]).await?;
+        row.map(numbered_object).transpose()
+    }
 
-#[async_trait]
-impl Change for ForgetBlob {
-    type Answer = bool;
-    const ACTION: &'static str = "forget a blob";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Some(row) = tx.row(&FORGET_BLOB, values![self.digest]).await? else {
-            return Ok(false);
-        };
-        let base: Option<Digest> = row.only("blob")?;
-        if let Some(base) = base {
-            tx.drop_reference(&base, self.at).await?;
-        }
-        Ok(true)
+    /// Makes `object` the content of its key.
+    pub(super) async fn write_object(&mut self, object: &ObjectRecord, sequence: u64) -> Result<(), Failure> {
+        let ObjectRecord { project, bucket, key, digest, size_bytes, media_type, stored: at, .. } = object;
+        let attributes = stored::attributes_text(&object.attributes);
+        let values = values![
+            project,
+            bucket,
+            key,
+            digest,
+            size_bytes,
+            media_type,
+            at,
+            object.etag,
+            attributes,
+            object.version,
+            sequence
+        ];
+        self.execute(&WRITE_OBJECT, values).await.map(drop)
     }
 }
 
-struct NotePacking {
-    digest: Digest,
-    packing: Packing,
-    at: Timestamp,
-}
-
-#[async_trait]
-impl Change for NotePacking {
-    type Answer = bool;
-    const ACTION: &'static str = "note how a blob is stored";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Some(row) = tx.row(&LOCK_BASE, values![self.digest]).await? else {
-            return Ok(false);
-        };
-        let former: Option<Digest> = row.only("blob")?;
-        if let Some(base) = self.packing.base {
-            let Some(row) = tx.row(&LOCK_BASE, values![base]).await? else {
-                return Ok(false);
-            };
-            let has_base = row.only::<Option<Digest>>("blob")?.is_some();
-            let is_base = tx.row(&IS_BASE, values![self.digest]).await?.is_some();
-            if base == self.digest || has_base || is_base {
-                return Ok(false);
-            }
-            tx.refer_to_known(&base).await?;
-        }
-        if let Some(former) = former {
-            tx.drop_reference(&former, self.at).await?;
-        }
-        let values = values![self.digest, self.packing.stored_bytes, self.packing.base];
-        tx.execute(&NOTE_PACKING, values).await?;
-        Ok(true)
-    }
+fn numbered_object(row: Row) -> Result<(ObjectRecord, u64), Failure> {
+    let mut columns = row.read("object");
+    let object = read_object(&mut columns)?;
+    Ok((object, columns.next()?))
 }
 
 pub(crate) fn object_record(row: Row) -> Result<ObjectRecord, Failure> {
-    let mut columns = row.read("object");
+    read_object(&mut row.read("object"))
+}
+
+/// Reads [`object_columns`].
+fn read_object(columns: &mut crate::sql::Columns) -> Result<ObjectRecord, Failure> {
+    let (project, bucket, key) = (columns.next()?, columns.next()?, columns.next()?);
+    let digest = columns.next()?;
     Ok(ObjectRecord {
-        project: columns.next()?,
-        bucket: columns.next()?,
-        key: columns.next()?,
-        digest: columns.next()?,
+        project,
+        bucket,
+        key,
+        digest,
         size_bytes: columns.next()?,
         media_type: columns.next()?,
         stored: columns.next()?,
+        etag: read_etag(&columns.next::<String>()?, &digest)?,
+        attributes: stored::read_attributes(&columns.next::<String>()?)?,
+        version: read_version(&columns.next::<String>()?)?,
     })
 }
 
-pub(crate) fn bucket_record(row: Row) -> Result<BucketRecord, Failure> {
-    let mut columns = row.read("bucket");
-    Ok(BucketRecord {
-        project: columns.next()?,
-        bucket: columns.next()?,
-        created: columns.next()?,
-        objects: columns.next()?,
-        size_bytes: columns.next()?,
-    })
+fn read_etag(text: &str, digest: &Digest) -> Result<ETag, Failure> {
+    if text.is_empty() {
+        return Ok(ETag::of_digest(digest));
+    }
+    text.parse().map_err(|error| Failure::damaged("object", error))
+}
+
+fn read_version(text: &str) -> Result<Option<VersionId>, Failure> {
+    if text == "null" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| Failure::damaged("object", error))
 }
 
 macro_rules! object_columns {
     () => {
-        "project, bucket, key, digest, size_bytes, media_type, stored"
+        "project, bucket, key, digest, size_bytes, media_type, stored, etag, attributes, version"
     };
 }
 macro_rules! one_object {
@@ -329,9 +313,11 @@ macro_rules! one_object {
         "project = $1 AND bucket = $2 AND key = $3"
     };
 }
+use object_columns;
 
 const OBJECT: Statement = statement!("SELECT ", object_columns!(), " FROM objects WHERE ", one_object!());
-const LOCK_OBJECT: Statement = locking!("SELECT ", object_columns!(), " FROM objects WHERE ", one_object!());
+const LOCK_OBJECT: Statement =
+    locking!("SELECT ", object_columns!(), ", sequence FROM objects WHERE ", one_object!());
 const OBJECTS: Statement = statement!(
     "SELECT ",
     object_columns!(),
@@ -347,69 +333,15 @@ pub(crate) const ALL_OBJECTS: Statement = statement!(
     object_columns!(),
     " FROM objects WHERE (project, bucket, key) > ($1, $2, $3) ORDER BY project, bucket, key LIMIT $4"
 );
-const INSERT_OBJECT: Statement =
-    statement!("INSERT INTO objects (", object_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
-const UPDATE_OBJECT: Statement = statement!(
-    "UPDATE objects SET digest = $4, size_bytes = $5, media_type = $6, stored = $7 WHERE ",
-    one_object!()
+const WRITE_OBJECT: Statement = statement!(
+    "INSERT INTO objects (",
+    object_columns!(),
+    ", sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+     ON CONFLICT (project, bucket, key) DO UPDATE SET digest = excluded.digest, size_bytes = excluded.size_bytes, \
+     media_type = excluded.media_type, stored = excluded.stored, etag = excluded.etag, \
+     attributes = excluded.attributes, version = excluded.version, sequence = excluded.sequence"
 );
 const DELETE_OBJECT: Statement = statement!("DELETE FROM objects WHERE ", one_object!());
-
-const BUCKETS: Statement = statement!(
-    "SELECT project, bucket, created, objects, size_bytes FROM buckets \
-     WHERE project = $1 AND bucket > $2 ORDER BY bucket LIMIT $3"
-);
-pub(crate) const ALL_BUCKETS: Statement = statement!(
-    "SELECT project, bucket, created, objects, size_bytes FROM buckets \
-     WHERE (project, bucket) > ($1, $2) ORDER BY project, bucket LIMIT $3"
-);
-/// A look at every bucket of the project, of which there are few; objects are counted in their bucket's row.
-const TOTALS: Statement = statement!(
-    "SELECT count(*), CAST(coalesce(sum(objects), 0) AS BIGINT), CAST(coalesce(sum(size_bytes), 0) AS BIGINT) \
-     FROM buckets WHERE project = $1"
-);
-const GROW_BUCKET: Statement = statement!(
-    "INSERT INTO buckets (project, bucket, created, objects, size_bytes) VALUES ($1, $2, $3, 1, $4) \
-     ON CONFLICT (project, bucket) \
-     DO UPDATE SET objects = buckets.objects + 1, size_bytes = buckets.size_bytes + excluded.size_bytes"
-);
-const RESIZE_BUCKET: Statement =
-    statement!("UPDATE buckets SET size_bytes = size_bytes + $3 - $4 WHERE project = $1 AND bucket = $2");
-const SHRINK_BUCKET: Statement = statement!(
-    "UPDATE buckets SET objects = objects - 1, size_bytes = size_bytes - $3 WHERE project = $1 AND bucket = $2"
-);
-
-const BLOB_SIZE: Statement = statement!("SELECT size_bytes FROM blobs WHERE digest = $1");
-const UNREFERENCED: Statement = statement!(
-    "SELECT digest FROM blobs WHERE unreferenced_since < $1 ORDER BY unreferenced_since, digest LIMIT $2"
-);
-const FORGET_BLOB: Statement =
-    statement!("DELETE FROM blobs WHERE digest = $1 AND reference_count = 0 RETURNING base");
-const BLOBS_TO_PACK: Statement = statement!(
-    "SELECT digest FROM blobs WHERE stored_bytes IS NULL AND size_bytes >= $1 AND size_bytes <= $2 \
-     ORDER BY digest LIMIT $3"
-);
-const PACKING: Statement = statement!("SELECT stored_bytes, base FROM blobs WHERE digest = $1");
-const LOCK_BASE: Statement = locking!("SELECT base FROM blobs WHERE digest = $1");
-const IS_BASE: Statement = statement!("SELECT digest FROM blobs WHERE base = $1 LIMIT 1");
-const NOTE_PACKING: Statement = statement!("UPDATE blobs SET stored_bytes = $2, base = $3 WHERE digest = $1");
-const PLACE_OF_BLOB: Statement = statement!(
-    "SELECT ",
-    object_columns!(),
-    " FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
-);
-const BASES_BEFORE: Statement = statement!(
-    "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
-     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 ORDER BY key DESC LIMIT $5"
-);
-const BASES_AFTER: Statement = statement!(
-    "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
-     WHERE project = $1 AND bucket = $2 AND key > $3 AND key < $4 ORDER BY key LIMIT $5"
-);
-/// Blobs that are stored as differences; for checking.
-pub(crate) const ALL_BASES: Statement = statement!(
-    "SELECT digest, base FROM blobs WHERE base IS NOT NULL AND digest > $1 ORDER BY digest LIMIT $2"
-);
 
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
@@ -417,25 +349,14 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find an object to change", &LOCK_OBJECT),
     ("list objects", &OBJECTS),
     ("list objects by prefix", &OBJECTS_UP_TO),
-    ("update an object", &UPDATE_OBJECT),
     ("delete an object", &DELETE_OBJECT),
-    ("list buckets", &BUCKETS),
-    ("resize a bucket", &RESIZE_BUCKET),
-    ("shrink a bucket", &SHRINK_BUCKET),
-    ("add up buckets", &TOTALS),
     ("look who may read a blob", &IS_READABLE),
-    ("find a blob", &BLOB_SIZE),
-    ("list unreferenced blobs", &UNREFERENCED),
-    ("forget a blob", &FORGET_BLOB),
-    ("list blobs to pack", &BLOBS_TO_PACK),
-    ("look how a blob is stored", &PACKING),
-    ("look at a base", &LOCK_BASE),
-    ("look whether a blob is a base", &IS_BASE),
-    ("note how a blob is stored", &NOTE_PACKING),
-    ("find where a blob lies", &PLACE_OF_BLOB),
-    ("look for bases before", &BASES_BEFORE),
-    ("look for bases after", &BASES_AFTER),
 ];
+#[cfg(feature = "test-support")]
+pub(crate) use {
+    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, uploads::HOT as HOT_UPLOADS,
+    versions::HOT as HOT_VERSIONS,
+};
 
 #[cfg(test)]
 mod tests {

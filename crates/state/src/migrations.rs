@@ -26,7 +26,11 @@ macro_rules! migration {
 }
 
 /// In the order of their versions, which count from 1 without gaps.
-const MIGRATIONS: &[Migration] = &[migration!(1, "0001_foundation"), migration!(2, "0002_packed_blobs")];
+const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_foundation"),
+    migration!(2, "0002_packed_blobs"),
+    migration!(3, "0003_buckets_and_versions"),
+];
 
 /// The version that this program brings a database to.
 pub(crate) const SCHEMA_VERSION: u64 = MIGRATIONS.len() as u64;

@@ -30,7 +30,8 @@ impl Key {
 #[command(after_help = "\
 Examples:
   casemate key create --label ci --role developer --scope objects:write --scope tasks:write
-  casemate key create --label laptop --expires 2027-01-01T00:00:00Z > laptop.key")]
+  casemate key create --label laptop --expires 2027-01-01T00:00:00Z > laptop.key
+  casemate key create --label backup --scope objects:read --scope objects:write --s3 > backup.env")]
 pub(crate) struct Create {
     /// What the key is for.
     #[arg(long)]
@@ -44,6 +45,9 @@ pub(crate) struct Create {
     /// When the key ends; never otherwise.
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
+    /// Print the variables that S3 clients read instead of the key.
+    #[arg(long)]
+    s3: bool,
 }
 
 impl Create {
@@ -63,7 +67,12 @@ impl Create {
             context
                 .output
                 .note(&format!("made {} ({}, {role}); nobody can show its secret again:", key.id, key.label));
-            context.output.line(&created.secret)?;
+            if self.s3 {
+                context.output.line(&format!("AWS_ACCESS_KEY_ID={}", key.id))?;
+                context.output.line(&format!("AWS_SECRET_ACCESS_KEY={}", created.s3_secret))?;
+            } else {
+                context.output.line(&created.secret)?;
+            }
         }
         Ok(Status::Done)
     }

@@ -9,7 +9,7 @@ use futures_util::stream;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Whole;
+use crate::Packing;
 use crate::test_support::MemoryCatalog;
 
 struct World {
@@ -25,7 +25,7 @@ impl World {
         let directory = Dir::open_private(&scratch.path().join("objects")).unwrap();
         let catalog = Arc::new(MemoryCatalog::default());
         let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: 1 };
-        let objects = Objects::open(&directory, catalog.clone(), Arc::new(Whole), settings).unwrap();
+        let objects = Objects::open(&directory, catalog.clone(), settings).unwrap();
         Self { objects, catalog, clock: ManualClock::new(), scratch }
     }
 
@@ -56,18 +56,34 @@ impl World {
     ) -> Result<ObjectRecord, ObjectsError> {
         let pieces: Vec<_> =
             content.chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
-        let new = NewObject {
+        let new = Self::new_object(key, expected);
+        let body = stream::iter(pieces);
+        self.objects.put(&Self::permit(), new, body, self.stamp(), |_| self.event()).await
+    }
+
+    fn new_object(key: &str, expected: Option<Digest>) -> NewObject {
+        NewObject {
             bucket: bucket(),
             key: object_key(key),
             media_type: "text/plain".to_owned(),
             expected,
-        };
-        let body = stream::iter(pieces);
-        self.objects.put(&Self::permit(), new, body, self.clock.now(), |_| self.event()).await
+            attributes: Attributes::default(),
+            rule: PutRule::default(),
+            with_md5: true,
+            expected_md5: None,
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        let now = self.clock.now();
+        Stamp { now, version: VersionId::generate(now, &CountingEntropy::default()) }
     }
 
     async fn get(&self, key: &str) -> Result<Vec<u8>, ObjectsError> {
-        let (_, blob) = self.objects.get(&Self::permit(), &bucket(), &object_key(key), |_| true).await?;
+        let (_, blob) = self
+            .objects
+            .get(&Self::permit(), (&bucket(), &object_key(key)), Version::Latest, |_| true)
+            .await?;
         let mut content = Vec::new();
         blob.expect("it was wanted").read_pieces(|piece| {
             content.extend_from_slice(&piece);
@@ -78,7 +94,8 @@ impl World {
 
     async fn delete(&self, key: &str) {
         let (bucket, key) = (bucket(), object_key(key));
-        self.objects.delete(&Self::permit(), &bucket, &key, self.event()).await.unwrap();
+        let marker = self.stamp().version;
+        self.objects.delete(&Self::permit(), (&bucket, &key), marker, self.event()).await.unwrap();
     }
 
     /// Where the blob of `content` lies, which only a test may know.
@@ -120,9 +137,9 @@ async fn an_upload_that_is_not_what_it_claims_leaves_nothing() {
     let large = world.put("a", &vec![0; 1_000_001], None).await;
     assert!(matches!(large, Err(ObjectsError::TooLarge { bytes_max: 1_000_000 })));
     let broken = stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("gone"))]);
-    let new = NewObject { bucket: bucket(), key: object_key("a"), media_type: String::new(), expected: None };
+    let new = World::new_object("a", None);
     let permit = World::permit();
-    let broken = world.objects.put(&permit, new, broken, world.clock.now(), |_| world.event()).await;
+    let broken = world.objects.put(&permit, new, broken, world.stamp(), |_| world.event()).await;
     assert!(matches!(broken, Err(ObjectsError::UploadBroken { .. })));
 
     assert!(matches!(world.get("a").await, Err(ObjectsError::NotFound { .. })));
@@ -234,7 +251,7 @@ async fn objects_leave_room_for_the_node() {
     world.put("a", b"stored", None).await.unwrap();
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
     let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: u64::MAX };
-    world.objects = Objects::open(&directory, world.catalog.clone(), Arc::new(Whole), settings).unwrap();
+    world.objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     assert!(matches!(world.put("b", b"refused", None).await, Err(ObjectsError::NoRoom { .. })));
     assert!(matches!(world.objects.check_directory().await, Err(ObjectsError::NoRoom { .. })));
     assert_eq!(world.get("a").await.unwrap(), b"stored");
@@ -379,7 +396,7 @@ async fn a_crash_between_the_steps_of_packing_loses_nothing() {
     let world = World { catalog: Arc::default(), ..world };
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
     let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: 1 };
-    let objects = Objects::open(&directory, world.catalog.clone(), Arc::new(Whole), settings).unwrap();
+    let objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     let world = World { objects, ..world };
     world.put("app/1", &first, None).await.unwrap();
     world.put("app/2", &second, None).await.unwrap();

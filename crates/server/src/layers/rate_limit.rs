@@ -1,6 +1,8 @@
+use std::net::IpAddr;
+
 use axum::extract::Request;
 use axum::response::Response;
-use casemate_limits::{Quota, Verdict};
+use casemate_limits::{Quota, TokenBuckets, Verdict};
 use http::{HeaderName, HeaderValue, header};
 
 use crate::app::AppState;
@@ -12,9 +14,9 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Takes a token from the bucket of the caller's network before anything else is done for it. Callers on the private
 /// socket are the operator's own and have no bucket.
-pub(super) fn take(state: &AppState, request: &Request) -> Option<Verdict> {
+pub(super) fn take(buckets: &TokenBuckets<IpAddr>, state: &AppState, request: &Request) -> Option<Verdict> {
     let network = request.extensions().get::<Peer>().copied().and_then(Peer::network)?;
-    Some(state.buckets.take(network, 1, state.control.now()))
+    Some(buckets.take(network, 1, state.control.now()))
 }
 
 /// The quota as a header says it.

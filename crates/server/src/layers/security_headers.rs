@@ -19,6 +19,16 @@ const OTHERS: [(HeaderName, HeaderValue); 6] = [
     ),
 ];
 
+/// Content of users is never shown as a page, whatever it claims to be.
+const S3_CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+
+/// Sets what protects browsers on answers of S3, whose content says itself how long it may be kept.
+pub(super) fn set_s3(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, S3_CONTENT_SECURITY_POLICY);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
 /// Sets the headers that protect browsers, on every answer. A route may set a stricter content policy itself.
 pub(super) fn set(response: &mut Response) {
     let headers = response.headers_mut();

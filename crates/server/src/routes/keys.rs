@@ -33,9 +33,12 @@ pub(crate) async fn create_key(
         scopes: scopes.into_iter().collect::<ScopeSet>(),
         expires: create.expires.as_deref().map(|text| body_field("/expires", text)).transpose()?,
     };
-    let (record, secret) = state.control.create_key(&caller, request).await?;
-    let created =
-        wire::keys::CreatedKey { key: convert::key(&record), secret: secret.expose_secret().to_owned() };
+    let made = state.control.create_key(&caller, request).await?;
+    let created = wire::keys::CreatedKey {
+        key: convert::key(&made.record),
+        secret: made.secret.expose_secret().to_owned(),
+        s3_secret: made.s3_secret.expose_secret().to_owned(),
+    };
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
 }
 

@@ -5,7 +5,9 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::{BucketName, Digest, ObjectKey};
-use casemate_objects::{NewObject, ObjectRecord, ObjectsError, VerifiedBlob};
+use casemate_objects::{
+    Attributes, Deleted, NewObject, ObjectRecord, ObjectsError, PutRule, VerifiedBlob, Version,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -85,7 +87,7 @@ pub(crate) async fn stat_object(
     Path((bucket, key)): Path<(String, String)>,
 ) -> Result<axum::Json<wire::objects::ObjectInfo>, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    let (record, packing) = state.control.stat_object(&caller, &bucket, &key).await?;
+    let (record, packing) = state.control.stat_object(&caller, (&bucket, &key), Version::Latest).await?;
     Ok(axum::Json(crate::convert::object_info(&record, packing)))
 }
 
@@ -104,9 +106,18 @@ pub(crate) async fn put_object(
     body: Body,
 ) -> Result<Response, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    let new = NewObject { bucket, key, media_type: media_type(&headers), expected: announced(&headers)? };
+    let new = NewObject {
+        bucket,
+        key,
+        media_type: media_type(&headers),
+        expected: announced(&headers)?,
+        attributes: Attributes::default(),
+        rule: PutRule::default(),
+        with_md5: false,
+        expected_md5: None,
+    };
     let _place = state.transfer()?;
-    let record = state.control.put_object(&caller, new, flowing(body)).await?;
+    let record = state.control.put_object(&caller, new, flowing(body), |_: &mut Attributes| ()).await?;
     let tag = [(header::ETAG, entity_tag(&record.digest))];
     Ok((StatusCode::CREATED, tag, axum::Json(crate::convert::object(&record))).into_response())
 }
@@ -127,7 +138,7 @@ pub(crate) async fn get_object(
     let place = state.transfer()?;
     let known = |record: &ObjectRecord| is_known(&headers, &record.digest);
     let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
-    let (record, blob) = state.control.get_object(&caller, &bucket, &key, wanted).await?;
+    let (record, blob) = state.control.get_object(&caller, (&bucket, &key), Version::Latest, wanted).await?;
     let mut response = match blob {
         Some(blob) => download(blob, &record.media_type, place),
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
@@ -147,7 +158,9 @@ pub(crate) async fn delete_object(
     Path((bucket, key)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    state.control.delete_object(&caller, &bucket, &key).await?;
+    if state.control.delete_object(&caller, &bucket, &key).await? == Deleted::Absent {
+        return Err(Problem::object_not_found(&bucket, &key));
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

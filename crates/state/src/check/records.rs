@@ -39,6 +39,9 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
     let tasks = Table { statement: &ALL_TASKS, before_first: values![""].to_vec() };
     tasks.walk(sql, findings, |row| counted.add_task(row)).await?;
+    let versions =
+        Table { statement: &catalog::ALL_OBJECT_VERSIONS, before_first: values!["", "", "", 0u64].to_vec() };
+    versions.walk(sql, findings, |row| counted.add_version(row)).await?;
     let bases = Table { statement: &catalog::ALL_BASES, before_first: values![[].as_slice()].to_vec() };
     bases.walk(sql, findings, |row| counted.add_base(row)).await?;
     Ok(counted)
@@ -90,6 +93,13 @@ impl Counted {
         *objects += 1;
         *size_bytes += object.size_bytes;
         self.refer(object.digest);
+        Ok(None)
+    }
+
+    fn add_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        if let Some(object) = catalog::version_record(row)?.object {
+            self.refer(object.digest);
+        }
         Ok(None)
     }
 

@@ -3,9 +3,10 @@ use std::str::FromStr;
 
 use casemate_model::{
     BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, RunId, ScopeSet, SessionId, TaskId,
-    Timestamp, WorkerId,
+    Timestamp, UploadId, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
+use casemate_objects::ETag;
 use casemate_tasks::TaskState;
 
 use super::Value;
@@ -213,6 +214,7 @@ macro_rules! parsed_cells {
 
 parsed_cells!(
     BucketName => "a bucket name",
+    ETag => "an entity tag",
     KeyId => "a key id",
     Name => "a name",
     ObjectKey => "an object key",
@@ -224,5 +226,7 @@ parsed_cells!(
     SessionId => "a session id",
     TaskId => "a task id",
     TaskState => "a task state",
+    UploadId => "an upload id",
+    VersionId => "a version id",
     WorkerId => "a worker id",
 );

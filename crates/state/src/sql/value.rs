@@ -1,8 +1,9 @@
 use casemate_model::{
     BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, ScopeSet, SessionId, TaskId,
-    Timestamp, WorkerId,
+    Timestamp, UploadId, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
+use casemate_objects::ETag;
 use casemate_tasks::TaskState;
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Type};
@@ -62,8 +63,15 @@ macro_rules! text_values {
 
 text_values!(
     str, String, BucketName, KeyId, Name, ObjectKey, Project, RequestId, Role, ScopeSet, SessionId, TaskId,
-    TaskState, WorkerId
+    TaskState, UploadId, WorkerId, ETag
 );
+
+/// The null version has a text, so that it can be part of a key.
+impl ToValue for Option<VersionId> {
+    fn to_value(&self) -> Value {
+        self.map_or_else(|| "null".to_value(), |version| version.to_string().to_value())
+    }
+}
 
 impl ToValue for NameVersionKind {
     fn to_value(&self) -> Value {

@@ -22,8 +22,19 @@ impl Store {
         let failed = |failure| StateError::database("explain", self.place(), failure);
         let mut connection = self.database().connect_writer().await.map_err(failed)?;
         let mut plans = Vec::new();
-        let hot =
-            [audit::HOT, blobs::HOT, catalog::HOT, change::HOT, credentials::HOT, queue::HOT, registry::HOT];
+        let hot = [
+            audit::HOT,
+            blobs::HOT,
+            catalog::HOT,
+            catalog::HOT_BUCKETS,
+            catalog::HOT_PACKING,
+            catalog::HOT_UPLOADS,
+            catalog::HOT_VERSIONS,
+            change::HOT,
+            credentials::HOT,
+            queue::HOT,
+            registry::HOT,
+        ];
         for (name, statement) in hot.into_iter().flatten() {
             let statement = statement.text(self.dialect());
             let steps = explain(connection.sql(), statement).await.map_err(failed)?;

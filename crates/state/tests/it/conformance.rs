@@ -1,6 +1,7 @@
 //! What every store must do, on every engine it can be in.
 
 mod audit;
+mod buckets;
 mod catalog;
 mod credentials;
 mod queue;
@@ -30,6 +31,11 @@ const CASES: &[Case] = cases![
     catalog::lists_come_in_pages_in_byte_order,
     catalog::a_blob_is_readable_in_the_projects_that_have_it,
     catalog::no_page_is_longer_than_a_thousand,
+    buckets::buckets_are_made_set_and_deleted_when_empty,
+    buckets::a_put_waits_for_what_must_be_there,
+    buckets::versions_are_kept_marked_and_brought_to_light,
+    buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
+    buckets::uploads_hold_their_parts_until_they_end,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,

@@ -6,10 +6,10 @@ use casemate_ledger::{AuditLog, Decision, Entry, Event};
 use casemate_model::test_support::{CountingEntropy, ManualClock};
 use casemate_model::{
     Clock, Digest, Outcome, PrincipalKind, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage,
-    WorkerId,
+    VersionId, WorkerId,
 };
 use casemate_names::NameChange;
-use casemate_objects::{Catalog, ObjectRecord};
+use casemate_objects::{Attributes, BlobCatalog, ETag, ObjectCatalog, ObjectRecord, PutRule};
 use casemate_state::test_support::PrivatePostgres;
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Completion, Lease, Progress, TaskRecord, TaskResult, TaskSpec};
@@ -77,13 +77,20 @@ impl Context {
             size_bytes: content.len() as u64,
             media_type: "text/plain".to_owned(),
             stored: self.now(),
+            etag: ETag::of_digest(&Digest::of(content)),
+            attributes: Attributes::default(),
+            version: None,
         }
+    }
+
+    pub(crate) fn version_id(&self) -> VersionId {
+        VersionId::generate(self.now(), &self.entropy)
     }
 
     /// Stores `content` under `key`, and returns its digest.
     pub(crate) async fn put(&self, key: &str, content: &[u8]) -> Digest {
         let object = self.object(key, content);
-        self.store.put_object(&object, self.event("objects.put")).await.unwrap();
+        self.store.put_object(&object, &PutRule::default(), self.event("objects.put")).await.unwrap();
         object.digest
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use casemate_fs::Dir;
 use casemate_names::{Claimed, Registry};
-use casemate_objects::Catalog;
+use casemate_objects::{BucketCatalog, ObjectCatalog, PutRule};
 use casemate_state::restore_sqlite;
 use futures_util::future::join_all;
 
@@ -112,7 +112,7 @@ async fn write_until_killed(directory: &Path, cycle: String) {
             for number in 0.. {
                 let key = format!("k{cycle}-{caller}-{number}");
                 let object = context.object(&key, key.as_bytes());
-                store.put_object(&object, context.event("objects.put")).await.unwrap();
+                store.put_object(&object, &PutRule::default(), context.event("objects.put")).await.unwrap();
                 acknowledge(&format!("put {key}"));
                 let change = context.name_change(&key, object.digest);
                 let claimed = store.claim(&change, context.event("names.claim")).await.unwrap();

@@ -179,8 +179,12 @@ async fn keys(directory: &Dir) -> Vec<String> {
     let mut keys = Vec::new();
     for key in ["before", "after"] {
         let object = context.object(key, b"");
-        let found =
-            casemate_objects::Catalog::object(&context.store, &object.project, &object.bucket, &object.key);
+        let found = casemate_objects::ObjectCatalog::object(
+            &context.store,
+            &object.project,
+            &object.bucket,
+            &object.key,
+        );
         keys.extend(found.await.unwrap().map(|object| object.key.to_string()));
     }
     assert!(context.store.check().await.unwrap().is_clean());

@@ -8,7 +8,7 @@ use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
 use casemate_model::{KeyId, Role, ScopeSet, StoreError};
 use casemate_names::{Claimed, Registry};
-use casemate_objects::Catalog;
+use casemate_objects::{ObjectCatalog, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Queue, Submitted};
 use futures_util::future::{join, join_all};
@@ -163,7 +163,7 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
             let store = &stores[number % 2];
             let (put, claim) = (context.event("objects.put"), context.event("names.claim"));
             async move {
-                store.put_object(&object, put).await.unwrap();
+                store.put_object(&object, &PutRule::default(), put).await.unwrap();
                 store.claim(&change, claim).await.unwrap()
             }
         });
@@ -174,7 +174,7 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         let puts = (0..60usize).map(|number| {
             let object = context.object(&format!("k{}", number % 7), format!("{}", number % 3).as_bytes());
             let (store, event) = (&stores[number % 2], context.event("objects.put"));
-            async move { store.put_object(&object, event).await.unwrap() }
+            async move { store.put_object(&object, &PutRule::default(), event).await.unwrap() }
         });
         join_all(puts).await;
         for _ in 0..5 {

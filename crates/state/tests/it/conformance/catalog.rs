@@ -3,7 +3,10 @@ use std::time::Duration;
 use casemate_ledger::AuditLog;
 use casemate_model::{Digest, Outcome, Project};
 use casemate_names::{Registry, Updated};
-use casemate_objects::{BucketTotals, Catalog, ObjectPage, ObjectRecord, Packing};
+use casemate_objects::{
+    BlobCatalog, BucketCatalog, BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, Put,
+    PutRule,
+};
 use casemate_tasks::{Queue, RetryPolicy};
 
 use crate::context::Context;
@@ -12,7 +15,11 @@ impl Context {
     async fn delete(&self, key: &str) -> Option<ObjectRecord> {
         let object = self.object(key, b"");
         let event = self.event("objects.delete");
-        self.store.delete_object(&object.project, &object.bucket, &object.key, event).await.unwrap()
+        match self.store.delete_object(&object.place(), self.version_id(), event).await.unwrap() {
+            Deleted::Removed(object) => Some(*object),
+            Deleted::Absent => None,
+            Deleted::Marked { .. } => panic!("the bucket keeps no versions"),
+        }
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<String> {
@@ -21,6 +28,7 @@ impl Context {
             bucket: "builds".parse().unwrap(),
             prefix: prefix.to_owned(),
             after: after.map(|key| key.parse().unwrap()),
+            past: None,
             limit,
         };
         let objects = self.store.objects(&page).await.unwrap();
@@ -35,13 +43,21 @@ impl Context {
     }
 }
 
+fn done(former: Option<ObjectRecord>) -> Put {
+    Put::Done { former: former.map(Box::new), version: None }
+}
+
 pub(super) async fn objects_are_put_replaced_and_deleted(context: &Context) {
     let first = context.object("app.wasm", b"one");
-    assert_eq!(context.store.put_object(&first, context.event("objects.put")).await.unwrap(), None);
+    assert_eq!(
+        context.store.put_object(&first, &PutRule::default(), context.event("objects.put")).await.unwrap(),
+        done(None)
+    );
     assert_eq!(context.bucket_figures().await, (1, 3));
     let second = context.object("app.wasm", b"three");
-    let replaced = context.store.put_object(&second, context.event("objects.put")).await.unwrap();
-    assert_eq!(replaced, Some(first.clone()));
+    let replaced =
+        context.store.put_object(&second, &PutRule::default(), context.event("objects.put")).await.unwrap();
+    assert_eq!(replaced, done(Some(first.clone())));
     assert_eq!(context.bucket_figures().await, (1, 5));
     context.put("other", b"abc").await;
     assert_eq!(context.bucket_figures().await, (2, 8));
@@ -135,7 +151,7 @@ pub(super) async fn lists_come_in_pages_in_byte_order(context: &Context) {
 
     for bucket in ["zeta", "alpha"] {
         let object = ObjectRecord { bucket: bucket.parse().unwrap(), ..context.object("k", b"x") };
-        context.store.put_object(&object, context.event("objects.put")).await.unwrap();
+        context.store.put_object(&object, &PutRule::default(), context.event("objects.put")).await.unwrap();
     }
     let first = context.store.buckets(&context.project, None, 2).await.unwrap();
     assert_eq!(first.iter().map(|bucket| bucket.bucket.as_str()).collect::<Vec<_>>(), ["alpha", "builds"]);

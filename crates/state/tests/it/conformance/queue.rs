@@ -92,7 +92,7 @@ pub(super) async fn a_task_lives_from_submission_to_success(context: &Context) {
     assert_eq!(context.stored(task.id).await, *done);
     assert_eq!(context.counts().await, [(TaskState::Succeeded, 1)]);
     assert_eq!(
-        casemate_objects::Catalog::blob_size(&context.store, &Digest::of(b"file")).await.unwrap(),
+        casemate_objects::BlobCatalog::blob_size(&context.store, &Digest::of(b"file")).await.unwrap(),
         Some(4)
     );
     let again = context.complete(&completion).await;
@@ -121,7 +121,7 @@ pub(super) async fn a_lost_lease_cannot_write(context: &Context) {
     let Completed::Accepted(done) = context.complete(&completion).await else { panic!("the lease is held") };
     assert_eq!(done.progress.state, TaskState::Failed);
     let late = Digest::of(b"late");
-    assert_eq!(casemate_objects::Catalog::blob_size(&context.store, &late).await.unwrap(), None);
+    assert_eq!(casemate_objects::BlobCatalog::blob_size(&context.store, &late).await.unwrap(), None);
 }
 
 pub(super) async fn a_failure_of_the_node_is_tried_again_until_no_attempt_is_left(context: &Context) {

@@ -4,7 +4,7 @@ use casemate_model::{Digest, Name, Project};
 use casemate_names::{
     Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
-use casemate_objects::{Catalog, ObjectRecord};
+use casemate_objects::{Deleted, ObjectCatalog, ObjectRecord, PutRule};
 use futures_util::future::join_all;
 
 use crate::context::Context;
@@ -30,7 +30,11 @@ pub(super) async fn of_many_claims_one_wins(context: &Context) {
         let object = ObjectRecord { project: project.clone(), ..object.clone() };
         let change = NameChange { project, ..context.name_change("app", object.digest) };
         async move {
-            context.store.put_object(&object, context.event("objects.put")).await.unwrap();
+            context
+                .store
+                .put_object(&object, &PutRule::default(), context.event("objects.put"))
+                .await
+                .unwrap();
             context.store.claim(&change, context.event("names.claim")).await.unwrap()
         }
     });
@@ -51,7 +55,7 @@ pub(super) async fn of_many_claims_one_wins(context: &Context) {
 pub(super) async fn a_name_means_only_what_its_project_may_read(context: &Context) {
     let theirs = context.put("secret", b"theirs").await;
     let ours = ObjectRecord { project: "stranger".parse().unwrap(), ..context.object("own", b"ours") };
-    context.store.put_object(&ours, context.event("objects.put")).await.unwrap();
+    context.store.put_object(&ours, &PutRule::default(), context.event("objects.put")).await.unwrap();
     let change = |digest| NameChange { project: ours.project.clone(), ..context.name_change("app", digest) };
     let claim =
         async |digest| context.store.claim(&change(digest), context.event("names.claim")).await.unwrap();
@@ -67,9 +71,9 @@ pub(super) async fn a_name_means_only_what_its_project_may_read(context: &Contex
     };
     assert_eq!(update(theirs, 1).await, Updated::BlobMissing);
     // What it means already it may go on meaning, also when the object is gone.
-    let gone =
-        context.store.delete_object(&ours.project, &ours.bucket, &ours.key, context.event("objects.delete"));
-    assert!(gone.await.unwrap().is_some());
+    let place = ours.place();
+    let gone = context.store.delete_object(&place, context.version_id(), context.event("objects.delete"));
+    assert!(matches!(gone.await.unwrap(), Deleted::Removed(_)));
     assert!(matches!(update(ours.digest, 1).await, Updated::Done(_)));
 }
 
@@ -103,7 +107,7 @@ pub(super) async fn a_released_name_goes_on_where_it_ended(context: &Context) {
     let name = "app".parse().unwrap();
     let stranger: Project = "stranger".parse().unwrap();
     let theirs = ObjectRecord { project: stranger.clone(), ..context.object("one", b"one") };
-    context.store.put_object(&theirs, context.event("objects.put")).await.unwrap();
+    context.store.put_object(&theirs, &PutRule::default(), context.event("objects.put")).await.unwrap();
     let release = async |project: &Project| {
         context.store.release(&name, project, context.now(), context.event("names.release")).await.unwrap()
     };

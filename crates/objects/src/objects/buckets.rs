@@ -1,0 +1,67 @@
+use casemate_ledger::Event;
+use casemate_model::{BucketName, Project};
+use casemate_policy::{Permit, operation};
+
+use super::Objects;
+use crate::{BucketDeleted, BucketRecord, BucketSettings, BucketTotals, ObjectsError};
+
+impl Objects {
+    /// Lists buckets after `after`.
+    pub async fn buckets(
+        &self,
+        permit: &Permit<operation::ListBuckets>,
+        after: Option<&BucketName>,
+        limit: u32,
+    ) -> Result<Vec<BucketRecord>, ObjectsError> {
+        Ok(self.catalog.buckets(permit.project(), after, limit).await?)
+    }
+
+    /// Finds a bucket for a use case that holds a permit in its project.
+    pub async fn bucket(&self, project: &Project, bucket: &BucketName) -> Result<BucketRecord, ObjectsError> {
+        let found = self.catalog.bucket(project, bucket).await?;
+        found.ok_or_else(|| ObjectsError::BucketNotFound { bucket: bucket.to_string() })
+    }
+
+    /// Makes an empty bucket; false if it is there already.
+    pub async fn create_bucket(
+        &self,
+        permit: &Permit<operation::CreateBucket>,
+        bucket: &BucketName,
+        event: Event,
+    ) -> Result<bool, ObjectsError> {
+        Ok(self.catalog.create_bucket(permit.project(), bucket, event).await?)
+    }
+
+    /// Replaces the settings of a bucket.
+    pub async fn configure_bucket(
+        &self,
+        permit: &Permit<operation::ConfigureBucket>,
+        bucket: &BucketName,
+        settings: &BucketSettings,
+        event: Event,
+    ) -> Result<(), ObjectsError> {
+        if self.catalog.configure_bucket(permit.project(), bucket, settings, event).await? {
+            return Ok(());
+        }
+        Err(ObjectsError::BucketNotFound { bucket: bucket.to_string() })
+    }
+
+    /// Deletes a bucket in which there is nothing.
+    pub async fn delete_bucket(
+        &self,
+        permit: &Permit<operation::DeleteBucket>,
+        bucket: &BucketName,
+        event: Event,
+    ) -> Result<(), ObjectsError> {
+        match self.catalog.delete_bucket(permit.project(), bucket, event).await? {
+            BucketDeleted::Done => Ok(()),
+            BucketDeleted::Absent => Err(ObjectsError::BucketNotFound { bucket: bucket.to_string() }),
+            BucketDeleted::NotEmpty => Err(ObjectsError::BucketNotEmpty { bucket: bucket.to_string() }),
+        }
+    }
+
+    /// What the buckets of `project` hold together; the caller has a permit for the overview.
+    pub async fn totals(&self, project: &Project) -> Result<BucketTotals, ObjectsError> {
+        Ok(self.catalog.totals(project).await?)
+    }
+}

@@ -1,0 +1,134 @@
+//! What keeps the store in order beside requests: collecting, packing, setting damage aside.
+
+use std::sync::Arc;
+
+use casemate_model::{Digest, Timestamp};
+
+use super::{Objects, off_runtime};
+use crate::packed;
+use crate::{ObjectsError, Packing};
+
+/// How many unreferenced blobs are collected at a time; in between, uploads go on.
+const COLLECT_BATCH: u32 = 64;
+
+/// Smaller blobs are not worth the trouble: a file takes a block of the disk anyway.
+const PACK_BYTES_MIN: u64 = 4 << 10;
+
+/// Bases that are tried for one blob.
+const BASES_TRIED_MAX: u32 = 3;
+
+impl Objects {
+    /// Checks that the directory can be written, and returns how many bytes are free.
+    pub async fn check_directory(&self) -> Result<u64, ObjectsError> {
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.check()).await
+    }
+
+    /// Removes blobs that nothing has referred to since before `before`; returns how many.
+    pub async fn collect(&self, before: Timestamp) -> Result<u64, ObjectsError> {
+        let mut collected = 0;
+        loop {
+            let digests = self.catalog.unreferenced_blobs(before, COLLECT_BATCH).await?;
+            if digests.is_empty() {
+                return Ok(collected);
+            }
+            let _nobody_refers = self.referring.write().await;
+            for digest in digests {
+                if self.catalog.forget_blob(&digest, before).await? {
+                    // If this fails, the file has no row any more and goes with the orphans.
+                    let blobs = self.blobs.clone();
+                    off_runtime(move || blobs.remove(&digest)).await?;
+                    collected += 1;
+                }
+            }
+        }
+    }
+
+    /// Removes files that are no blob of the catalog: what a crash, or a store that failed, left between a file and its
+    /// row. Returns how many. Looks at every file, so it is for now and then.
+    pub async fn collect_orphans(&self) -> Result<u64, ObjectsError> {
+        let mut collected = 0;
+        let blobs = self.blobs.clone();
+        for leaf in off_runtime(move || blobs.leaves()).await? {
+            let blobs = self.blobs.clone();
+            let mut unknown = Vec::new();
+            for digest in off_runtime(move || blobs.in_leaf(&leaf)).await? {
+                if self.catalog.blob_size(&digest).await?.is_none() {
+                    unknown.push(digest);
+                }
+            }
+            if unknown.is_empty() {
+                continue;
+            }
+            // Each may be new, its row just not written; under this lock no file is without its row for that reason.
+            let _nobody_refers = self.referring.write().await;
+            for digest in unknown {
+                if self.catalog.blob_size(&digest).await?.is_none() {
+                    let blobs = self.blobs.clone();
+                    off_runtime(move || blobs.remove(&digest)).await?;
+                    collected += 1;
+                }
+            }
+        }
+        Ok(collected)
+    }
+
+    /// Packs blobs that were put since it was called last, at most `limit` of them: compressed, or as differences to what
+    /// lies beside them. Returns how many it looked at. A blob stays readable all the time, and nothing is removed
+    /// before its packed form was unpacked and compared, and is durable.
+    pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
+        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, packed::CONTENT_BYTES_MAX, limit).await?;
+        let count = waiting.len() as u64;
+        for digest in waiting {
+            // Nothing is collected meanwhile, so base and blob stay.
+            let _hold = self.hold().await;
+            match self.pack_one(digest, now).await {
+                // Damage is for those who read it to report; here it only means that there is nothing to pack.
+                Err(ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. }) => {
+                    self.leave_whole(digest, now).await?;
+                }
+                other => other?,
+            }
+        }
+        Ok(count)
+    }
+
+    async fn pack_one(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
+        let bases = self.catalog.base_candidates(&digest, BASES_TRIED_MAX).await?;
+        let blobs = self.blobs.clone();
+        let made = off_runtime(move || blobs.pack(&digest, &bases));
+        let Some(packed) = made.await? else {
+            return self.leave_whole(digest, now).await;
+        };
+        let packing = Packing { stored_bytes: packed.bytes.len() as u64, base: packed.base };
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.put_packed(&digest, &packed.bytes)).await?;
+        let noted = self.catalog.note_packing(&digest, packing, now).await?;
+        let blobs = self.blobs.clone();
+        if noted {
+            off_runtime(move || blobs.remove_whole(&digest).map(drop)).await
+        } else {
+            off_runtime(move || blobs.remove_packed(&digest)).await
+        }
+    }
+
+    /// Notes that packing a blob does not pay.
+    async fn leave_whole(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
+        let stored_bytes = self.catalog.blob_size(&digest).await?.unwrap_or(0);
+        self.catalog.note_packing(&digest, Packing { stored_bytes, base: None }, now).await?;
+        Ok(())
+    }
+
+    /// How a blob is stored; `None` if it is whole as far as anybody has looked.
+    pub async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, ObjectsError> {
+        Ok(self.catalog.packing(digest).await?)
+    }
+
+    /// Moves content that was found damaged out of the way, unless it is sound when it is looked at again; true if it
+    /// was moved. It is kept, under `quarantine/`, to be looked at.
+    pub async fn set_aside(&self, digest: Digest) -> Result<bool, ObjectsError> {
+        let _nobody_stores = Arc::clone(&self.referring).write_owned().await;
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.set_aside(&digest)).await
+    }
+}

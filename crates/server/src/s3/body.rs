@@ -1,0 +1,153 @@
+//! Content on its way in, with the checks that the client asked for.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::HeaderMap;
+use s3s::checksum::ChecksumHasher;
+use s3s::dto::{Checksum, StreamingBlob};
+use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
+
+/// How long a transfer may stand still.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// The headers of checksums, by the names that attributes know them by.
+pub(super) const CHECKSUMS: [(&str, &str); 5] = [
+    ("crc32", "x-amz-checksum-crc32"),
+    ("crc32c", "x-amz-checksum-crc32c"),
+    ("crc64nvme", "x-amz-checksum-crc64nvme"),
+    ("sha1", "x-amz-checksum-sha1"),
+    ("sha256", "x-amz-checksum-sha256"),
+];
+
+/// Why content did not come in whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BodyError {
+    /// It is not what its checksum says.
+    #[error("the content does not have the checksum that was announced")]
+    Checksum,
+    /// It is cut short, or its signature is wrong.
+    #[error("the content broke off, or the signature of a part of it is wrong")]
+    Broken,
+    /// Nothing came for a while.
+    #[error("the content stood still for too long")]
+    Idle,
+}
+
+impl BodyError {
+    pub(super) fn code(self) -> S3ErrorCode {
+        match self {
+            Self::Checksum => S3ErrorCode::BadDigest,
+            Self::Broken => S3ErrorCode::IncompleteBody,
+            Self::Idle => S3ErrorCode::RequestTimeout,
+        }
+    }
+}
+
+/// The checksums of a body: those that the client announced, before the body or behind it.
+#[derive(Clone, Default)]
+pub(super) struct Sums {
+    announced: BTreeMap<&'static str, String>,
+    /// Names that only the trailer gives a value.
+    wanted: Vec<&'static str>,
+    trailer: Option<TrailingHeaders>,
+    found: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Sums {
+    /// Reads from the headers which checksums to take.
+    pub(super) fn of(headers: &HeaderMap, trailer: Option<TrailingHeaders>) -> Result<Self, S3Error> {
+        let mut sums = Self { trailer, ..Self::default() };
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let trailing = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
+        let asked = text("x-amz-sdk-checksum-algorithm").unwrap_or_default().to_ascii_lowercase();
+        for (name, header) in CHECKSUMS {
+            if let Some(value) = text(header) {
+                sums.announced.insert(name, value.to_owned());
+            }
+            if trailing.split(',').any(|trailer| trailer.trim() == header) || asked == name {
+                sums.wanted.push(name);
+            }
+        }
+        if sums.announced.len() > 1 {
+            return Err(s3s::s3_error!(InvalidRequest, "expecting a single checksum header"));
+        }
+        Ok(sums)
+    }
+
+    /// The checksums that were verified, once the body is at its end.
+    pub(super) fn found(&self) -> BTreeMap<String, String> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hasher(&self) -> ChecksumHasher {
+        let takes = |name: &str| self.announced.contains_key(name) || self.wanted.contains(&name);
+        ChecksumHasher {
+            crc32: takes("crc32").then(Default::default),
+            crc32c: takes("crc32c").then(Default::default),
+            crc64nvme: takes("crc64nvme").then(Default::default),
+            sha1: takes("sha1").then(Default::default),
+            sha256: takes("sha256").then(Default::default),
+        }
+    }
+
+    /// Compares what came with what was announced.
+    fn check(&self, hasher: ChecksumHasher) -> Result<(), BodyError> {
+        let found = by_name(&hasher.finalize());
+        let trailing = self.trailer.as_ref().and_then(TrailingHeaders::take).unwrap_or_default();
+        for (name, header) in CHECKSUMS {
+            let behind = trailing.get(header).and_then(|value| value.to_str().ok());
+            for announced in [self.announced.get(name).map(String::as_str), behind].into_iter().flatten() {
+                if found.get(name).is_none_or(|found| found != announced) {
+                    return Err(BodyError::Checksum);
+                }
+            }
+        }
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(())
+    }
+}
+
+/// Checksums by the names that attributes know them by.
+fn by_name(sums: &Checksum) -> BTreeMap<String, String> {
+    let values = [
+        &sums.checksum_crc32,
+        &sums.checksum_crc32c,
+        &sums.checksum_crc64nvme,
+        &sums.checksum_sha1,
+        &sums.checksum_sha256,
+    ];
+    let named = CHECKSUMS.iter().zip(values);
+    named.filter_map(|((name, _), value)| Some(((*name).to_owned(), value.clone()?))).collect()
+}
+
+/// What a body yields, with an error at the end if it is not what was announced.
+pub(super) fn checked(
+    body: Option<StreamingBlob>,
+    sums: &Sums,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + use<> {
+    let body = body.map(Box::pin);
+    let state = Some((body, sums.hasher(), sums.clone()));
+    futures_util::stream::unfold(state, |state| async move {
+        let (mut body, mut hasher, sums) = state?;
+        let piece = match body.as_mut() {
+            Some(body) => tokio::time::timeout(IDLE_MAX, body.next()).await,
+            None => Ok(None),
+        };
+        match piece {
+            Err(_) => Some((Err(BodyError::Idle), None)),
+            Ok(Some(Err(error))) => {
+                tracing::debug!(%error, "an upload to S3 broke off");
+                Some((Err(BodyError::Broken), None))
+            }
+            Ok(Some(Ok(piece))) => {
+                hasher.update(&piece);
+                Some((Ok(piece), Some((body, hasher, sums))))
+            }
+            Ok(None) => sums.check(hasher).err().map(|error| (Err(error), None)),
+        }
+    })
+}

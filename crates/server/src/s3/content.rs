@@ -1,0 +1,150 @@
+//! Which part of an object an answer holds, on which conditions, and how it is sent.
+
+use std::ops::Range as Span;
+use std::time::Duration;
+
+use bytes::Bytes;
+use casemate_objects::{ObjectRecord, ObjectsError, VerifiedBlob};
+use s3s::dto::*;
+use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::metadata::time;
+
+/// Pieces of a download that wait for a slow client.
+const PIECES_WAITING_MAX: usize = 4;
+
+/// How long a transfer may stand still.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// What a client demands of what is there (RFC 9110, section 13).
+pub(super) struct Conditions<'r> {
+    pub(super) if_match: Option<&'r ETagCondition>,
+    pub(super) if_none_match: Option<&'r ETagCondition>,
+    pub(super) if_modified_since: Option<&'r Timestamp>,
+    pub(super) if_unmodified_since: Option<&'r Timestamp>,
+}
+
+impl<'r> Conditions<'r> {
+    pub(super) fn of_source(input: &'r CopyObjectInput) -> Self {
+        Self {
+            if_match: input.copy_source_if_match.as_ref(),
+            if_none_match: input.copy_source_if_none_match.as_ref(),
+            if_modified_since: input.copy_source_if_modified_since.as_ref(),
+            if_unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+        }
+    }
+
+    pub(super) fn check(&self, record: &ObjectRecord) -> S3Result<()> {
+        let is = |condition: &ETagCondition| {
+            condition.is_any() || condition.as_etag().is_some_and(|tag| tag.value() == record.etag.as_str())
+        };
+        // Dates of HTTP have whole seconds.
+        let stored = time(
+            casemate_model::Timestamp::from_millis(record.stored.as_millis() / 1_000 * 1_000)
+                .unwrap_or(record.stored),
+        );
+        match self.if_match {
+            Some(condition) if !is(condition) => return Err(s3_error!(PreconditionFailed)),
+            Some(_) => {}
+            None if self.if_unmodified_since.is_some_and(|since| stored > *since) => {
+                return Err(s3_error!(PreconditionFailed));
+            }
+            None => {}
+        }
+        let unchanged = match self.if_none_match {
+            Some(condition) => is(condition),
+            None => self.if_modified_since.is_some_and(|since| stored <= *since),
+        };
+        if unchanged { Err(S3Error::new(S3ErrorCode::NotModified)) } else { Ok(()) }
+    }
+}
+
+/// What of an object was asked for.
+pub(super) struct Wanted {
+    pub(super) within: Span<u64>,
+    /// Whether it is a part of it, whatever part.
+    partial: bool,
+    /// How many parts it came in, if a part was asked for by its number.
+    parts: Option<i32>,
+}
+
+pub(super) fn span(record: &ObjectRecord, range: Option<Range>, part: Option<i32>) -> S3Result<Wanted> {
+    let size = record.size_bytes;
+    match (range, part) {
+        (None, None) => Ok(Wanted { within: 0..size, partial: false, parts: None }),
+        (Some(_), Some(_)) => {
+            Err(s3_error!(InvalidRequest, "a range and a part cannot be asked for together"))
+        }
+        (Some(range), None) => {
+            let within = range.check(size).map_err(|_| s3_error!(InvalidRange))?;
+            Ok(Wanted { within, partial: true, parts: None })
+        }
+        (None, Some(number)) => part_span(record, number),
+    }
+}
+
+fn part_span(record: &ObjectRecord, number: i32) -> S3Result<Wanted> {
+    let whole = [record.size_bytes];
+    let parts = if record.attributes.parts.is_empty() { &whole[..] } else { &record.attributes.parts };
+    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let index = index.filter(|index| *index < parts.len()).ok_or_else(|| s3_error!(InvalidPart))?;
+    let first: u64 = parts[..index].iter().sum();
+    let count = i32::try_from(parts.len()).ok().filter(|_| !record.attributes.parts.is_empty());
+    Ok(Wanted { within: first..first + parts[index], partial: true, parts: count })
+}
+
+/// What the headers of an answer say of an object.
+pub(super) struct Shown<'r> {
+    record: &'r ObjectRecord,
+    pub(super) length: Option<i64>,
+    pub(super) range: Option<String>,
+    pub(super) parts: Option<i32>,
+}
+
+impl<'r> Shown<'r> {
+    pub(super) fn of(record: &'r ObjectRecord, wanted: &Wanted) -> Self {
+        let Span { start, end } = wanted.within;
+        let partial = wanted.partial && end > start;
+        Self {
+            record,
+            length: i64::try_from(end - start).ok(),
+            range: partial.then(|| format!("bytes {start}-{}/{}", end - 1, record.size_bytes)),
+            parts: wanted.parts,
+        }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        self.record.attributes.headers.get(name).cloned()
+    }
+
+    pub(super) fn metadata(&self) -> Option<Metadata> {
+        let metadata = &self.record.attributes.metadata;
+        Some(metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+}
+
+/// Checked content as a stream. A client that takes nothing for a while ends it, and so does damage: the transfer is then
+/// cut short of its announced length.
+pub(super) fn stream(
+    blob: VerifiedBlob,
+    within: Span<u64>,
+    place: Option<OwnedSemaphorePermit>,
+) -> ReceiverStream<Result<Bytes, ObjectsError>> {
+    let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || {
+        let _place = place;
+        let read = blob.read_range(within, |piece| {
+            let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
+            sent.ok()
+                .and_then(Result::ok)
+                .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
+        });
+        if let Err(error) = read {
+            drop(sender.try_send(Err(error)));
+        }
+    });
+    ReceiverStream::new(receiver)
+}

@@ -1,0 +1,60 @@
+//! Errors as S3 says them.
+
+use casemate_control::ControlError;
+use casemate_objects::ObjectsError;
+use s3s::{S3Error, S3ErrorCode};
+
+use super::body::BodyError;
+
+/// The error of a use case. What only the operator can mend is logged here, and said without detail.
+pub(super) fn refuse(error: ControlError) -> S3Error {
+    match &error {
+        ControlError::Objects(objects) => objects_error(objects),
+        ControlError::Denied(denied) => S3Error::with_message(S3ErrorCode::AccessDenied, denied.to_string()),
+        _ => failed(&error),
+    }
+}
+
+fn objects_error(error: &ObjectsError) -> S3Error {
+    let code = match error {
+        ObjectsError::NotFound { .. } => S3ErrorCode::NoSuchKey,
+        ObjectsError::BucketNotFound { .. } => S3ErrorCode::NoSuchBucket,
+        ObjectsError::BucketNotEmpty { .. } => S3ErrorCode::BucketNotEmpty,
+        ObjectsError::VersionNotFound { .. } => S3ErrorCode::NoSuchVersion,
+        ObjectsError::VersionIsMarker { .. } => S3ErrorCode::MethodNotAllowed,
+        ObjectsError::Unfit { absent: true } => S3ErrorCode::NoSuchKey,
+        ObjectsError::Unfit { absent: false } => S3ErrorCode::PreconditionFailed,
+        ObjectsError::UploadNotFound { .. } => S3ErrorCode::NoSuchUpload,
+        ObjectsError::PartNumber { .. } => S3ErrorCode::InvalidArgument,
+        ObjectsError::PartOrder => S3ErrorCode::InvalidPartOrder,
+        ObjectsError::PartMissing { .. } => S3ErrorCode::InvalidPart,
+        ObjectsError::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
+        ObjectsError::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
+        ObjectsError::Md5Mismatch | ObjectsError::DigestMismatch { .. } => S3ErrorCode::BadDigest,
+        ObjectsError::UploadBroken { source } => {
+            let known = source.downcast_ref::<BodyError>();
+            known.map_or(S3ErrorCode::IncompleteBody, |error| error.code())
+        }
+        ObjectsError::NoRoom { .. } | ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) => {
+            tracing::error!(error = error as &dyn std::error::Error, "no space is left");
+            return unavailable("no space is left on the node; nothing was stored");
+        }
+        ObjectsError::BlobMissing { .. }
+        | ObjectsError::Corrupt { .. }
+        | ObjectsError::PartDamaged { .. }
+        | ObjectsError::Files(_)
+        | ObjectsError::Io { .. }
+        | ObjectsError::Store(_) => return failed(error),
+    };
+    S3Error::with_message(code, error.to_string())
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> S3Error {
+    tracing::error!(error, "a request to S3 failed");
+    S3Error::with_message(S3ErrorCode::InternalError, "the node could not do it; its log says more")
+}
+
+/// Something that may be better in a while.
+pub(super) fn unavailable(message: &'static str) -> S3Error {
+    S3Error::with_message(S3ErrorCode::ServiceUnavailable, message)
+}

@@ -1,0 +1,189 @@
+//! How blobs are stored, and whether anything refers to them.
+
+use async_trait::async_trait;
+use casemate_model::{Digest, StoreError, Timestamp};
+use casemate_objects::{BlobCatalog, Packing};
+
+use super::{first_text_past, object_columns, object_record};
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Statement, locking, statement, values};
+use crate::store::{PAGE_MAX, Store, read_all, read_one};
+
+#[async_trait]
+impl BlobCatalog for Store {
+    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let action = "read a blob's row";
+        read_one(self.row(action, &BLOB_SIZE, values![digest]).await?, action, |row| row.only("blob"))
+    }
+
+    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<Digest>, StoreError> {
+        let action = "list unreferenced blobs";
+        let rows = self.rows(action, &UNREFERENCED, values![before, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, |row| row.only("blob"))
+    }
+
+    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError> {
+        self.change(ForgetBlob { digest: *digest, at }).await
+    }
+
+    async fn blobs_to_pack(
+        &self,
+        bytes_min: u64,
+        bytes_max: u64,
+        limit: u32,
+    ) -> Result<Vec<Digest>, StoreError> {
+        let action = "list blobs to pack";
+        let values = values![bytes_min, bytes_max, limit.min(PAGE_MAX)];
+        read_all(self.rows(action, &BLOBS_TO_PACK, values).await?, action, |row| row.only("blob"))
+    }
+
+    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError> {
+        let action = "look for a base";
+        if self.row(action, &IS_BASE, values![digest]).await?.is_some() {
+            return Ok(Vec::new());
+        }
+        let place = self.row(action, &PLACE_OF_BLOB, values![digest]).await?;
+        let Some(place) = read_one(place, action, object_record)? else {
+            return Ok(Vec::new());
+        };
+        let prefix = place.key.as_str().rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        let end = first_text_past(prefix).unwrap_or_else(|| char::MAX.to_string());
+        let (project, bucket, key) = (&place.project, &place.bucket, &place.key);
+        let before = self.rows(action, &BASES_BEFORE, values![project, bucket, prefix, key, limit]).await?;
+        let after = self.rows(action, &BASES_AFTER, values![project, bucket, key, end, limit]).await?;
+        let mut bases = Vec::new();
+        // Newer versions sort behind older ones more often than not, so the older neighbours come first.
+        for base in read_all(before.into_iter().chain(after).collect(), action, |row| row.only("blob"))? {
+            if base != *digest && !bases.contains(&base) && bases.len() < limit as usize {
+                bases.push(base);
+            }
+        }
+        Ok(bases)
+    }
+
+    async fn note_packing(
+        &self,
+        digest: &Digest,
+        packing: Packing,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.change(NotePacking { digest: *digest, packing, at }).await
+    }
+
+    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError> {
+        let action = "look how a blob is stored";
+        let row = self.row(action, &PACKING, values![digest]).await?;
+        let found = read_one(row, action, |row| {
+            let mut columns = row.read("blob");
+            let (stored_bytes, base): (Option<u64>, Option<Digest>) = (columns.next()?, columns.next()?);
+            Ok(stored_bytes.map(|stored_bytes| Packing { stored_bytes, base }))
+        })?;
+        Ok(found.flatten())
+    }
+}
+
+struct ForgetBlob {
+    digest: Digest,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for ForgetBlob {
+    type Answer = bool;
+    const ACTION: &'static str = "forget a blob";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        let Some(row) = tx.row(&FORGET_BLOB, values![self.digest]).await? else {
+            return Ok(false);
+        };
+        let base: Option<Digest> = row.only("blob")?;
+        if let Some(base) = base {
+            tx.drop_reference(&base, self.at).await?;
+        }
+        Ok(true)
+    }
+}
+
+struct NotePacking {
+    digest: Digest,
+    packing: Packing,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for NotePacking {
+    type Answer = bool;
+    const ACTION: &'static str = "note how a blob is stored";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        let Some(row) = tx.row(&LOCK_BASE, values![self.digest]).await? else {
+            return Ok(false);
+        };
+        let former: Option<Digest> = row.only("blob")?;
+        if let Some(base) = self.packing.base {
+            let Some(row) = tx.row(&LOCK_BASE, values![base]).await? else {
+                return Ok(false);
+            };
+            let has_base = row.only::<Option<Digest>>("blob")?.is_some();
+            let is_base = tx.row(&IS_BASE, values![self.digest]).await?.is_some();
+            if base == self.digest || has_base || is_base {
+                return Ok(false);
+            }
+            tx.refer_to_known(&base).await?;
+        }
+        if let Some(former) = former {
+            tx.drop_reference(&former, self.at).await?;
+        }
+        let values = values![self.digest, self.packing.stored_bytes, self.packing.base];
+        tx.execute(&NOTE_PACKING, values).await?;
+        Ok(true)
+    }
+}
+
+const BLOB_SIZE: Statement = statement!("SELECT size_bytes FROM blobs WHERE digest = $1");
+const UNREFERENCED: Statement = statement!(
+    "SELECT digest FROM blobs WHERE unreferenced_since < $1 ORDER BY unreferenced_since, digest LIMIT $2"
+);
+const FORGET_BLOB: Statement =
+    statement!("DELETE FROM blobs WHERE digest = $1 AND reference_count = 0 RETURNING base");
+const BLOBS_TO_PACK: Statement = statement!(
+    "SELECT digest FROM blobs WHERE stored_bytes IS NULL AND size_bytes >= $1 AND size_bytes <= $2 \
+     ORDER BY digest LIMIT $3"
+);
+const PACKING: Statement = statement!("SELECT stored_bytes, base FROM blobs WHERE digest = $1");
+const LOCK_BASE: Statement = locking!("SELECT base FROM blobs WHERE digest = $1");
+const IS_BASE: Statement = statement!("SELECT digest FROM blobs WHERE base = $1 LIMIT 1");
+const NOTE_PACKING: Statement = statement!("UPDATE blobs SET stored_bytes = $2, base = $3 WHERE digest = $1");
+const PLACE_OF_BLOB: Statement = statement!(
+    "SELECT ",
+    object_columns!(),
+    " FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
+);
+const BASES_BEFORE: Statement = statement!(
+    "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
+     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 ORDER BY key DESC LIMIT $5"
+);
+const BASES_AFTER: Statement = statement!(
+    "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
+     WHERE project = $1 AND bucket = $2 AND key > $3 AND key < $4 ORDER BY key LIMIT $5"
+);
+/// Blobs that are stored as differences; for checking.
+pub(crate) const ALL_BASES: Statement = statement!(
+    "SELECT digest, base FROM blobs WHERE base IS NOT NULL AND digest > $1 ORDER BY digest LIMIT $2"
+);
+
+#[cfg(feature = "test-support")]
+pub(crate) const HOT: &[(&str, &Statement)] = &[
+    ("find a blob", &BLOB_SIZE),
+    ("list unreferenced blobs", &UNREFERENCED),
+    ("forget a blob", &FORGET_BLOB),
+    ("list blobs to pack", &BLOBS_TO_PACK),
+    ("look how a blob is stored", &PACKING),
+    ("look at a base", &LOCK_BASE),
+    ("look whether a blob is a base", &IS_BASE),
+    ("note how a blob is stored", &NOTE_PACKING),
+    ("find where a blob lies", &PLACE_OF_BLOB),
+    ("look for bases before", &BASES_BEFORE),
+    ("look for bases after", &BASES_AFTER),
+];

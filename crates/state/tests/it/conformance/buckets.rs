@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+
+use casemate_model::{BucketName, Digest, UploadId, VersionId};
+use casemate_objects::{
+    Attributes, Before, BucketCatalog, BucketDeleted, BucketSettings, CorsRule, Deleted, ETag, ObjectCatalog,
+    ObjectRecord, PartRecord, Place, Put, PutRule, UploadCatalog, UploadPage, UploadRecord, VersionPage,
+    VersionRecord, Versioning,
+};
+
+use crate::context::Context;
+
+fn bucket() -> BucketName {
+    "builds".parse().unwrap()
+}
+
+impl Context {
+    async fn keep_versions(&self, versioning: Versioning) {
+        let settings = BucketSettings { versioning, ..BucketSettings::default() };
+        let event = self.event("buckets.configure");
+        assert!(self.store.configure_bucket(&self.project, &bucket(), &settings, event).await.unwrap());
+    }
+
+    async fn make_bucket(&self) -> bool {
+        self.store.create_bucket(&self.project, &bucket(), self.event("buckets.create")).await.unwrap()
+    }
+
+    /// Puts content, and returns the version that it became.
+    async fn put_version(&self, key: &str, content: &[u8]) -> Option<VersionId> {
+        let object = ObjectRecord { version: Some(self.version_id()), ..self.object(key, content) };
+        let rule = PutRule::default();
+        let put = self.store.put_object(&object, &rule, self.event("objects.put"));
+        let Put::Done { version, .. } = put.await.unwrap() else { panic!("it was refused") };
+        version
+    }
+
+    async fn delete_version(&self, key: &str, version: Option<VersionId>) -> Option<VersionRecord> {
+        let place = self.object(key, b"").place();
+        self.store.delete_version(&place, version, self.event("objects.delete")).await.unwrap()
+    }
+
+    async fn mark(&self, key: &str) -> Deleted {
+        let place = self.object(key, b"").place();
+        self.store.delete_object(&place, self.version_id(), self.event("objects.delete")).await.unwrap()
+    }
+
+    /// Keys, contents and whether it is the latest, in the order of a list.
+    async fn object_versions(
+        &self,
+        after: Option<(&str, u64)>,
+        limit: u32,
+    ) -> Vec<(String, Option<Digest>, bool)> {
+        let page = VersionPage {
+            project: self.project.clone(),
+            bucket: bucket(),
+            prefix: String::new(),
+            after: after.map(|(key, sequence)| (key.parse().unwrap(), sequence)),
+            past: None,
+            limit,
+        };
+        let versions = self.store.versions(&page).await.unwrap().into_iter();
+        let shown = versions.map(|version| {
+            let digest = version.object.map(|object| object.digest);
+            (version.place.key.to_string(), digest, version.latest)
+        });
+        shown.collect()
+    }
+
+    async fn content(&self, key: &str) -> Option<Digest> {
+        let key = key.parse().unwrap();
+        let object = self.store.object(&self.project, &bucket(), &key).await.unwrap();
+        object.map(|object| object.digest)
+    }
+}
+
+pub(super) async fn buckets_are_made_set_and_deleted_when_empty(context: &Context) {
+    assert!(context.make_bucket().await);
+    assert!(!context.make_bucket().await, "it is there already");
+    let settings = BucketSettings {
+        versioning: Versioning::Suspended,
+        tags: BTreeMap::from([("team".to_owned(), "core".to_owned())]),
+        cors: vec![CorsRule {
+            origins: vec!["*".to_owned()],
+            age_seconds_max: Some(5),
+            ..CorsRule::default()
+        }],
+    };
+    let configure = async |name: &str| {
+        let (name, event) = (name.parse().unwrap(), context.event("buckets.configure"));
+        context.store.configure_bucket(&context.project, &name, &settings, event).await.unwrap()
+    };
+    assert!(configure("builds").await && !configure("absent").await);
+    let found = context.store.bucket(&context.project, &bucket()).await.unwrap().unwrap();
+    assert_eq!((found.settings, found.objects), (settings.clone(), 0));
+
+    context.keep_versions(Versioning::Off).await;
+    context.put("a", b"one").await;
+    let delete = async |name: &str| {
+        let (name, event) = (name.parse().unwrap(), context.event("buckets.delete"));
+        context.store.delete_bucket(&context.project, &name, event).await.unwrap()
+    };
+    assert_eq!(delete("absent").await, BucketDeleted::Absent);
+    assert_eq!(delete("builds").await, BucketDeleted::NotEmpty);
+    context.mark("a").await;
+    assert_eq!(delete("builds").await, BucketDeleted::Done);
+    assert_eq!(context.store.bucket(&context.project, &bucket()).await.unwrap(), None);
+}
+
+pub(super) async fn a_put_waits_for_what_must_be_there(context: &Context) {
+    let put = async |content: &[u8], rule: PutRule| {
+        let event = context.event("objects.put");
+        context.store.put_object(&context.object("a", content), &rule, event).await.unwrap()
+    };
+    let if_before = |before| PutRule { before, ..PutRule::default() };
+    let existing = PutRule { bucket_exists: true, ..PutRule::default() };
+    assert_eq!(put(b"one", existing.clone()).await, Put::NoBucket);
+    context.make_bucket().await;
+    assert_eq!(put(b"one", if_before(Before::Present)).await, Put::Unfit { absent: true });
+    assert!(matches!(put(b"one", existing).await, Put::Done { former: None, .. }));
+    assert_eq!(put(b"two", if_before(Before::Absent)).await, Put::Unfit { absent: false });
+    let tag = |content| ETag::of_digest(&Digest::of(content)).to_string();
+    assert_eq!(put(b"two", if_before(Before::Tagged(tag(b"two")))).await, Put::Unfit { absent: false });
+    assert!(matches!(put(b"two", if_before(Before::Tagged(tag(b"one")))).await, Put::Done { .. }));
+    let known = PutRule { known_content: true, ..PutRule::default() };
+    assert_eq!(put(b"three", known.clone()).await, Put::NoContent);
+    assert!(matches!(put(b"two", known).await, Put::Done { .. }));
+    assert_eq!(context.content("a").await, Some(Digest::of(b"two")));
+
+    let attributes =
+        Attributes { tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]), ..Attributes::default() };
+    let set = async |key: &str| {
+        let (place, event) = (context.object(key, b"").place(), context.event("objects.tag"));
+        context.store.set_attributes(&place, None, &attributes, event).await.unwrap()
+    };
+    assert!(set("a").await && !set("b").await);
+    let found = context.store.object(&context.project, &bucket(), &"a".parse().unwrap()).await.unwrap();
+    assert_eq!(found.unwrap().attributes, attributes);
+}
+
+pub(super) async fn versions_are_kept_marked_and_brought_to_light(context: &Context) {
+    context.make_bucket().await;
+    assert_eq!(context.put_version("a", b"zero").await, None, "the bucket keeps none yet");
+    context.keep_versions(Versioning::On).await;
+    let one = context.put_version("a", b"one").await;
+    let two = context.put_version("a", b"two").await;
+    context.put_version("b", b"other").await;
+    let [zero_is, one_is, two_is] =
+        [b"zero".as_slice(), b"one", b"two"].map(|content| Some(Digest::of(content)));
+    let listed = |key: &str, digest, latest| (key.to_owned(), digest, latest);
+    let all = [listed("a", two_is, true), listed("a", one_is, false), listed("a", zero_is, false)];
+    assert_eq!(context.object_versions(None, 3).await, all);
+    assert_eq!(context.object_versions(Some(("a", 1)), 1).await, all[2..]);
+    assert_eq!(
+        context.object_versions(Some(("a", 0)), 9).await,
+        [listed("b", Some(Digest::of(b"other")), true)]
+    );
+    let totals = context.store.totals(&context.project).await.unwrap();
+    assert_eq!((totals.objects, totals.size_bytes), (2, 8), "only what is there now counts");
+
+    let Deleted::Marked { version: marker, .. } = context.mark("a").await else { panic!("no mark") };
+    assert_eq!(context.content("a").await, None);
+    assert_eq!(context.object_versions(None, 2).await, [listed("a", None, true), listed("a", two_is, false)]);
+    assert!(!context.is_unreferenced(two_is.unwrap()).await, "a version refers to it");
+    assert!(context.store.is_readable(&context.project, &two_is.unwrap()).await.unwrap());
+
+    assert!(context.delete_version("a", marker).await.is_some_and(|gone| gone.object.is_none()));
+    assert_eq!(context.content("a").await, two_is, "it is back");
+    assert!(context.delete_version("a", two).await.is_some());
+    assert_eq!(context.content("a").await, one_is, "what was before came to light");
+    assert!(context.is_unreferenced(two_is.unwrap()).await);
+    assert_eq!(context.delete_version("a", two).await, None, "it is gone already");
+    assert!(context.delete_version("a", None).await.is_some());
+    assert_eq!(context.content("a").await, one_is);
+    assert!(context.delete_version("a", one).await.is_some());
+    assert_eq!(context.object_versions(None, 9).await.len(), 1);
+}
+
+pub(super) async fn a_bucket_that_stopped_keeping_versions_has_one_null_version(context: &Context) {
+    context.make_bucket().await;
+    context.put_version("a", b"zero").await;
+    context.keep_versions(Versioning::On).await;
+    context.put_version("a", b"one").await;
+    context.keep_versions(Versioning::Suspended).await;
+    assert_eq!(context.put_version("a", b"two").await, None);
+    assert!(context.is_unreferenced(Digest::of(b"zero")).await, "the null version is another now");
+    assert_eq!(context.put_version("a", b"three").await, None);
+    assert!(context.is_unreferenced(Digest::of(b"two")).await);
+    assert_eq!(context.object_versions(None, 9).await.len(), 2);
+    assert!(matches!(context.mark("a").await, Deleted::Marked { version: None, .. }));
+    assert!(context.is_unreferenced(Digest::of(b"three")).await);
+    let left = context.object_versions(None, 9).await;
+    assert_eq!(left.iter().map(|version| version.1).collect::<Vec<_>>(), [None, Some(Digest::of(b"one"))]);
+}
+
+pub(super) async fn uploads_hold_their_parts_until_they_end(context: &Context) {
+    let begin = async |key: &str| {
+        let upload = UploadRecord {
+            id: UploadId::generate(context.now(), &context.entropy),
+            place: Place { project: context.project.clone(), bucket: bucket(), key: key.parse().unwrap() },
+            media_type: "text/plain".to_owned(),
+            attributes: Attributes::default(),
+            begun: context.now(),
+        };
+        let begun = context.store.begin_upload(&upload, context.event("objects.put")).await.unwrap();
+        (upload, begun)
+    };
+    assert!(!begin("a").await.1, "without a bucket");
+    context.make_bucket().await;
+    let (upload, begun) = begin("a").await;
+    let (other, _) = begin("b").await;
+    assert!(begun);
+    let part = |number: u32, content: &[u8]| PartRecord {
+        number,
+        size_bytes: content.len() as u64,
+        etag: ETag::of_digest(&Digest::of(content)),
+        file: format!("{number}-{}", content.len()),
+        checksums: BTreeMap::from([("crc32".to_owned(), "AAAA".to_owned())]),
+        stored: context.now(),
+    };
+    let put = async |id, part: &PartRecord| context.store.put_part(id, part).await.unwrap();
+    assert_eq!(put(upload.id, &part(2, b"two")).await, Some(None));
+    assert_eq!(put(upload.id, &part(1, b"first")).await, Some(None));
+    assert_eq!(put(upload.id, &part(1, b"one")).await, Some(Some(part(1, b"first"))));
+    assert_eq!(context.store.parts(upload.id, 0, 9).await.unwrap(), [part(1, b"one"), part(2, b"two")]);
+    assert_eq!(context.store.parts(upload.id, 1, 9).await.unwrap(), [part(2, b"two")]);
+
+    let page = |after| UploadPage {
+        project: context.project.clone(),
+        bucket: bucket(),
+        prefix: String::new(),
+        after,
+        limit: 9,
+    };
+    let list = async |after| context.store.uploads(&page(after)).await.unwrap();
+    assert_eq!(list(None).await, [upload.clone(), other.clone()]);
+    let key = upload.place.key.clone();
+    assert_eq!(list(Some((key.clone(), Some(upload.id)))).await, std::slice::from_ref(&other));
+    assert_eq!(list(Some((key, None))).await, std::slice::from_ref(&other));
+    context.clock.advance(std::time::Duration::from_secs(1));
+    assert_eq!(context.store.stale_uploads(context.now(), 9).await.unwrap().len(), 2);
+
+    assert!(context.store.end_upload(upload.id, Some(context.event("objects.put"))).await.unwrap());
+    assert!(!context.store.end_upload(upload.id, None).await.unwrap());
+    assert_eq!(put(upload.id, &part(3, b"late")).await, None);
+    assert_eq!(context.store.parts(upload.id, 0, 9).await.unwrap(), []);
+    assert!(context.store.end_upload(other.id, None).await.unwrap());
+}

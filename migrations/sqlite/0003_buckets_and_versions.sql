@@ -1,0 +1,53 @@
+-- What the owner of a bucket has set, and what an uploader said of an object, as JSON text; see state's stored forms.
+ALTER TABLE buckets ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+
+-- An empty entity tag stands for the one that follows from the digest. The sequence counts the versions of a key.
+ALTER TABLE objects ADD COLUMN etag TEXT NOT NULL DEFAULT '';
+ALTER TABLE objects ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE objects ADD COLUMN version TEXT NOT NULL DEFAULT 'null';
+ALTER TABLE objects ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0 CHECK (sequence >= 0);
+
+-- Versions that are not the present content of their key. Without a digest it says that the object was deleted.
+CREATE TABLE object_versions (
+    project    TEXT NOT NULL,
+    bucket     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    sequence   INTEGER NOT NULL CHECK (sequence >= 0),
+    version    TEXT NOT NULL,
+    digest     BLOB CHECK (length(digest) = 32),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
+    media_type TEXT NOT NULL,
+    stored     INTEGER NOT NULL CHECK (stored >= 0),
+    etag       TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    PRIMARY KEY (project, bucket, key, sequence),
+    FOREIGN KEY (project, bucket) REFERENCES buckets (project, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX object_versions_by_id ON object_versions (project, bucket, key, version);
+CREATE INDEX object_versions_with_content ON object_versions (project, digest) WHERE digest IS NOT NULL;
+
+CREATE TABLE uploads (
+    id         TEXT NOT NULL PRIMARY KEY,
+    project    TEXT NOT NULL,
+    bucket     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    begun      INTEGER NOT NULL CHECK (begun >= 0),
+    FOREIGN KEY (project, bucket) REFERENCES buckets (project, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX uploads_of_bucket ON uploads (project, bucket, key, id);
+CREATE INDEX uploads_by_age ON uploads (begun, id);
+
+CREATE TABLE upload_parts (
+    upload     TEXT NOT NULL REFERENCES uploads (id),
+    number     INTEGER NOT NULL CHECK (number >= 1),
+    size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),
+    etag       TEXT NOT NULL,
+    file       TEXT NOT NULL,
+    checksums  TEXT NOT NULL,
+    stored     INTEGER NOT NULL CHECK (stored >= 0),
+    PRIMARY KEY (upload, number)
+) STRICT, WITHOUT ROWID;
