@@ -1,0 +1,475 @@
+//! A deflate stream without its plaintext: everything an encoder decided, and nothing else.
+//!
+//! ```text
+//! block    final and kind │ stored: length
+//!                         │ coded: (code lengths as they were written) matches, literals after the last match
+//! match    literals before it │ length │ distance
+//! ```
+//!
+//! Each of the columns is its own run of bytes, so that a token that differs from the base's differs in place. The
+//! literals themselves are read from the plaintext. The form is exact for any encoder: a stream that has another
+//! spelling of the same tokens (a length of 258 in two words, padding that is not zero) is noticed when it is compared.
+
+use super::bits::{BitReader, BitWriter};
+use super::huffman::{self, Decoder};
+use super::varint;
+
+/// The columns of one or more streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    /// Kind, codes and counts of each block.
+    pub(crate) blocks: Vec<u8>,
+    /// Literals before each match: a byte, or 255 and what goes beyond it.
+    pub(crate) runs: Vec<u8>,
+    /// Length of each match, less three.
+    pub(crate) lengths: Vec<u8>,
+    /// Distance of each match, less one, little endian.
+    pub(crate) distances: Vec<u8>,
+}
+
+impl Tokens {
+    /// Appends another stream's columns.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.blocks.extend_from_slice(&other.blocks);
+        self.runs.extend_from_slice(&other.runs);
+        self.lengths.extend_from_slice(&other.lengths);
+        self.distances.extend_from_slice(&other.distances);
+    }
+
+    /// The columns, to be read from the front.
+    pub(crate) fn columns(&self) -> Columns<'_> {
+        Columns { blocks: &self.blocks, runs: &self.runs, lengths: &self.lengths, distances: &self.distances }
+    }
+
+    /// Reads the tokens of a stream; none if it is no deflate, or does not end where `stream` does.
+    pub(crate) fn parse(stream: &[u8]) -> Option<Self> {
+        let mut reader = BitReader::new(stream);
+        let mut tokens = Self::default();
+        let mut codes = Codes::default();
+        loop {
+            let head = reader.take(3)?;
+            tokens.blocks.push(u8::try_from(head).ok()?);
+            match head >> 1 {
+                0 => tokens.parse_stored(&mut reader)?,
+                1 => codes.set_fixed()?,
+                2 => codes.parse(&mut reader, &mut tokens.blocks)?,
+                _ => return None,
+            }
+            if head >> 1 > 0 {
+                tokens.parse_coded(&mut reader, &codes)?;
+            }
+            if head & 1 == 1 {
+                return reader.is_done().then_some(tokens);
+            }
+        }
+    }
+
+    fn parse_stored(&mut self, reader: &mut BitReader<'_>) -> Option<()> {
+        reader.align()?;
+        let (length, check) = (reader.take(16)?, reader.take(16)?);
+        reader.bytes(length as usize)?;
+        varint::write(&mut self.blocks, u64::from(length));
+        (length ^ check == 0xffff).then_some(())
+    }
+
+    fn parse_coded(&mut self, reader: &mut BitReader<'_>, codes: &Codes) -> Option<()> {
+        let (mut matches, mut run) = (0_u64, 0_u64);
+        loop {
+            reader.refill();
+            let (symbol, bits) = codes.literals.symbol(reader.peek());
+            if bits == 0 {
+                return None;
+            }
+            reader.consume(bits)?;
+            match symbol {
+                0..256 => run += 1,
+                256 => break,
+                _ => {
+                    self.parse_match(reader, codes, symbol)?;
+                    write_run(&mut self.runs, run);
+                    (run, matches) = (0, matches + 1);
+                }
+            }
+        }
+        varint::write(&mut self.blocks, matches);
+        varint::write(&mut self.blocks, run);
+        Some(())
+    }
+
+    #[inline]
+    fn parse_match(&mut self, reader: &mut BitReader<'_>, codes: &Codes, symbol: u16) -> Option<()> {
+        let &(base, extra) = LENGTHS.get(usize::from(symbol - 257))?;
+        let more = reader.peek() & ((1 << extra) - 1);
+        reader.consume(u32::from(extra))?;
+        let length = u64::from(base) + more;
+        let (symbol, bits) = codes.distances.symbol(reader.peek());
+        let &(base, extra) = DISTANCES.get(usize::from(symbol)).filter(|_| bits > 0)?;
+        reader.consume(bits)?;
+        let more = reader.peek() & ((1 << extra) - 1);
+        reader.consume(u32::from(extra))?;
+        let distance = u64::from(base) + more;
+        self.lengths.push(u8::try_from(length - 3).ok()?);
+        self.distances.extend_from_slice(&u16::try_from(distance - 1).ok()?.to_le_bytes());
+        Some(())
+    }
+}
+
+/// Columns that streams are read from, one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Columns<'a> {
+    pub(crate) blocks: &'a [u8],
+    pub(crate) runs: &'a [u8],
+    pub(crate) lengths: &'a [u8],
+    pub(crate) distances: &'a [u8],
+}
+
+impl Columns<'_> {
+    /// Takes one stream's tokens and makes the stream of them and of its whole plaintext; none if they do not fit.
+    pub(crate) fn rebuild(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+        let mut out = BitWriter::new(plain.len() / 3);
+        let mut codes = Spelling::default();
+        let mut rest = plain;
+        loop {
+            let head = varint::read_byte(&mut self.blocks)?;
+            out.put(u64::from(head & 7), 3);
+            match head >> 1 {
+                0 => rest = self.rebuild_stored(rest, &mut out)?,
+                1 => codes.set_fixed()?,
+                2 => codes.rebuild(&mut self.blocks, &mut out)?,
+                _ => return None,
+            }
+            if head >> 1 > 0 {
+                rest = self.rebuild_coded(rest, &codes, &mut out)?;
+            }
+            if head & 1 == 1 {
+                return rest.is_empty().then(|| out.finish());
+            }
+        }
+    }
+
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.runs.is_empty() && self.lengths.is_empty() && self.distances.is_empty()
+    }
+
+    /// Passes over one stream's tokens: what comes after them is another's.
+    pub(crate) fn skip(&mut self) -> Option<()> {
+        loop {
+            let head = varint::read_byte(&mut self.blocks)?;
+            if head >> 1 == 2 {
+                skip_codes(&mut self.blocks)?;
+            }
+            let count = varint::read_size(&mut self.blocks)?;
+            match head >> 1 {
+                0 => {}
+                1 | 2 => self.skip_matches(count)?,
+                _ => return None,
+            }
+            if head & 1 == 1 {
+                return Some(());
+            }
+        }
+    }
+
+    fn skip_matches(&mut self, count: usize) -> Option<()> {
+        varint::read(&mut self.blocks)?;
+        for _ in 0..count {
+            read_run(&mut self.runs)?;
+        }
+        self.lengths = self.lengths.get(count..)?;
+        self.distances = self.distances.get(count.checked_mul(2)?..)?;
+        Some(())
+    }
+
+    fn rebuild_stored<'a>(&mut self, plain: &'a [u8], out: &mut BitWriter) -> Option<&'a [u8]> {
+        let length = u16::try_from(varint::read(&mut self.blocks)?).ok()?;
+        let (stored, rest) = plain.split_at_checked(usize::from(length))?;
+        out.align();
+        out.bytes(&length.to_le_bytes());
+        out.bytes(&(!length).to_le_bytes());
+        out.bytes(stored);
+        Some(rest)
+    }
+
+    fn rebuild_coded<'a>(
+        &mut self,
+        mut plain: &'a [u8],
+        codes: &Spelling,
+        out: &mut BitWriter,
+    ) -> Option<&'a [u8]> {
+        let matches = varint::read_size(&mut self.blocks)?;
+        let tail = varint::read_size(&mut self.blocks)?;
+        let (lengths, rest) = self.lengths.split_at_checked(matches)?;
+        self.lengths = rest;
+        let (distances, rest) = self.distances.split_at_checked(matches.checked_mul(2)?)?;
+        self.distances = rest;
+        for (&length, distance) in lengths.iter().zip(distances.as_chunks().0) {
+            let run = read_run(&mut self.runs)?;
+            let (literals, rest) = plain.split_at_checked(run)?;
+            codes.write_literals(literals, out);
+            codes.write_match(length, u16::from_le_bytes(*distance), out);
+            plain = rest.get(usize::from(length) + 3..)?;
+        }
+        let (literals, rest) = plain.split_at_checked(tail)?;
+        codes.write_literals(literals, out);
+        let (code, bits) = codes.literals[256];
+        out.put(u64::from(code), u32::from(bits));
+        Some(rest)
+    }
+}
+
+/// The codes of a block, for reading.
+#[derive(Default)]
+struct Codes {
+    literals: Decoder,
+    distances: Decoder,
+    order: Decoder,
+}
+
+impl Codes {
+    fn set_fixed(&mut self) -> Option<()> {
+        self.literals.set(&FIXED_LITERALS)?;
+        self.distances.set(&[5; 30])
+    }
+
+    /// Reads the lengths of a block's codes, and writes them down as they were written.
+    fn parse(&mut self, reader: &mut BitReader<'_>, blocks: &mut Vec<u8>) -> Option<()> {
+        let counts = [reader.take_byte(5)?, reader.take_byte(5)?, reader.take_byte(4)?];
+        blocks.extend(counts);
+        let mut order = [0; 19];
+        for &place in &ORDER[..usize::from(counts[2]) + 4] {
+            order[place] = reader.take_byte(3)?;
+            blocks.push(order[place]);
+        }
+        self.order.set(&order)?;
+        let (literals, distances) = (usize::from(counts[0]) + 257, usize::from(counts[1]) + 1);
+        let mut lengths = Vec::with_capacity(320);
+        while lengths.len() < literals + distances {
+            reader.refill();
+            let (symbol, bits) = self.order.symbol(reader.peek());
+            if bits == 0 {
+                return None;
+            }
+            reader.consume(bits)?;
+            let symbol = u8::try_from(symbol).ok()?;
+            let more = reader.take_byte(repeat_bits(symbol))?;
+            write_length_word(blocks, symbol, more);
+            push_lengths(&mut lengths, symbol, more)?;
+        }
+        self.literals.set(lengths.get(..literals)?)?;
+        self.distances.set(lengths.get(literals..)?)
+    }
+}
+
+/// The codes of a block, for writing: each symbol's bits and how many.
+#[derive(Default)]
+struct Spelling {
+    literals: Vec<(u16, u8)>,
+    distances: Vec<(u16, u8)>,
+}
+
+impl Spelling {
+    fn set_fixed(&mut self) -> Option<()> {
+        self.set(&FIXED_LITERALS, &[5; 30])
+    }
+
+    /// Takes over code lengths; symbols that have no code get no bits, and the comparison finds out.
+    fn set(&mut self, literals: &[u8], distances: &[u8]) -> Option<()> {
+        let spelled = |lengths: &[u8], symbols: usize| -> Option<Vec<(u16, u8)>> {
+            let mut spelled: Vec<_> =
+                huffman::codes(lengths)?.into_iter().zip(lengths.iter().copied()).collect();
+            spelled.resize(symbols.max(lengths.len()), (0, 0));
+            Some(spelled)
+        };
+        self.literals = spelled(literals, 288)?;
+        self.distances = spelled(distances, 32)?;
+        Some(())
+    }
+
+    /// Writes a block's code lengths as they were written, and takes them over.
+    fn rebuild(&mut self, blocks: &mut &[u8], out: &mut BitWriter) -> Option<()> {
+        let counts = [varint::read_byte(blocks)?, varint::read_byte(blocks)?, varint::read_byte(blocks)?];
+        if counts[0] > 31 || counts[1] > 31 || counts[2] > 15 {
+            return None;
+        }
+        out.put(u64::from(counts[0]) | u64::from(counts[1]) << 5 | u64::from(counts[2]) << 10, 14);
+        let mut order = [0; 19];
+        for &place in &ORDER[..usize::from(counts[2]) + 4] {
+            order[place] = varint::read_byte(blocks).filter(|length| *length < 8)?;
+            out.put(u64::from(order[place]), 3);
+        }
+        let words = huffman::codes(&order)?;
+        let (literals, distances) = (usize::from(counts[0]) + 257, usize::from(counts[1]) + 1);
+        let mut lengths = Vec::with_capacity(320);
+        while lengths.len() < literals + distances {
+            let (symbol, more) = read_length_word(blocks)?;
+            let place = usize::from(symbol);
+            out.put(u64::from(words[place]), u32::from(order[place]));
+            out.put(u64::from(more), repeat_bits(symbol));
+            push_lengths(&mut lengths, symbol, more)?;
+        }
+        self.set(lengths.get(..literals)?, lengths.get(literals..)?)
+    }
+
+    #[inline]
+    fn write_literals(&self, literals: &[u8], out: &mut BitWriter) {
+        for &literal in literals {
+            let (code, bits) = self.literals[usize::from(literal)];
+            out.put(u64::from(code), u32::from(bits));
+        }
+    }
+
+    #[inline]
+    fn write_match(&self, length: u8, distance: u16, out: &mut BitWriter) {
+        let symbol = LENGTH_SYMBOLS[usize::from(length)];
+        let (base, extra) = LENGTHS[usize::from(symbol)];
+        let (code, bits) = self.literals[usize::from(symbol) + 257];
+        let mut word = u64::from(code) | u64::from(u16::from(length) + 3 - base) << bits;
+        let mut count = u32::from(bits) + u32::from(extra);
+        let symbol = distance_symbol(distance);
+        let (base, extra) = DISTANCES[symbol];
+        let (code, bits) = self.distances[symbol];
+        word |= u64::from(code) << count;
+        count += u32::from(bits);
+        word |= (u64::from(distance) + 1 - u64::from(base)) << count;
+        out.put(word, count + u32::from(extra));
+    }
+}
+
+fn write_run(runs: &mut Vec<u8>, run: u64) {
+    match u8::try_from(run) {
+        Ok(short) if short < 255 => runs.push(short),
+        _ => {
+            runs.push(255);
+            varint::write(runs, run - 255);
+        }
+    }
+}
+
+#[inline]
+fn read_run(runs: &mut &[u8]) -> Option<usize> {
+    match varint::read_byte(runs)? {
+        255 => varint::read_size(runs)?.checked_add(255),
+        short => Some(usize::from(short)),
+    }
+}
+
+/// Bits after a word of the code lengths that say how often something repeats.
+fn repeat_bits(symbol: u8) -> u32 {
+    match symbol {
+        16 => 2,
+        17 => 3,
+        18 => 7,
+        _ => 0,
+    }
+}
+
+fn write_length_word(blocks: &mut Vec<u8>, symbol: u8, more: u8) {
+    blocks.push(symbol);
+    if symbol > 15 {
+        blocks.push(more);
+    }
+}
+
+fn read_length_word(blocks: &mut &[u8]) -> Option<(u8, u8)> {
+    let symbol = varint::read_byte(blocks).filter(|symbol| *symbol < 19)?;
+    let more = if symbol > 15 { varint::read_byte(blocks)? } else { 0 };
+    (u32::from(more) < 1 << repeat_bits(symbol)).then_some((symbol, more))
+}
+
+/// Appends the code lengths that one word stands for.
+fn push_lengths(lengths: &mut Vec<u8>, symbol: u8, more: u8) -> Option<()> {
+    let (length, times) = match symbol {
+        16 => (*lengths.last()?, more + 3),
+        17 => (0, more + 3),
+        18 => (0, more + 11),
+        _ => (symbol, 1),
+    };
+    lengths.resize(lengths.len() + usize::from(times), length);
+    // The words of a block end where its counts say; one that goes beyond is not deflate.
+    (lengths.len() <= 320).then_some(())
+}
+
+fn skip_codes(blocks: &mut &[u8]) -> Option<()> {
+    let counts = [varint::read_byte(blocks)?, varint::read_byte(blocks)?, varint::read_byte(blocks)?];
+    *blocks = blocks.get(usize::from(counts[2]) + 4..)?;
+    let (wanted, mut have) = (usize::from(counts[0]) + 258 + usize::from(counts[1]), 0);
+    while have < wanted {
+        let (symbol, more) = read_length_word(blocks)?;
+        have += match symbol {
+            16 | 17 => usize::from(more) + 3,
+            18 => usize::from(more) + 11,
+            _ => 1,
+        };
+    }
+    Some(())
+}
+
+/// The symbol of a distance, less one.
+#[inline]
+fn distance_symbol(distance: u16) -> usize {
+    if distance < 4 {
+        return usize::from(distance);
+    }
+    let bits = 15 - distance.leading_zeros();
+    (bits as usize) * 2 + usize::from(distance >> (bits - 1) & 1)
+}
+
+/// The order in which the lengths of the code of code lengths are written.
+const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/// First length and extra bits of symbols 257 and up.
+#[expect(clippy::cast_possible_truncation, reason = "symbols are below 30")]
+const LENGTHS: [(u16, u8); 29] = {
+    let mut table = [(0, 0); 29];
+    let (mut symbol, mut length) = (0, 3);
+    while symbol < 28 {
+        let extra = if symbol < 8 { 0 } else { symbol as u8 / 4 - 1 };
+        table[symbol] = (length, extra);
+        length += 1 << extra;
+        symbol += 1;
+    }
+    table[28] = (258, 0);
+    table
+};
+
+/// First distance and extra bits of each distance symbol.
+#[expect(clippy::cast_possible_truncation, reason = "symbols are below 30")]
+const DISTANCES: [(u16, u8); 30] = {
+    let mut table = [(0, 0); 30];
+    let (mut symbol, mut distance) = (0, 1_u16);
+    while symbol < 30 {
+        let extra = if symbol < 4 { 0 } else { symbol as u8 / 2 - 1 };
+        table[symbol] = (distance, extra);
+        distance = distance.wrapping_add(1 << extra);
+        symbol += 1;
+    }
+    table
+};
+
+/// The symbol, less 257, of each length, less three.
+#[expect(clippy::cast_possible_truncation, reason = "symbols are below 30")]
+const LENGTH_SYMBOLS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut length = 0;
+    let mut symbol = 0;
+    while length < 256 {
+        while symbol < 28 && LENGTHS[symbol + 1].0 as usize <= length + 3 {
+            symbol += 1;
+        }
+        table[length] = symbol as u8;
+        length += 1;
+    }
+    table
+};
+
+/// Lengths of the fixed code (RFC 1951, 3.2.6).
+const FIXED_LITERALS: [u8; 288] = {
+    let mut lengths = [8; 288];
+    let mut symbol = 144;
+    while symbol < 280 {
+        lengths[symbol] = if symbol < 256 { 9 } else { 7 };
+        symbol += 1;
+    }
+    lengths
+};

@@ -1,0 +1,194 @@
+//! From content to its parts.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::crew;
+use super::opened::Opened;
+use super::parts::Parts;
+use super::recipe::{How, Recipe, Step};
+use super::scan::{self, Stream};
+use super::search::Search;
+use super::tokens::Tokens;
+use super::zlib::{self, Settings};
+use crate::{Limits, Policy};
+
+/// Takes content apart, leaning on `base` if there is one; none if it has no streams to see through, or is beyond the
+/// limits. Each stream was made again from its part and compared before this answers.
+pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Limits) -> Option<Parts> {
+    if content.len() > limits.content_bytes_max {
+        return None;
+    }
+    let streams = scan::scan(content);
+    if streams.is_empty() || streams.len() > limits.streams_max {
+        return None;
+    }
+    let found = Likeness::new(content, base);
+    let copies: Vec<Option<usize>> = streams.iter().map(|stream| found.copy(stream)).collect();
+    let fresh: Vec<&Stream> =
+        streams.iter().zip(&copies).filter(|(_, copy)| copy.is_none()).map(|(stream, _)| stream).collect();
+    let likes = found.likes(&fresh, &copies);
+    let room = AtomicUsize::new(limits.plain_bytes_max);
+    let seen = crew::run(
+        &fresh,
+        |stream| stream.at.len(),
+        Search::default,
+        |search, stream| see(search, content, stream, (policy, &room)),
+    );
+    let mut fresh = seen.into_iter().zip(likes);
+    let mut assembly = Assembly { content, raw_from: 0, steps: Vec::new(), parts: Parts::default() };
+    for (stream, copy) in streams.iter().zip(copies) {
+        match copy {
+            Some(base) => assembly.push(stream, How::Copy { base }),
+            None => assembly.push_fresh(stream, fresh.next()?),
+        }
+    }
+    assembly.finish(base)
+}
+
+/// A stream that was seen through.
+struct Seen {
+    plain: Vec<u8>,
+    made: Made,
+}
+
+/// What makes it again.
+enum Made {
+    Settings(Settings),
+    Tokens(Tokens),
+}
+
+/// Inflates a stream and finds out what makes it again; none if nothing does.
+fn see(search: &mut Search, content: &[u8], stream: &Stream, spend: (Policy, &AtomicUsize)) -> Option<Seen> {
+    let (policy, room) = spend;
+    let packed = &content[stream.at.clone()];
+    let plain = zlib::inflate(packed, stream.plain_bytes, room.load(Ordering::Relaxed))?;
+    room.try_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(plain.len())).ok()?;
+    let settings = if policy == Policy::Speed { None } else { search.find(&plain, packed) };
+    if let Some(settings) = settings {
+        return Some(Seen { plain, made: Made::Settings(settings) });
+    }
+    let tokens = Tokens::parse(packed)?;
+    let same = tokens.columns().rebuild(&plain)? == packed;
+    same.then_some(Seen { plain, made: Made::Tokens(tokens) })
+}
+
+/// Parts that grow stream by stream.
+struct Assembly<'a> {
+    content: &'a [u8],
+    /// Where the raw bytes begin that no step has taken yet.
+    raw_from: usize,
+    steps: Vec<Step>,
+    parts: Parts,
+}
+
+impl Assembly<'_> {
+    fn push(&mut self, stream: &Stream, how: How) {
+        let gap = &self.content[self.raw_from..stream.at.start];
+        self.parts.raw.extend_from_slice(gap);
+        self.steps.push(Step { gap: gap.len(), how });
+        self.raw_from = stream.at.end;
+    }
+
+    /// A stream that was not seen through stays raw.
+    fn push_fresh(&mut self, stream: &Stream, (seen, like): (Option<Seen>, Option<usize>)) {
+        let Some(Seen { plain, made }) = seen else { return };
+        let how = match &made {
+            Made::Settings(settings) => How::Settings { settings: *settings, plain: plain.len(), like },
+            Made::Tokens(_) => How::Tokens { plain: plain.len(), like },
+        };
+        self.push(stream, how);
+        self.parts.plain.extend_from_slice(&plain);
+        if let Made::Tokens(tokens) = made {
+            self.parts.tokens.extend(&tokens);
+        }
+    }
+
+    fn finish(mut self, base: Option<&Opened>) -> Option<Parts> {
+        if self.steps.is_empty() {
+            return None;
+        }
+        self.parts.raw.extend_from_slice(&self.content[self.raw_from..]);
+        self.parts.recipe = Recipe { steps: self.steps }.encode(base.map_or(&[], Opened::streams));
+        Some(self.parts)
+    }
+}
+
+/// Which streams of the base are the same as, or like, those of a content.
+struct Likeness<'a> {
+    content: &'a [u8],
+    base: Option<&'a Opened>,
+    same: HashMap<(usize, u32), Vec<usize>>,
+    named: HashMap<&'a [u8], usize>,
+}
+
+impl<'a> Likeness<'a> {
+    fn new(content: &'a [u8], base: Option<&'a Opened>) -> Self {
+        let mut found = Self { content, base, same: HashMap::new(), named: HashMap::new() };
+        for (index, stream) in base.map_or(&[][..], Opened::streams).iter().enumerate() {
+            let same = found.same.entry((stream.at.len(), stream.crc)).or_default();
+            // A content of one stream many times over need not make this search quadratic.
+            if same.len() < 4 {
+                same.push(index);
+            }
+            if let Some(base) = base {
+                found.named.insert(&base.content()[stream.name.clone()], index);
+            }
+        }
+        found
+    }
+
+    /// The base's stream that has the very bytes of this one.
+    fn copy(&self, stream: &Stream) -> Option<usize> {
+        let base = self.base?;
+        let packed = &self.content[stream.at.clone()];
+        let same = self.same.get(&(stream.at.len(), stream.crc))?;
+        same.iter().copied().find(|index| base.stream(*index) == packed)
+    }
+
+    /// For each stream that is in no base, one that its plaintext is likely to be like: of the same name, or else of the
+    /// likest name among those that nothing else leans on.
+    fn likes(&self, fresh: &[&Stream], copies: &[Option<usize>]) -> Vec<Option<usize>> {
+        let Some(base) = self.base else { return vec![None; fresh.len()] };
+        let mut free = vec![true; base.streams().len()];
+        for copy in copies.iter().flatten() {
+            free[*copy] = false;
+        }
+        let mut likes: Vec<Option<usize>> = Vec::new();
+        for stream in fresh {
+            let like = self.named.get(&self.content[stream.name.clone()]).copied();
+            let like = like.filter(|like| self.is_sound(base, *like) && std::mem::take(&mut free[*like]));
+            likes.push(like);
+        }
+        for (stream, like) in
+            fresh.iter().zip(&mut likes).filter(|(_, like)| like.is_none()).take(RENAMED_MAX)
+        {
+            *like = self.likest(base, stream, &free).filter(|like| self.is_sound(base, *like));
+            if let Some(like) = *like {
+                free[like] = false;
+            }
+        }
+        likes
+    }
+
+    /// The free stream with the likest name.
+    fn likest(&self, base: &Opened, stream: &Stream, free: &[bool]) -> Option<usize> {
+        let name = &self.content[stream.name.clone()];
+        let likeness = |index: usize| {
+            let other = &base.content()[base.streams()[index].name.clone()];
+            let front = name.iter().zip(other).take_while(|(a, b)| a == b).count();
+            let back = name.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+            front + back
+        };
+        let free = free.iter().enumerate().filter(|(_, free)| **free).take(RENAMED_MAX);
+        free.map(|(index, _)| index).max_by_key(|index| likeness(*index))
+    }
+
+    /// Whether a stream of the base can be leant on: it inflates, and has tokens.
+    fn is_sound(&self, base: &Opened, index: usize) -> bool {
+        base.plain(index, usize::MAX >> 1).is_some() && base.tokens(index).is_some()
+    }
+}
+
+/// Streams whose names are compared with each other, so that a renamed tree costs little.
+const RENAMED_MAX: usize = 1024;
