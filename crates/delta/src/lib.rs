@@ -3,6 +3,7 @@
 //!
 //! A crate of its own because its dependencies are: C libraries, and the code that reads foreign bytes.
 
+mod frame;
 mod limits;
 pub mod native;
 pub mod through;

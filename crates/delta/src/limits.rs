@@ -25,7 +25,8 @@ impl Default for Limits {
 pub enum Policy {
     /// The smallest form, whatever a read costs.
     Size,
-    /// The smallest form, unless a read would crawl.
+    /// The smallest form, but a long stream that is much like the base's is kept as tokens: a little more of them, and
+    /// quickly read.
     #[default]
     Balanced,
     /// Reads without a search by zlib: streams are kept as tokens or stay as they are.

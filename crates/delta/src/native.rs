@@ -8,7 +8,7 @@
 //! 12  4   CRC-32 of the content
 //! 16  32  digest of the base; zero for methods 1 and 3
 //! 48  8   length of the content
-//! 56  16n stored and decoded length of each part: one part for methods 1 and 2, seven for 3 and 4
+//! 56  16n stored and decoded length of each part: one part for methods 1 and 2, six for 3 and 4
 //! …       one zstd frame a part; none for an empty one
 //! ```
 //!
@@ -18,12 +18,12 @@
 //! is at most twice [`Limits::plain_bytes_max`] and three times [`Limits::content_bytes_max`], and zstd's tables.
 //! Unpacking takes the same without tables.
 
-mod frame;
 mod header;
 
 use std::io::Write;
 
-use crate::through::{self, Opened, Parts, Recipe, RewrapError};
+use crate::frame;
+use crate::through::{self, Opened, PARTS, Parts, Recipe, RewrapError};
 use crate::{Limits, Policy};
 use header::{Header, Method, Section};
 
@@ -212,7 +212,8 @@ fn unpack_parts(
         }
         None => Parts::default(),
     };
-    let mut columns = [recipe, Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    let mut columns: [Vec<u8>; PARTS] = Default::default();
+    columns[0] = recipe;
     for (part, prefix) in like.columns().iter().enumerate().skip(1) {
         columns[part] = decode(sections, part, prefix)?;
     }

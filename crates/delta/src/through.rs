@@ -24,6 +24,7 @@
 
 mod bits;
 mod crew;
+mod finder;
 mod gzip;
 mod huffman;
 mod opened;

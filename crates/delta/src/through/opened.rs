@@ -93,7 +93,7 @@ impl Opened {
         if let Some(tokens) = kept.get() {
             return Some(tokens.clone());
         }
-        let tokens = Arc::new(Tokens::parse(self.stream(index))?);
+        let tokens = Arc::new(Tokens::parse(self.stream(index), None)?);
         // Five bytes a match and less than a match a byte: about as much as the compressed stream, twice at most.
         if self.has_room_for(2 * self.stream(index).len()) {
             return Some(kept.get_or_init(|| tokens).clone());

@@ -16,26 +16,18 @@ pub struct Parts {
 }
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 7;
+pub(crate) const PARTS: usize = 6;
 
 impl Parts {
     /// All parts, in the order in which they are stored.
     pub(crate) fn columns(&self) -> [&[u8]; PARTS] {
         let tokens = &self.tokens;
-        [
-            &self.recipe,
-            &self.raw,
-            &self.plain,
-            &tokens.blocks,
-            &tokens.runs,
-            &tokens.lengths,
-            &tokens.distances,
-        ]
+        [&self.recipe, &self.raw, &self.plain, &tokens.blocks, &tokens.matches, &tokens.odd]
     }
 
     /// The same from the stored order.
     pub(crate) fn from_columns(columns: [Vec<u8>; PARTS]) -> Self {
-        let [recipe, raw, plain, blocks, runs, lengths, distances] = columns;
-        Self { recipe, raw, plain, tokens: Tokens { blocks, runs, lengths, distances } }
+        let [recipe, raw, plain, blocks, matches, odd] = columns;
+        Self { recipe, raw, plain, tokens: Tokens { blocks, matches, odd } }
     }
 }

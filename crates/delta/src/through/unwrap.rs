@@ -11,7 +11,7 @@ use super::scan::{self, Stream};
 use super::search::Search;
 use super::tokens::Tokens;
 use super::zlib::{self, Settings};
-use crate::{Limits, Policy};
+use crate::{Limits, Policy, frame};
 
 /// Takes content apart, leaning on `base` if there is one; none if it has no streams to see through, or is beyond the
 /// limits. Each stream was made again from its part and compared before this answers.
@@ -28,19 +28,20 @@ pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Li
     let fresh: Vec<&Stream> =
         streams.iter().zip(&copies).filter(|(_, copy)| copy.is_none()).map(|(stream, _)| stream).collect();
     let likes = found.likes(&fresh, &copies);
-    let room = AtomicUsize::new(limits.plain_bytes_max);
-    let seen = crew::run(
-        &fresh,
-        |stream| stream.at.len(),
-        Search::default,
-        |search, stream| see(search, content, stream, (policy, &room)),
-    );
-    let mut fresh = seen.into_iter().zip(likes);
+    let jobs: Vec<Job<'_>> =
+        fresh.into_iter().zip(likes).map(|(stream, like)| Job { stream, like }).collect();
+    let sight = Sight { content, base, policy, room: AtomicUsize::new(limits.plain_bytes_max) };
+    let seen =
+        crew::run(&jobs, |job| job.stream.at.len(), Search::default, |search, job| sight.see(search, job));
+    let mut fresh = seen.into_iter().zip(&jobs);
     let mut assembly = Assembly { content, raw_from: 0, steps: Vec::new(), parts: Parts::default() };
     for (stream, copy) in streams.iter().zip(copies) {
         match copy {
             Some(base) => assembly.push(stream, How::Copy { base }),
-            None => assembly.push_fresh(stream, fresh.next()?),
+            None => {
+                let (seen, job) = fresh.next()?;
+                assembly.push_fresh(stream, seen, job.like);
+            }
         }
     }
     assembly.finish(base)
@@ -58,20 +59,70 @@ enum Made {
     Tokens(Tokens),
 }
 
-/// Inflates a stream and finds out what makes it again; none if nothing does.
-fn see(search: &mut Search, content: &[u8], stream: &Stream, spend: (Policy, &AtomicUsize)) -> Option<Seen> {
-    let (policy, room) = spend;
-    let packed = &content[stream.at.clone()];
-    let plain = zlib::inflate(packed, stream.plain_bytes, room.load(Ordering::Relaxed))?;
-    room.try_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(plain.len())).ok()?;
-    let settings = if policy == Policy::Speed { None } else { search.find(&plain, packed) };
-    if let Some(settings) = settings {
-        return Some(Seen { plain, made: Made::Settings(settings) });
-    }
-    let tokens = Tokens::parse(packed)?;
-    let same = tokens.columns().rebuild(&plain)? == packed;
-    same.then_some(Seen { plain, made: Made::Tokens(tokens) })
+/// A stream to be seen through.
+struct Job<'a> {
+    stream: &'a Stream,
+    /// The base's stream that it is like.
+    like: Option<usize>,
 }
+
+/// What all streams of a content are seen with.
+struct Sight<'a> {
+    content: &'a [u8],
+    base: Option<&'a Opened>,
+    policy: Policy,
+    /// Bytes of plaintext that may still be made.
+    room: AtomicUsize,
+}
+
+impl Sight<'_> {
+    /// Inflates a stream and finds out what makes it again; none if nothing does.
+    fn see(&self, search: &mut Search, job: &Job<'_>) -> Option<Seen> {
+        let packed = &self.content[job.stream.at.clone()];
+        let plain = zlib::inflate(packed, job.stream.plain_bytes, self.room.load(Ordering::Relaxed))?;
+        let taken = |room: usize| room.checked_sub(plain.len());
+        self.room.try_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok()?;
+        let tokens =
+            if self.wants_tokens(plain.len(), packed, job.like) { proven(packed, &plain) } else { None };
+        let made = match tokens {
+            Some(tokens) => Made::Tokens(tokens),
+            None => match search.find(&plain, packed) {
+                Some(settings) => Made::Settings(settings),
+                None => Made::Tokens(proven(packed, &plain)?),
+            },
+        };
+        Some(Seen { plain, made })
+    }
+
+    /// Whether tokens are worth more than settings, which would be fewer bytes: they are read faster.
+    fn wants_tokens(&self, plain_bytes: usize, packed: &[u8], like: Option<usize>) -> bool {
+        match self.policy {
+            Policy::Size => false,
+            Policy::Balanced => plain_bytes >= SLOW_BYTES && self.is_alike(packed, like).unwrap_or(false),
+            Policy::Speed => true,
+        }
+    }
+
+    /// Whether an encoder decided here mostly as it did for the base's stream.
+    fn is_alike(&self, packed: &[u8], like: Option<usize>) -> Option<bool> {
+        let theirs = self.base?.tokens(like?)?;
+        let ours = Tokens::parse(packed, None)?;
+        let difference = frame::compress(&ours.matches, &theirs.matches, 1)?;
+        Some(difference.len() < ours.matches.len() / ALIKE)
+    }
+}
+
+/// The tokens of a stream, if they make it again.
+fn proven(packed: &[u8], plain: &[u8]) -> Option<Tokens> {
+    let tokens = Tokens::parse(packed, Some(plain))?;
+    (tokens.columns().rebuild(plain)? == packed).then_some(tokens)
+}
+
+/// Plaintext that zlib takes long enough for that a reader notices.
+const SLOW_BYTES: usize = 256 << 10;
+
+/// Tokens are alike if their difference is this many times smaller than they are.
+const ALIKE: usize = 4;
 
 /// Parts that grow stream by stream.
 struct Assembly<'a> {
@@ -91,7 +142,7 @@ impl Assembly<'_> {
     }
 
     /// A stream that was not seen through stays raw.
-    fn push_fresh(&mut self, stream: &Stream, (seen, like): (Option<Seen>, Option<usize>)) {
+    fn push_fresh(&mut self, stream: &Stream, seen: Option<Seen>, like: Option<usize>) {
         let Some(Seen { plain, made }) = seen else { return };
         let how = match &made {
             Made::Settings(settings) => How::Settings { settings: *settings, plain: plain.len(), like },
