@@ -252,3 +252,6 @@ impl Write for Checked<'_> {
         self.sink.flush()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,13 @@ pub use unwrap::unwrap;
 
 pub(crate) use parts::PARTS;
 pub(crate) use recipe::Recipe;
+
+#[cfg(test)]
+mod tests;
+
+/// A stream as zlib makes it at a level, for the tests of other modules.
+#[cfg(test)]
+pub(crate) fn deflated(plain: &[u8], level: u8) -> Vec<u8> {
+    let settings = zlib::Settings { level, memory: 8, window_bits: 15, strategy: 0 };
+    search::Deflaters::default().make(settings, plain, usize::MAX).unwrap_or_default()
+}

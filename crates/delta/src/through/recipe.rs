@@ -102,8 +102,8 @@ impl Recipe {
             let Some(like) = like else { continue };
             let room = limits.plain_bytes_max.checked_sub(parts.plain.len())?;
             parts.plain.extend_from_slice(&base.plain(like, room)?);
-            if tokens {
-                parts.tokens.extend(&*base.tokens(like)?);
+            if tokens && let Some(tokens) = base.tokens(like) {
+                parts.tokens.extend(&tokens);
             }
         }
         Some(parts)

@@ -30,18 +30,21 @@ pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Li
     let likes = found.likes(&fresh, &copies);
     let jobs: Vec<Job<'_>> =
         fresh.into_iter().zip(likes).map(|(stream, like)| Job { stream, like }).collect();
-    let sight = Sight { content, base, policy, room: AtomicUsize::new(limits.plain_bytes_max) };
+    let sight = Sight {
+        content,
+        base,
+        policy,
+        room: limits.plain_bytes_max.into(),
+        base_room: limits.plain_bytes_max.into(),
+    };
     let seen =
         crew::run(&jobs, |job| job.stream.at.len(), Search::default, |search, job| sight.see(search, job));
-    let mut fresh = seen.into_iter().zip(&jobs);
+    let mut fresh = seen.into_iter();
     let mut assembly = Assembly { content, raw_from: 0, steps: Vec::new(), parts: Parts::default() };
     for (stream, copy) in streams.iter().zip(copies) {
         match copy {
             Some(base) => assembly.push(stream, How::Copy { base }),
-            None => {
-                let (seen, job) = fresh.next()?;
-                assembly.push_fresh(stream, seen, job.like);
-            }
+            None => assembly.push_fresh(stream, fresh.next()?),
         }
     }
     assembly.finish(base)
@@ -51,6 +54,8 @@ pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Li
 struct Seen {
     plain: Vec<u8>,
     made: Made,
+    /// The base's stream that it leans on.
+    like: Option<usize>,
 }
 
 /// What makes it again.
@@ -73,6 +78,8 @@ struct Sight<'a> {
     policy: Policy,
     /// Bytes of plaintext that may still be made.
     room: AtomicUsize,
+    /// Bytes of the base's plaintext that may still be leant on.
+    base_room: AtomicUsize,
 }
 
 impl Sight<'_> {
@@ -80,10 +87,9 @@ impl Sight<'_> {
     fn see(&self, search: &mut Search, job: &Job<'_>) -> Option<Seen> {
         let packed = &self.content[job.stream.at.clone()];
         let plain = zlib::inflate(packed, job.stream.plain_bytes, self.room.load(Ordering::Relaxed))?;
-        let taken = |room: usize| room.checked_sub(plain.len());
-        self.room.try_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok()?;
-        let tokens =
-            if self.wants_tokens(plain.len(), packed, job.like) { proven(packed, &plain) } else { None };
+        take(&self.room, plain.len())?;
+        let like = job.like.filter(|like| self.can_lean_on(*like).is_some());
+        let tokens = if self.wants_tokens(plain.len(), packed, like) { proven(packed, &plain) } else { None };
         let made = match tokens {
             Some(tokens) => Made::Tokens(tokens),
             None => match search.find(&plain, packed) {
@@ -91,7 +97,13 @@ impl Sight<'_> {
                 None => Made::Tokens(proven(packed, &plain)?),
             },
         };
-        Some(Seen { plain, made })
+        Some(Seen { plain, made, like })
+    }
+
+    /// Takes the room for a plaintext of the base; none if that is no deflate, or there is no room.
+    fn can_lean_on(&self, like: usize) -> Option<()> {
+        let plain = self.base?.plain(like, self.base_room.load(Ordering::Relaxed))?;
+        take(&self.base_room, plain.len())
     }
 
     /// Whether tokens are worth more than settings, which would be fewer bytes: they are read faster.
@@ -108,8 +120,13 @@ impl Sight<'_> {
         let theirs = self.base?.tokens(like?)?;
         let ours = Tokens::parse(packed, None)?;
         let difference = frame::compress(&ours.matches, &theirs.matches, 1)?;
-        Some(difference.len() < ours.matches.len() / ALIKE)
+        Some(difference.len() < packed.len() / ALIKE)
     }
+}
+
+/// Takes bytes out of a room; none if they are not in it.
+fn take(room: &AtomicUsize, bytes: usize) -> Option<()> {
+    room.try_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes)).ok().map(|_| ())
 }
 
 /// The tokens of a stream, if they make it again.
@@ -121,8 +138,8 @@ fn proven(packed: &[u8], plain: &[u8]) -> Option<Tokens> {
 /// Plaintext that zlib takes long enough for that a reader notices.
 const SLOW_BYTES: usize = 256 << 10;
 
-/// Tokens are alike if their difference is this many times smaller than they are.
-const ALIKE: usize = 4;
+/// Tokens are alike if their difference is this many times smaller than the stream.
+const ALIKE: usize = 5;
 
 /// Parts that grow stream by stream.
 struct Assembly<'a> {
@@ -142,8 +159,8 @@ impl Assembly<'_> {
     }
 
     /// A stream that was not seen through stays raw.
-    fn push_fresh(&mut self, stream: &Stream, seen: Option<Seen>, like: Option<usize>) {
-        let Some(Seen { plain, made }) = seen else { return };
+    fn push_fresh(&mut self, stream: &Stream, seen: Option<Seen>) {
+        let Some(Seen { plain, made, like }) = seen else { return };
         let how = match &made {
             Made::Settings(settings) => How::Settings { settings: *settings, plain: plain.len(), like },
             Made::Tokens(_) => How::Tokens { plain: plain.len(), like },
@@ -208,13 +225,13 @@ impl<'a> Likeness<'a> {
         let mut likes: Vec<Option<usize>> = Vec::new();
         for stream in fresh {
             let like = self.named.get(&self.content[stream.name.clone()]).copied();
-            let like = like.filter(|like| self.is_sound(base, *like) && std::mem::take(&mut free[*like]));
+            let like = like.filter(|like| std::mem::take(&mut free[*like]));
             likes.push(like);
         }
         for (stream, like) in
             fresh.iter().zip(&mut likes).filter(|(_, like)| like.is_none()).take(RENAMED_MAX)
         {
-            *like = self.likest(base, stream, &free).filter(|like| self.is_sound(base, *like));
+            *like = self.likest(base, stream, &free);
             if let Some(like) = *like {
                 free[like] = false;
             }
@@ -233,11 +250,6 @@ impl<'a> Likeness<'a> {
         };
         let free = free.iter().enumerate().filter(|(_, free)| **free).take(RENAMED_MAX);
         free.map(|(index, _)| index).max_by_key(|index| likeness(*index))
-    }
-
-    /// Whether a stream of the base can be leant on: it inflates, and has tokens.
-    fn is_sound(&self, base: &Opened, index: usize) -> bool {
-        base.plain(index, usize::MAX >> 1).is_some() && base.tokens(index).is_some()
     }
 }
 
