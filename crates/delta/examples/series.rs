@@ -1,5 +1,5 @@
-//! Stores the first file whole and the others as differences to it, or with `--nearest` to the likest one before, reads
-//! all of them back, and prints bytes and speed: `series [--level N] [--policy size|balanced|speed] FILE…`
+//! Stores the first file whole and the others as differences to it, reads all of them back, and prints bytes and speed:
+//! `series [--level N] [--policy size|balanced|speed] FILE…`
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,

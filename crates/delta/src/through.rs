@@ -23,6 +23,7 @@
 //! a difference leans on it. What that scan finds is part of the format (`docs/formats/native.md`).
 
 mod bits;
+mod codes;
 mod crew;
 mod finder;
 mod gzip;

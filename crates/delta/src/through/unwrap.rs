@@ -228,18 +228,19 @@ impl<'a> Likeness<'a> {
             let like = like.filter(|like| std::mem::take(&mut free[*like]));
             likes.push(like);
         }
-        for (stream, like) in
-            fresh.iter().zip(&mut likes).filter(|(_, like)| like.is_none()).take(RENAMED_MAX)
-        {
-            *like = self.likest(base, stream, &free);
-            if let Some(like) = *like {
+        let mut renamed: Vec<usize> = (0..fresh.len()).filter(|index| likes[*index].is_none()).collect();
+        // The largest have the first choice: with them the most is at stake.
+        renamed.sort_by_key(|index| std::cmp::Reverse(fresh[*index].at.len()));
+        for index in renamed.into_iter().take(RENAMED_MAX) {
+            likes[index] = self.likest(base, fresh[index], &free);
+            if let Some(like) = likes[index] {
                 free[like] = false;
             }
         }
         likes
     }
 
-    /// The free stream with the likest name.
+    /// The free stream with the likest name, if half of it is the same.
     fn likest(&self, base: &Opened, stream: &Stream, free: &[bool]) -> Option<usize> {
         let name = &self.content[stream.name.clone()];
         let likeness = |index: usize| {
@@ -249,7 +250,8 @@ impl<'a> Likeness<'a> {
             front + back
         };
         let free = free.iter().enumerate().filter(|(_, free)| **free).take(RENAMED_MAX);
-        free.map(|(index, _)| index).max_by_key(|index| likeness(*index))
+        let (likeness, likest) = free.map(|(index, _)| (likeness(index), index)).max()?;
+        (likeness * 2 >= name.len()).then_some(likest)
     }
 }
 
