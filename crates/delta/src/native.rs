@@ -14,9 +14,10 @@
 //!
 //! Numbers are big endian. `docs/formats/native.md` says it in full.
 //!
-//! Memory, beside what is given: packing takes the parts, the parts of the base that they are like, and the frames, which
-//! is at most twice [`Limits::plain_bytes_max`] and three times [`Limits::content_bytes_max`], and zstd's tables.
-//! Unpacking takes the same without tables.
+//! Memory, beside what is given: the parts, the parts of the base that they are like, what [`Opened`] keeps, and the
+//! frames. Each of the four is at most [`Limits::plain_bytes_max`] and three times [`Limits::content_bytes_max`]; archives
+//! mostly stay near the size of their plaintexts. Packing also takes zstd's tables, some tens of megabytes. At most two
+//! threads run.
 
 mod header;
 
@@ -114,7 +115,8 @@ pub fn pack(content: &[u8], base: Option<&Opened>, options: &Options) -> Result<
         if let Some(parts) = parts {
             keep_smaller(&mut best, pack_parts(content, &parts, *base, options).ok_or(PackError::Zstd)?);
         }
-        if best.as_ref().is_none_or(|best| best.bytes.len() > content.len() / 2) {
+        // The raw part of what was seen through is packed as the whole would be: the whole wins only where that failed.
+        if best.as_ref().is_none_or(|best| best.bytes.len() > content.len() / 8 * 7) {
             keep_smaller(&mut best, pack_whole(content, *base, options).ok_or(PackError::Zstd)?);
         }
     }

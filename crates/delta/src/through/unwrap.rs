@@ -47,7 +47,7 @@ pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Li
             None => assembly.push_fresh(stream, fresh.next()?),
         }
     }
-    assembly.finish(base)
+    assembly.finish(base, limits)
 }
 
 /// A stream that was seen through.
@@ -172,13 +172,16 @@ impl Assembly<'_> {
         }
     }
 
-    fn finish(mut self, base: Option<&Opened>) -> Option<Parts> {
+    /// The parts, if their recipe reads as it was written: every stream is proven, and so is their order.
+    fn finish(mut self, base: Option<&Opened>, limits: &Limits) -> Option<Parts> {
         if self.steps.is_empty() {
             return None;
         }
         self.parts.raw.extend_from_slice(&self.content[self.raw_from..]);
-        self.parts.recipe = Recipe { steps: self.steps }.encode(base.map_or(&[], Opened::streams));
-        Some(self.parts)
+        let (recipe, streams) = (Recipe { steps: self.steps }, base.map_or(&[][..], Opened::streams));
+        self.parts.recipe = recipe.encode(streams);
+        let same = Recipe::parse(&self.parts.recipe, streams, limits)? == recipe;
+        same.then_some(self.parts)
     }
 }
 
