@@ -1,0 +1,59 @@
+//! Sees through deflate: content becomes what lies around its compressed streams, and what the streams inflate to.
+//!
+//! ```text
+//! content    raw │ deflate │ raw │ deflate │ raw          a zip archive, a wheel, a .tar.gz
+//!             │       │       │       │       │
+//! parts      [raw raw raw]  [plain plain]  [tokens]  [recipe]
+//! ```
+//!
+//! A compressed stream changes from its first different byte on, its plaintext only where it differs: two versions of
+//! an archive have little in common as bytes, and nearly everything once they are seen through. The recipe says how each
+//! stream's very bytes come back:
+//!
+//! | How | What is kept | Whose streams |
+//! |---|---|---|
+//! | copy | the number of the same stream in the base | members that did not change |
+//! | settings | level and memory of zlib | whatever stock zlib made: most wheels, jars, sdists |
+//! | tokens | block headers, runs, lengths, distances | any encoder |
+//!
+//! A stream that fits none of them stays raw. Nothing is taken on trust: each stream is re-made and compared before
+//! [`unwrap`] answers.
+//!
+//! A base is always whole content ([`Opened`]): its streams are found by structure alone, and one is inflated only when
+//! a difference leans on it. What that scan finds is part of the format (`docs/formats/native.md`).
+
+mod bits;
+mod codes;
+mod crew;
+mod finder;
+mod gzip;
+mod huffman;
+mod opened;
+mod parts;
+mod recipe;
+mod rewrap;
+mod scan;
+mod search;
+mod tokens;
+mod unwrap;
+mod varint;
+mod zip;
+mod zlib;
+
+pub use opened::Opened;
+pub use parts::Parts;
+pub use rewrap::{RewrapError, rewrap};
+pub use unwrap::unwrap;
+
+pub(crate) use parts::PARTS;
+pub(crate) use recipe::Recipe;
+
+#[cfg(test)]
+mod tests;
+
+/// A stream as zlib makes it at a level, for the tests of other modules.
+#[cfg(test)]
+pub(crate) fn deflated(plain: &[u8], level: u8) -> Vec<u8> {
+    let settings = zlib::Settings { level, memory: 8, window_bits: 15, strategy: 0 };
+    search::Deflaters::default().make(settings, plain, usize::MAX).unwrap_or_default()
+}
