@@ -9,6 +9,7 @@
 mod bucket;
 mod cloud;
 pub mod deltaglider;
+mod directory;
 mod error;
 mod memory;
 #[cfg(any(test, feature = "test-support"))]
@@ -20,5 +21,6 @@ pub use bucket::{
     Upload, list_all,
 };
 pub use cloud::{CloudBucket, RetryBudget, S3Settings};
+pub use directory::DirectoryBucket;
 pub use error::{BucketError, Cause};
 pub use memory::MemoryBucket;
