@@ -1,3 +1,4 @@
+mod profile;
 mod settings;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use crate::{
     Upload,
 };
 
+pub use profile::{AwsFlags, AwsSources, AwsSourcesError};
 pub use settings::{RetryBudget, S3Settings};
 
 /// A bucket of S3 and what speaks like it, of Google Cloud Storage, or of Azure Blob Storage.

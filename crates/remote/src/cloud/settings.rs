@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct S3Settings {
     pub encryption: Option<String>,
     /// The key of `aws:kms`.
     pub encryption_key_id: Option<String>,
+    /// What Amazon's own machines set for those who run there, by the names of the variables.
+    pub machine: BTreeMap<String, String>,
     /// How long and often to try again.
     pub retry: RetryBudget,
 }
@@ -56,6 +59,7 @@ impl S3Settings {
             session_token: None,
             encryption: None,
             encryption_key_id: None,
+            machine: BTreeMap::new(),
             retry: RetryBudget::default(),
         }
     }
@@ -79,6 +83,11 @@ impl S3Settings {
         }
         if let Some(token) = &self.session_token {
             builder = builder.with_token(token);
+        }
+        for (name, value) in &self.machine {
+            if let Ok(key) = name.to_ascii_lowercase().parse() {
+                builder = builder.with_config(key, value);
+            }
         }
         self.encrypted(builder)?.build().map_err(|error| BucketError::Settings(error.into()))
     }
