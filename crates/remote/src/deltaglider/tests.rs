@@ -8,6 +8,7 @@ use super::*;
 use crate::test_support::Xdelta3;
 use crate::{Bucket, Condition, ListQuery, MemoryBucket, Upload};
 
+mod faults;
 mod weaknesses;
 
 /// An engine on a bucket in memory.

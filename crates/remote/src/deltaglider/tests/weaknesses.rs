@@ -143,3 +143,96 @@ async fn weakness_19_a_failure_is_not_taken_for_absence() {
     let refused = world.engine.get(&key("1.zip")).await;
     assert!(matches!(refused, Err(DeltaGliderError::BadMetadata { field: "file-size", .. })), "{refused:?}");
 }
+
+#[tokio::test]
+async fn weakness_5_a_reference_is_never_listed() {
+    let world = World::new();
+    world.put("1.zip", &version(1)).await;
+    world.put("p/1.zip", &version(1)).await;
+    let names: Vec<String> = world.listed().await.into_iter().map(|(name, _)| name).collect();
+    // Whoever deletes all that is listed and not wanted deletes no reference.
+    assert_eq!(names, ["1.zip", "p/1.zip"]);
+}
+
+#[tokio::test]
+async fn weakness_8_files_of_one_name_do_not_disturb_each_other() {
+    let world = World::new();
+    let names: Vec<LogicalKey> = (0..6).map(|n| key(&format!("{n}/build.zip"))).collect();
+    let options = PutOptions::default();
+    let puts = (0..).zip(&names).map(|(n, name)| world.engine.put(name, sealed(&version(n)), &options));
+    futures_util::future::try_join_all(puts).await.unwrap();
+    for (n, name) in (0..).zip(&names) {
+        assert_eq!(world.get(name.as_str()).await, version(n));
+    }
+}
+
+/// A codec whose deltas are worth nothing.
+struct Broken;
+
+impl DeltaCodec for Broken {
+    fn decode(
+        &self,
+        _delta: &[u8],
+        source: &[u8],
+        _bytes_max: u64,
+        sink: &mut dyn std::io::Write,
+    ) -> Result<Decoded, CodecError> {
+        sink.write_all(&source[1..]).map_err(CodecError::Sink)?;
+        Ok(Decoded { length: source.len() as u64 - 1 })
+    }
+
+    fn encode(
+        &self,
+        _target: &[u8],
+        _source: &[u8],
+        sink: &mut dyn std::io::Write,
+    ) -> Result<(), CodecError> {
+        sink.write_all(b"delta").map_err(CodecError::Sink)
+    }
+}
+
+#[tokio::test]
+async fn weakness_9_what_fails_leaves_no_orphaned_reference() {
+    let world = World::new();
+    let engine =
+        DeltaGlider::new(world.bucket.clone(), Arc::new(Broken), world.clock.clone(), Settings::default());
+    let failed = engine.put(&key("1.zip"), sealed(&version(1)), &PutOptions::default()).await;
+    assert!(matches!(failed, Err(DeltaGliderError::Unfaithful { .. })), "{failed:?}");
+    assert_eq!(world.keys().await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn weakness_11_pages_follow_each_other() {
+    let world = World::new();
+    for n in 0..2500 {
+        world.put_raw(&format!("{n:04}.txt"), BTreeMap::new(), vec![0]).await;
+    }
+    let names: Vec<String> = world.listed().await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, (0..2500).map(|n| format!("{n:04}.txt")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn weakness_12_files_of_a_folder_share_its_reference() {
+    let world = World::new();
+    for n in 0..4 {
+        world.put(&format!("p/{n}.zip"), &version(n)).await;
+    }
+    let references = world.keys().await.into_iter().filter(|key| key.ends_with("reference.bin")).count();
+    assert_eq!(references, 1);
+}
+
+#[tokio::test]
+async fn expired_temporary_objects_are_purged() {
+    let world = World::new();
+    let now = casemate_model::Clock::now(&*world.clock);
+    let expires = |text: String| BTreeMap::from([("dg-expires-at".to_owned(), text)]);
+    world.put_raw(".deltaglider/tmp/new", expires("9999-01-01T00:00:00Z".to_owned()), vec![0]).await;
+    world
+        .put_raw(".deltaglider/tmp/old", expires("2000-01-01T00:00:00.000001+00:00Z".to_owned()), vec![0; 9])
+        .await;
+    world.put_raw(".deltaglider/tmp/mine", BTreeMap::new(), vec![0]).await;
+    assert!(now > "2000-01-02T00:00:00Z".parse().unwrap());
+    let report = world.engine.purge().await.unwrap();
+    assert_eq!(report, PurgeReport { expired: 1, deleted: 1, bytes_freed: 9, failed: Vec::new() });
+    assert_eq!(world.keys().await, [".deltaglider/tmp/mine", ".deltaglider/tmp/new"]);
+}
