@@ -5,9 +5,10 @@ DG is the example `dg` of casemate-remote. CACHE keeps the installed DeltaGlider
 Both sides talk to a real S3 server, moto's, on a free port of this machine.
 """
 
+import bz2
 import gzip
-import hashlib
 import io
+import lzma
 import os
 import pathlib
 import random
@@ -231,6 +232,17 @@ def damaged_archives_are_rescued(world: World) -> None:
     same("NeedsRescue" in refused, True, f"a plain get says what helps: {refused}")
 
 
+def other_archives_come_back(world: World) -> None:
+    """.tar.bz2 and .tar.xz that Python stored come back here without being asked to be rescued"""
+    for ending, pack in (("bz2", bz2.compress), ("xz", lzma.compress)):
+        packed = {f"app-1.{n}.tar.{ending}": pack(gzip.decompress(archive(n))) for n in range(3)}
+        for name, bytes_ in packed.items():
+            world.they_put(name, bytes_)
+        for name, bytes_ in packed.items():
+            same(world.we_get(name), bytes_, name)
+        world.empty()
+
+
 def archive(n: int) -> bytes:
     """An archive as Python's tools make them, packed a moment after its newest file."""
     plain = io.BytesIO()
@@ -255,6 +267,7 @@ STEPS = [
     we_delete_what_python_wrote,
     we_add_to_what_python_began,
     damaged_archives_are_rescued,
+    other_archives_come_back,
 ]
 
 if __name__ == "__main__":

@@ -74,8 +74,13 @@ impl DeltaGlider {
             return Ok(Restored { bytes, sha256, form: Form::Delta });
         }
         let (record, delta) = self.fetch_delta(key).await?;
-        if Unpacked::of(delta.as_slice()?) != Unpacked::default() {
-            return Err(DeltaGliderError::NeedsRescue { key: key.to_string() });
+        match Unpacked::of(delta.as_slice()?) {
+            unpacked if unpacked == Unpacked::default() => {}
+            Unpacked { target: Some(b'G'), .. } => {
+                return Err(DeltaGliderError::NeedsRescue { key: key.to_string() });
+            }
+            // With the same packer in the same way, which is known, unlike that of gzip.
+            unpacked => return self.repack(key, record, unpacked, delta).await,
         }
         let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys).await?;
         self.apply(key, record, delta, reference).await

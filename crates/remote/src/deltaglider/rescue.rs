@@ -9,12 +9,16 @@
 //!        +-- level and header, found by trying ----> deflate, header, time found by trying --> SHA-256 matches
 //! ```
 
-use std::io::{Read, Write};
+mod gzip;
+mod packers;
+
+use std::io::Write;
 
 use casemate_fs::SealedBytes;
 use casemate_model::{Digest, Hasher};
-use flate2::{Compress, Compression, FlushCompress};
 
+use self::gzip::{GzipHeader, TIME_AT, deflate, matching_levels, newest_time, trailer_of};
+use self::packers::Packing;
 use super::codec::Unpacked;
 use super::engine::{compute, decode, memory};
 use super::get::damaged;
@@ -38,6 +42,17 @@ impl DeltaGlider {
         if unpacked == Unpacked::default() {
             return self.get(key).await;
         }
+        self.repack(key, record, unpacked, delta).await
+    }
+
+    /// Applies a delta of something that was unpacked, and packs what it makes as it was.
+    pub(super) async fn repack(
+        &self,
+        key: &LogicalKey,
+        record: DeltaRecord,
+        unpacked: Unpacked,
+        delta: SealedBytes,
+    ) -> Result<Restored, DeltaGliderError> {
         let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys).await?;
         let bytes_max = self.settings.object_bytes_max;
         let job = Job { key: key.clone(), record, unpacked, bytes_max };
@@ -63,25 +78,43 @@ impl Job {
         let packed = reference.as_slice()?;
         let source = match self.unpacked.source {
             None => None,
-            Some(b'G') => Some(self.gunzip(packed)?),
-            Some(_) => return Err(self.not_rescued("only gzip can be packed again")),
+            Some(letter) => Some(self.unpack(self.packing(letter)?, packed)?),
         };
         let source_bytes = source.as_ref().map_or(Ok(packed), SealedBytes::as_slice)?;
         let pair = (delta.as_slice()?, source_bytes);
         let (plain, sha256) = decode(codec, self.key.as_str(), pair, self.bytes_max)?;
-        match (self.unpacked.target, source) {
-            (None, _) if sha256 == self.record.file_sha256 => {
-                Ok(Restored { bytes: plain, sha256, form: Form::Delta })
+        let Some(letter) = self.unpacked.target else {
+            if sha256 == self.record.file_sha256 {
+                return Ok(Restored { bytes: plain, sha256, form: Form::Delta });
             }
-            (None, _) => Err(damaged(self.key.as_str(), self.record.file_sha256, sha256)),
-            (Some(b'G'), Some(source)) => self.pack(plain.as_slice()?, packed, source.as_slice()?),
-            (Some(b'G'), None) => Err(self.not_rescued("the reference is no gzip file to learn from")),
-            (Some(_), _) => Err(self.not_rescued("only gzip can be packed again")),
+            return Err(damaged(self.key.as_str(), self.record.file_sha256, sha256));
+        };
+        match (self.packing(letter)?, source) {
+            (Packing::Gzip, Some(source)) => self.pack_gzip(plain.as_slice()?, packed, source.as_slice()?),
+            (Packing::Gzip, None) => Err(self.not_rescued("the reference is no gzip file to learn from")),
+            (packing @ (Packing::Bzip2 | Packing::Xz), _) => self.pack_by_level(plain.as_slice()?, packing),
         }
     }
 
+    fn packing(&self, letter: u8) -> Result<Packing, DeltaGliderError> {
+        Packing::of_letter(letter).ok_or_else(|| self.not_rescued("it was packed by `compress`"))
+    }
+
+    /// Packs `plain` at each level, those that people use first.
+    fn pack_by_level(&self, plain: &[u8], packing: Packing) -> Result<Restored, DeltaGliderError> {
+        for level in packing.levels() {
+            let Ok(packed) = packing.pack(plain, level) else { continue };
+            let sha256 = hash_of([&packed, &[], &[]]);
+            if sha256 == self.record.file_sha256 {
+                let bytes = sealed([&packed, &[], &[]])?;
+                return Ok(Restored { bytes, sha256, form: Form::Delta });
+            }
+        }
+        Err(self.not_rescued("no level of its packer gave the right hash"))
+    }
+
     /// Packs `plain` as the reference is packed, with whichever time gives the right hash.
-    fn pack(&self, plain: &[u8], packed: &[u8], source: &[u8]) -> Result<Restored, DeltaGliderError> {
+    fn pack_gzip(&self, plain: &[u8], packed: &[u8], source: &[u8]) -> Result<Restored, DeltaGliderError> {
         let not_understood = || self.not_rescued("the reference's gzip header is not understood");
         let header = GzipHeader::read(packed).ok_or_else(not_understood)?;
         let stream = packed.get(header.length..).ok_or_else(not_understood)?;
@@ -141,11 +174,9 @@ impl Job {
         [bare, tar, Some(name.to_owned())].into_iter().flatten().map(String::into_bytes).collect()
     }
 
-    fn gunzip(&self, packed: &[u8]) -> Result<SealedBytes, DeltaGliderError> {
+    fn unpack(&self, packing: Packing, packed: &[u8]) -> Result<SealedBytes, DeltaGliderError> {
         let mut builder = SealedBytes::builder()?;
-        let mut reader = flate2::read::MultiGzDecoder::new(packed).take(self.bytes_max.saturating_add(1));
-        let copied = std::io::copy(&mut reader, &mut builder);
-        match copied {
+        match packing.unpack(packed, self.bytes_max, &mut builder) {
             Ok(length) if length <= self.bytes_max => Ok(builder.seal()?),
             Ok(_) => Err(self.not_rescued("the reference is too large when it is unpacked")),
             Err(_) => Err(self.not_rescued("the reference cannot be unpacked")),
@@ -155,72 +186,6 @@ impl Job {
     fn not_rescued(&self, reason: &'static str) -> DeltaGliderError {
         DeltaGliderError::NotRescued { key: self.key.to_string(), reason }
     }
-}
-
-/// The part of RFC 1952 that is needed to write another header like it.
-#[derive(Debug, PartialEq, Eq)]
-struct GzipHeader {
-    time: u32,
-    name: Option<Vec<u8>>,
-    name_at: usize,
-    length: usize,
-}
-
-impl GzipHeader {
-    fn read(packed: &[u8]) -> Option<Self> {
-        let fixed = packed.get(..FIXED_BYTES).filter(|fixed| fixed.starts_with(&[0x1f, 0x8b, 8]))?;
-        let (flags, time) = (fixed[3], u32::from_le_bytes(fixed[TIME_AT..TIME_AT + 4].try_into().ok()?));
-        let mut at = FIXED_BYTES;
-        if flags & 4 != 0 {
-            at += 2 + usize::from(u16::from_le_bytes(packed.get(at..at + 2)?.try_into().ok()?));
-        }
-        let name_at = at;
-        let mut name = None;
-        if flags & 8 != 0 {
-            let length = packed.get(at..)?.iter().position(|byte| *byte == 0)?;
-            name = Some(packed[at..at + length].to_vec());
-            at += length + 1;
-        }
-        if flags & 16 != 0 {
-            at += packed.get(at..)?.iter().position(|byte| *byte == 0)? + 1;
-        }
-        // A checksum of the header would have to be made anew; no packer of archives writes one.
-        (flags & 2 == 0).then_some(Self { time, name, name_at, length: at })
-    }
-}
-
-/// The levels of zlib that give `stream` of `plain`. Several may, and are told apart on the whole stream.
-fn matching_levels(plain: &[u8], stream: &[u8]) -> Vec<u32> {
-    let head = &plain[..plain.len().min(PROBE_BYTES)];
-    let is_whole = head.len() == plain.len();
-    (1..=9)
-        .rev()
-        .filter(|level| {
-            let probe = deflate(head, *level);
-            // The last block of a probe is not that of the whole.
-            let compared = if is_whole { probe.len() } else { probe.len() / 2 };
-            stream.starts_with(&probe[..compared]) && stream.starts_with(&deflate(plain, *level))
-        })
-        .collect()
-}
-
-fn deflate(plain: &[u8], level: u32) -> Vec<u8> {
-    let mut compress = Compress::new(Compression::new(level), false);
-    let mut packed = Vec::with_capacity(plain.len() / 2 + 1024);
-    loop {
-        let done = usize::try_from(compress.total_in()).unwrap_or(plain.len());
-        packed.reserve(DEFLATED_AT_ONCE_BYTES);
-        let status = compress.compress_vec(&plain[done..], &mut packed, FlushCompress::Finish);
-        if !matches!(status, Ok(flate2::Status::Ok | flate2::Status::BufError)) {
-            return packed;
-        }
-    }
-}
-
-fn trailer_of(plain: &[u8]) -> Vec<u8> {
-    let mut crc = flate2::Crc::new();
-    crc.update(plain);
-    [crc.sum().to_le_bytes(), crc.amount().to_le_bytes()].concat()
 }
 
 fn hash_of(pieces: [&[u8]; 3]) -> Digest {
@@ -239,57 +204,5 @@ fn sealed(pieces: [&[u8]; 3]) -> Result<SealedBytes, DeltaGliderError> {
     Ok(builder.seal()?)
 }
 
-/// The time of the newest member of a tar archive. Archives are packed right after it, if not at fixed times.
-fn newest_time(tar: &[u8]) -> Option<u32> {
-    let (mut at, mut newest) = (0, None);
-    while let Some(block) = tar.get(at..at + TAR_BLOCK_BYTES) {
-        if &block[257..262] != b"ustar" {
-            break;
-        }
-        let (size, time) = (octal(&block[124..136])?, octal(&block[136..148])?);
-        newest = newest.max(u32::try_from(time).ok());
-        let blocks = usize::try_from(size).ok()?.div_ceil(TAR_BLOCK_BYTES);
-        at = at.checked_add(TAR_BLOCK_BYTES)?.checked_add(blocks.checked_mul(TAR_BLOCK_BYTES)?)?;
-    }
-    newest
-}
-
-fn octal(field: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(field).ok()?;
-    u64::from_str_radix(text.trim_matches(|c: char| c == '\0' || c == ' '), 8).ok()
-}
-
-const FIXED_BYTES: usize = 10;
-const TIME_AT: usize = 4;
-const TAR_BLOCK_BYTES: usize = 512;
-
-/// Enough to rule a level out before the whole is packed by it.
-const PROBE_BYTES: usize = 256 << 10;
-const DEFLATED_AT_ONCE_BYTES: usize = 1 << 20;
-
 /// How many seconds before and after the newest file are tried.
 const TIME_STEPS: u32 = 600;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_level_is_found_by_what_it_gives() {
-        let plain: Vec<u8> =
-            (0..200_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_string().into_bytes()).collect();
-        for level in [1, 6, 9] {
-            assert!(matching_levels(&plain, &deflate(&plain, level)).contains(&level), "level {level}");
-        }
-        assert_eq!(matching_levels(&plain, b"something else"), Vec::<u32>::new());
-    }
-
-    #[test]
-    fn headers_with_a_name_are_taken_apart() {
-        let mut packed = vec![0x1f, 0x8b, 8, 8, 1, 2, 0, 0, 2, 255];
-        packed.extend(b"a.tar\0rest");
-        let header = GzipHeader::read(&packed).unwrap();
-        assert_eq!(header, GzipHeader { time: 513, name: Some(b"a.tar".to_vec()), name_at: 10, length: 16 });
-        assert_eq!(GzipHeader::read(b"no gzip"), None);
-    }
-}
