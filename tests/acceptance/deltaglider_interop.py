@@ -243,6 +243,15 @@ def other_archives_come_back(world: World) -> None:
         world.empty()
 
 
+def odd_keys_do_not_hide_others(world: World) -> None:
+    """a bucket with folders made by a console and with doubled slashes can be listed"""
+    for key in ("folder/", "a//b.txt", "plain.txt"):
+        headers = {"Content-Type": "text/plain"}
+        request = urllib.request.Request(f"{world.url}/{BUCKET}/{key}", b"xy", headers, method="PUT")
+        urllib.request.urlopen(request).close()
+    same(world.ours("ls"), "2 a//b.txt\n2 plain.txt\n", "our list")
+
+
 def archive(n: int) -> bytes:
     """An archive as Python's tools make them, packed a moment after its newest file."""
     plain = io.BytesIO()
@@ -268,6 +277,7 @@ STEPS = [
     we_add_to_what_python_began,
     damaged_archives_are_rescued,
     other_archives_come_back,
+    odd_keys_do_not_hide_others,
 ]
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 mod profile;
+mod s3_list;
 mod settings;
 
 use std::ops::Range;
@@ -28,14 +29,21 @@ pub use settings::{RetryBudget, S3Settings};
 /// reads, lists, deletions, parts, and puts, which are whole or not at all.
 pub struct CloudBucket {
     store: Arc<dyn ObjectStore>,
-    lister: Arc<dyn PaginatedListStore>,
+    lister: Lister,
+}
+
+/// Who is asked for keys.
+enum Lister {
+    S3(s3_list::S3Lister),
+    Library(Arc<dyn PaginatedListStore>),
 }
 
 impl CloudBucket {
     /// A bucket of S3.
     pub fn s3(settings: &S3Settings) -> Result<Self, BucketError> {
-        let store = Arc::new(settings.build()?);
-        Ok(Self { store: store.clone(), lister: store })
+        let store = settings.build()?;
+        let lister = Lister::S3(settings.lister(&store)?);
+        Ok(Self { store: Arc::new(store), lister })
     }
 
     /// A bucket of Google Cloud Storage, by what the environment of its own tools says (`GOOGLE_…`), as pairs.
@@ -50,7 +58,7 @@ impl CloudBucket {
             }
         }
         let store = Arc::new(builder.build().map_err(|error| BucketError::Settings(error.into()))?);
-        Ok(Self { store: store.clone(), lister: store })
+        Ok(Self { store: store.clone(), lister: Lister::Library(store) })
     }
 
     /// A container of Azure Blob Storage, by what the environment of its own tools says (`AZURE_…`), as pairs.
@@ -65,7 +73,7 @@ impl CloudBucket {
             }
         }
         let store = Arc::new(builder.build().map_err(|error| BucketError::Settings(error.into()))?);
-        Ok(Self { store: store.clone(), lister: store })
+        Ok(Self { store: store.clone(), lister: Lister::Library(store) })
     }
 
     async fn put_whole(&self, key: &str, upload: Whole, condition: Condition) -> Result<Stored, BucketError> {
@@ -198,19 +206,10 @@ impl Bucket for CloudBucket {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
-        let options = PaginatedListOptions {
-            offset: query.after.clone(),
-            delimiter: query.delimited.then_some("/".into()),
-            max_keys: Some(query.keys_max),
-            page_token: query.page.clone(),
-            ..PaginatedListOptions::default()
-        };
-        let prefix = Some(query.prefix.as_str()).filter(|prefix| !prefix.is_empty());
-        let found = self.lister.list_paginated(prefix, options).await;
-        let found = found.map_err(|error| translate("list", &query.prefix, error))?;
-        let entries = found.result.objects.iter().map(entry_of).collect();
-        let prefixes = found.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect();
-        Ok(ListPage { entries, prefixes, next: found.page_token })
+        match &self.lister {
+            Lister::S3(lister) => lister.list(query).await,
+            Lister::Library(lister) => list_by_library(&**lister, query).await,
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
@@ -219,6 +218,25 @@ impl Bucket for CloudBucket {
             Err(error) => Err(translate("delete", key, error)),
         }
     }
+}
+
+async fn list_by_library(
+    lister: &dyn PaginatedListStore,
+    query: &ListQuery,
+) -> Result<ListPage, BucketError> {
+    let options = PaginatedListOptions {
+        offset: query.after.clone(),
+        delimiter: query.delimited.then_some("/".into()),
+        max_keys: Some(query.keys_max),
+        page_token: query.page.clone(),
+        ..PaginatedListOptions::default()
+    };
+    let prefix = Some(query.prefix.as_str()).filter(|prefix| !prefix.is_empty());
+    let found = lister.list_paginated(prefix, options).await;
+    let found = found.map_err(|error| translate("list", &query.prefix, error))?;
+    let entries = found.result.objects.iter().map(entry_of).collect();
+    let prefixes = found.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect();
+    Ok(ListPage { entries, prefixes, next: found.page_token })
 }
 
 /// The pieces of `bytes`, without copying.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
+use super::s3_list::{Place, S3Lister};
 use crate::BucketError;
 
 /// Where a bucket of S3 is, and who asks.
@@ -20,6 +21,8 @@ pub struct S3Settings {
     pub access_key_id: Option<String>,
     /// The secret of the key.
     pub secret_access_key: Option<String>,
+    /// Whether to ask as nobody, for a bucket that is open to everybody.
+    pub anonymous: bool,
     /// The token of a session.
     pub session_token: Option<String>,
     /// How the store shall encrypt, as `x-amz-server-side-encryption` says it: `AES256` or `aws:kms`.
@@ -48,7 +51,7 @@ impl Default for RetryBudget {
 }
 
 impl S3Settings {
-    /// The bucket of that name, at Amazon, as nobody.
+    /// The bucket of that name, at Amazon.
     pub fn new(bucket: &str) -> Self {
         Self {
             bucket: bucket.to_owned(),
@@ -56,6 +59,7 @@ impl S3Settings {
             region: None,
             access_key_id: None,
             secret_access_key: None,
+            anonymous: false,
             session_token: None,
             encryption: None,
             encryption_key_id: None,
@@ -64,16 +68,36 @@ impl S3Settings {
         }
     }
 
+    /// Who lists the bucket that `store` reads and writes, with the same credentials.
+    pub(super) fn lister(&self, store: &AmazonS3) -> Result<S3Lister, BucketError> {
+        let region = self.region().to_owned();
+        let url = match &self.endpoint_url {
+            Some(endpoint) => format!("{}/{}", endpoint.trim_end_matches('/'), self.bucket),
+            None => format!("https://{}.s3.{region}.amazonaws.com/", self.bucket),
+        };
+        let credentials = (!self.anonymous).then(|| store.credentials().clone());
+        S3Lister::new(Place { url, region }, credentials, &self.client_options(), self.retry)
+    }
+
+    fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or(REGION_DEFAULT)
+    }
+
+    fn client_options(&self) -> ClientOptions {
+        let is_plain = self.endpoint_url.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://"));
+        ClientOptions::new().with_timeout(REQUEST_TIME_MAX).with_allow_http(is_plain)
+    }
+
     pub(super) fn build(&self) -> Result<AmazonS3, BucketError> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&self.bucket)
-            .with_region(self.region.as_deref().unwrap_or(REGION_DEFAULT))
+            .with_region(self.region())
             .with_conditional_put(S3ConditionalPut::ETagMatch)
-            .with_client_options(ClientOptions::new().with_timeout(REQUEST_TIME_MAX))
+            .with_client_options(self.client_options())
+            .with_skip_signature(self.anonymous)
             .with_retry(self.retry_config());
         if let Some(endpoint) = &self.endpoint_url {
             builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
-            builder = builder.with_allow_http(endpoint.starts_with("http://"));
         } else {
             // Only where it is sure to be understood: older servers refuse what they do not know.
             builder = builder.with_checksum_algorithm(Checksum::SHA256);
