@@ -29,7 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments: VecDeque<String> = std::env::args().skip(1).collect();
     let mut settings = S3Settings::new("");
     settings.access_key_id = std::env::var("AWS_ACCESS_KEY_ID").ok();
-    settings.secret_access_key = std::env::var("AWS_SECRET_ACCESS_KEY").ok();
+    settings.secret_access_key = std::env::var("AWS_SECRET_ACCESS_KEY").ok().map(Into::into);
     let mut options = PutOptions::default();
     while let Some(flag) = arguments.front().filter(|text| text.starts_with("--")).cloned() {
         arguments.pop_front();

@@ -327,3 +327,6 @@ const PARTS_AT_ONCE_MAX: usize = 4;
 const SINGLE_BYTES_MAX: usize = 2 * PART_BYTES;
 
 const CONTENT_TYPE_DEFAULT: &str = "application/octet-stream";
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
+
 use super::S3Settings;
 use crate::BucketError;
 
@@ -123,7 +125,7 @@ impl AwsSources {
 }
 
 type Section = BTreeMap<String, String>;
-type Key = (String, String, Option<String>);
+type Key = (String, SecretString, Option<SecretString>);
 
 struct Profile {
     name: String,
@@ -155,7 +157,7 @@ fn whole_key(
     token: Option<String>,
 ) -> Result<Option<Key>, AwsSourcesError> {
     match halves {
-        (Some(id), Some(secret)) => Ok(Some((id, secret, token))),
+        (Some(id), Some(secret)) => Ok(Some((id, secret.into(), token.map(Into::into)))),
         (None, None) => Ok(None),
         (Some(_), None) => Err(AwsSourcesError::HalfKey { present: names.0, missing: names.1 }),
         (None, Some(_)) => Err(AwsSourcesError::HalfKey { present: names.1, missing: names.0 }),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::s3_list::{Place, S3Lister};
 use crate::BucketError;
@@ -20,11 +21,11 @@ pub struct S3Settings {
     /// The id of the key; without one, the ways of Amazon's own machines are tried.
     pub access_key_id: Option<String>,
     /// The secret of the key.
-    pub secret_access_key: Option<String>,
+    pub secret_access_key: Option<SecretString>,
     /// Whether to ask as nobody, for a bucket that is open to everybody.
     pub anonymous: bool,
     /// The token of a session.
-    pub session_token: Option<String>,
+    pub session_token: Option<SecretString>,
     /// How the store shall encrypt, as `x-amz-server-side-encryption` says it: `AES256` or `aws:kms`.
     pub encryption: Option<String>,
     /// The key of `aws:kms`.
@@ -103,10 +104,10 @@ impl S3Settings {
             builder = builder.with_checksum_algorithm(Checksum::SHA256);
         }
         if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
         }
         if let Some(token) = &self.session_token {
-            builder = builder.with_token(token);
+            builder = builder.with_token(token.expose_secret());
         }
         for (name, value) in &self.machine {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
