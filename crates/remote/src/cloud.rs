@@ -27,6 +27,9 @@ pub use settings::{RetryBudget, S3Settings};
 ///
 /// Requests that may be repeated are repeated, with growing and jittered pauses, within the budget of the settings:
 /// reads, lists, deletions, parts, and puts, which are whole or not at all.
+///
+/// Large bodies go in parts, four on their way at once, unless they are put under a condition: the library cannot
+/// complete parts under one, so these go in one request, of which S3 takes 5 GiB.
 pub struct CloudBucket {
     store: Arc<dyn ObjectStore>,
     lister: Lister,

@@ -78,7 +78,7 @@ impl DeltaGlider {
         Ok(true)
     }
 
-    /// How many deltas a folder has, at least. An object that cannot be judged counts as one.
+    /// How many deltas a folder has, at least. Neither DeltaGlider makes deltas to the reference of another folder. An object that cannot be judged counts as one.
     async fn dependents(&self, folder: &str) -> Result<usize, DeltaGliderError> {
         let listed =
             bucket::list_all(&*self.bucket, ListQuery::folder(folder), self.settings.keys_max).await?;
