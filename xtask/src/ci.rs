@@ -29,6 +29,10 @@ const STEPS: &[Step] = &[
 /// The same selection as `make run`, so that both share their build.
 const BUILD: [&str; 4] = ["build", "--locked", "--package", "casemate-cli"];
 
+/// What Python DeltaGlider is compared with.
+const INTEROP_EXAMPLE: [&str; 8] =
+    ["build", "--locked", "--package", "casemate-remote", "--example", "dg", "--features", "test-support"];
+
 /// A person who sets a variable of this beginning leaves tests out, and the summary says so.
 const SKIP_PREFIX: &str = "CASEMATE_TEST_SKIP_";
 
@@ -154,6 +158,9 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     };
     run_command(python("examples/third-party/fetch.py").arg(&modules))?;
     run_command(python("tests/acceptance/third_party.py").arg(&binary).arg(&modules))?;
+    run_command(&mut workspace.cargo(&INTEROP_EXAMPLE))?;
+    let (dg, tools) = (workspace.target().join("debug/examples/dg"), workspace.target().join("deltaglider"));
+    run_command(python("tests/acceptance/deltaglider_interop.py").arg(&dg).arg(&tools))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
     // A file system to fill is mounted in a namespace, which not every machine lets everybody make.
     let can_mount = python("tests/acceptance/disk_full.py").arg("--can-mount").status();

@@ -21,6 +21,7 @@
 mod beneath;
 mod dir;
 mod error;
+mod labels;
 mod lock;
 mod mapping;
 mod path_policy;
@@ -38,6 +39,7 @@ pub use std::fs::File;
 
 pub use dir::{Dir, DirEntry, EntryKind};
 pub use error::FsError;
+pub use labels::label;
 pub use lock::DirLock;
 pub use path_policy::PathPolicy;
 pub use sealed::{SealedBuilder, SealedBytes, SealedReader};

@@ -133,6 +133,13 @@ impl StagedFile {
         holder.sync().map(|()| true)
     }
 
+    /// Attaches a label to the file, a short text beside its content, which [`crate::label`] reads. An error where the
+    /// file system has no room for labels.
+    pub fn set_label(&self, name: &str, value: &[u8]) -> Result<(), FsError> {
+        crate::labels::set(self.fd.as_fd(), name, value)
+            .map_err(|errno| FsError::io("label", self.path(), errno))
+    }
+
     pub(crate) fn set_mode(&self, mode: Mode) -> Result<(), FsError> {
         rustix::fs::fchmod(&self.fd, mode).map_err(|errno| FsError::io("set the mode of", self.path(), errno))
     }

@@ -53,6 +53,19 @@ impl Dir {
         Ok(())
     }
 
+    /// Opens a directory beneath, making it and those on the way to it, durably and with mode 0700, when absent.
+    pub fn make_subdirs(&self, relative: &str) -> Result<Self, FsError> {
+        let parsed = Relative::parse(relative)?;
+        let mut held = self.clone();
+        for name in parsed.names() {
+            if held.make_child(name)? {
+                held.sync()?;
+            }
+            held = held.subdir(name)?;
+        }
+        Ok(held)
+    }
+
     /// Makes a file for writing that need not survive a crash, and the directories on the way to it. Modes 0600 and
     /// 0700; the name must be free.
     pub fn create_scratch(&self, relative: &str) -> Result<File, FsError> {

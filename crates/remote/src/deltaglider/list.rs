@@ -1,0 +1,189 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use casemate_model::Timestamp;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::metadata::parse_time;
+use super::names::{self, DELTA_ENDING, INTERNAL_PREFIX, REFERENCE_NAME};
+use super::{DeltaGlider, DeltaGliderError, Record};
+use crate::{ListEntry, ListQuery, bucket};
+
+/// An object as its users know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogicalObject {
+    /// Its key.
+    pub key: String,
+    /// The size of the file.
+    pub size_bytes: u64,
+    /// What is stored for it, without the reference.
+    pub stored_bytes: u64,
+    /// When it was stored.
+    pub modified: Timestamp,
+    /// Whether it is stored as a delta.
+    pub is_delta: bool,
+}
+
+/// What clearing temporary objects did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// How many had expired.
+    pub expired: usize,
+    /// How many of them were deleted.
+    pub deleted: usize,
+    /// What they took.
+    pub bytes_freed: u64,
+    /// The keys that could not be looked at or deleted.
+    pub failed: Vec<String>,
+}
+
+/// What objects are whose name alone does not tell, by key and `etag`. An object with the same `etag` has the same
+/// metadata, so each is asked once, and a list does not cost one request an object every time.
+#[derive(Default)]
+pub(super) struct Sizes(Mutex<HashMap<(String, String), Judged>>);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Judged {
+    Delta { file_bytes: u64 },
+    Reference,
+    Other,
+}
+
+impl Sizes {
+    fn get(&self, entry: &ListEntry) -> Option<Judged> {
+        let sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sizes.get(&(entry.key.clone(), entry.etag.clone()?)).copied()
+    }
+
+    fn set(&self, entry: &ListEntry, judged: Judged) {
+        let Some(etag) = entry.etag.clone() else { return };
+        let mut sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A list in between can only ask again.
+        if sizes.len() >= JUDGED_MAX {
+            sizes.clear();
+        }
+        sizes.insert((entry.key.clone(), etag), judged);
+    }
+}
+
+impl DeltaGlider {
+    /// Lists the objects whose logical keys begin with `prefix`, by key, with the sizes of the files.
+    ///
+    /// A list of the bucket has the sizes of deltas and not of their files, so that each delta has to be asked, once
+    /// for as long as this lives. A key that is stored in two forms is listed once, as the newer one.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<LogicalObject>, DeltaGliderError> {
+        let entries = self.stored_entries(prefix).await?;
+        let judged = self.judge_all(entries).await?;
+        let mut objects: BTreeMap<String, LogicalObject> = BTreeMap::new();
+        for (entry, judged) in judged {
+            let Some(object) = logical(entry, judged) else { continue };
+            if !object.key.starts_with(prefix) {
+                continue;
+            }
+            match objects.get(&object.key) {
+                Some(other) if other.modified >= object.modified => {}
+                Some(_) | None => {
+                    objects.insert(object.key.clone(), object);
+                }
+            }
+        }
+        Ok(objects.into_values().collect())
+    }
+
+    /// What is in the bucket beneath a prefix, without what is internal.
+    pub(super) async fn stored_entries(&self, prefix: &str) -> Result<Vec<ListEntry>, DeltaGliderError> {
+        let query = ListQuery::all(prefix);
+        let mut listed = bucket::list_all(&*self.bucket, query, self.settings.keys_max).await?.entries;
+        // A key that ends in a slash is a folder that somebody's console made.
+        listed.retain(|entry| !names::is_internal(&entry.key) && !entry.key.ends_with('/'));
+        Ok(listed)
+    }
+
+    pub(super) async fn judge_all(
+        &self,
+        entries: Vec<ListEntry>,
+    ) -> Result<Vec<(ListEntry, Judged)>, DeltaGliderError> {
+        stream::iter(entries)
+            .map(|entry| async move {
+                let judged = self.judge(&entry).await?;
+                Ok(judged.map(|judged| (entry, judged)))
+            })
+            .buffered(self.settings.heads_at_once_max)
+            .try_filter_map(|judged| async move { Ok(judged) })
+            .try_collect()
+            .await
+    }
+
+    /// What an object is; none if it is gone meanwhile. Most are known by name.
+    async fn judge(&self, entry: &ListEntry) -> Result<Option<Judged>, DeltaGliderError> {
+        let name = names::split(&entry.key).1;
+        if !name.ends_with(DELTA_ENDING) && name != REFERENCE_NAME {
+            return Ok(Some(Judged::Other));
+        }
+        if let Some(judged) = self.sizes.get(entry) {
+            return Ok(Some(judged));
+        }
+        let judged = match self.look(&entry.key).await? {
+            None => return Ok(None),
+            Some((_, Record::Delta(record))) => Judged::Delta { file_bytes: record.file_size },
+            Some((_, Record::Reference(_))) => Judged::Reference,
+            Some((_, Record::Direct(_) | Record::Plain)) => Judged::Other,
+        };
+        self.sizes.set(entry, judged);
+        Ok(Some(judged))
+    }
+
+    /// Deletes temporary objects of DeltaGlider that have expired.
+    pub async fn purge(&self) -> Result<PurgeReport, DeltaGliderError> {
+        let query = ListQuery::all(&format!("{INTERNAL_PREFIX}tmp/"));
+        let listed = bucket::list_all(&*self.bucket, query, self.settings.keys_max).await?;
+        let mut report = PurgeReport::default();
+        let now = self.clock.now();
+        for entry in listed.entries {
+            let expires = match self.bucket.head(&entry.key).await {
+                Ok(head) => head.metadata.get("dg-expires-at").and_then(|text| parse_time(text)),
+                Err(error) if error.is_not_found() => continue,
+                Err(_) => {
+                    report.failed.push(entry.key);
+                    continue;
+                }
+            };
+            if expires.is_none_or(|expires| expires > now) {
+                continue;
+            }
+            report.expired += 1;
+            match self.bucket.delete(&entry.key).await {
+                Ok(()) => {
+                    report.deleted += 1;
+                    report.bytes_freed += entry.size_bytes;
+                }
+                Err(_) => report.failed.push(entry.key),
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// The object that users see, if they see one.
+fn logical(entry: ListEntry, judged: Judged) -> Option<LogicalObject> {
+    let ListEntry { key, size_bytes: stored_bytes, modified, .. } = entry;
+    match judged {
+        Judged::Reference => None,
+        Judged::Other => {
+            Some(LogicalObject { key, size_bytes: stored_bytes, stored_bytes, modified, is_delta: false })
+        }
+        Judged::Delta { file_bytes } => {
+            let key = key.strip_suffix(DELTA_ENDING)?.to_owned();
+            Some(LogicalObject { key, size_bytes: file_bytes, stored_bytes, modified, is_delta: true })
+        }
+    }
+}
+
+/// The folders that have deltas.
+pub(super) fn folders(entries: &[ListEntry]) -> BTreeSet<&str> {
+    let deltas = entries.iter().filter(|entry| entry.key.ends_with(DELTA_ENDING));
+    deltas.map(|entry| names::split(&entry.key).0).collect()
+}
+
+/// About 30 MB of keys.
+const JUDGED_MAX: usize = 200_000;
