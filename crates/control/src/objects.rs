@@ -110,6 +110,7 @@ impl Control {
         limit: u32,
     ) -> Result<Vec<ObjectRecord>, ControlError> {
         let permit = self.permit::<operation::ListObjects>(caller, &format!("bucket:{bucket}")).await?;
+        let after = after.map(|key| key.to_string());
         let page = ObjectPage { project: permit.project().clone(), bucket, prefix, after, past: None, limit };
         Ok(self.parts.objects.list(&permit, &page).await?)
     }
@@ -143,7 +144,7 @@ impl Control {
         let mut page = VersionPage { project: permit.project().clone(), ..page };
         if let Some((key, version)) = after {
             let sequence = self.parts.objects.sequence(&permit, &page.bucket, &key, version).await?;
-            page.after = Some((key, sequence));
+            page.after = Some((key.to_string(), sequence));
         }
         Ok(self.parts.objects.list_versions(&permit, &page, delimiter).await?)
     }

@@ -1,14 +1,18 @@
 //! The directory of blob files: `blobs/ab/cd/<64 hex digits of the content's SHA-256>`, and the same with `.packed` for
 //! blobs that are packed. Where both are there, either will do.
 
-use std::io::{Read, Write};
+mod packing;
 
-use casemate_fs::{Dir, DirEntry, EntryKind, File, SealedBuilder, SealedBytes, StagedFile};
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use casemate_fs::{Dir, DirEntry, EntryKind, File, SealedBytes, StagedFile};
 use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
-use crate::packed::{self, Header};
 use crate::verified::VerifiedBlob;
+use packing::Bases;
+pub(crate) use packing::CONTENT_BYTES_MAX;
 
 /// Content up to this size is handed out as sealed memory; larger content as a checked descriptor.
 const SEALED_BYTES_MAX: u64 = 64 << 20;
@@ -19,9 +23,6 @@ pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// How the names of packed blobs end.
 const PACKED: &str = ".packed";
 
-/// Most differences that a read applies.
-const BASES_MAX: u32 = 1;
-
 /// How much of an upload is written before the disk's free space is looked at again.
 const UNMEASURED_BYTES_MAX: usize = 1 << 20;
 
@@ -31,12 +32,8 @@ pub(crate) struct Blobs {
     root: Dir,
     directory: Dir,
     free_bytes_min: u64,
-}
-
-/// The packed form of a blob, not written down yet.
-pub(crate) struct PackedBlob {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) base: Option<Digest>,
+    /// Bases that were opened lately.
+    bases: Arc<Bases>,
 }
 
 /// A blob that is being written. Dropped, it leaves nothing behind.
@@ -56,7 +53,7 @@ impl Blobs {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
         root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { root: root.clone(), directory, free_bytes_min })
+        Ok(Self { root: root.clone(), directory, free_bytes_min, bases: Arc::default() })
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -73,7 +70,7 @@ impl Blobs {
     /// Opens a blob and checks all of it before a byte is handed out.
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
-            Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest, BASES_MAX),
+            Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest),
             other => other,
         }
     }
@@ -84,110 +81,6 @@ impl Blobs {
         let checked = if stored_bytes <= SEALED_BYTES_MAX { seal(&file) } else { hash(file) };
         let (found, blob) = checked?;
         if found == *digest { Ok(blob) } else { Err(ObjectsError::Corrupt { digest: *digest }) }
-    }
-
-    /// Rebuilds a packed blob, applying at most `bases_left` differences.
-    fn open_packed(&self, digest: &Digest, bases_left: u32) -> Result<VerifiedBlob, ObjectsError> {
-        // Whatever is wrong with the bytes, what they should have been is not there.
-        let damaged = |_| ObjectsError::Corrupt { digest: *digest };
-        let packed = self.read_packed(digest)?;
-        let header = Header::parse(&packed).map_err(damaged)?;
-        let base = match header.base {
-            None => None,
-            Some(_) if bases_left == 0 => return Err(ObjectsError::Corrupt { digest: *digest }),
-            Some(base) => Some(self.open_base(&base, bases_left - 1)?),
-        };
-        let base = base.as_ref().map_or(Ok(&[][..]), |base| base.as_slice()).map_err(ObjectsError::Files)?;
-        let mut content = HashedSink::new()?;
-        let length = packed::unpack(&packed, base, &mut content).map_err(damaged)?;
-        let (found, sealed) = content.seal()?;
-        if found == *digest {
-            Ok(VerifiedBlob::sealed(sealed, length))
-        } else {
-            Err(ObjectsError::Corrupt { digest: *digest })
-        }
-    }
-
-    fn open_base(&self, base: &Digest, bases_left: u32) -> Result<SealedBytes, ObjectsError> {
-        let blob = match self.open_whole(base) {
-            Err(ObjectsError::BlobMissing { .. }) => self.open_packed(base, bases_left)?,
-            other => other?,
-        };
-        blob.into_sealed(packed::CONTENT_BYTES_MAX)
-    }
-
-    fn read_packed(&self, digest: &Digest) -> Result<Vec<u8>, ObjectsError> {
-        let mut bytes = Vec::new();
-        let file = self.open_file(digest, &packed_path_of(digest))?;
-        // A frame of incompressible content is hardly larger than it.
-        let bytes_max = packed::CONTENT_BYTES_MAX + packed::CONTENT_BYTES_MAX / 64;
-        let read = file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(read_error)?;
-        if read as u64 > bytes_max {
-            return Err(ObjectsError::Corrupt { digest: *digest });
-        }
-        Ok(bytes)
-    }
-
-    /// Makes sure that a blob has its whole form, so that a packed form may be replaced or dropped.
-    fn ensure_whole(&self, digest: &Digest, content: &[u8]) -> Result<(), ObjectsError> {
-        match self.open_file(digest, &path_of(digest)) {
-            Ok(_) => Ok(()),
-            Err(ObjectsError::BlobMissing { .. }) => {
-                let mut staged = self.stage()?;
-                staged.push(content)?;
-                staged.commit(Some(*digest)).map(drop)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Packs a blob, as a difference to one of `bases` if that pays; `None` if nothing does. What comes back was unpacked
-    /// again and compared.
-    pub(crate) fn pack(&self, digest: &Digest, bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
-        let sealed = self.open_verified(digest)?.into_sealed(packed::CONTENT_BYTES_MAX)?;
-        let content = sealed.as_slice().map_err(ObjectsError::Files)?;
-        self.ensure_whole(digest, content)?;
-        let mut best = PackedBlob { bytes: packed::pack(content, None).map_err(write_error)?, base: None };
-        for base in bases {
-            // A base that cannot be read, or is itself a difference, is none.
-            let Ok(sealed) = self.open_base(base, 0) else { continue };
-            let prefix = sealed.as_slice().map_err(ObjectsError::Files)?;
-            let bytes = packed::pack(content, Some((base, prefix))).map_err(write_error)?;
-            if bytes.len() < best.bytes.len() {
-                let mut rebuilt = Vec::with_capacity(content.len());
-                if packed::unpack(&bytes, prefix, &mut rebuilt).is_ok() && rebuilt == content {
-                    best = PackedBlob { bytes, base: Some(*base) };
-                }
-            }
-        }
-        let worth_it = best.bytes.len() < content.len() - content.len() / 10;
-        if !worth_it {
-            return Ok(None);
-        }
-        if best.base.is_none() {
-            let mut rebuilt = Vec::with_capacity(content.len());
-            if packed::unpack(&best.bytes, &[], &mut rebuilt).is_err() || rebuilt != content {
-                return Ok(None);
-            }
-        }
-        Ok(Some(best))
-    }
-
-    /// Makes the packed form of a blob durable, beside its whole form.
-    pub(crate) fn put_packed(&self, digest: &Digest, bytes: &[u8]) -> Result<(), ObjectsError> {
-        self.check_room()?;
-        self.directory.replace(&packed_path_of(digest), bytes).map_err(ObjectsError::Files)
-    }
-
-    /// Removes the whole form of a blob whose packed form is sound; true if there was one.
-    pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        self.open_packed(digest, BASES_MAX)?;
-        self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)
-    }
-
-    /// Removes a packed form that is not to be.
-    pub(crate) fn remove_packed(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        self.directory.remove_file(&packed_path_of(digest)).map(drop).map_err(ObjectsError::Files)
     }
 
     /// Makes and drops a staged file, and returns the free bytes.
@@ -299,34 +192,6 @@ impl StagedBlob {
         // An existing file is replaced by the same content, which heals it if it was damaged.
         self.file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
         Ok((found, self.size_bytes))
-    }
-}
-
-/// Content on its way into sealed memory, hashed on the way.
-struct HashedSink {
-    builder: SealedBuilder,
-    hasher: Hasher,
-}
-
-impl HashedSink {
-    fn new() -> Result<Self, ObjectsError> {
-        Ok(Self { builder: SealedBytes::builder().map_err(ObjectsError::Files)?, hasher: Hasher::new() })
-    }
-
-    fn seal(self) -> Result<(Digest, SealedBytes), ObjectsError> {
-        Ok((self.hasher.finish(), self.builder.seal().map_err(ObjectsError::Files)?))
-    }
-}
-
-impl Write for HashedSink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.builder.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

@@ -12,7 +12,6 @@
 mod blobs;
 mod error;
 mod objects;
-mod packed;
 mod ports;
 mod records;
 #[cfg(any(test, feature = "test-support"))]

@@ -226,8 +226,8 @@ pub struct ObjectPage {
     pub bucket: BucketName,
     /// What keys must start with; empty for all.
     pub prefix: String,
-    /// The key to start after.
-    pub after: Option<ObjectKey>,
+    /// The text to start after; it need not be a key.
+    pub after: Option<String>,
     /// What keys must not start with, nor come before: a folder that was listed already.
     pub past: Option<String>,
     /// Most objects to return.
@@ -243,8 +243,8 @@ pub struct VersionPage {
     pub bucket: BucketName,
     /// What keys must start with; empty for all.
     pub prefix: String,
-    /// The key to start at, and the sequence of it to start after; all of the key was listed if it is 0.
-    pub after: Option<(ObjectKey, u64)>,
+    /// The text to start at, and the sequence of it to start after; all of the key was listed if it is 0.
+    pub after: Option<(String, u64)>,
     /// What keys must not start with, nor come before: a folder that was listed already.
     pub past: Option<String>,
     /// Most versions to return.
@@ -260,8 +260,8 @@ pub struct UploadPage {
     pub bucket: BucketName,
     /// What keys must start with; empty for all.
     pub prefix: String,
-    /// The key and upload to start after; without an upload, after all of the key.
-    pub after: Option<(ObjectKey, Option<UploadId>)>,
+    /// The text and upload to start after; without an upload, after all of a key.
+    pub after: Option<(String, Option<UploadId>)>,
     /// Most uploads to return.
     pub limit: u32,
 }

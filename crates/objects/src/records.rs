@@ -167,6 +167,11 @@ pub struct BucketSettings {
     pub cors: Vec<CorsRule>,
 }
 
+impl BucketSettings {
+    /// Most tags of a bucket, the limit of S3.
+    pub const TAGS_MAX: usize = 50;
+}
+
 /// Whether a bucket keeps versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Versioning {

@@ -86,7 +86,7 @@ impl ObjectCatalog for MemoryCatalog {
             record.project == page.project
                 && record.bucket == page.bucket
                 && record.key.as_str().starts_with(&page.prefix)
-                && page.after.as_ref().is_none_or(|after| record.key > *after)
+                && page.after.as_ref().is_none_or(|after| *record.key.as_str() > **after)
                 && page.past.as_ref().is_none_or(|past| {
                     *record.key.as_str() > **past && !record.key.as_str().starts_with(past)
                 })
@@ -281,7 +281,8 @@ impl BlobCatalog for MemoryCatalog {
             return Ok(Vec::new());
         }
         let base = |other: &Digest| packings.get(other).and_then(|packing| packing.base).unwrap_or(*other);
-        let mut bases: Vec<_> = blobs.keys().map(base).filter(|base| base != digest).collect();
+        let packed = blobs.keys().filter(|other| packings.contains_key(*other));
+        let mut bases: Vec<_> = packed.map(base).filter(|base| base != digest).collect();
         bases.dedup();
         bases.truncate(limit as usize);
         Ok(bases)

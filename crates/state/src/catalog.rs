@@ -47,7 +47,7 @@ impl ObjectCatalog for Store {
 
     async fn objects(&self, page: &ObjectPage) -> Result<Vec<ObjectRecord>, StoreError> {
         let action = "list objects";
-        let after = page.after.as_ref().map(ObjectKey::as_str).unwrap_or_default();
+        let after = page.after.as_deref().unwrap_or_default();
         let Some(from) = lower_bound(&page.prefix, page.past.as_deref()) else {
             return Ok(Vec::new());
         };

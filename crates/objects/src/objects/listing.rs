@@ -65,6 +65,9 @@ impl Objects {
         delimiter: &str,
     ) -> Result<Listing<ObjectRecord>, ObjectsError> {
         let mut listing = Listing::default();
+        if page.limit == 0 {
+            return Ok(listing);
+        }
         let mut next = ObjectPage { limit: ROWS_MAX, ..page.clone() };
         loop {
             let rows = self.catalog.objects(&next).await?;
@@ -79,7 +82,7 @@ impl Objects {
                 return Ok(listing);
             }
             next.past = listing.folders.last().filter(|folder| last.as_str().starts_with(*folder)).cloned();
-            next.after = Some(last);
+            next.after = Some(last.to_string());
         }
     }
 
@@ -91,6 +94,9 @@ impl Objects {
         delimiter: &str,
     ) -> Result<Listing<VersionRecord>, ObjectsError> {
         let mut listing = Listing::default();
+        if page.limit == 0 {
+            return Ok(listing);
+        }
         let mut next = VersionPage { limit: ROWS_MAX, ..page.clone() };
         loop {
             let rows = self.catalog.versions(&next).await?;
@@ -102,7 +108,7 @@ impl Objects {
                 return Ok(listing);
             }
             next.past = listing.folders.last().filter(|folder| key.as_str().starts_with(*folder)).cloned();
-            next.after = Some((key, sequence));
+            next.after = Some((key.to_string(), sequence));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use casemate_control::Caller;
 use casemate_model::BucketName;
-use casemate_objects::{BucketRecord, CorsRule, Versioning};
+use casemate_objects::{BucketRecord, BucketSettings, CorsRule, Versioning};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
@@ -24,11 +24,11 @@ pub(super) async fn list_buckets(
     let after: Option<BucketName> = request.input.continuation_token.as_deref().map(bucket).transpose()?;
     let limit = request.input.max_buckets.and_then(|limit| u32::try_from(limit).ok());
     let limit = limit.map_or(BUCKETS_MAX, |limit| limit.clamp(1, BUCKETS_MAX));
-    let rows = state.control.list_buckets(caller, after.as_ref(), limit).await.map_err(refuse)?;
-    let more = rows.len() >= limit as usize;
-    let token = rows.last().filter(|_| more).map(|row| row.bucket.to_string());
     let prefix = request.input.prefix.clone().unwrap_or_default();
-    let rows = rows.into_iter().filter(|row| row.bucket.as_str().starts_with(&prefix));
+    let rows = buckets_of(state, caller, (&prefix, after), limit + 1).await?;
+    let more = rows.len() > limit as usize;
+    let token = rows.get(limit as usize - 1).filter(|_| more).map(|row| row.bucket.to_string());
+    let rows = rows.into_iter().take(limit as usize);
     let shown = rows.map(|row| Bucket {
         creation_date: Some(time(row.created)),
         name: Some(row.bucket.to_string()),
@@ -40,6 +40,26 @@ pub(super) async fn list_buckets(
         owner: Some(owner(&caller.principal.project)),
         prefix: request.input.prefix.clone(),
     })
+}
+
+/// Buckets with a prefix, at most `limit`.
+async fn buckets_of(
+    state: &AppState,
+    caller: &Caller,
+    (prefix, mut after): (&str, Option<BucketName>),
+    limit: u32,
+) -> S3Result<Vec<BucketRecord>> {
+    let mut found = Vec::new();
+    loop {
+        let rows = state.control.list_buckets(caller, after.as_ref(), BUCKETS_MAX).await.map_err(refuse)?;
+        after = rows.last().map(|row| row.bucket.clone());
+        let last = rows.len() < BUCKETS_MAX as usize;
+        found.extend(rows.into_iter().filter(|row| row.bucket.as_str().starts_with(prefix)));
+        if last || found.len() >= limit as usize {
+            found.truncate(limit as usize);
+            return Ok(found);
+        }
+    }
 }
 
 pub(super) async fn create_bucket(
@@ -111,7 +131,7 @@ pub(super) async fn put_bucket_versioning(
         _ => return Err(s3_error!(IllegalVersioningConfigurationException)),
     };
     let name = bucket(&request.input.bucket)?;
-    let change = move |settings: &mut casemate_objects::BucketSettings| settings.versioning = versioning;
+    let change = move |settings: &mut BucketSettings| settings.versioning = versioning;
     let what = if versioning == Versioning::On { "keeps versions" } else { "keeps no new versions" };
     state.control.configure_bucket(caller(&request), &name, what, change).await.map_err(refuse)?;
     Ok(PutBucketVersioningOutput::default())
@@ -133,8 +153,8 @@ pub(super) async fn put_bucket_tagging(
     request: S3Request<PutBucketTaggingInput>,
 ) -> S3Result<PutBucketTaggingOutput> {
     let name = bucket(&request.input.bucket)?;
-    let tags = tags(request.input.tagging.tag_set.clone())?;
-    let change = move |settings: &mut casemate_objects::BucketSettings| settings.tags = tags;
+    let tags = tags(request.input.tagging.tag_set.clone(), BucketSettings::TAGS_MAX)?;
+    let change = move |settings: &mut BucketSettings| settings.tags = tags;
     state.control.configure_bucket(caller(&request), &name, "tagged", change).await.map_err(refuse)?;
     Ok(PutBucketTaggingOutput::default())
 }
@@ -144,7 +164,7 @@ pub(super) async fn delete_bucket_tagging(
     request: S3Request<DeleteBucketTaggingInput>,
 ) -> S3Result<DeleteBucketTaggingOutput> {
     let name = bucket(&request.input.bucket)?;
-    let change = |settings: &mut casemate_objects::BucketSettings| settings.tags.clear();
+    let change = |settings: &mut BucketSettings| settings.tags.clear();
     state.control.configure_bucket(caller(&request), &name, "untagged", change).await.map_err(refuse)?;
     Ok(DeleteBucketTaggingOutput::default())
 }
@@ -178,7 +198,7 @@ pub(super) async fn put_bucket_cors(
     }
     let cors = rules.into_iter().map(cors_rule).collect::<S3Result<Vec<_>>>()?;
     let name = bucket(&request.input.bucket)?;
-    let change = move |settings: &mut casemate_objects::BucketSettings| settings.cors = cors;
+    let change = move |settings: &mut BucketSettings| settings.cors = cors;
     state
         .control
         .configure_bucket(caller(&request), &name, "other origins set", change)
@@ -210,7 +230,7 @@ pub(super) async fn delete_bucket_cors(
     request: S3Request<DeleteBucketCorsInput>,
 ) -> S3Result<DeleteBucketCorsOutput> {
     let name = bucket(&request.input.bucket)?;
-    let change = |settings: &mut casemate_objects::BucketSettings| settings.cors.clear();
+    let change = |settings: &mut BucketSettings| settings.cors.clear();
     let what = "other origins removed";
     state.control.configure_bucket(caller(&request), &name, what, change).await.map_err(refuse)?;
     Ok(DeleteBucketCorsOutput::default())

@@ -1,6 +1,6 @@
 //! Lists of objects, versions and uploads.
 
-use casemate_model::{ObjectKey, Project, UploadId};
+use casemate_model::{Project, UploadId};
 use casemate_objects::{Listing, ObjectPage, ObjectRecord, UploadPage, VersionPage, VersionRecord};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
@@ -120,10 +120,7 @@ pub(super) async fn list_object_versions(
         project: caller(&request).principal.project.clone(),
         bucket: bucket(&input.bucket)?,
         prefix: input.prefix.clone().unwrap_or_default(),
-        after: marker
-            .filter(|_| id.is_none())
-            .map(|marker| Ok::<_, s3s::S3Error>((key(marker)?, 0)))
-            .transpose()?,
+        after: marker.filter(|_| id.is_none()).map(|marker| (marker.to_owned(), 0)),
         past: past(marker.unwrap_or_default(), delimiter),
         limit,
     };
@@ -175,7 +172,7 @@ pub(super) async fn list_multipart_uploads(
         project: project.clone(),
         bucket: bucket(&input.bucket)?,
         prefix: input.prefix.clone().unwrap_or_default(),
-        after: marker.map(|marker| Ok::<_, s3s::S3Error>((key(marker)?, id))).transpose()?,
+        after: marker.map(|marker| (marker.to_owned(), id)),
         limit: limit + 1,
     };
     let mut rows = state.control.list_uploads(caller(&request), page).await.map_err(refuse)?;
@@ -256,7 +253,7 @@ async fn list<T>(
     from: From<'_>,
     delimiter: &str,
 ) -> S3Result<Listing<ObjectRecord>> {
-    let after: Option<ObjectKey> = if from.after.is_empty() { None } else { Some(key(from.after)?) };
+    let after = (!from.after.is_empty()).then(|| from.after.to_owned());
     let page = ObjectPage {
         project: Project::default_project(),
         bucket: bucket(from.bucket)?,

@@ -63,19 +63,21 @@ fn tags_of_header(text: &str) -> S3Result<BTreeMap<String, String>> {
         Ok((decode(name)?, decode(value)?))
     });
     let decoded: Result<Vec<_>, std::str::Utf8Error> = decoded.collect();
-    checked_tags(decoded.map_err(|_| s3_error!(InvalidArgument, "the tagging header is no form"))?)
+    let pairs = decoded.map_err(|_| s3_error!(InvalidArgument, "the tagging header is no form"))?;
+    checked_tags(pairs, Attributes::TAGS_MAX)
 }
 
 /// Tags of a request's body.
-pub(super) fn tags(set: Vec<dto::Tag>) -> S3Result<BTreeMap<String, String>> {
+pub(super) fn tags(set: Vec<dto::Tag>, count_max: usize) -> S3Result<BTreeMap<String, String>> {
     checked_tags(
         set.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default())).collect(),
+        count_max,
     )
 }
 
-fn checked_tags(pairs: Vec<(String, String)>) -> S3Result<BTreeMap<String, String>> {
-    if pairs.len() > Attributes::TAGS_MAX {
-        return Err(s3_error!(InvalidTag, "an object has at most 10 tags"));
+fn checked_tags(pairs: Vec<(String, String)>, count_max: usize) -> S3Result<BTreeMap<String, String>> {
+    if pairs.len() > count_max {
+        return Err(s3_error!(InvalidTag, "an object has at most 10 tags, a bucket 50"));
     }
     let mut tags = BTreeMap::new();
     for (name, value) in pairs {

@@ -1,5 +1,6 @@
 //! Tags of objects, and the only access list they have.
 
+use casemate_objects::Attributes;
 use s3s::dto::*;
 use s3s::{S3Request, S3Result};
 
@@ -24,7 +25,7 @@ pub(super) async fn put_object_tagging(
     request: S3Request<PutObjectTaggingInput>,
 ) -> S3Result<PutObjectTaggingOutput> {
     let input = &request.input;
-    let tags = tags(input.tagging.tag_set.clone())?;
+    let tags = tags(input.tagging.tag_set.clone(), Attributes::TAGS_MAX)?;
     let (bucket, key) = (bucket(&input.bucket)?, key(&input.key)?);
     let version = version(input.version_id.as_deref())?;
     let tagged = state.control.tag_object(caller(&request), (&bucket, &key), version, tags).await;

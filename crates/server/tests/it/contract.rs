@@ -31,7 +31,11 @@ fn every_route_has_an_operation() {
         assert!(casemate_policy::TABLE.iter().any(|row| row.action == action), "{action} is in the table");
         wanted.insert(route.to_owned());
     }
+    let served = casemate_server::S3_OPERATIONS.iter().flat_map(|(_, actions)| *actions);
+    let only_s3: BTreeSet<String> = served.map(|action| action.replace('.', "_")).collect();
     let found = operation_ids(&document());
+    let wanted: BTreeSet<String> =
+        wanted.into_iter().filter(|action| found.contains(action) || !only_s3.contains(action)).collect();
     assert_eq!(
         found, wanted,
         "each route needs a row in crates/policy/src/operation.rs, and each row a route in crates/server/src/routes"

@@ -147,9 +147,14 @@ const UNREFERENCED: Statement = statement!(
 );
 const FORGET_BLOB: Statement =
     statement!("DELETE FROM blobs WHERE digest = $1 AND reference_count = 0 RETURNING base");
+/// In the order of their keys, so that a later version finds an earlier one packed. It sorts a bounded number of rows, in the
+/// background.
 const BLOBS_TO_PACK: Statement = statement!(
-    "SELECT digest FROM blobs WHERE stored_bytes IS NULL AND size_bytes >= $1 AND size_bytes <= $2 \
-     ORDER BY digest LIMIT $3"
+    "SELECT digest FROM (SELECT blobs.digest AS digest, coalesce(min(project), '') AS project, \
+     coalesce(min(bucket), '') AS bucket, coalesce(min(key), '') AS key FROM blobs \
+     LEFT JOIN objects ON objects.digest = blobs.digest \
+     WHERE stored_bytes IS NULL AND blobs.size_bytes >= $1 AND blobs.size_bytes <= $2 \
+     GROUP BY blobs.digest LIMIT 1000) AS waiting ORDER BY project, bucket, key, digest LIMIT $3"
 );
 const PACKING: Statement = statement!("SELECT stored_bytes, base FROM blobs WHERE digest = $1");
 const LOCK_BASE: Statement = locking!("SELECT base FROM blobs WHERE digest = $1");
@@ -162,11 +167,13 @@ const PLACE_OF_BLOB: Statement = statement!(
 );
 const BASES_BEFORE: Statement = statement!(
     "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
-     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 ORDER BY key DESC LIMIT $5"
+     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 AND stored_bytes IS NOT NULL \
+     ORDER BY key DESC LIMIT $5"
 );
 const BASES_AFTER: Statement = statement!(
     "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
-     WHERE project = $1 AND bucket = $2 AND key > $3 AND key < $4 ORDER BY key LIMIT $5"
+     WHERE project = $1 AND bucket = $2 AND key > $3 AND key < $4 AND stored_bytes IS NOT NULL \
+     ORDER BY key LIMIT $5"
 );
 /// Blobs that are stored as differences; for checking.
 pub(crate) const ALL_BASES: Statement = statement!(
@@ -178,7 +185,6 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a blob", &BLOB_SIZE),
     ("list unreferenced blobs", &UNREFERENCED),
     ("forget a blob", &FORGET_BLOB),
-    ("list blobs to pack", &BLOBS_TO_PACK),
     ("look how a blob is stored", &PACKING),
     ("look at a base", &LOCK_BASE),
     ("look whether a blob is a base", &IS_BASE),

@@ -27,9 +27,9 @@ impl UploadCatalog for Store {
         let end = first_text_past(&page.prefix).unwrap_or_else(|| char::MAX.to_string());
         let (key, id) = match &page.after {
             None => (String::new(), String::new()),
-            Some((key, Some(id))) => (key.to_string(), id.to_string()),
+            Some((key, Some(id))) => (key.clone(), id.to_string()),
             // Greater than any id.
-            Some((key, None)) => (key.to_string(), "~".to_owned()),
+            Some((key, None)) => (key.clone(), "~".to_owned()),
         };
         let values = values![page.project, page.bucket, page.prefix, end, key, id, page.limit.min(PAGE_MAX)];
         read_all(self.rows(action, &UPLOADS, values).await?, action, upload_record)

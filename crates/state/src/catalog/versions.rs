@@ -33,7 +33,7 @@ impl Store {
         let end = first_text_past(&page.prefix).unwrap_or_else(|| char::MAX.to_string());
         let (key, sequence) = match &page.after {
             None => (String::new(), 0),
-            Some((key, sequence)) => (key.to_string(), *sequence),
+            Some((key, sequence)) => (key.clone(), *sequence),
         };
         let limit = page.limit.min(PAGE_MAX);
         let values = values![page.project, page.bucket, from, end, key, sequence, limit];

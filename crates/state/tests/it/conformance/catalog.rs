@@ -27,7 +27,7 @@ impl Context {
             project: self.project.clone(),
             bucket: "builds".parse().unwrap(),
             prefix: prefix.to_owned(),
-            after: after.map(|key| key.parse().unwrap()),
+            after: after.map(str::to_owned),
             past: None,
             limit,
         };
@@ -195,6 +195,15 @@ pub(super) async fn a_base_stays_as_long_as_something_is_stored_as_a_difference_
     );
     context.put("other", b"elsewhere").await;
     assert_eq!(context.store.blobs_to_pack(4, 100, 10).await.unwrap().len(), 2, "by size");
+    assert_eq!(
+        context.store.base_candidates(&two, 9).await.unwrap(),
+        [],
+        "nobody has looked at the others yet"
+    );
+    let alone = Packing { stored_bytes: 1, base: None };
+    for other in [one, three] {
+        assert!(context.store.note_packing(&other, alone, context.now()).await.unwrap());
+    }
     let candidates = context.store.base_candidates(&two, 9).await.unwrap();
     assert_eq!(candidates, [one, three], "its neighbours below the prefix");
     assert_eq!(context.store.packing(&two).await.unwrap(), None);
