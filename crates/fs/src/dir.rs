@@ -3,6 +3,8 @@
 mod clear;
 mod listing;
 mod private;
+mod scratch;
+mod secure;
 mod write;
 
 use std::fmt;
