@@ -36,3 +36,52 @@ impl From<FsError> for CacheError {
         Self::Files(error)
     }
 }
+
+/// Why it cannot be told which cache is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Something is set that does not exist.
+    #[error("`{name}` is no setting of the cache")]
+    Unknown {
+        /// The flag, variable or entry of the file.
+        name: String,
+    },
+    /// A setting has a value that means nothing.
+    #[error("`{name}` is `{value}`, expected {expected}")]
+    BadValue {
+        /// The flag, variable or entry of the file.
+        name: String,
+        /// What it was set to.
+        value: String,
+        /// What would mean something.
+        expected: &'static str,
+    },
+    /// A number is none, or out of range.
+    #[error("`{name}` is `{value}`, expected a whole number from 1 to {max}")]
+    BadNumber {
+        /// The flag, variable or entry of the file.
+        name: String,
+        /// What it was set to.
+        value: String,
+        /// The highest allowed.
+        max: u64,
+    },
+    /// A key that is none. It is not repeated here.
+    #[error("`{name}` is no key: {reason}")]
+    BadKey {
+        /// The variable or entry of the file.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// It is to be kept, but nothing it is encrypted with would be.
+    #[error(
+        "a cache that outlives the process needs a key; set CASEMATE_CACHE_ENCRYPTION_KEY, or leave it ephemeral"
+    )]
+    KeptWithoutKey,
+    /// It is not known where users' caches lie.
+    #[error(
+        "there is no place for the cache; set CASEMATE_CACHE_DIR, XDG_CACHE_HOME or HOME to an absolute path"
+    )]
+    NoDirectory,
+}

@@ -38,7 +38,7 @@ mod watch;
 /// An open regular file. Only this crate opens one; others read, write and seek it.
 pub use std::fs::File;
 
-pub use dir::{Dir, DirEntry, EntryKind};
+pub use dir::{Dir, DirEntry, EntryKind, OwnRemoval};
 pub use error::FsError;
 pub use lock::DirLock;
 pub use path_policy::PathPolicy;

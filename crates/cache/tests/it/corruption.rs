@@ -55,7 +55,7 @@ fn apply(damage: &Damage, path: &std::path::Path, all: &[std::path::PathBuf]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn arbitrary_corruption_never_yields_wrong_bytes(

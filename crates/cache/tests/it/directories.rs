@@ -1,8 +1,10 @@
 //! Where caches lie, and when they go.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use casemate_cache::{CacheError, CacheEvent};
 
@@ -67,6 +69,43 @@ fn what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not() {
     assert!(!dead.exists());
     assert_eq!(get(&*living, &key).as_deref(), Some(CONTENT));
     drop(next);
+}
+
+/// Not a test of its own: the process that the next test kills.
+#[test]
+fn child_that_waits_to_be_killed() {
+    let Ok(base) = std::env::var("CACHE_TEST_BASE") else { return };
+    let mut world = World::process(true);
+    world.config.place = casemate_cache::Place::Process { base: base.into(), bytes_max: 1 << 20 };
+    let cache = world.open();
+    put(&*cache, "", &CONTENT.repeat(100));
+    println!("ready");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_nothing_readable_and_is_swept() {
+    let world = World::process(true);
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "directories::child_that_waits_to_be_killed", "--nocapture"])
+        .env("CACHE_TEST_BASE", world.base.path().join("cache"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("ready")));
+    drop(world.open());
+    assert_eq!(world.witness.events(), [], "it lives");
+    let left = world.files(".content");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(left.len(), 1);
+    let stored = fs::read(&left[0]).unwrap();
+    assert!(!stored.windows(CONTENT.len()).any(|window| window == CONTENT));
+    drop(world.open());
+    assert_eq!(world.witness.events(), [CacheEvent::Swept { directories: 1 }]);
+    assert_eq!(processes(&world).len(), 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod attacks;
 mod corruption;
 mod directories;
+mod migrating;
 mod monitoring;
 mod working;
 mod world;

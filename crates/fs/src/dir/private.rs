@@ -160,7 +160,7 @@ pub(crate) fn check(stat: &Stat, path: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-fn check_owner(stat: &Stat, path: &Path) -> Result<(), FsError> {
+pub(super) fn check_owner(stat: &Stat, path: &Path) -> Result<(), FsError> {
     let expected = rustix::process::geteuid().as_raw();
     if stat.st_uid != expected {
         return Err(FsError::WrongOwner { path: path.to_owned(), owner: stat.st_uid, expected });
