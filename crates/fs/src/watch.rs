@@ -33,8 +33,15 @@ pub enum WatchEvent {
         /// The name in it; none for the directory itself.
         name: Option<String>,
     },
-    /// A name appeared, went away or leads elsewhere.
-    Moved {
+    /// A name appeared, or leads elsewhere now.
+    Appeared {
+        /// The label of the directory.
+        dir: String,
+        /// The name in it.
+        name: String,
+    },
+    /// A name went away.
+    Vanished {
         /// The label of the directory.
         dir: String,
         /// The name in it; none for the directory itself.
@@ -121,7 +128,12 @@ impl DirWatch {
         let dir = names.get(&event.wd())?.clone();
         let name = event.file_name().map(|name| name.to_string_lossy().into_owned());
         let altered = flags.intersects(ReadFlags::MODIFY | ReadFlags::ATTRIB);
-        Some(if altered { WatchEvent::Altered { dir, name } } else { WatchEvent::Moved { dir, name } })
+        let appeared = flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+        Some(match name {
+            name if altered => WatchEvent::Altered { dir, name },
+            Some(name) if appeared => WatchEvent::Appeared { dir, name },
+            name => WatchEvent::Vanished { dir, name },
+        })
     }
 }
 
@@ -163,7 +175,7 @@ mod tests {
         let (dir, name) = place();
         assert!(events.contains(&WatchEvent::Altered { dir, name }));
         let (dir, name) = place();
-        assert_eq!(events.last(), Some(&WatchEvent::Moved { dir, name }));
+        assert_eq!(events.last(), Some(&WatchEvent::Vanished { dir, name }));
         watch.stop();
         assert_eq!(watch.next().unwrap(), None);
     }

@@ -7,7 +7,7 @@
 //!
 //! What a file looked like when it was committed is remembered. Whatever looks different later was not done by us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +23,10 @@ pub(crate) struct FileStore {
     /// Whether files are to be there after a crash.
     durable: bool,
     marks: Mutex<BTreeMap<FileId, Fingerprint>>,
+    /// How often a file was committed that the monitor has not been told of yet.
+    arrivals: Mutex<HashMap<FileId, usize>>,
+    /// The directories, by label, that are known to be there and to be watched.
+    dirs: Mutex<BTreeSet<String>>,
     watch: Option<DirWatch>,
     watcher: Arc<dyn Watcher>,
     told_unwatched: AtomicBool,
@@ -43,6 +47,8 @@ impl FileStore {
             staging,
             durable,
             marks: Mutex::default(),
+            arrivals: Mutex::default(),
+            dirs: Mutex::default(),
             watch: None,
             watcher,
             told_unwatched: AtomicBool::new(false),
@@ -119,6 +125,32 @@ impl FileStore {
         below.take_while(|file| file.place().starts_with(label)).collect()
     }
 
+    /// Takes note that the monitor was told of a file's arrival.
+    pub(crate) fn arrived(&self, file: FileId) {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = arrivals.get_mut(&file) {
+            *count -= 1;
+            if *count == 0 {
+                arrivals.remove(&file);
+            }
+        }
+    }
+
+    /// Whether the monitor has not been told yet that a file arrived.
+    pub(crate) fn is_arriving(&self, file: FileId) -> bool {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&file)
+    }
+
+    /// Stops waiting for arrivals, because what was told of them is lost.
+    pub(crate) fn forget_arrivals(&self) {
+        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Makes sure that directories whose label begins like this are made and watched anew when they are needed.
+    pub(crate) fn forget_dirs(&self, label: &str) {
+        self.dirs().retain(|dir| !dir.starts_with(label));
+    }
+
     /// Removes what is in the cache's directories under a name that is not ours; false if it is gone.
     pub(crate) fn remove_intruder(&self, label: &str, name: &str) -> Result<bool, FsError> {
         let dir = if label.is_empty() { self.root.clone() } else { self.root.subdir(label)? };
@@ -141,6 +173,10 @@ impl FileStore {
         Ok(true)
     }
 
+    fn dirs(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.dirs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn marks(&self) -> MutexGuard<'_, BTreeMap<FileId, Fingerprint>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -148,10 +184,16 @@ impl FileStore {
     /// The directory of a file, made and watched.
     fn made_dir(&self, file: FileId) -> Result<Dir, FsError> {
         let [outer, inner] = file.fan_out();
+        let label = format!("{outer}/{inner}");
+        let known = self.dirs().contains(&label);
+        if known && let Some(dir) = self.existing_dir(file)? {
+            return Ok(dir);
+        }
         let outer_dir = self.make(&self.root, &outer)?;
         self.watch_dir(&outer_dir, &outer);
         let inner_dir = self.make(&outer_dir, &inner)?;
-        self.watch_dir(&inner_dir, &format!("{outer}/{inner}"));
+        self.watch_dir(&inner_dir, &label);
+        self.dirs().insert(label);
         Ok(inner_dir)
     }
 
@@ -182,6 +224,22 @@ impl FileStore {
     }
 
     fn commit(&self, file: FileId, dir: &Dir, staged: StagedFile) -> Result<(), FsError> {
+        self.await_arrival(file);
+        let committed = self.commit_and_mark(file, dir, staged);
+        if committed.is_err() {
+            self.arrived(file);
+        }
+        committed
+    }
+
+    fn await_arrival(&self, file: FileId) {
+        if self.watch.is_some() && !self.told_unwatched.load(Ordering::Relaxed) {
+            let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            *arrivals.entry(file).or_default() += 1;
+        }
+    }
+
+    fn commit_and_mark(&self, file: FileId, dir: &Dir, staged: StagedFile) -> Result<(), FsError> {
         let mut marks = self.marks();
         let name = file.file_name();
         if self.durable {

@@ -43,14 +43,23 @@ impl Vault {
     pub(crate) fn happened(&self, event: &WatchEvent, files: &FileStore) -> Result<(), FsError> {
         match event {
             WatchEvent::Overflow => self.rescan(files),
-            WatchEvent::Altered { dir, name: Some(name) } | WatchEvent::Moved { dir, name: Some(name) } => {
-                let altered = matches!(event, WatchEvent::Altered { .. });
-                match FileId::parse(dir, name) {
-                    Some(file) => self.reconcile(files, file, altered),
-                    None => self.judge_name(files, dir, name),
+            WatchEvent::Appeared { dir, name } => match FileId::parse(dir, name) {
+                Some(file) => {
+                    files.arrived(file);
+                    self.reconcile(files, file, false)
                 }
-            }
-            WatchEvent::Altered { dir, name: None } | WatchEvent::Moved { dir, name: None } => {
+                None => self.judge_name(files, dir, name),
+            },
+            WatchEvent::Altered { dir, name: Some(name) } => match FileId::parse(dir, name) {
+                // Told before the arrival of the file that is there now, it is about one that is gone.
+                Some(file) => self.reconcile(files, file, !files.is_arriving(file)),
+                None => self.judge_name(files, dir, name),
+            },
+            WatchEvent::Vanished { dir, name: Some(name) } => match FileId::parse(dir, name) {
+                Some(file) => self.reconcile(files, file, false),
+                None => self.judge_name(files, dir, name),
+            },
+            WatchEvent::Altered { dir, name: None } | WatchEvent::Vanished { dir, name: None } => {
                 self.judge_dir(files, dir)
             }
         }
@@ -58,6 +67,7 @@ impl Vault {
 
     /// Checks everything, because it is not known what has changed.
     fn rescan(&self, files: &FileStore) -> Result<(), FsError> {
+        files.forget_arrivals();
         let mut all = files.held_below("");
         all.extend(files.list()?);
         for file in all {
@@ -122,6 +132,7 @@ impl Vault {
             let place = label.to_owned();
             self.tell(&CacheEvent::Tampered { place, key: None, sign: Sign::OpenDirectory });
         }
+        files.forget_dirs(label);
         for file in files.held_below(label) {
             self.reconcile(files, file, false)?;
         }

@@ -108,6 +108,32 @@ fn an_intruder_is_removed() {
 }
 
 #[test]
+fn an_overflow_of_the_queue_leads_to_a_full_check() {
+    let world = World::process(true).monitored();
+    let cache = world.open();
+    let keys: Vec<_> = (0..20_u8).map(|at| put(&*cache, "releases/", &[at; 100])).collect();
+    let queue: usize =
+        fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap().trim().parse().unwrap();
+    let noise = world.files(".content")[0].with_file_name("noise");
+    let held =
+        world.witness.hold_at(|event| matches!(event, CacheEvent::Tampered { sign: Sign::Intruder, .. }));
+    fs::write(&noise, b"").unwrap();
+    held.wait_until_held();
+    // The monitor stands still now. Events that differ from their predecessor are not merged.
+    for round in 0..=queue {
+        fs::write(noise.with_file_name(if round % 2 == 0 { "noise" } else { "more" }), b"x").unwrap();
+    }
+    let victims: Vec<_> = world.files(".entry").into_iter().skip(10).collect();
+    victims.iter().for_each(|victim| fs::remove_file(victim).unwrap());
+    held.release();
+    assert!(world.witness.wait_for(|event| *event == CacheEvent::Rescanned).is_some());
+    assert_eq!(cache.usage().entries, 10);
+    let missing = world.witness.signs().into_iter().filter(|sign| *sign == Sign::Missing).count();
+    assert_eq!(missing, 10);
+    assert_eq!(keys.iter().filter(|key| get(&*cache, key).is_some()).count(), 10);
+}
+
+#[test]
 fn ordinary_work_raises_no_alarm() {
     let mut world = World::process(false).monitored();
     let base = world.base.path().join("cache");

@@ -64,12 +64,49 @@ pub(crate) struct Witness {
     events: Mutex<Vec<CacheEvent>>,
     told: Condvar,
     strike: Mutex<Option<(Step, Strike)>>,
+    hold: Mutex<Option<(Wanted, Arc<Held>)>>,
+}
+
+type Wanted = Box<dyn Fn(&CacheEvent) -> bool + Send>;
+
+/// A thread that stands still, or will.
+#[derive(Default)]
+pub(crate) struct Held {
+    /// Whether it stands, and whether it may go on.
+    state: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Held {
+    pub(crate) fn wait_until_held(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.changed.wait_while(state, |state| !state.0).unwrap());
+    }
+
+    pub(crate) fn release(&self) {
+        self.state.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+
+    fn stand(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.0 = true;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(state, |state| !state.1).unwrap());
+    }
 }
 
 impl Witness {
     /// Does something once, when the cache comes to a step.
     pub(crate) fn strike_at(&self, step: Step, strike: impl FnMut() + Send + 'static) {
         *self.strike.lock().unwrap() = Some((step, Box::new(strike)));
+    }
+
+    /// Makes the thread that tells of an event stand still until it is released.
+    pub(crate) fn hold_at(&self, wanted: impl Fn(&CacheEvent) -> bool + Send + 'static) -> Arc<Held> {
+        let held = Arc::new(Held::default());
+        *self.hold.lock().unwrap() = Some((Box::new(wanted), Arc::clone(&held)));
+        held
     }
 
     pub(crate) fn events(&self) -> Vec<CacheEvent> {
@@ -100,6 +137,10 @@ impl Watcher for Witness {
     fn event(&self, event: &CacheEvent) {
         self.events.lock().unwrap().push(event.clone());
         self.told.notify_all();
+        let wanted = self.hold.lock().unwrap().take_if(|(wanted, _)| wanted(event));
+        if let Some((_, held)) = wanted {
+            held.stand();
+        }
     }
 
     fn step(&self, step: Step) {
