@@ -51,8 +51,7 @@ impl Vault {
                 None => self.judge_name(files, dir, name),
             },
             WatchEvent::Altered { dir, name: Some(name) } => match FileId::parse(dir, name) {
-                // Told before the arrival of the file that is there now, it is about one that is gone.
-                Some(file) => self.reconcile(files, file, !files.is_arriving(file)),
+                Some(file) => self.reconcile(files, file, true),
                 None => self.judge_name(files, dir, name),
             },
             WatchEvent::Vanished { dir, name: Some(name) } => match FileId::parse(dir, name) {
@@ -82,7 +81,8 @@ impl Vault {
     fn reconcile(&self, files: &FileStore, file: FileId, altered: bool) -> Result<(), FsError> {
         let mut index = self.index();
         let sign = match files.judge(file)? {
-            None if altered && files.holds(file) => Sign::Altered,
+            // Told before the arrival of the file that is there now, it is about one that is gone.
+            None if altered && files.holds(file) && !files.is_arriving(file) => Sign::Altered,
             None => return Ok(()),
             Some(sign) => sign,
         };
