@@ -122,12 +122,13 @@ impl Witness {
         self.events.lock().unwrap().iter().filter_map(sign).collect()
     }
 
-    /// Waits until an event was told; none if it is not within a second.
+    /// Waits until an event was told; none if it never is. It takes milliseconds, but an eviction may have to wait for
+    /// a disk that other tests keep busy.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&CacheEvent) -> bool) -> Option<CacheEvent> {
         let events = self.events.lock().unwrap();
         let found = |events: &[CacheEvent]| events.iter().find(|event| wanted(event)).cloned();
-        let second = Duration::from_secs(1);
-        let waited = self.told.wait_timeout_while(events, second, |events| found(events).is_none());
+        let limit = Duration::from_secs(20);
+        let waited = self.told.wait_timeout_while(events, limit, |events| found(events).is_none());
         let (events, _) = waited.unwrap();
         found(&events)
     }
