@@ -3,6 +3,8 @@
 mod clear;
 mod listing;
 mod private;
+mod scratch;
+mod secure;
 mod write;
 
 use std::fmt;
@@ -17,6 +19,7 @@ use crate::relative::Relative;
 use crate::steps::{Place, Steps, SystemSteps};
 use crate::{File, FsError, beneath};
 
+pub use clear::OwnRemoval;
 pub(crate) use listing::names;
 pub use listing::{DirEntry, EntryKind};
 pub(crate) use private::{check, nearest_existing, open_private_beneath};

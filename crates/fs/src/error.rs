@@ -103,6 +103,26 @@ pub enum FsError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A parent directory in which everybody may put something else in our place.
+    #[error(
+        "everybody may write in `{}` (mode {mode:04o}); choose another place, or take that right away with \
+         chmod o-w",
+        path.display()
+    )]
+    OpenParent {
+        /// The parent.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file that has further names, through which it could be changed.
+    #[error("`{}` has {links} names where one is expected", path.display())]
+    HardLinked {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
     /// The directory is in use by another process.
     #[error("`{}` is in use by {owner}; stop that process, or choose another directory", path.display())]
     Locked {

@@ -28,23 +28,27 @@ mod path_policy;
 mod relative;
 mod sealed;
 mod socket;
+mod sole;
 mod staged;
 mod steps;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 mod user_files;
+mod watch;
 
 /// An open regular file. Only this crate opens one; others read, write and seek it.
 pub use std::fs::File;
 
-pub use dir::{Dir, DirEntry, EntryKind};
+pub use dir::{Dir, DirEntry, EntryKind, OwnRemoval};
 pub use error::FsError;
 pub use labels::label;
 pub use lock::DirLock;
 pub use path_policy::PathPolicy;
 pub use sealed::{SealedBuilder, SealedBytes, SealedReader};
 pub use socket::{connect_private, peer_uid};
+pub use sole::Fingerprint;
 pub use staged::StagedFile;
 pub use user_files::{
     UserOutput, create_user_file, make_user_dir, open_user_dir, read_config_file, read_user_file,
 };
+pub use watch::{DirWatch, WatchEvent};

@@ -140,6 +140,30 @@ impl StagedFile {
             .map_err(|errno| FsError::io("label", self.path(), errno))
     }
 
+    /// Puts the file in the place of a file of that name in `dir`, or of nothing, at once and whole, but without
+    /// waiting for the disk: after a crash it may be gone or cut.
+    pub fn commit_scratch(mut self, dir: &Dir, name: &str) -> Result<(), FsError> {
+        crate::relative::Relative::parse_name(name)?;
+        self.move_to(dir, name)
+    }
+
+    /// Puts the file, durably, in the place of a file of that name in another directory on the same disk.
+    pub fn commit_into(mut self, dir: &Dir, name: &str) -> Result<(), FsError> {
+        crate::relative::Relative::parse_name(name)?;
+        self.sync()?;
+        self.move_to(dir, name)?;
+        dir.sync()
+    }
+
+    fn move_to(&mut self, dir: &Dir, name: &str) -> Result<(), FsError> {
+        self.dir
+            .steps
+            .rename(self.dir.place(&self.name), dir.place(name))
+            .map_err(|errno| FsError::io("replace", dir.path().join(name), errno))?;
+        self.named = false;
+        Ok(())
+    }
+
     pub(crate) fn set_mode(&self, mode: Mode) -> Result<(), FsError> {
         rustix::fs::fchmod(&self.fd, mode).map_err(|errno| FsError::io("set the mode of", self.path(), errno))
     }

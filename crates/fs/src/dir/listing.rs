@@ -51,6 +51,20 @@ impl Dir {
         Ok(entries)
     }
 
+    /// The directories in this one whose names begin so, sorted; at most 10 000. Other entries, whatever they are
+    /// called and however many they are, do not matter.
+    pub fn subdirs_named(&self, prefix: &str) -> Result<Vec<String>, FsError> {
+        let names = names(self.as_fd(), NAMED_MAX, |name| name.starts_with(prefix.as_bytes()))
+            .map_err(|errno| FsError::io("list", self.path(), errno))?;
+        let mut found = Vec::new();
+        for name in names.into_iter().filter_map(|name| name.into_string().ok()) {
+            let entry = self.entry(name)?.filter(|entry| entry.kind == EntryKind::Directory);
+            found.extend(entry.map(|entry| entry.name));
+        }
+        found.sort();
+        Ok(found)
+    }
+
     fn entry(&self, name: String) -> Result<Option<DirEntry>, FsError> {
         let stat = match rustix::fs::statat(self.as_fd(), &name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
@@ -88,6 +102,9 @@ pub(crate) fn names(
     }
     Ok(names)
 }
+
+/// More than anybody looks through.
+const NAMED_MAX: usize = 10_000;
 
 /// More than any directory of ours has: blobs lie in two levels of 256.
 const ENTRIES_MAX: usize = 100_000;

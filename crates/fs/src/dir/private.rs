@@ -24,9 +24,7 @@ impl Dir {
     pub fn private_subdir(&self, name: &str) -> Result<Self, FsError> {
         Relative::parse_name(name)?;
         let made = self.make_child(name)?;
-        let path = self.path.join(name);
-        let child = self.with(open_repairing(self.as_fd(), name, &path)?, path);
-        child.claim()?;
+        let child = open_claimed(self, name)?;
         self.settle(name, &child, made)?;
         Ok(child)
     }
@@ -84,6 +82,14 @@ impl Dir {
     pub(crate) fn check_private(&self) -> Result<(), FsError> {
         check(&self.stat()?, self.path())
     }
+}
+
+/// Opens a directory that is ours and closes it to others.
+pub(super) fn open_claimed(parent: &Dir, name: &str) -> Result<Dir, FsError> {
+    let path = parent.path.join(name);
+    let child = parent.with(open_repairing(parent.as_fd(), name, &path)?, path);
+    child.claim()?;
+    Ok(child)
 }
 
 /// Makes `missing` one by one beneath `existing`, and claims the last.
@@ -154,7 +160,7 @@ pub(crate) fn check(stat: &Stat, path: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
-fn check_owner(stat: &Stat, path: &Path) -> Result<(), FsError> {
+pub(super) fn check_owner(stat: &Stat, path: &Path) -> Result<(), FsError> {
     let expected = rustix::process::geteuid().as_raw();
     if stat.st_uid != expected {
         return Err(FsError::WrongOwner { path: path.to_owned(), owner: stat.st_uid, expected });
