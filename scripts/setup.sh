@@ -53,6 +53,7 @@ need_test() {
     need chromium has chromium
     need postgresql file_like "/usr/lib/postgresql/*/bin/initdb"
     need strace has strace
+    need xdelta3 has xdelta3
 }
 
 need_bench() {
