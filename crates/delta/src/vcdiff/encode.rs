@@ -2,6 +2,7 @@
 
 mod compressor;
 mod matcher;
+mod nearby_index;
 mod source_index;
 mod steps;
 mod target_index;

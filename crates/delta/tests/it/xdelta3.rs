@@ -57,7 +57,7 @@ impl Bench {
 /// Pairs of source and target that bring every kind of instruction and several windows.
 fn pairs() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
     let text = prose(1, 300_000);
-    let large = [prose(2, 6 << 20), noise(3, 6 << 20), prose(4, 6 << 20)].concat();
+    let large = [prose(2, 2 << 20), noise(3, 14 << 20), prose(4, 2 << 20)].concat();
     vec![
         ("edited text", text.clone(), edited(&text, 5, 200)),
         ("equal", text.clone(), text.clone()),

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::nearby_index::NearbyIndex;
 use super::source_index::SourceIndex;
 use super::steps::{Step, Steps};
 use super::target_index::TargetIndex;
@@ -17,6 +18,7 @@ pub(super) struct Matcher<'a> {
     /// Few places with long keys, so that a hit is the right one; many places with short keys, for small matches.
     long: SourceIndex<LONG_KEY>,
     short: SourceIndex<SHORT_KEY>,
+    nearby: NearbyIndex,
     recent: TargetIndex,
     window: Range<usize>,
     /// Where the last copy from the source ended, in source and target: edits in place go on there.
@@ -44,7 +46,7 @@ enum From {
 const LONG_KEY: usize = 32;
 const LONG_STRIDE: usize = 16;
 const SHORT_KEY: usize = 8;
-const SHORT_STRIDE: usize = 4;
+const SHORT_STRIDE: usize = 8;
 
 /// A match this long is taken without looking further.
 const GOOD_LENGTH: usize = 64;
@@ -53,8 +55,11 @@ const LENGTH_MIN: usize = 4;
 /// What a match must save at least, for it may split what is added in two.
 const GAIN_MIN: usize = 2;
 /// Bytes without a match after which every second one is looked at, then every third, and so on.
-const PATIENCE_BYTES: usize = 256;
-const STRIDE_MAX: usize = 6;
+const PATIENCE_BYTES: usize = 128;
+/// Odd, as the large indexes have places at even distances: soon one of theirs is met.
+const STRIDE_MAX: usize = 7;
+/// How far a match may reach back over steps already taken.
+const ABSORBED_BYTES_MAX: usize = 4096;
 /// Inside of copies longer than this only every fourth place is noted.
 const DENSE_BYTES: usize = 32;
 const SPARSE_STRIDE: usize = 4;
@@ -66,6 +71,7 @@ impl<'a> Matcher<'a> {
             target,
             long: SourceIndex::new(source, LONG_STRIDE),
             short: SourceIndex::new(source, SHORT_STRIDE),
+            nearby: NearbyIndex::new(),
             recent: TargetIndex::new(),
             window: 0..0,
             last_copy: (0, 0),
@@ -87,6 +93,7 @@ impl<'a> Matcher<'a> {
                 continue;
             };
             self.push_add(pending, found.start);
+            let found = self.absorbing(found);
             self.push_match(found);
             self.note_matched(at, found.start + found.length);
             at = found.start + found.length;
@@ -112,7 +119,9 @@ impl<'a> Matcher<'a> {
     fn find(&self, at: usize, pending: usize) -> Option<Match> {
         let bytes = &self.target[at..self.window.end];
         let mut best = self.run_at(at);
-        let places = [self.on_course(at), self.long.candidate(bytes), self.short.candidate(bytes)];
+        let [near, nearer] = self.nearby.candidates(bytes);
+        let places =
+            [self.on_course(at), near, nearer, self.long.candidate(bytes), self.short.candidate(bytes)];
         for place in places.into_iter().flatten() {
             best = better(best, self.source_match(at, place, pending));
             if best.is_some_and(|best| best.length >= GOOD_LENGTH) {
@@ -174,6 +183,30 @@ impl<'a> Matcher<'a> {
         Some(Match { start: at - back, length, from: From::Window(place - back), gain })
     }
 
+    /// Takes back steps at the end whose bytes the match covers too, if it is extended further backward.
+    fn absorbing(&mut self, found: Match) -> Match {
+        let mut found = found;
+        let before = found.start.saturating_sub(ABSORBED_BYTES_MAX).max(self.window.start)..found.start;
+        let mut back = match found.from {
+            From::Run(_) => return found,
+            From::Source(place) => common_suffix(&self.target[before], &self.source[..place]),
+            From::Window(place) => {
+                common_suffix(&self.target[before], &self.target[self.window.start..place])
+            }
+        };
+        while let Some(length) = self.steps.pop_within(back) {
+            back -= length;
+            found.start -= length;
+            found.length += length;
+            found.from = match found.from {
+                From::Source(place) => From::Source(place - length),
+                From::Window(place) => From::Window(place - length),
+                From::Run(byte) => From::Run(byte),
+            };
+        }
+        found
+    }
+
     fn push_add(&mut self, from: usize, to: usize) {
         if from < to {
             self.steps.push(Step::Add { position: from - self.window.start, length: to - from });
@@ -189,6 +222,7 @@ impl<'a> Matcher<'a> {
         });
         if let From::Source(place) = found.from {
             self.last_copy = (place + length, found.start + length);
+            self.nearby.add_around(self.source, place + length);
         }
     }
 

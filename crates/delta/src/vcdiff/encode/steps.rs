@@ -37,6 +37,28 @@ impl Steps {
         self.list.push(step);
     }
 
+    /// Takes back the last step, or its end if it is an addition, as far as it rebuilds at most `bytes`; tells how many.
+    pub(super) fn pop_within(&mut self, bytes: usize) -> Option<usize> {
+        let last = self.list.last_mut()?;
+        match last {
+            Step::Add { length, .. } if bytes > 0 && *length > bytes => {
+                *length -= bytes;
+                Some(bytes)
+            }
+            Step::Add { length, .. }
+            | Step::Run { length, .. }
+            | Step::CopySource { length, .. }
+            | Step::CopyWindow { length, .. }
+                if *length <= bytes =>
+            {
+                let length = *length;
+                self.list.pop();
+                Some(length)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the segment can be widened to `range`.
     pub(super) fn takes(&self, range: Range<usize>) -> bool {
         self.with(range).len() <= SEGMENT_BYTES_MAX
