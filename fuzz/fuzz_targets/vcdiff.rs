@@ -8,10 +8,16 @@ const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
 fuzz_target!(|input: (Vec<u8>, Vec<u8>, u16, bool)| {
     let (first, second, window_bytes, compressed) = input;
-    let limits = Limits { window_bytes_max: 1 << 18, section_bytes_max: 1 << 18, ..Limits::for_output(OUTPUT_BYTES_MAX) };
+    let limits = Limits {
+        window_bytes_max: 1 << 18,
+        section_bytes_max: 1 << 18,
+        ..Limits::for_output(OUTPUT_BYTES_MAX)
+    };
 
     let mut decoded = Vec::new();
-    let result = decode(&first, &second, &limits, &mut decoded);
+    // Without the magic no byte behind it would be looked at.
+    let foreign = [&[0xd6, 0xc3, 0xc4, 0], &first[..]].concat();
+    let result = decode(&foreign, &second, &limits, &mut decoded);
     assert!(decoded.len() as u64 <= OUTPUT_BYTES_MAX);
     assert!(result.is_err() || result.is_ok_and(|result| result.length == decoded.len() as u64));
 

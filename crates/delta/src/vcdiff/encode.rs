@@ -81,7 +81,7 @@ pub fn encode(
     let mut delta = header(options);
     let mut encoded = Encoded { length: 0, windows: 0 };
     let window_bytes = options.window_bytes.clamp(1, WINDOW_BYTES_MAX);
-    let mut matcher = Matcher::new(source, target);
+    let mut matcher = Matcher::new(source, target, window_bytes);
     let mut writer = WindowWriter::new(options.secondary)?;
     let mut start = 0;
     // Empty content takes a window too: xdelta3 refuses a delta without one.

@@ -65,14 +65,14 @@ const DENSE_BYTES: usize = 32;
 const SPARSE_STRIDE: usize = 4;
 
 impl<'a> Matcher<'a> {
-    pub(super) fn new(source: &'a [u8], target: &'a [u8]) -> Self {
+    pub(super) fn new(source: &'a [u8], target: &'a [u8], window_bytes: usize) -> Self {
         Self {
             source,
             target,
             long: SourceIndex::new(source, LONG_STRIDE),
             short: SourceIndex::new(source, SHORT_STRIDE),
-            nearby: NearbyIndex::new(),
-            recent: TargetIndex::new(),
+            nearby: NearbyIndex::new(source.len()),
+            recent: TargetIndex::new(window_bytes.min(target.len())),
             window: 0..0,
             last_copy: (0, 0),
             steps: Steps::default(),

@@ -9,18 +9,21 @@ use std::ops::Range;
 pub(super) struct NearbyIndex {
     /// Place plus 1, the one added last first; 0 where there is none.
     buckets: Vec<[usize; PLACES]>,
+    shift: u32,
     added: Range<usize>,
 }
 
 const KEY: usize = 6;
 const PLACES: usize = 2;
-const BITS: u32 = 15;
+const BITS_MIN: u32 = 8;
+const BITS_MAX: u32 = 15;
 const BYTES_BEFORE: usize = 512;
 const BYTES_AFTER: usize = 4096;
 
 impl NearbyIndex {
-    pub(super) fn new() -> Self {
-        Self { buckets: vec![[0; PLACES]; 1 << BITS], added: 0..0 }
+    pub(super) fn new(source_bytes: usize) -> Self {
+        let bits = source_bytes.clamp(1 << BITS_MIN, 1 << BITS_MAX).ilog2();
+        Self { buckets: vec![[0; PLACES]; 1 << bits], shift: u64::BITS - bits, added: 0..0 }
     }
 
     /// Adds the neighbourhood of `place`, as far as it was not added before.
@@ -36,7 +39,7 @@ impl NearbyIndex {
         }
         self.added.end = wanted.end;
         for at in wanted {
-            if let Some(slot) = slot(&source[at..]) {
+            if let Some(slot) = self.slot(&source[at..]) {
                 let [first, _] = self.buckets[slot];
                 self.buckets[slot] = [at + 1, first];
             }
@@ -46,14 +49,15 @@ impl NearbyIndex {
     /// Places that may hold the bytes at the front of `bytes`.
     #[inline]
     pub(super) fn candidates(&self, bytes: &[u8]) -> [Option<usize>; PLACES] {
-        let bucket = slot(bytes).map_or([0; PLACES], |slot| self.buckets[slot]);
+        let bucket = self.slot(bytes).map_or([0; PLACES], |slot| self.buckets[slot]);
         bucket.map(|place| place.checked_sub(1))
     }
-}
 
-#[inline]
-fn slot(bytes: &[u8]) -> Option<usize> {
-    // Eight bytes are one load; the last two are shifted out.
-    let key = u64::from_le_bytes(*bytes.first_chunk::<8>()?) << (64 - 8 * KEY);
-    Some((key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS)) as usize)
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "what is left has at most 15 bits")]
+    fn slot(&self, bytes: &[u8]) -> Option<usize> {
+        // Eight bytes are one load; the last two are shifted out.
+        let key = u64::from_le_bytes(*bytes.first_chunk::<8>()?) << (64 - 8 * KEY);
+        Some((key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize)
+    }
 }
