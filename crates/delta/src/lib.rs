@@ -7,5 +7,6 @@ mod frame;
 mod limits;
 pub mod native;
 pub mod through;
+pub mod vcdiff;
 
 pub use limits::{Limits, Policy};
