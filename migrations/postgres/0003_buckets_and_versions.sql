@@ -1,6 +1,8 @@
 -- What the owner of a bucket has set, and what an uploader said of an object, as JSON text; see state's stored forms.
 ALTER TABLE buckets ADD COLUMN settings TEXT COLLATE "C" NOT NULL DEFAULT '{}';
 
+CREATE INDEX buckets_by_name ON buckets (bucket);
+
 -- An empty entity tag stands for the one that follows from the digest. The sequence counts the versions of a key.
 ALTER TABLE objects ADD COLUMN etag TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE objects ADD COLUMN attributes TEXT COLLATE "C" NOT NULL DEFAULT '{}';

@@ -13,7 +13,6 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,14 +20,15 @@ import tarfile
 import tempfile
 import time
 import urllib.request
-import venv
+
+from tools import install
 
 REQUIREMENTS = ["deltaglider==6.2.0", "moto[server]==5.2.5"]
 BUCKET = "interop"
 
 
 def main(dg: str, cache: pathlib.Path) -> None:
-    tools = install(cache)
+    tools = install(cache, REQUIREMENTS)
     server = Server(tools)
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -39,17 +39,6 @@ def main(dg: str, cache: pathlib.Path) -> None:
                 print(f"ok: {step.__doc__}")
     finally:
         server.stop()
-
-
-def install(cache: pathlib.Path) -> pathlib.Path:
-    """Installs once, and says where the programs are."""
-    home = cache / "-".join(REQUIREMENTS).replace("[", "").replace("]", "").replace("=", "")
-    if not (home / "done").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", *REQUIREMENTS], check=True)
-        (home / "done").touch()
-    return home / "bin"
 
 
 class Server:

@@ -161,6 +161,7 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     run_command(&mut workspace.cargo(&INTEROP_EXAMPLE))?;
     let (dg, tools) = (workspace.target().join("debug/examples/dg"), workspace.target().join("deltaglider"));
     run_command(python("tests/acceptance/deltaglider_interop.py").arg(&dg).arg(&tools))?;
+    run_command(python("tests/acceptance/s3_conformance.py").arg(&binary).arg("--tools").arg(&tools))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
     // A file system to fill is mounted in a namespace, which not every machine lets everybody make.
     let can_mount = python("tests/acceptance/disk_full.py").arg("--can-mount").status();

@@ -1,5 +1,5 @@
 use casemate_model::BucketName;
-use casemate_objects::{BucketRecord, BucketSettings};
+use casemate_objects::{BucketRecord, BucketSettings, CorsRule};
 use casemate_policy::operation;
 
 use crate::{Caller, Control, ControlError};
@@ -48,6 +48,12 @@ impl Control {
         change(&mut settings);
         let event = self.event(caller, permit.action(), &resource, what);
         Ok(self.parts.objects.configure_bucket(&permit, bucket, &settings, event).await?)
+    }
+
+    /// What pages of other origins may do with buckets of a name. Browsers ask before anybody has signed, so it takes no
+    /// permission.
+    pub async fn cors_rules(&self, bucket: &BucketName) -> Result<Vec<CorsRule>, ControlError> {
+        Ok(self.parts.objects.cors_rules(bucket).await?)
     }
 
     /// Deletes a bucket in which there is nothing.

@@ -2,8 +2,8 @@ use bytes::Bytes;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
 use casemate_objects::{
-    Attributes, Deleted, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, Stamp,
-    VerifiedBlob, Version, VersionPage, VersionRecord,
+    Attributes, Before, Deleted, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, Place,
+    Stamp, VerifiedBlob, Version, VersionPage, VersionRecord,
 };
 use casemate_policy::operation;
 use futures_util::Stream;
@@ -153,14 +153,15 @@ impl Control {
     pub async fn delete_object(
         &self,
         caller: &Caller,
-        bucket: &BucketName,
-        key: &ObjectKey,
+        (bucket, key): (&BucketName, &ObjectKey),
+        before: &Before,
     ) -> Result<Deleted, ControlError> {
         let resource = object_resource(bucket, key);
         let permit = self.permit::<operation::DeleteObject>(caller, &resource).await?;
         let event = self.event(caller, permit.action(), &resource, "deleted");
         let marker = self.stamp().version;
-        let deleted = self.parts.objects.delete(&permit, (bucket, key), marker, event).await?;
+        let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
+        let deleted = self.parts.objects.delete(&permit, &place, (before, marker), event).await?;
         if deleted != Deleted::Absent {
             self.announce_object(permit.project(), (bucket, key), false);
         }

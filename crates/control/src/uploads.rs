@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use casemate_model::{BucketName, ObjectKey, Timestamp, UploadId};
 use casemate_objects::{
-    Attributes, CompletedPart, NewPart, ObjectRecord, PartRecord, Place, PutRule, UploadPage, UploadRecord,
+    Attributes, CompletedPart, NewPart, ObjectRecord, ObjectsError, PartRecord, Place, PutRule, UploadPage,
+    UploadRecord,
 };
 use casemate_policy::{Permit, operation};
 use futures_util::Stream;
@@ -62,13 +63,13 @@ impl Control {
         Ok(record)
     }
 
-    /// Makes parts one object; when this returns, it is durable.
+    /// Makes parts one object; when this returns, it is durable. `sums` makes the checksums of the whole.
     pub async fn complete_upload(
         &self,
         caller: &Caller,
-        upload: &UploadRef,
-        parts: &[CompletedPart],
+        (upload, parts): (&UploadRef, &[CompletedPart]),
         rule: PutRule,
+        sums: impl FnOnce(&[PartRecord]) -> Result<BTreeMap<String, String>, ObjectsError> + Send,
     ) -> Result<ObjectRecord, ControlError> {
         let (permit, found) = self.upload_permit(caller, upload).await?;
         let resource = object_resource(&upload.bucket, &upload.key);
@@ -78,7 +79,8 @@ impl Control {
             event.details.push(("upload".to_owned(), upload.id.to_string()));
             event
         };
-        let done = self.parts.objects.complete_upload(&permit, (&found, parts), rule, self.stamp(), event);
+        let done =
+            self.parts.objects.complete_upload(&permit, (&found, parts), (rule, sums), self.stamp(), event);
         let record = done.await?;
         self.announce_object(&record.project, (&record.bucket, &record.key), true);
         Ok(record)

@@ -1,5 +1,5 @@
 use casemate_fs::FsError;
-use casemate_model::{Digest, StoreError, UploadId};
+use casemate_model::{Digest, StoreError, UploadId, VersionId};
 
 /// Why an operation on objects failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,23 @@ pub enum ObjectsError {
         /// The key asked for.
         key: String,
     },
+    /// There is no such object: its newest version says that it was deleted.
+    #[error(
+        "there is no object `{key}` in the bucket `{bucket}`: it was deleted, and older versions of it are there"
+    )]
+    Marked {
+        /// The bucket asked for.
+        bucket: String,
+        /// The key asked for.
+        key: String,
+        /// The version that says so; `None` is the null version.
+        version: Option<VersionId>,
+    },
     /// The version says that the object was deleted, and has no content.
     #[error("that version of `{key}` in the bucket `{bucket}` says that it was deleted")]
     VersionIsMarker {
+        /// The version.
+        version: Option<VersionId>,
         /// The bucket asked for.
         bucket: String,
         /// The key asked for.

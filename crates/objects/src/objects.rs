@@ -16,8 +16,8 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::blobs::{Blobs, StagedBlob};
 use crate::{
-    Attributes, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, Place, Put, PutRule, VerifiedBlob,
-    VersionRecord,
+    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, Place, Put, PutRule,
+    VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
 pub use listing::Listing;
@@ -225,12 +225,15 @@ impl Objects {
     pub async fn delete(
         &self,
         permit: &Permit<operation::DeleteObject>,
-        (bucket, key): (&BucketName, &ObjectKey),
-        marker: VersionId,
+        place: &Place,
+        (before, marker): (&Before, VersionId),
         event: Event,
     ) -> Result<Deleted, ObjectsError> {
-        let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
-        Ok(self.catalog.delete_object(&place, marker, event).await?)
+        debug_assert_eq!(*permit.project(), place.project);
+        match self.catalog.delete_object(place, before, marker, event).await? {
+            Deleted::Unfit => Err(ObjectsError::Unfit { absent: false }),
+            deleted => Ok(deleted),
+        }
     }
 
     /// Deletes a version for good and returns what it was, if there was one.
@@ -266,8 +269,16 @@ impl Objects {
         bucket: &BucketName,
         key: &ObjectKey,
     ) -> Result<ObjectRecord, ObjectsError> {
-        let found = self.catalog.object(project, bucket, key).await?;
-        found.ok_or_else(|| not_found(bucket, key))
+        match self.catalog.object(project, bucket, key).await? {
+            Some(found) => Ok(found),
+            None => {
+                let found = self.bucket(project, bucket).await?;
+                if found.settings.versioning == Versioning::Off {
+                    return Err(not_found(bucket, key));
+                }
+                Err(self.missing(project, bucket, key).await?)
+            }
+        }
     }
 
     /// Finds the record of a version for a use case that holds another permit in the same project.
@@ -284,11 +295,42 @@ impl Objects {
         let place = Place { project: project.clone(), bucket: bucket.clone(), key: key.clone() };
         match self.catalog.version(&place, version).await? {
             Some(VersionRecord { object: Some(object), .. }) => Ok(object),
-            Some(_) => {
-                Err(ObjectsError::VersionIsMarker { bucket: bucket.to_string(), key: key.to_string() })
+            Some(_) => Err(ObjectsError::VersionIsMarker {
+                version,
+                bucket: bucket.to_string(),
+                key: key.to_string(),
+            }),
+            None => {
+                self.bucket(project, bucket).await?;
+                Err(ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() })
             }
-            None => Err(ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() }),
         }
+    }
+
+    /// Why a key of a bucket that keeps versions has no object: there never was one, or it is marked as deleted.
+    async fn missing(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+        key: &ObjectKey,
+    ) -> Result<ObjectsError, ObjectsError> {
+        let page = VersionPage {
+            project: project.clone(),
+            bucket: bucket.clone(),
+            prefix: key.to_string(),
+            after: None,
+            past: None,
+            limit: 1,
+        };
+        let newest = self.catalog.versions(&page).await?.into_iter().find(|newest| newest.place.key == *key);
+        Ok(newest.map_or_else(
+            || not_found(bucket, key),
+            |newest| ObjectsError::Marked {
+                bucket: bucket.to_string(),
+                key: key.to_string(),
+                version: newest.version,
+            },
+        ))
     }
 
     /// Refuses early what would be refused in the end, before all of it was sent.
@@ -296,7 +338,7 @@ impl Objects {
         if new.rule.bucket_exists && self.catalog.bucket(project, &new.bucket).await?.is_none() {
             return Err(ObjectsError::BucketNotFound { bucket: new.bucket.to_string() });
         }
-        if new.rule.before != crate::Before::Anything {
+        if new.rule.before != Before::Anything {
             let object = self.catalog.object(project, &new.bucket, &new.key).await?;
             if !new.rule.before.fits(object.as_ref()) {
                 return Err(ObjectsError::Unfit { absent: object.is_none() });

@@ -5,8 +5,8 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, BucketRecord, BucketSettings, BucketTotals, Deleted, ObjectRecord, Packing, PartRecord, Put,
-    PutRule, UploadRecord, VersionRecord,
+    Attributes, Before, BucketRecord, BucketSettings, BucketTotals, Deleted, ObjectRecord, Packing,
+    PartRecord, Put, PutRule, UploadRecord, VersionRecord,
 };
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
@@ -40,11 +40,12 @@ pub trait ObjectCatalog: Send + Sync + 'static {
     /// Objects of a bucket whose keys start with `prefix` and come after `after` in byte order, at most `limit`.
     async fn objects(&self, page: &ObjectPage) -> Result<Vec<ObjectRecord>, StoreError>;
 
-    /// Deletes an object; in a bucket that keeps versions it is marked as deleted by the version `marker`. No entry is
-    /// made if there was nothing to do.
+    /// Deletes an object if `before` fits it; in a bucket that keeps versions it is marked as deleted by the version
+    /// `marker`. No entry is made if there was nothing to do.
     async fn delete_object(
         &self,
         place: &Place,
+        before: &Before,
         marker: VersionId,
         event: Event,
     ) -> Result<Deleted, StoreError>;
@@ -122,6 +123,9 @@ pub trait BucketCatalog: Send + Sync + 'static {
         bucket: &BucketName,
         event: Event,
     ) -> Result<BucketDeleted, StoreError>;
+
+    /// The settings of all buckets of a name, whoever they belong to, at most a hundred.
+    async fn settings_of(&self, bucket: &BucketName) -> Result<Vec<BucketSettings>, StoreError>;
 
     /// What the buckets of `project` hold together, from their counters.
     async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError>;

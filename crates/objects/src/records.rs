@@ -275,6 +275,8 @@ pub enum Put {
 pub enum Deleted {
     /// There was nothing.
     Absent,
+    /// What was there is not what must be.
+    Unfit,
     /// It is gone.
     Removed(Box<ObjectRecord>),
     /// It is marked as deleted; its versions stay.

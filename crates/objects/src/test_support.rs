@@ -8,8 +8,8 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals,
-    Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, PartRecord, Place, Put, PutRule,
+    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSettings,
+    BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, PartRecord, Place, Put, PutRule,
     UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
 };
 
@@ -94,7 +94,13 @@ impl ObjectCatalog for MemoryCatalog {
         Ok(objects.values().filter(within).take(page.limit as usize).cloned().collect())
     }
 
-    async fn delete_object(&self, place: &Place, _: VersionId, event: Event) -> Result<Deleted, StoreError> {
+    async fn delete_object(
+        &self,
+        place: &Place,
+        _: &Before,
+        _: VersionId,
+        event: Event,
+    ) -> Result<Deleted, StoreError> {
         let at = event.time;
         let key = (place.project.clone(), place.bucket.clone(), place.key.clone());
         let Some(former) = self.objects.lock().expect("unpoisoned").remove(&key) else {
@@ -165,6 +171,10 @@ impl BucketCatalog for MemoryCatalog {
         _: Option<&BucketName>,
         _: u32,
     ) -> Result<Vec<BucketRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn settings_of(&self, _: &BucketName) -> Result<Vec<BucketSettings>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -199,6 +199,7 @@ impl Problem {
             | ObjectsError::BucketNotFound { .. }
             | ObjectsError::VersionNotFound { .. }
             | ObjectsError::VersionIsMarker { .. }
+            | ObjectsError::Marked { .. }
             | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
             ObjectsError::BucketNotEmpty { .. } | ObjectsError::Unfit { .. } => {
                 Self::new(Code::Conflict, text)

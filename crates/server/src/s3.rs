@@ -9,14 +9,17 @@
 mod access;
 mod body;
 mod buckets;
+mod checksums;
 mod content;
 mod copies;
+mod cors;
 mod deletions;
 mod error;
 mod face;
 mod listing;
 mod metadata;
 mod objects;
+mod protocol;
 mod tags;
 mod uploads;
 
@@ -27,12 +30,15 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use s3s::S3ErrorCode;
-use s3s::host::{DomainError, SingleDomain};
+use casemate_model::BucketName;
+use http::{Method, header};
+use s3s::host::{DomainError, S3Host, SingleDomain, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{S3Error, S3ErrorCode, S3Result};
 use tower::ServiceExt;
 
 pub use access::OPERATIONS;
+use cors::Page;
 use face::Face;
 
 use crate::app::AppState;
@@ -45,10 +51,10 @@ pub(crate) fn router(state: AppState, domain: Option<&S3Domain>) -> Router {
     builder.set_auth(access::Secrets { state: state.clone() });
     builder.set_access(access::Listed { state: state.clone() });
     if let Some(domain) = domain {
-        builder.set_host(domain.host());
+        builder.set_host(domain.clone());
     }
-    let service = builder.build();
-    Router::new().fallback(answer).with_state(service).layer(from_fn_with_state(state, layers::around_s3))
+    let answering = Answering { service: builder.build(), state: state.clone(), domain: domain.cloned() };
+    Router::new().fallback(answer).with_state(answering).layer(from_fn_with_state(state, layers::around_s3))
 }
 
 /// A domain before which the host of a request may name a bucket, as in `builds.s3.example.org`.
@@ -56,8 +62,27 @@ pub(crate) fn router(state: AppState, domain: Option<&S3Domain>) -> Router {
 pub struct S3Domain(String);
 
 impl S3Domain {
-    fn host(&self) -> SingleDomain {
-        SingleDomain::new(&self.0).expect("it was one when it was read")
+    /// The bucket before the domain in a host, whose port does not matter.
+    fn bucket<'h>(&self, host: &'h str) -> Option<&'h str> {
+        without_port(host).strip_suffix(&self.0)?.strip_suffix('.')
+    }
+}
+
+impl S3Host for S3Domain {
+    fn parse_host_header<'h>(&'h self, host: &'h str) -> S3Result<VirtualHost<'h>> {
+        let host = without_port(host);
+        match self.bucket(host) {
+            Some(bucket) => Ok(VirtualHost::new(self.0.as_str()).with_bucket(bucket)),
+            // Any other name of this node; buckets are in the path then.
+            None => Ok(VirtualHost::new(host)),
+        }
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
     }
 }
 
@@ -69,19 +94,53 @@ impl FromStr for S3Domain {
     }
 }
 
-async fn answer(State(service): State<S3Service>, request: Request) -> Response {
-    match service.oneshot(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::error!(?error, "a request to S3 could not be answered");
-            refusal(S3ErrorCode::InternalError)
-        }
+/// What answers requests.
+#[derive(Clone)]
+struct Answering {
+    service: S3Service,
+    state: AppState,
+    domain: Option<S3Domain>,
+}
+
+async fn answer(State(answering): State<Answering>, request: Request) -> Response {
+    let page = Page::of(&request, bucket_of(&request, answering.domain.as_ref()));
+    if request.method() == Method::OPTIONS {
+        let (parts, _) = request.into_parts();
+        let answered = cors::preflight(&answering.state, &parts.headers, page.as_ref());
+        return answered.await.unwrap_or_else(refused);
     }
+    let (asked, prepared) = protocol::prepare(request).await;
+    let mut response = match prepared {
+        Err(error) => refused(error),
+        Ok(request) => match answering.service.oneshot(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::error!(?error, "a request to S3 could not be answered");
+                refusal(S3ErrorCode::InternalError)
+            }
+        },
+    };
+    if let Some(page) = page {
+        cors::decorate(&answering.state, &page, &mut response).await;
+    }
+    protocol::finish(asked, response).await
+}
+
+/// The bucket that a request names, in its path or before the domain.
+fn bucket_of(request: &Request, domain: Option<&S3Domain>) -> Option<BucketName> {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if let Some(bucket) = domain.and_then(|domain| domain.bucket(host)) {
+        return bucket.parse().ok();
+    }
+    request.uri().path().trim_start_matches('/').split('/').next()?.parse().ok()
 }
 
 /// A refusal from outside the protocol's own code.
 pub(crate) fn refusal(code: S3ErrorCode) -> Response {
-    let error = s3s::S3Error::new(code);
+    refused(S3Error::new(code))
+}
+
+fn refused(error: S3Error) -> Response {
     match error.to_http_response() {
         Ok(response) => response.map(Body::new).into_response(),
         Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),

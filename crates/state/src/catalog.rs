@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, VersionId};
 use casemate_objects::{
-    Attributes, Deleted, ETag, ObjectCatalog, ObjectPage, ObjectRecord, Place, Put, PutRule, VersionPage,
-    VersionRecord, Versioning,
+    Attributes, Before, Deleted, ETag, ObjectCatalog, ObjectPage, ObjectRecord, Place, Put, PutRule,
+    VersionPage, VersionRecord, Versioning,
 };
 
 pub(crate) use buckets::{ALL_BUCKETS, bucket_record};
@@ -67,10 +67,11 @@ impl ObjectCatalog for Store {
     async fn delete_object(
         &self,
         place: &Place,
+        before: &Before,
         marker: VersionId,
         event: Event,
     ) -> Result<Deleted, StoreError> {
-        self.change(DeleteObject { place: place.clone(), marker, event }).await
+        self.change(DeleteObject { place: place.clone(), before: before.clone(), marker, event }).await
     }
 
     async fn version(
@@ -191,6 +192,7 @@ impl Change for PutObject {
 
 struct DeleteObject {
     place: Place,
+    before: Before,
     marker: VersionId,
     event: Event,
 }
@@ -206,6 +208,9 @@ impl Change for DeleteObject {
             return Ok(Deleted::Absent);
         };
         let old = tx.lock_object(&self.place).await?;
+        if !self.before.fits(old.as_ref().map(|(old, _)| old)) {
+            return Ok(Deleted::Unfit);
+        }
         if versioning == Versioning::Off && old.is_none() {
             return Ok(Deleted::Absent);
         }

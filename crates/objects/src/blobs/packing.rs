@@ -144,8 +144,14 @@ impl Blobs {
                 break;
             }
             let packed = pack_on(content, base.as_deref())?;
-            let smaller =
-                |packed: &PackedBlob| best.as_ref().is_none_or(|best| packed.bytes.len() < best.bytes.len());
+            let smaller = |packed: &PackedBlob| {
+                // To hang on nothing is worth a little.
+                let bytes = packed.bytes.len();
+                best.as_ref().is_none_or(|best| match packed.base {
+                    None => bytes < best.bytes.len() + best.bytes.len() / 3,
+                    Some(_) => bytes < best.bytes.len(),
+                })
+            };
             best = packed.filter(smaller).or(best);
         }
         Ok(best.filter(|best| best.bytes.len() < content.len() - content.len() / 10))

@@ -3,7 +3,7 @@ use casemate_model::{BucketName, Project};
 use casemate_policy::{Permit, operation};
 
 use super::Objects;
-use crate::{BucketDeleted, BucketRecord, BucketSettings, BucketTotals, ObjectsError};
+use crate::{BucketDeleted, BucketRecord, BucketSettings, BucketTotals, CorsRule, ObjectsError};
 
 impl Objects {
     /// Lists buckets after `after`.
@@ -58,6 +58,12 @@ impl Objects {
             BucketDeleted::Absent => Err(ObjectsError::BucketNotFound { bucket: bucket.to_string() }),
             BucketDeleted::NotEmpty => Err(ObjectsError::BucketNotEmpty { bucket: bucket.to_string() }),
         }
+    }
+
+    /// What pages of other origins may do with buckets of a name, whoever they belong to.
+    pub async fn cors_rules(&self, bucket: &BucketName) -> Result<Vec<CorsRule>, ObjectsError> {
+        let settings = self.catalog.settings_of(bucket).await?;
+        Ok(settings.into_iter().flat_map(|settings| settings.cors).collect())
     }
 
     /// What the buckets of `project` hold together; the caller has a permit for the overview.

@@ -95,7 +95,11 @@ impl World {
     async fn delete(&self, key: &str) {
         let (bucket, key) = (bucket(), object_key(key));
         let marker = self.stamp().version;
-        self.objects.delete(&Self::permit(), (&bucket, &key), marker, self.event()).await.unwrap();
+        let place = Place { project: Project::default_project(), bucket, key };
+        self.objects
+            .delete(&Self::permit(), &place, (&Before::Anything, marker), self.event())
+            .await
+            .unwrap();
     }
 
     /// Where the blob of `content` lies, which only a test may know.

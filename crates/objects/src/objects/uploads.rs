@@ -49,6 +49,8 @@ pub struct CompletedPart {
     pub number: u32,
     /// Its tag, without quotes.
     pub etag: String,
+    /// Checksums that it is said to have.
+    pub checksums: BTreeMap<String, String>,
 }
 
 impl Objects {
@@ -130,17 +132,18 @@ impl Objects {
     }
 
     /// Makes the parts that are named, in their order, one object. Its content is hashed as a whole now, and each part
-    /// is checked against its tag.
+    /// is checked against its tag. `sums` makes the checksums of the whole of those of its parts, or refuses them.
     pub async fn complete_upload(
         &self,
         permit: &Permit<operation::PutObject>,
         (upload, named): (&UploadRecord, &[CompletedPart]),
-        rule: PutRule,
+        (rule, sums): (PutRule, impl FnOnce(&[PartRecord]) -> Result<BTreeMap<String, String>, ObjectsError>),
         stamp: Stamp,
         event: impl FnOnce(&mut ObjectRecord) -> Event,
     ) -> Result<ObjectRecord, ObjectsError> {
         debug_assert_eq!(*permit.project(), upload.place.project);
         let parts = self.named_parts(upload.id, named).await?;
+        let checksums = sums(&parts)?;
         let size_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
         if size_bytes > self.object_bytes_max {
             return Err(ObjectsError::TooLarge { bytes_max: self.object_bytes_max });
@@ -151,6 +154,7 @@ impl Objects {
         let hold = self.hold().await;
         let stored = commit(staged, None).await?;
         let mut attributes = upload.attributes.clone();
+        attributes.checksums = checksums;
         attributes.parts = parts.iter().map(|part| part.size_bytes).collect();
         let Place { project, bucket, key } = upload.place.clone();
         let record = ObjectRecord {
@@ -227,7 +231,12 @@ impl Objects {
         let mut parts = Vec::with_capacity(named.len());
         for (index, named_part) in named.iter().enumerate() {
             let known = known.remove(&named_part.number);
-            let part = known.filter(|part| part.etag.as_str() == named_part.etag);
+            let same = |part: &PartRecord| {
+                let sums = named_part.checksums.iter();
+                let mut known = sums.filter_map(|(name, sum)| Some((part.checksums.get(name)?, sum)));
+                part.etag.as_str() == named_part.etag && known.all(|(known, sum)| known == sum)
+            };
+            let part = known.filter(same);
             let part = part.ok_or(ObjectsError::PartMissing { number: named_part.number })?;
             if part.size_bytes < PART_BYTES_MIN && index + 1 < named.len() {
                 return Err(ObjectsError::PartTooSmall { number: part.number });

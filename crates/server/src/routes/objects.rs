@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
-    Attributes, Deleted, NewObject, ObjectRecord, ObjectsError, PutRule, VerifiedBlob, Version,
+    Attributes, Before, Deleted, NewObject, ObjectRecord, ObjectsError, PutRule, VerifiedBlob, Version,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -158,7 +158,7 @@ pub(crate) async fn delete_object(
     Path((bucket, key)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let (bucket, key) = address(&bucket, &key)?;
-    if state.control.delete_object(&caller, &bucket, &key).await? == Deleted::Absent {
+    if state.control.delete_object(&caller, (&bucket, &key), &Before::Anything).await? == Deleted::Absent {
         return Err(Problem::object_not_found(&bucket, &key));
     }
     Ok(StatusCode::NO_CONTENT)

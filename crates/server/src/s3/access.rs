@@ -42,7 +42,6 @@ pub const OPERATIONS: &[(&str, &[&str])] = &[
     ("ListObjects", &["objects.list"]),
     ("ListObjectsV2", &["objects.list"]),
     ("ListParts", &["objects.put"]),
-    ("PostObject", &["objects.put"]),
     ("PutBucketAcl", &["buckets.configure"]),
     ("PutBucketCors", &["buckets.configure"]),
     ("PutBucketTagging", &["buckets.configure"]),

@@ -32,6 +32,9 @@ pub(super) enum BodyError {
     /// It is cut short, or its signature is wrong.
     #[error("the content broke off, or the signature of a part of it is wrong")]
     Broken,
+    /// It is not what the signature covers.
+    #[error("the content does not have the SHA-256 that was signed")]
+    Signed,
     /// Nothing came for a while.
     #[error("the content stood still for too long")]
     Idle,
@@ -40,6 +43,7 @@ pub(super) enum BodyError {
 impl BodyError {
     pub(super) fn code(self) -> S3ErrorCode {
         match self {
+            Self::Signed => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
             Self::Checksum => S3ErrorCode::BadDigest,
             Self::Broken => S3ErrorCode::IncompleteBody,
             Self::Idle => S3ErrorCode::RequestTimeout,
@@ -54,6 +58,8 @@ pub(super) struct Sums {
     /// Names that only the trailer gives a value.
     wanted: Vec<&'static str>,
     trailer: Option<TrailingHeaders>,
+    /// The length that was announced for content that comes in signed pieces.
+    length: Option<u64>,
     found: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
@@ -62,6 +68,7 @@ impl Sums {
     pub(super) fn of(headers: &HeaderMap, trailer: Option<TrailingHeaders>) -> Result<Self, S3Error> {
         let mut sums = Self { trailer, ..Self::default() };
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        sums.length = text("x-amz-decoded-content-length").and_then(|text| text.parse().ok());
         let trailing = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
         let asked = text("x-amz-sdk-checksum-algorithm").unwrap_or_default().to_ascii_lowercase();
         for (name, header) in CHECKSUMS {
@@ -95,7 +102,10 @@ impl Sums {
     }
 
     /// Compares what came with what was announced.
-    fn check(&self, hasher: ChecksumHasher) -> Result<(), BodyError> {
+    fn check(&self, hasher: ChecksumHasher, length: u64) -> Result<(), BodyError> {
+        if self.length.is_some_and(|announced| announced != length) {
+            return Err(BodyError::Broken);
+        }
         let found = by_name(&hasher.finalize());
         let trailing = self.trailer.as_ref().and_then(TrailingHeaders::take).unwrap_or_default();
         for (name, header) in CHECKSUMS {
@@ -130,9 +140,9 @@ pub(super) fn checked(
     sums: &Sums,
 ) -> impl Stream<Item = Result<Bytes, BodyError>> + Send + use<> {
     let body = body.map(Box::pin);
-    let state = Some((body, sums.hasher(), sums.clone()));
+    let state = Some((body, sums.hasher(), sums.clone(), 0));
     futures_util::stream::unfold(state, |state| async move {
-        let (mut body, mut hasher, sums) = state?;
+        let (mut body, mut hasher, sums, mut length) = state?;
         let piece = match body.as_mut() {
             Some(body) => tokio::time::timeout(IDLE_MAX, body.next()).await,
             None => Ok(None),
@@ -141,13 +151,16 @@ pub(super) fn checked(
             Err(_) => Some((Err(BodyError::Idle), None)),
             Ok(Some(Err(error))) => {
                 tracing::debug!(%error, "an upload to S3 broke off");
-                Some((Err(BodyError::Broken), None))
+                // The library does not export the type of this error.
+                let signed = error.to_string().contains("Sha256Mismatch");
+                Some((Err(if signed { BodyError::Signed } else { BodyError::Broken }), None))
             }
             Ok(Some(Ok(piece))) => {
                 hasher.update(&piece);
-                Some((Ok(piece), Some((body, hasher, sums))))
+                length += piece.len() as u64;
+                Some((Ok(piece), Some((body, hasher, sums, length))))
             }
-            Ok(None) => sums.check(hasher).err().map(|error| (Err(error), None)),
+            Ok(None) => sums.check(hasher, length).err().map(|error| (Err(error), None)),
         }
     })
 }

@@ -253,6 +253,7 @@ pub(super) async fn put_bucket_acl(
 ) -> S3Result<PutBucketAclOutput> {
     show(state, caller(&request), &request.input.bucket).await?;
     refuse_grants(request.input.acl.as_ref().map(BucketCannedACL::as_str))?;
+    refuse_policy(request.input.access_control_policy.as_ref(), caller(&request))?;
     Ok(PutBucketAclOutput::default())
 }
 
@@ -265,6 +266,18 @@ pub(super) fn refuse_grants(canned: Option<&str>) -> S3Result<()> {
             "access is decided by keys and their scopes; only the canned list `private` can be set"
         )),
     }
+}
+
+/// The same for a list that is spelled out: it may only say what is the case.
+pub(super) fn refuse_policy(policy: Option<&AccessControlPolicy>, caller: &Caller) -> S3Result<()> {
+    let owner = caller.principal.project.to_string();
+    let is_owner =
+        |grant: &Grant| grant.grantee.as_ref().is_some_and(|grantee| grantee.id.as_ref() == Some(&owner));
+    let grants = policy.and_then(|policy| policy.grants.as_ref());
+    if grants.is_some_and(|grants| !grants.iter().all(is_owner)) {
+        return refuse_grants(Some("grants"));
+    }
+    Ok(())
 }
 
 pub(super) fn owners_grant(project: &casemate_model::Project) -> Vec<Grant> {

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use casemate_objects::{ObjectRecord, ObjectsError, VerifiedBlob};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::metadata::time;
+use super::protocol::custom;
 
 /// Pieces of a download that wait for a slow client.
 const PIECES_WAITING_MAX: usize = 4;
@@ -57,8 +59,31 @@ impl<'r> Conditions<'r> {
             Some(condition) => is(condition),
             None => self.if_modified_since.is_some_and(|since| stored <= *since),
         };
-        if unchanged { Err(S3Error::new(S3ErrorCode::NotModified)) } else { Ok(()) }
+        if unchanged { Err(not_modified(record)) } else { Ok(()) }
     }
+}
+
+/// That a client has it already, with what it compares the next time (RFC 9110, section 15.4.5).
+fn not_modified(record: &ObjectRecord) -> S3Error {
+    let mut headers = HeaderMap::new();
+    let kept = record.attributes.headers.get("cache-control").map(String::as_str);
+    let values = [
+        (header::ETAG, Some(format!("\"{}\"", record.etag))),
+        (header::CACHE_CONTROL, kept.map(str::to_owned)),
+    ];
+    for (name, value) in values {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    let mut date = Vec::new();
+    let written = time(record.stored).format(TimestampFormat::HttpDate, &mut date);
+    if let (Ok(()), Ok(value)) = (written, HeaderValue::from_bytes(&date)) {
+        headers.insert(header::LAST_MODIFIED, value);
+    }
+    let mut error = S3Error::new(S3ErrorCode::NotModified);
+    error.set_headers(headers);
+    error
 }
 
 /// What of an object was asked for.
@@ -85,11 +110,16 @@ pub(super) fn span(record: &ObjectRecord, range: Option<Range>, part: Option<i32
     }
 }
 
+fn no_such_part() -> S3Error {
+    let message = "the object has no part of that number";
+    custom("InvalidPartNumber", StatusCode::RANGE_NOT_SATISFIABLE, message)
+}
+
 fn part_span(record: &ObjectRecord, number: i32) -> S3Result<Wanted> {
     let whole = [record.size_bytes];
     let parts = if record.attributes.parts.is_empty() { &whole[..] } else { &record.attributes.parts };
     let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let index = index.filter(|index| *index < parts.len()).ok_or_else(|| s3_error!(InvalidPart))?;
+    let index = index.filter(|index| *index < parts.len()).ok_or_else(no_such_part)?;
     let first: u64 = parts[..index].iter().sum();
     let count = i32::try_from(parts.len()).ok().filter(|_| !record.attributes.parts.is_empty());
     Ok(Wanted { within: first..first + parts[index], partial: true, parts: count })
@@ -117,6 +147,11 @@ impl<'r> Shown<'r> {
 
     pub(super) fn header(&self, name: &str) -> Option<String> {
         self.record.attributes.headers.get(name).cloned()
+    }
+
+    /// The header of that name, if it is a date; the uploader may have sent any text.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        Timestamp::parse(TimestampFormat::HttpDate, &self.header("expires")?).ok()
     }
 
     pub(super) fn metadata(&self) -> Option<Metadata> {

@@ -1,15 +1,16 @@
 //! Copies of objects.
 
 use casemate_control::{ControlError, CopySource as Source};
-use casemate_objects::{Attributes, NewObject, ObjectRecord, ObjectsError, PutRule, Version};
+use casemate_objects::{Attributes, Before, NewObject, ObjectRecord, ObjectsError, PutRule, Version};
+use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::*;
-use s3s::{S3Request, S3Result, s3_error};
+use s3s::{S3Error, S3Request, S3Result, s3_error};
 
 use super::buckets::{caller, refuse_grants};
 use super::content::Conditions;
 use super::error::refuse;
 use super::metadata::{ContentHeaders, attributes, bucket, etag, key, time, version, version_text};
-use super::objects::{expires, media_type, refuse_keys_of_clients};
+use super::objects::{before, expires, media_type, refuse_keys_of_clients};
 use crate::app::AppState;
 
 pub(super) async fn copy_object(
@@ -18,6 +19,7 @@ pub(super) async fn copy_object(
 ) -> S3Result<CopyObjectOutput> {
     let caller = caller(&request).clone();
     let expires = expires(&request.headers);
+    let before = before_of_headers(&request.headers)?;
     let input = request.input;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     refuse_keys_of_clients(input.sse_customer_algorithm.is_some())?;
@@ -38,7 +40,9 @@ pub(super) async fn copy_object(
     let said_type = media_type(input.content_type.clone())?;
     let conditions = Conditions::of_source(&input);
     let mut refused = Ok(());
+    let mut copied_version = None;
     let change = |found: &ObjectRecord| {
+        copied_version = found.version.map(|version| version_text(Some(version)));
         refused = conditions.check(found);
         if refused.is_err() {
             return Err(ControlError::Objects(ObjectsError::Unfit { absent: false }));
@@ -56,7 +60,7 @@ pub(super) async fn copy_object(
             media_type: if replaces { said_type } else { found.media_type.clone() },
             expected: None,
             attributes,
-            rule: PutRule { bucket_exists: true, ..PutRule::default() },
+            rule: PutRule { bucket_exists: true, before, ..PutRule::default() },
             with_md5: false,
             expected_md5: None,
         })
@@ -64,20 +68,37 @@ pub(super) async fn copy_object(
     let copied = state.control.copy_object(&caller, &source, change).await;
     // Whatever the conditions were, a copy that they forbid is one answer.
     refused.map_err(|_| s3_error!(PreconditionFailed))?;
-    let record = copied.map_err(refuse)?;
+    let record = copied.map_err(refuse_source)?;
     Ok(CopyObjectOutput {
         copy_object_result: Some(CopyObjectResult {
             e_tag: Some(etag(&record)),
             last_modified: Some(time(record.stored)),
             ..Default::default()
         }),
-        copy_source_version_id: match source.version {
-            Version::Given(version) => Some(version_text(version)),
-            Version::Latest => None,
-        },
+        copy_source_version_id: copied_version,
         version_id: record.version.map(|version| version_text(Some(version))),
         ..Default::default()
     })
+}
+
+/// A version that says that an object was deleted is no source.
+fn refuse_source(error: ControlError) -> S3Error {
+    match error {
+        ControlError::Objects(ObjectsError::VersionIsMarker { .. }) => {
+            s3_error!(InvalidRequest, "the source is a mark of deletion and has no content")
+        }
+        error => refuse(error),
+    }
+}
+
+/// What must be in the place that a copy goes to. The library reads these headers for uploads only.
+fn before_of_headers(headers: &HeaderMap) -> S3Result<Before> {
+    let condition = |name| {
+        let value: Option<&HeaderValue> = headers.get(name);
+        let parsed = value.map(|value| ETagCondition::parse_http_header(value.as_bytes()));
+        parsed.transpose().map_err(|_| s3_error!(InvalidArgument, "a condition is an entity tag or *"))
+    };
+    before(condition(header::IF_MATCH)?.as_ref(), condition(header::IF_NONE_MATCH)?.as_ref())
 }
 
 /// What a copy says of the object, if it does not keep what the source says.

@@ -1,6 +1,6 @@
 //! Deleting objects and versions.
 
-use casemate_objects::{Deleted, Version};
+use casemate_objects::{Before, Deleted, Version};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
@@ -17,7 +17,12 @@ pub(super) async fn delete_object(
     request: S3Request<DeleteObjectInput>,
 ) -> S3Result<DeleteObjectOutput> {
     let input = &request.input;
-    let deleted = delete(state, &request, (&input.bucket, &input.key), input.version_id.as_deref()).await?;
+    if input.if_match_size.is_some() || input.if_match_last_modified_time.is_some() {
+        return Err(s3_error!(NotImplemented, "a deletion takes If-Match only"));
+    }
+    let before = super::objects::before(input.if_match.as_ref(), None)?;
+    let deleted =
+        delete(state, &request, (&input.bucket, &input.key), input.version_id.as_deref(), &before).await?;
     Ok(DeleteObjectOutput {
         delete_marker: deleted.marker,
         version_id: deleted.version,
@@ -36,7 +41,15 @@ pub(super) async fn delete_objects(
     state.control.show_bucket(caller(&request), &bucket(&bucket_text)?).await.map_err(refuse)?;
     let (mut gone, mut errors) = (Vec::new(), Vec::new());
     for object in &request.input.delete.objects {
-        match delete(state, &request, (&bucket_text, &object.key), object.version_id.as_deref()).await {
+        match delete(
+            state,
+            &request,
+            (&bucket_text, &object.key),
+            object.version_id.as_deref(),
+            &before(object),
+        )
+        .await
+        {
             Ok(deleted) => gone.push(DeletedObject {
                 delete_marker: deleted.marker,
                 delete_marker_version_id: deleted.version.filter(|_| deleted.marker == Some(true)),
@@ -58,6 +71,11 @@ pub(super) async fn delete_objects(
     })
 }
 
+/// What must be there before a key of a list is deleted.
+fn before(object: &ObjectIdentifier) -> Before {
+    object.e_tag.as_ref().map_or(Before::Anything, |tag| Before::Tagged(tag.value().to_owned()))
+}
+
 /// What S3 says of a deletion.
 struct Gone {
     marker: Option<bool>,
@@ -70,17 +88,23 @@ async fn delete<T>(
     request: &S3Request<T>,
     (bucket_text, key_text): (&str, &str),
     version_text_given: Option<&str>,
+    before: &Before,
 ) -> S3Result<Gone> {
     let (bucket, key) = (bucket(bucket_text)?, key(key_text)?);
     match version(version_text_given)? {
         Version::Latest => {
-            let deleted =
-                state.control.delete_object(caller(request), &bucket, &key).await.map_err(refuse)?;
+            let deleted = state
+                .control
+                .delete_object(caller(request), (&bucket, &key), before)
+                .await
+                .map_err(refuse)?;
             if deleted == Deleted::Absent {
                 state.control.show_bucket(caller(request), &bucket).await.map_err(refuse)?;
             }
             Ok(match deleted {
-                Deleted::Absent | Deleted::Removed(_) => Gone { marker: None, version: None },
+                Deleted::Absent | Deleted::Unfit | Deleted::Removed(_) => {
+                    Gone { marker: None, version: None }
+                }
                 Deleted::Marked { version, .. } => {
                     Gone { marker: Some(true), version: Some(version_text(version)) }
                 }

@@ -1,10 +1,13 @@
 //! Errors as S3 says them.
 
 use casemate_control::ControlError;
+use casemate_model::VersionId;
 use casemate_objects::ObjectsError;
+use http::{HeaderMap, HeaderValue};
 use s3s::{S3Error, S3ErrorCode};
 
 use super::body::BodyError;
+use super::metadata::version_text;
 
 /// The error of a use case. What only the operator can mend is logged here, and said without detail.
 pub(super) fn refuse(error: ControlError) -> S3Error {
@@ -17,7 +20,7 @@ pub(super) fn refuse(error: ControlError) -> S3Error {
 
 fn objects_error(error: &ObjectsError) -> S3Error {
     let code = match error {
-        ObjectsError::NotFound { .. } => S3ErrorCode::NoSuchKey,
+        ObjectsError::NotFound { .. } | ObjectsError::Marked { .. } => S3ErrorCode::NoSuchKey,
         ObjectsError::BucketNotFound { .. } => S3ErrorCode::NoSuchBucket,
         ObjectsError::BucketNotEmpty { .. } => S3ErrorCode::BucketNotEmpty,
         ObjectsError::VersionNotFound { .. } => S3ErrorCode::NoSuchVersion,
@@ -46,7 +49,24 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         | ObjectsError::Io { .. }
         | ObjectsError::Store(_) => return failed(error),
     };
-    S3Error::with_message(code, error.to_string())
+    let custom = matches!(code, S3ErrorCode::Custom(_));
+    let mut refusal = S3Error::with_message(code, error.to_string());
+    if custom {
+        refusal.set_status_code(http::StatusCode::BAD_REQUEST);
+    }
+    if let ObjectsError::Marked { version, .. } | ObjectsError::VersionIsMarker { version, .. } = error {
+        refusal.set_headers(marker_headers(*version));
+    }
+    refusal
+}
+
+/// What says that a key has no object because it is marked as deleted.
+fn marker_headers(version: Option<VersionId>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-amz-delete-marker", HeaderValue::from_static("true"));
+    let version = HeaderValue::try_from(version_text(version)).expect("ids are ASCII");
+    headers.insert("x-amz-version-id", version);
+    headers
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> S3Error {

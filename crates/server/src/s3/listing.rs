@@ -8,7 +8,7 @@ use s3s::{S3Request, S3Result, s3_error};
 
 use super::buckets::caller;
 use super::error::refuse;
-use super::metadata::{bucket, etag, key, owner, time, version_text};
+use super::metadata::{bucket, etag, initiator, key, owner, time, version_text};
 use crate::app::AppState;
 
 /// Most items of an answer, the limit of S3.
@@ -182,6 +182,7 @@ pub(super) async fn list_multipart_uploads(
     let shown = rows.iter().map(|row| MultipartUpload {
         initiated: Some(time(row.begun)),
         key: Some(encoding.write(row.place.key.as_str())),
+        initiator: Some(initiator(&project)),
         owner: Some(owner(&project)),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
         upload_id: Some(row.id.to_string()),

@@ -134,6 +134,11 @@ pub(super) fn bucket(text: &str) -> S3Result<casemate_model::BucketName> {
     })
 }
 
+/// Uploads are begun in the name of the project.
+pub(super) fn initiator(project: &casemate_model::Project) -> dto::Initiator {
+    dto::Initiator { display_name: Some(project.to_string()), id: Some(project.to_string()) }
+}
+
 /// Everything belongs to the project.
 pub(super) fn owner(project: &casemate_model::Project) -> Owner {
     Owner { display_name: Some(project.to_string()), id: Some(project.to_string()) }

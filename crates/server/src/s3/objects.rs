@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::body::{Sums, checked};
 use super::buckets::{caller, refuse_grants};
+use super::checksums::checksum_type;
 use super::content::{Conditions, Shown, span, stream};
 use super::error::{refuse, unavailable};
 use super::metadata::{ContentHeaders, attributes, bucket, etag, key, time, version, version_text};
@@ -101,6 +102,7 @@ pub(super) async fn get_object(
         content_range: shown.range.clone(),
         content_type: input.response_content_type.or(Some(record.media_type.clone())),
         e_tag: Some(etag(&record)),
+        expires: shown.expires(),
         last_modified: Some(time(record.stored)),
         metadata: shown.metadata(),
         parts_count: shown.parts,
@@ -108,7 +110,8 @@ pub(super) async fn get_object(
         version_id: record.version.map(|version| version_text(Some(version))),
         ..Default::default()
     };
-    if input.checksum_mode.is_some() && shown.range.is_none() {
+    if input.checksum_mode.is_some() && shown.range.is_none() && !record.attributes.checksums.is_empty() {
+        output.checksum_type = Some(checksum_type(&record.attributes));
         let found = &record.attributes.checksums;
         output.checksum_crc32 = found.get("crc32").cloned();
         output.checksum_crc32c = found.get("crc32c").cloned();
@@ -148,13 +151,15 @@ pub(super) async fn head_object(
         content_range: shown.range.clone(),
         content_type: input.response_content_type.or(Some(record.media_type.clone())),
         e_tag: Some(etag(&record)),
+        expires: shown.expires(),
         last_modified: Some(time(record.stored)),
         metadata: shown.metadata(),
         parts_count: shown.parts,
         version_id: record.version.map(|version| version_text(Some(version))),
         ..Default::default()
     };
-    if input.checksum_mode.is_some() {
+    if input.checksum_mode.is_some() && !record.attributes.checksums.is_empty() {
+        output.checksum_type = Some(checksum_type(&record.attributes));
         let found = &record.attributes.checksums;
         output.checksum_crc32 = found.get("crc32").cloned();
         output.checksum_crc32c = found.get("crc32c").cloned();
@@ -171,7 +176,10 @@ pub(super) async fn get_object_attributes(
 ) -> S3Result<GetObjectAttributesOutput> {
     let input = &request.input;
     let record = stat(state, &request, (&input.bucket, &input.key), input.version_id.as_deref()).await?;
-    let wanted = |name: &str| input.object_attributes.iter().any(|attribute| attribute.as_str() == name);
+    // Several may be in one line.
+    let lines = input.object_attributes.iter().map(ObjectAttributes::as_str);
+    let named: Vec<_> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let wanted = |name: &str| named.contains(&name);
     let found = record.attributes.checksums.clone();
     let checksum = Checksum {
         checksum_crc32: found.get("crc32").cloned(),

@@ -4,7 +4,7 @@ use casemate_objects::Attributes;
 use s3s::dto::*;
 use s3s::{S3Request, S3Result};
 
-use super::buckets::{caller, owners_grant, refuse_grants};
+use super::buckets::{caller, owners_grant, refuse_grants, refuse_policy};
 use super::error::refuse;
 use super::metadata::{bucket, key, owner, tag_set, tags, version, version_text};
 use super::objects::stat;
@@ -63,5 +63,6 @@ pub(super) async fn put_object_acl(
     let input = &request.input;
     stat(state, &request, (&input.bucket, &input.key), input.version_id.as_deref()).await?;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
+    refuse_policy(input.access_control_policy.as_ref(), caller(&request))?;
     Ok(PutObjectAclOutput::default())
 }

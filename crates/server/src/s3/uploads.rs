@@ -1,14 +1,17 @@
 //! Uploads in parts.
 
+use std::collections::BTreeMap;
+
 use casemate_control::{CopySource as Source, UploadRef};
 use casemate_model::UploadId;
-use casemate_objects::{CompletedPart as Named, PutRule};
+use casemate_objects::{CompletedPart as Named, PartRecord, PutRule};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 
-use super::body::{Sums, checked};
+use super::body::{CHECKSUMS, Sums, checked};
 use super::buckets::{caller, refuse_grants};
-use super::content::stream;
+use super::checksums::{checksum_type, sums_of_parts};
+use super::content::{Conditions, stream};
 use super::copies::copy_source;
 use super::error::refuse;
 use super::metadata::{ContentHeaders, attributes, bucket, key, owner, time, version_text};
@@ -83,6 +86,13 @@ pub(super) async fn upload_part_copy(
     let _place = super::objects::transfer(state)?;
     let opened = state.control.get_object(&caller, (&bucket, &key), version, |_| true).await;
     let (record, blob) = opened.map_err(refuse)?;
+    let conditions = Conditions {
+        if_match: input.copy_source_if_match.as_ref(),
+        if_none_match: input.copy_source_if_none_match.as_ref(),
+        if_modified_since: input.copy_source_if_modified_since.as_ref(),
+        if_unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
+    };
+    conditions.check(&record).map_err(|_| s3_error!(PreconditionFailed))?;
     let range = match input.copy_source_range.as_deref() {
         None => 0..record.size_bytes,
         Some(text) => exact_range(text, record.size_bytes)?,
@@ -109,21 +119,45 @@ pub(super) async fn complete_multipart_upload(
     let caller = caller(&request).clone();
     let input = request.input;
     let upload = upload_ref(&input.bucket, &input.key, &input.upload_id)?;
+    let announced = CHECKSUMS.iter().filter_map(|(name, header)| {
+        let value = request.headers.get(*header)?.to_str().ok()?;
+        Some(((*name).to_owned(), value.to_owned()))
+    });
+    let announced: BTreeMap<String, String> = announced.collect();
+    let wants_whole =
+        input.checksum_type.as_ref().is_some_and(|kind| kind.as_str() == ChecksumType::FULL_OBJECT);
     let parts = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if parts.is_empty() {
         return Err(s3_error!(MalformedXML));
     }
     let named = parts.into_iter().map(|part| {
         let number = part_number(part.part_number.unwrap_or(0))?;
+        let sums = [
+            ("crc32", part.checksum_crc32),
+            ("crc32c", part.checksum_crc32c),
+            ("crc64nvme", part.checksum_crc64nvme),
+            ("sha1", part.checksum_sha1),
+            ("sha256", part.checksum_sha256),
+        ];
+        let checksums = sums.into_iter().filter_map(|(name, sum)| Some((name.to_owned(), sum?))).collect();
         let etag = part.e_tag.map(ETag::into_value).unwrap_or_default();
-        Ok(Named { number, etag: etag.trim_matches('"').to_owned() })
+        Ok(Named { number, etag: etag.trim_matches('"').to_owned(), checksums })
     });
     let named = named.collect::<S3Result<Vec<_>>>()?;
     let before = before(input.if_match.as_ref(), input.if_none_match.as_ref())?;
     let rule = PutRule { bucket_exists: true, before, ..PutRule::default() };
     let _place = super::objects::transfer(state)?;
-    let record = state.control.complete_upload(&caller, &upload, &named, rule).await.map_err(refuse)?;
+    let whole = |parts: &[PartRecord]| sums_of_parts(parts, wants_whole, &announced);
+    let record =
+        state.control.complete_upload(&caller, (&upload, &named), rule, whole).await.map_err(refuse)?;
+    let found = &record.attributes.checksums;
     Ok(CompleteMultipartUploadOutput {
+        checksum_crc32: found.get("crc32").cloned(),
+        checksum_crc32c: found.get("crc32c").cloned(),
+        checksum_crc64nvme: found.get("crc64nvme").cloned(),
+        checksum_sha1: found.get("sha1").cloned(),
+        checksum_sha256: found.get("sha256").cloned(),
+        checksum_type: (!found.is_empty()).then(|| checksum_type(&record.attributes)),
         location: Some(format!("/{}/{}", input.bucket, input.key)),
         bucket: Some(input.bucket),
         key: Some(input.key),

@@ -65,6 +65,12 @@ impl BucketCatalog for Store {
         self.change(DeleteBucket { project: project.clone(), bucket: bucket.clone(), event }).await
     }
 
+    async fn settings_of(&self, bucket: &BucketName) -> Result<Vec<BucketSettings>, StoreError> {
+        let action = "look up buckets of a name";
+        let rows = self.rows(action, &SETTINGS, values![bucket]).await?;
+        read_all(rows, action, |row| stored::read_settings(&row.only::<String>("bucket")?))
+    }
+
     async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError> {
         let action = "add up buckets";
         let row = self.row(action, &TOTALS, values![project]).await?;
@@ -220,6 +226,7 @@ const INSERT_BUCKET: Statement = statement!(
     "INSERT INTO buckets (project, bucket, created, objects, size_bytes) VALUES ($1, $2, $3, 0, 0) \
      ON CONFLICT (project, bucket) DO NOTHING"
 );
+const SETTINGS: Statement = statement!("SELECT settings FROM buckets WHERE bucket = $1 LIMIT 100");
 const CONFIGURE: Statement =
     statement!("UPDATE buckets SET settings = $3 WHERE project = $1 AND bucket = $2");
 const DELETE_BUCKET: Statement = statement!("DELETE FROM buckets WHERE project = $1 AND bucket = $2");
@@ -238,6 +245,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a bucket", &BUCKET),
     ("find a bucket to change", &LOCK_BUCKET),
     ("list buckets", &BUCKETS),
+    ("look up buckets of a name", &SETTINGS),
     ("count an object", &COUNT),
     ("look whether a bucket is empty", &ANYTHING_IN_BUCKET),
     ("add up buckets", &TOTALS),

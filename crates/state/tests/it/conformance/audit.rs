@@ -1,7 +1,7 @@
 use casemate_ledger::{AuditLog, Entry};
 use casemate_model::Digest;
 use casemate_names::{Claimed, Registry, Released};
-use casemate_objects::{Deleted, ObjectCatalog};
+use casemate_objects::{Before, Deleted, ObjectCatalog};
 use futures_util::future::join_all;
 
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub(super) async fn every_change_has_an_entry_and_a_refusal_has_none(context: &C
     let missing = context.object("missing", b"");
     let deleted = context
         .store
-        .delete_object(&missing.place(), context.version_id(), context.event("refused"))
+        .delete_object(&missing.place(), &Before::Anything, context.version_id(), context.event("refused"))
         .await
         .unwrap();
     assert_eq!(deleted, Deleted::Absent);

@@ -40,7 +40,10 @@ impl Context {
 
     async fn mark(&self, key: &str) -> Deleted {
         let place = self.object(key, b"").place();
-        self.store.delete_object(&place, self.version_id(), self.event("objects.delete")).await.unwrap()
+        self.store
+            .delete_object(&place, &Before::Anything, self.version_id(), self.event("objects.delete"))
+            .await
+            .unwrap()
     }
 
     /// Keys, contents and whether it is the latest, in the order of a list.

@@ -4,8 +4,8 @@ use casemate_ledger::AuditLog;
 use casemate_model::{Digest, Outcome, Project};
 use casemate_names::{Registry, Updated};
 use casemate_objects::{
-    BlobCatalog, BucketCatalog, BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, Put,
-    PutRule,
+    Before, BlobCatalog, BucketCatalog, BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord,
+    Packing, Put, PutRule,
 };
 use casemate_tasks::{Queue, RetryPolicy};
 
@@ -15,9 +15,14 @@ impl Context {
     async fn delete(&self, key: &str) -> Option<ObjectRecord> {
         let object = self.object(key, b"");
         let event = self.event("objects.delete");
-        match self.store.delete_object(&object.place(), self.version_id(), event).await.unwrap() {
+        match self
+            .store
+            .delete_object(&object.place(), &Before::Anything, self.version_id(), event)
+            .await
+            .unwrap()
+        {
             Deleted::Removed(object) => Some(*object),
-            Deleted::Absent => None,
+            Deleted::Absent | Deleted::Unfit => None,
             Deleted::Marked { .. } => panic!("the bucket keeps no versions"),
         }
     }

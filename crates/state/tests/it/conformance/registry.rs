@@ -4,7 +4,7 @@ use casemate_model::{Digest, Name, Project};
 use casemate_names::{
     Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
-use casemate_objects::{Deleted, ObjectCatalog, ObjectRecord, PutRule};
+use casemate_objects::{Before, Deleted, ObjectCatalog, ObjectRecord, PutRule};
 use futures_util::future::join_all;
 
 use crate::context::Context;
@@ -72,7 +72,12 @@ pub(super) async fn a_name_means_only_what_its_project_may_read(context: &Contex
     assert_eq!(update(theirs, 1).await, Updated::BlobMissing);
     // What it means already it may go on meaning, also when the object is gone.
     let place = ours.place();
-    let gone = context.store.delete_object(&place, context.version_id(), context.event("objects.delete"));
+    let gone = context.store.delete_object(
+        &place,
+        &Before::Anything,
+        context.version_id(),
+        context.event("objects.delete"),
+    );
     assert!(matches!(gone.await.unwrap(), Deleted::Removed(_)));
     assert!(matches!(update(ours.digest, 1).await, Updated::Done(_)));
 }
