@@ -38,7 +38,7 @@ pub use metadata::{DeltaRecord, DirectRecord, Record, ReferenceRecord};
 pub use names::{LogicalKey, is_eligible};
 pub use put::{PutOptions, PutOutcome};
 pub use stats::{Stats, StatsMode};
-pub use stored::Form;
+pub use stored::{Form, ObjectStat};
 pub use vcdiff::Vcdiff;
 
 #[cfg(test)]
