@@ -7,7 +7,7 @@ use clap::Args;
 use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
-use crate::remote::{Copied, Opener, Place, copy_many, copy_one};
+use crate::remote::{Opener, Place, copy_many, copy_one};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
 
@@ -69,7 +69,7 @@ impl Cp {
             copy_one(&copier, &opener, ends).await?
         };
         if context.output.json() && *ends.1 != Place::Pipe {
-            context.output.value::<Vec<Copied>>(&copied)?;
+            context.output.value(&copied)?;
         }
         Ok(Status::Done)
     }

@@ -127,7 +127,7 @@ impl Stored {
     }
 }
 
-type Age = (Option<casemate_model::Timestamp>, casemate_model::Timestamp);
+type Age = (Option<Timestamp>, Timestamp);
 
 /// By the writers' own times if both have one, which are finer; by the store's otherwise.
 fn newer(one: Age, other: Age) -> std::cmp::Ordering {
