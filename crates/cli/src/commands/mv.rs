@@ -32,6 +32,10 @@ impl Mv {
         if source == Place::Pipe || target == Place::Pipe {
             return Err(CliError::NotMany);
         }
+        // Two names may be one file, which would be gone.
+        if let (Place::File(_), Place::File(_)) = (&source, &target) {
+            return Err(CliError::CopyAlike { kind: "a file" });
+        }
         let copier = self.transfer.copier(context, None, true);
         let opener = Opener { context, buckets: &self.transfer.buckets };
         let moved = if self.recursive {

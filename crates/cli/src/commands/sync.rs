@@ -11,7 +11,7 @@ use crate::report::{CliError, Status};
 /// Make one place hold what another holds: copy what is new or changed.
 ///
 /// A file counts as changed when its size differs, or when it is newer than its copy. What is DeltaGlider's own in a
-/// bucket is neither copied nor deleted.
+/// bucket is neither copied nor deleted. Symbolic links are not followed and count as absent.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

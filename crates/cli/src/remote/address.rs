@@ -82,10 +82,15 @@ impl FromStr for RemoteAddress {
             Scheme::Directory if !path.starts_with('/') => {
                 return Err(RemoteAddressError::Relative(text.chars().take(120).collect()));
             }
-            Scheme::Directory => path.split_once("//").unwrap_or((path, "")),
+            Scheme::Directory => {
+                let (directory, key) = path.split_once("//").unwrap_or((path, ""));
+                (directory.trim_end_matches('/'), key)
+            }
             Scheme::S3 | Scheme::Google | Scheme::Azure => path.split_once('/').unwrap_or((path, "")),
         };
-        if bucket.is_empty() {
+        // One bucket has one name, by which a move onto itself is noticed.
+        let is_odd = scheme == Scheme::Directory && bucket.split('/').any(|part| matches!(part, "." | ".."));
+        if bucket.is_empty() || is_odd {
             return Err(none());
         }
         Ok(Self { scheme, bucket: bucket.to_owned(), rest: rest.to_owned() })
@@ -155,7 +160,7 @@ mod tests {
         assert_eq!((address.bucket.as_str(), address.rest.as_str()), ("/srv/b", "p/a.zip"));
         assert_eq!(address.to_string(), "file:///srv/b//p/a.zip");
         assert!("file:///srv/b/".parse::<RemoteAddress>().unwrap().is_folder());
-        for text in ["s3://", "s3:///k", "file://b/k", "http://b/k"] {
+        for text in ["s3://", "s3:///k", "file://b/k", "file:///a/../b", "http://b/k"] {
             assert!(text.parse::<RemoteAddress>().is_err(), "{text}");
         }
     }

@@ -95,3 +95,16 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| CliError::Runtime { source: io::Error::other(error) })?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_lead_out_of_the_directory_are_refused() {
+        assert_eq!(file_at(Path::new("to"), "a/b").unwrap(), Path::new("to/a/b"));
+        for name in ["../a", "a/../../b", "/etc/passwd", "a//b", "", "a/.", "a\0b"] {
+            assert!(matches!(file_at(Path::new("to"), name), Err(CliError::UnsafeName { .. })), "{name:?}");
+        }
+    }
+}
