@@ -23,7 +23,8 @@ Examples:
   casemate run app.wasm --input book.txt      run a WebAssembly program on a file
   casemate verify receipt.txt                 check a receipt, without node or network
 
-Objects have addresses: cm://BUCKET/KEY. Commands talk to the node of this user over its private \
+Objects have addresses: cm://BUCKET/KEY; those of buckets elsewhere s3://, gs://, az:// and \
+file:///DIRECTORY//KEY. Commands talk to the node of this user over its private \
 socket, unless --url names another one.
 
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 limited, \

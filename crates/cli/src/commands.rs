@@ -6,20 +6,29 @@ mod config;
 mod cp;
 mod db;
 mod doctor;
+mod du;
 mod key;
 mod login;
 mod ls;
+mod mv;
 mod name;
 mod node_options;
+mod purge;
+mod rescue;
 mod rm;
 mod run;
 mod serve;
 mod stat;
+mod stats;
+mod sync;
 mod task;
 mod tour;
+mod transfer_options;
 mod verify;
 
 use clap::Subcommand;
+
+pub(crate) use cp::media_type_of;
 
 use crate::context::Context;
 use crate::report::{CliError, Status};
@@ -35,6 +44,12 @@ pub(crate) enum Command {
     Ls(ls::Ls),
     Rm(rm::Rm),
     Stat(stat::Stat),
+    Mv(mv::Mv),
+    Sync(sync::Sync),
+    Du(du::Du),
+    Stats(stats::Stats),
+    Rescue(rescue::Rescue),
+    Purge(purge::Purge),
     #[command(subcommand)]
     Name(name::Name),
     #[command(subcommand)]
@@ -62,11 +77,17 @@ impl Command {
             Self::Ls(command) => command.execute(context).await,
             Self::Rm(command) => command.execute(context).await,
             Self::Stat(command) => command.execute(context).await,
+            Self::Mv(command) => command.execute(context).await,
+            Self::Sync(command) => command.execute(context).await,
+            Self::Du(command) => command.execute(context).await,
+            Self::Stats(command) => command.execute(context).await,
+            Self::Rescue(command) => command.execute(context).await,
+            Self::Purge(command) => command.execute(context).await,
             Self::Name(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
-            Self::Verify(command) => command.execute(context),
+            Self::Verify(command) => command.execute(context).await,
             Self::Doctor(command) => command.execute(context).await,
             Self::Config(command) => command.execute(context),
             Self::Db(command) => command.execute(context).await,

@@ -1,5 +1,6 @@
 //! Where things are on this machine. The only place of the client that reads the environment by itself.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::report::CliError;
@@ -12,6 +13,20 @@ pub(crate) fn default_data_directory() -> Result<PathBuf, CliError> {
 /// Where the client remembers what it saw.
 pub(crate) fn state_directory() -> Result<PathBuf, CliError> {
     below("XDG_STATE_HOME", ".local/state")
+}
+
+/// A path below the home directory, if there is one.
+pub(crate) fn in_home(relative: &str) -> Option<PathBuf> {
+    directory_in("HOME").map(|home| home.join(relative))
+}
+
+/// The variables whose names begin so. Those that are no text are nobody's settings.
+#[expect(clippy::disallowed_methods, reason = "the tools of a store leave their settings in the environment")]
+pub(crate) fn variables_beginning(prefix: &str) -> BTreeMap<String, String> {
+    let variables = std::env::vars_os();
+    let texts =
+        variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, _)| name.starts_with(prefix)).collect()
 }
 
 /// Our directory below the one that `variable` names, or below the home directory. Relative values are ignored, as

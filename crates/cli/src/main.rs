@@ -14,7 +14,7 @@ mod output;
 mod paging;
 mod progress;
 mod proofs;
-
+mod remote;
 mod report;
 mod serve;
 mod tables;

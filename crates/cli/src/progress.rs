@@ -17,3 +17,13 @@ pub(crate) fn bar(output: Output, label: &str, bytes: Option<u64>) -> ProgressBa
     let style = ProgressStyle::with_template(template).expect("the templates are good");
     bar.with_style(style).with_message(crate::escape::escaped_line(label))
 }
+
+/// Shows that something is under way whose size is not known, on a terminal only.
+pub(crate) fn spinner(output: Output, label: &str) -> ProgressBar {
+    if !output.talk_on_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner().with_message(crate::escape::escaped_line(label));
+    spinner.enable_steady_tick(std::time::Duration::from_millis(120));
+    spinner
+}

@@ -12,11 +12,14 @@ use casemate_api::{BaseUrlError, ClientError};
 use casemate_fs::FsError;
 use casemate_ledger::verify::VerifyError;
 use casemate_model::Digest;
+use casemate_remote::BucketError;
+use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
 
 use crate::address::{AddressError, ContentError};
 use crate::config::ConfigError;
 use crate::escape::escaped;
+use crate::remote::RemoteAddressError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
 
@@ -56,6 +59,36 @@ pub(crate) enum CliError {
     /// What should name stored content.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The address of a bucket of somebody else's.
+    #[error(transparent)]
+    RemoteAddress(#[from] RemoteAddressError),
+    /// A bucket of somebody else's could not be opened.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A bucket of somebody else's, in use.
+    #[error(transparent)]
+    DeltaGlider(#[from] DeltaGliderError),
+    /// A key that would name a file elsewhere.
+    #[error("`{}` would not lie in the target directory; it was not written", name.escape_debug())]
+    UnsafeName {
+        /// The key, or its end.
+        name: String,
+    },
+    /// `-` where only files can be.
+    #[error("`-` is one stream: it cannot be listed, deleted, or copied to itself")]
+    NotMany,
+    /// Nothing is there where something should be.
+    #[error("there is nothing at {address}")]
+    Nothing {
+        /// The address.
+        address: String,
+    },
+    /// A folder where an object should be.
+    #[error("{address} names all objects below it, not one")]
+    NeedsRecursive {
+        /// The address.
+        address: String,
+    },
     /// A file of the user.
     #[error(transparent)]
     File(#[from] FsError),

@@ -45,6 +45,11 @@ impl Source {
         Self { label: "standard input".to_owned(), reader: Box::new(io::stdin()), length: None }
     }
 
+    /// Sealed bytes.
+    pub(crate) fn sealed(label: &str, bytes: &casemate_fs::SealedBytes) -> Self {
+        Self { label: label.to_owned(), reader: Box::new(bytes.reader()), length: Some(bytes.len()) }
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(label: &str, bytes: Vec<u8>) -> Self {
         let length = Some(bytes.len() as u64);

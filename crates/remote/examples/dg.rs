@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use casemate_fs::SealedBytes;
 use casemate_model::{Clock, Timestamp};
-use casemate_remote::deltaglider::{DeltaGlider, LogicalKey, PutOptions, Settings, StatsMode};
-use casemate_remote::test_support::Xdelta3;
+use casemate_remote::deltaglider::{DeltaGlider, LogicalKey, PutOptions, Settings, StatsMode, Vcdiff};
 use casemate_remote::{CloudBucket, S3Settings};
 
 struct SystemClock;
@@ -47,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         casemate_remote::test_support::check_bucket(bucket).await;
         return Ok(());
     }
-    let engine = DeltaGlider::new(bucket, Arc::new(Xdelta3), Arc::new(SystemClock), Settings::default());
+    let engine = DeltaGlider::new(bucket, Arc::new(Vcdiff), Arc::new(SystemClock), Settings::default());
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run(&engine, &settings.bucket, &options, &words).await
 }

@@ -26,6 +26,7 @@ mod references;
 mod rescue;
 mod stats;
 mod stored;
+mod vcdiff;
 
 pub use codec::{CodecError, Decoded, DeltaCodec};
 pub use delete::Deleted;
@@ -37,7 +38,8 @@ pub use metadata::{DeltaRecord, DirectRecord, Record, ReferenceRecord};
 pub use names::{LogicalKey, is_eligible};
 pub use put::{PutOptions, PutOutcome};
 pub use stats::{Stats, StatsMode};
-pub use stored::Form;
+pub use stored::{Form, ObjectStat};
+pub use vcdiff::Vcdiff;
 
 #[cfg(test)]
 mod tests;

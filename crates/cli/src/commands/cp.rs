@@ -4,15 +4,20 @@ use std::path::{Path, PathBuf};
 use casemate_api::objects::{MEDIA_TYPE_DEFAULT, Object};
 use clap::Args;
 
+use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
+use crate::remote::{Opener, Place, copy_many, copy_one};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
 
-/// Copy a file to an object, or an object to a file.
+/// Copy files to objects, or objects to files, of a node or of a bucket elsewhere.
 ///
 /// What arrives is checked against its digest, in both directions. A file appears under its name only when it is
 /// whole.
+///
+/// Buckets at s3://, gs://, az:// and file:///DIRECTORY//KEY are in DeltaGlider's format: archives that resemble others of
+/// their folder are stored as their difference, and come back as they were.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,25 +25,53 @@ Examples:
   casemate cp app.wasm cm://builds/app/             upload as app/app.wasm
   casemate cp cm://builds/app/1.4.wasm app.wasm     download
   casemate cp cm://builds/notes.txt -               print
-  tar c src | casemate cp - cm://backups/src.tar    upload from a pipe")]
+  tar c src | casemate cp - cm://backups/src.tar    upload from a pipe
+  casemate cp app-1.4.zip s3://releases/app/        store as a delta, if that pays
+  casemate cp s3://releases/app/app-1.4.zip .       get it back, verified
+  casemate cp -r dist s3://releases/app/ --exclude '*.log'
+  casemate cp -r s3://releases/app/ cm://builds/app/")]
 pub(crate) struct Cp {
-    /// A file, `-` for standard input, or cm://BUCKET/KEY.
+    /// A file, `-` for standard input, or an address such as cm://BUCKET/KEY or s3://BUCKET/KEY.
     source: String,
-    /// A file or directory, `-` for standard output, or cm://BUCKET/KEY.
+    /// A file or directory, `-` for standard output, or an address.
     target: String,
     /// The media type of the object. It is guessed from the file's ending otherwise.
     #[arg(long, value_name = "TYPE")]
     media_type: Option<String>,
+    /// Copy everything below the source.
+    #[arg(short, long)]
+    recursive: bool,
+    #[command(flatten)]
+    transfer: TransferOptions,
 }
 
 impl Cp {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let (source, target) = (Place::parse(&self.source)?, Place::parse(&self.target)?);
+        let is_elsewhere = |place: &Place| matches!(place, Place::Remote(_));
+        if self.recursive || is_elsewhere(&source) || is_elsewhere(&target) {
+            return self.between(context, (&source, &target)).await;
+        }
         match (Address::is_meant_by(&self.source), Address::is_meant_by(&self.target)) {
             (false, true) => self.upload(context).await,
             (true, false) => self.download(context).await,
             (true, true) => Err(CliError::CopyAlike { kind: "an object" }),
             (false, false) => Err(CliError::CopyAlike { kind: "a file" }),
         }
+    }
+
+    async fn between(&self, context: &Context, ends: (&Place, &Place)) -> Result<Status, CliError> {
+        let copier = self.transfer.copier(context, self.media_type.clone(), false);
+        let opener = Opener { context, buckets: &self.transfer.buckets };
+        let copied = if self.recursive {
+            copy_many(&copier, &opener, ends, &self.transfer.filter).await?
+        } else {
+            copy_one(&copier, &opener, ends).await?
+        };
+        if context.output.json() && *ends.1 != Place::Pipe {
+            context.output.value(&copied)?;
+        }
+        Ok(Status::Done)
     }
 
     async fn upload(&self, context: &Context) -> Result<Status, CliError> {
@@ -50,7 +83,7 @@ impl Cp {
             (Source::file(path)?, file_name_of(path)?)
         };
         let object = address.object_for(&file_name)?;
-        let media_type = self.media_type.as_deref().unwrap_or_else(|| guess_media_type(&object.key));
+        let media_type = self.media_type.as_deref().unwrap_or_else(|| media_type_of(&object.key));
         let client = context.client()?;
         let stored = transfer::upload(&client, &object, source, media_type, context.output).await?;
         say_stored(context, &stored)
@@ -102,7 +135,7 @@ fn place_for(target: &str, key: &str) -> PathBuf {
 }
 
 /// The media type that a key's ending stands for. It helps browsers to show the object; nothing relies on it.
-pub(super) fn guess_media_type(key: &str) -> &'static str {
+pub(crate) fn media_type_of(key: &str) -> &'static str {
     match key.rsplit_once('.').map(|(_, ending)| ending) {
         Some("wasm") => "application/wasm",
         Some("txt" | "md" | "wat") => "text/plain; charset=utf-8",

@@ -1,31 +1,56 @@
-use clap::Args;
+mod remote;
+
+use clap::{ArgAction, Args};
 
 use crate::address::{Address, of_object};
 use crate::context::Context;
 use crate::paging::Paging;
+use crate::remote::{AnyAddress, BucketOptions};
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 
 /// List buckets, or the objects of a bucket.
+///
+/// In buckets elsewhere, objects have the names and sizes of their files, however they are stored.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    disable_help_flag = true,
+    after_help = "\
 Examples:
   casemate ls                         every bucket
   casemate ls cm://builds             every object of a bucket
   casemate ls cm://builds/app/        those whose keys begin with app/
-  casemate ls cm://builds --json      the same as JSON")]
+  casemate ls cm://builds --json      the same as JSON
+  casemate ls s3://releases/app/      objects and folders of a bucket elsewhere
+  casemate ls -rh s3://releases --summarize"
+)]
 pub(crate) struct Ls {
-    /// cm://BUCKET, or cm://BUCKET/PREFIX.
-    address: Option<Address>,
+    /// cm://BUCKET, or cm://BUCKET/PREFIX; also of s3://, gs://, az:// and file:///DIRECTORY//PREFIX.
+    address: Option<AnyAddress>,
+    /// Of a bucket elsewhere, list what is in folders too.
+    #[arg(short, long)]
+    recursive: bool,
+    /// Of a bucket elsewhere, write sizes as KiB, MiB and so on.
+    #[arg(short, long)]
+    human_readable: bool,
+    /// Of a bucket elsewhere, also say how many objects there are and how large they are together.
+    #[arg(long)]
+    summarize: bool,
+    /// Print help.
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
     #[command(flatten)]
     paging: Paging,
+    #[command(flatten)]
+    buckets: BucketOptions,
 }
 
 impl Ls {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         match &self.address {
             None => self.buckets(context).await,
-            Some(address) => self.objects(context, address).await,
+            Some(AnyAddress::Node(address)) => self.objects(context, address).await,
+            Some(AnyAddress::Remote(address)) => self.remote(context, address).await,
         }
     }
 

@@ -1,4 +1,5 @@
 mod log_directory;
+mod objects;
 mod words;
 
 use std::io::Read;
@@ -12,6 +13,7 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::known::{Known, Memory};
+use crate::remote::{BucketOptions, RemoteAddress};
 use crate::report::{CliError, Status};
 
 use log_directory::LogDirectory;
@@ -20,13 +22,15 @@ pub(super) use words::{Trust, say_log};
 /// Most bytes of a file with a public key.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 
-/// Check receipts, and whole logs, without node or network.
+/// Check receipts and whole logs, without node or network, or the content of a bucket elsewhere.
 ///
 /// A receipt is checked with everything in its file: the node's signature, the log entry that names it, the proof
 /// that the log holds the entry, and the log's signed checkpoint. A log is derived anew from its entries.
 ///
 /// The first time, the node's key is believed and remembered; from then on another key, a log that went back in time
 /// or one with another history is refused. Name the key with --key to believe nobody.
+///
+/// Of s3://, gs://, az:// and file:///DIRECTORY//KEY, every object below the address is read and compared with its hash.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,10 +38,13 @@ Examples:
   casemate verify receipt.txt --output result.png      and that this file is what the run gave
   casemate verify receipt.txt --key node.pub           and that exactly this node signed it
   casemate verify --log /srv/casemate/log              a whole log, such as a copy of a node's
+  casemate verify s3://releases/app/app-1.4.zip        an object of a bucket elsewhere
+  casemate verify s3://releases                        all objects of it
 
 Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
 pub(crate) struct Verify {
-    /// Files with receipts, as `casemate task receipt` writes them; `-` for standard input.
+    /// Files with receipts, as `casemate task receipt` writes them; `-` for standard input. Or addresses such as
+    /// s3://BUCKET/KEY.
     #[arg(value_name = "FILE", required_unless_present = "log")]
     files: Vec<PathBuf>,
     /// A file that is said to be an output of the run.
@@ -52,17 +59,41 @@ pub(crate) struct Verify {
     /// Neither use nor keep what was seen before.
     #[arg(long)]
     no_remember: bool,
+    #[command(flatten)]
+    buckets: BucketOptions,
 }
 
 impl Verify {
-    pub(crate) fn execute(&self, context: &Context) -> Result<Status, CliError> {
+    pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let (objects, files) = self.sorted()?;
+        let status = self.verify_objects(context, &objects).await?;
+        if files.is_empty() && self.log.is_none() {
+            return Ok(status);
+        }
+        self.verify_offline(context, &files)?;
+        Ok(status)
+    }
+
+    /// What was named, by what it is.
+    fn sorted(&self) -> Result<(Vec<RemoteAddress>, Vec<&Path>), CliError> {
+        let (mut objects, mut files) = (Vec::new(), Vec::new());
+        for file in &self.files {
+            match file.to_str().filter(|text| RemoteAddress::is_meant_by(text)) {
+                Some(text) => objects.push(text.parse()?),
+                None => files.push(file.as_path()),
+            }
+        }
+        Ok((objects, files))
+    }
+
+    fn verify_offline(&self, context: &Context, files: &[&Path]) -> Result<(), CliError> {
         let memory = if self.no_remember { Memory::none() } else { Memory::open()? };
         let pinned = self.key.as_deref().map(read_key).transpose()?;
         let given = match &self.output {
             Some(path) => Some(digest_of(path)?),
             None => None,
         };
-        for file in &self.files {
+        for file in files {
             let (what, bytes) = read_bundle(file)?;
             let (report, trust) = check_bundle(&what, &bytes, pinned.as_ref(), given.as_ref(), &memory)?;
             words::say_receipt(context.output, &what, &report, &trust)?;
@@ -74,7 +105,7 @@ impl Verify {
             let (report, trust) = check_log(&what, &source, &origin, pinned, &memory)?;
             say_log(context.output, &what, &report, &trust)?;
         }
-        Ok(Status::Done)
+        Ok(())
     }
 }
 

@@ -4,9 +4,12 @@ use casemate_api::{ClientError, Problem, ProblemCode};
 use casemate_control::ControlError;
 use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
+use casemate_remote::BucketError;
+use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
 
 use super::{CliError, TourPart};
+use crate::remote::RemoteAddressError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
 
@@ -48,7 +51,15 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Serve(error) => return of_serve(error).map(str::to_owned),
         CliError::Start(error) => return of_start(error).map(str::to_owned),
         CliError::State(error) => return of_state(error).map(str::to_owned),
-        CliError::Url(_)
+        CliError::Bucket(error) => return of_bucket(error).map(str::to_owned),
+        CliError::DeltaGlider(error) => return of_delta_glider(error).map(str::to_owned),
+        CliError::NeedsRecursive { .. } => "add -r for all of them",
+        CliError::UnsafeName { .. } => "leave it out with --exclude, or copy it alone under another name",
+        CliError::NotMany => "name a file, a directory or an address",
+        CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
+        CliError::RemoteAddress(RemoteAddressError::NotABucket(_)) => "name the bucket alone: s3://BUCKET",
+        CliError::RemoteAddress(_)
+        | CliError::Url(_)
         | CliError::Address(_)
         | CliError::Content(_)
         | CliError::File(_)
@@ -63,6 +74,28 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
+}
+
+fn of_bucket(error: &BucketError) -> Option<&'static str> {
+    match error {
+        BucketError::Denied { .. } => Some("name other credentials with --profile, or set AWS_ACCESS_KEY_ID"),
+        BucketError::Unavailable { .. } => {
+            Some("see that the bucket exists, and that --endpoint-url and --region name its server")
+        }
+        BucketError::Settings(_) => Some("--profile, --region and --endpoint-url come before what files say"),
+        BucketError::TooMany { .. } => Some("name a longer prefix"),
+        _ => None,
+    }
+}
+
+fn of_delta_glider(error: &DeltaGliderError) -> Option<&'static str> {
+    match error {
+        DeltaGliderError::Bucket(error) => of_bucket(error),
+        DeltaGliderError::NeedsRescue { .. } => Some("`casemate rescue ADDRESS --to DIR` brings it back"),
+        DeltaGliderError::Conflict { .. } => Some("somebody else writes there; try again"),
+        DeltaGliderError::NotFound { .. } => Some("`casemate ls -r` on the bucket shows what is there"),
+        _ => None,
+    }
 }
 
 fn of_serve(error: &ServeError) -> Option<&'static str> {

@@ -1,5 +1,7 @@
 use casemate_api::{ClientError, ProblemCode};
 use casemate_fs::FsError;
+use casemate_remote::BucketError;
+use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
 
 use super::CliError;
@@ -37,7 +39,9 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::Client(error) => of_client(error),
         CliError::File(error) if error.is_not_found() => Kind::NotFound,
         CliError::File(FsError::Locked { .. }) => Kind::Conflict,
-        CliError::TourFile { .. } => Kind::NotFound,
+        CliError::TourFile { .. } | CliError::Nothing { .. } => Kind::NotFound,
+        CliError::Bucket(error) => of_bucket(error),
+        CliError::DeltaGlider(error) => of_delta_glider(error),
         CliError::Serve(error) => of_serve(error),
         CliError::Start(error) => of_start(error),
         CliError::Url(_)
@@ -48,7 +52,10 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
         | CliError::ProjectOverNetwork
-        | CliError::CopyAlike { .. } => Kind::Usage,
+        | CliError::CopyAlike { .. }
+        | CliError::RemoteAddress(_)
+        | CliError::NotMany
+        | CliError::NeedsRecursive { .. } => Kind::Usage,
         CliError::InputTooLong { .. } => Kind::Limited,
         CliError::State(error) => of_state(error),
         CliError::File(_)
@@ -63,7 +70,48 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Refused { .. }
         | CliError::Memory { .. }
         | CliError::NoBackup { .. }
+        | CliError::UnsafeName { .. }
         | CliError::Tour { .. } => Kind::Failed,
+    }
+}
+
+fn of_bucket(error: &BucketError) -> Kind {
+    match error {
+        BucketError::NotFound { .. } => Kind::NotFound,
+        BucketError::Exists { .. } | BucketError::Changed { .. } => Kind::Conflict,
+        BucketError::Denied { .. } => Kind::Denied,
+        BucketError::Unavailable { .. } => Kind::Unavailable,
+        BucketError::BadKey { .. } | BucketError::Unsupported { .. } | BucketError::Settings(_) => {
+            Kind::Usage
+        }
+        BucketError::TooLarge { .. } | BucketError::TooMany { .. } => Kind::Limited,
+        BucketError::Files(error) if error.is_not_found() => Kind::NotFound,
+        BucketError::BadRange { .. } | BucketError::WrongLength { .. } | BucketError::Files(_) => {
+            Kind::Failed
+        }
+    }
+}
+
+fn of_delta_glider(error: &DeltaGliderError) -> Kind {
+    match error {
+        DeltaGliderError::NotFound { .. } => Kind::NotFound,
+        DeltaGliderError::BadKey { .. } => Kind::Usage,
+        DeltaGliderError::Conflict { .. }
+        | DeltaGliderError::Ambiguous { .. }
+        | DeltaGliderError::Occupied { .. }
+        | DeltaGliderError::HasDependents { .. } => Kind::Conflict,
+        DeltaGliderError::TooLarge { .. } | DeltaGliderError::MetadataTooLarge { .. } => Kind::Limited,
+        DeltaGliderError::Bucket(error) => of_bucket(error),
+        DeltaGliderError::BadMetadata { .. }
+        | DeltaGliderError::Damaged { .. }
+        | DeltaGliderError::ReferenceMissing { .. }
+        | DeltaGliderError::NeedsRescue { .. }
+        | DeltaGliderError::NotRescued { .. }
+        | DeltaGliderError::Encrypted { .. }
+        | DeltaGliderError::Codec { .. }
+        | DeltaGliderError::Unfaithful { .. }
+        | DeltaGliderError::Memory(_)
+        | DeltaGliderError::Interrupted(_) => Kind::Failed,
     }
 }
 

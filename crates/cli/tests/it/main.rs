@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod binary;
+mod buckets;
 mod edge;
 mod errors;
 mod help;

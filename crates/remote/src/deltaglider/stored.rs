@@ -1,3 +1,5 @@
+use casemate_model::{Digest, Timestamp};
+
 use super::metadata::{DeltaRecord, DirectRecord};
 use super::{DeltaGlider, DeltaGliderError, LogicalKey, Record};
 use crate::Head;
@@ -11,6 +13,21 @@ pub enum Form {
     Direct,
     /// As it is, and not by DeltaGlider: nothing says what its hash should be.
     Plain,
+}
+
+/// What is known of an object without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectStat {
+    /// How it is stored.
+    pub form: Form,
+    /// The size of the file.
+    pub size_bytes: u64,
+    /// What is stored for it, without the reference.
+    pub stored_bytes: u64,
+    /// When it was stored.
+    pub modified: Timestamp,
+    /// What its hash should be, if something says so.
+    pub sha256: Option<Digest>,
 }
 
 /// What the bucket has for a logical key. Both at once is what a crash between two steps, or Python, may leave.
@@ -38,6 +55,28 @@ pub(super) enum Current {
 }
 
 impl DeltaGlider {
+    /// What the bucket says of an object. Nothing of its content is read.
+    pub async fn stat(&self, key: &LogicalKey) -> Result<ObjectStat, DeltaGliderError> {
+        let stored = self.find(key).await?;
+        match (stored.current(key)?, stored.delta, stored.whole) {
+            (Current::Delta(record), DeltaPlace::Delta(head, _), _) => Ok(ObjectStat {
+                form: Form::Delta,
+                size_bytes: record.file_size,
+                stored_bytes: head.size_bytes,
+                modified: head.modified,
+                sha256: Some(record.file_sha256),
+            }),
+            (_, _, Some((head, record))) => Ok(ObjectStat {
+                form: if record.is_some() { Form::Direct } else { Form::Plain },
+                size_bytes: head.size_bytes,
+                stored_bytes: head.size_bytes,
+                modified: head.modified,
+                sha256: record.map(|record| record.file_sha256),
+            }),
+            (_, _, None) => Err(DeltaGliderError::NotFound { key: key.to_string() }),
+        }
+    }
+
     pub(super) async fn find(&self, key: &LogicalKey) -> Result<Stored, DeltaGliderError> {
         let (delta_key, whole_key) = (key.delta_key(), key.as_str());
         let (delta, whole) = futures_util::try_join!(self.look(&delta_key), self.look(whole_key))?;
@@ -88,7 +127,7 @@ impl Stored {
     }
 }
 
-type Age = (Option<casemate_model::Timestamp>, casemate_model::Timestamp);
+type Age = (Option<Timestamp>, Timestamp);
 
 /// By the writers' own times if both have one, which are finer; by the store's otherwise.
 fn newer(one: Age, other: Age) -> std::cmp::Ordering {

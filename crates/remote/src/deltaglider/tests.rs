@@ -5,7 +5,6 @@ use casemate_fs::SealedBytes;
 use casemate_model::test_support::ManualClock;
 
 use super::*;
-use crate::test_support::Xdelta3;
 use crate::{Bucket, Condition, ListQuery, MemoryBucket, Upload};
 
 mod faults;
@@ -28,7 +27,7 @@ impl World {
 
     /// Another process on the same bucket.
     pub(super) fn engine_on(bucket: Arc<dyn Bucket>, clock: Arc<ManualClock>) -> DeltaGlider {
-        DeltaGlider::new(bucket, Arc::new(Xdelta3), clock, Settings::default())
+        DeltaGlider::new(bucket, Arc::new(Vcdiff), clock, Settings::default())
     }
 
     pub(super) async fn put(&self, name: &str, bytes: &[u8]) -> PutOutcome {

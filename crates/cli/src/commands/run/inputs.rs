@@ -7,7 +7,7 @@ use casemate_api::tasks::{ContentSource, TaskInput};
 use casemate_model::Digest;
 
 use crate::address::{Address, Content};
-use crate::commands::cp::guess_media_type;
+use crate::commands::cp::media_type_of;
 use crate::output::Output;
 use crate::report::CliError;
 use crate::transfer;
@@ -55,8 +55,7 @@ pub(super) async fn source(client: &Client, text: &str, output: Output) -> Resul
         (casemate_fs::read_config_file(Path::new(text), INPUT_BYTES_MAX)?, text)
     };
     let digest: Digest =
-        transfer::upload_by_digest(client, INPUTS, bytes, (label, "", guess_media_type(text)), output)
-            .await?;
+        transfer::upload_by_digest(client, INPUTS, bytes, (label, "", media_type_of(text)), output).await?;
     Ok(ContentSource::Digest(digest.to_string()))
 }
 

@@ -7,7 +7,7 @@ use casemate_api::tasks::{
 };
 use casemate_api::{Client, Download, TaskStream};
 
-use crate::commands::cp::guess_media_type;
+use crate::commands::cp::media_type_of;
 use crate::commands::run;
 use crate::output::Output;
 use crate::report::{CliError, TourPart};
@@ -65,7 +65,7 @@ impl<'a> Stage<'a> {
     async fn store(&self, path: &Path, key: &str) -> Result<Object, CliError> {
         let source = Source::file(path)?;
         let object = ObjectRef { bucket: BUCKET.to_owned(), key: key.to_owned() };
-        transfer::upload(self.client, &object, source, guess_media_type(key), self.output).await
+        transfer::upload(self.client, &object, source, media_type_of(key), self.output).await
     }
 
     /// Runs a task to its end.

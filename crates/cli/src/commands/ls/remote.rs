@@ -1,0 +1,128 @@
+//! Lists of buckets elsewhere.
+
+use std::collections::BTreeSet;
+
+use casemate_remote::deltaglider::LogicalObject;
+use serde::Serialize;
+
+use super::Ls;
+use crate::context::Context;
+use crate::remote::RemoteAddress;
+use crate::report::{CliError, Status};
+use crate::tables::Column;
+
+/// What a list shows.
+#[derive(Debug, Default, Serialize)]
+struct Listed {
+    folders: Vec<String>,
+    objects: Vec<Object>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Summary>,
+}
+
+#[derive(Debug, Serialize)]
+struct Object {
+    key: String,
+    size_bytes: u64,
+    stored_bytes: u64,
+    stored: String,
+    delta: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    objects: usize,
+    size_bytes: u64,
+    stored_bytes: u64,
+}
+
+impl Ls {
+    pub(super) async fn remote(
+        &self,
+        context: &Context,
+        address: &RemoteAddress,
+    ) -> Result<Status, CliError> {
+        let objects = self.buckets.open(address)?.list(&address.rest).await?;
+        if objects.is_empty() {
+            context.output.note(&format!("no objects at {address}"));
+        }
+        let summary = self.summarize.then(|| Summary {
+            objects: objects.len(),
+            size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
+            stored_bytes: objects.iter().map(|object| object.stored_bytes).sum(),
+        });
+        let listed = Listed { summary, ..self.folded(&address.rest, objects) };
+        if context.output.json() {
+            context.output.value(&listed)?;
+            return Ok(Status::Done);
+        }
+        self.say(context, address, listed)
+    }
+
+    /// Shows only the folder of what lies deeper, unless everything is wanted.
+    fn folded(&self, prefix: &str, objects: Vec<LogicalObject>) -> Listed {
+        let (mut folders, mut listed) = (BTreeSet::new(), Listed::default());
+        for object in objects {
+            let deeper = object.key[prefix.len()..].split_once('/').filter(|_| !self.recursive);
+            if let Some((folder, _)) = deeper {
+                folders.insert(format!("{prefix}{folder}/"));
+                continue;
+            }
+            let LogicalObject { key, size_bytes, stored_bytes, modified, is_delta } = object;
+            let stored = modified.to_string();
+            listed.objects.push(Object { key, size_bytes, stored_bytes, stored, delta: is_delta });
+        }
+        listed.folders = folders.into_iter().collect();
+        listed
+    }
+
+    fn say(&self, context: &Context, address: &RemoteAddress, listed: Listed) -> Result<Status, CliError> {
+        let folders = listed.folders.iter().map(|folder| {
+            vec![address.at(folder).to_string(), "-".to_owned(), "-".to_owned(), "folder".to_owned()]
+        });
+        let objects = listed.objects.iter().map(|object| {
+            let form = if object.delta { "delta" } else { "whole" };
+            let size = self.size(object.size_bytes);
+            vec![address.at(&object.key).to_string(), size, object.stored.clone(), form.to_owned()]
+        });
+        let columns =
+            [Column::Text("object"), Column::Number("bytes"), Column::Text("stored"), Column::Text("form")];
+        context.output.rows(&columns, folders.chain(objects).collect())?;
+        if let Some(Summary { objects, size_bytes, stored_bytes }) = listed.summary {
+            context.output.fields(&[
+                ("objects", objects.to_string()),
+                ("bytes", self.size(size_bytes)),
+                ("stored", self.size(stored_bytes)),
+            ])?;
+        }
+        Ok(Status::Done)
+    }
+
+    fn size(&self, bytes: u64) -> String {
+        if self.human_readable { human(bytes) } else { bytes.to_string() }
+    }
+}
+
+/// With one decimal, cut off.
+fn human(bytes: u64) -> String {
+    let unit = UNITS.iter().rev().find(|(_, size)| bytes >= *size);
+    match unit {
+        Some((name, size)) => format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
+        None => format!("{bytes} B"),
+    }
+}
+
+const UNITS: [(&str, u64); 4] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+
+#[cfg(test)]
+mod tests {
+    use super::human;
+
+    #[test]
+    fn sizes_for_people() {
+        assert_eq!(
+            [human(0), human(1023), human(1536), human(3 << 30)],
+            ["0 B", "1023 B", "1.5 KiB", "3.0 GiB"]
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! Buckets of others on the command line: their addresses, how they are opened, and moving files between them, this
+//! machine and a node.
+
+mod address;
+mod connect;
+mod copy;
+mod files;
+mod filter;
+mod node;
+mod place;
+mod tree;
+
+pub(crate) use address::{AnyAddress, RemoteAddress, RemoteAddressError};
+pub(crate) use connect::BucketOptions;
+pub(crate) use copy::{Copied, Copier, copy_many, copy_one};
+pub(crate) use filter::Filter;
+pub(crate) use place::Place;
+pub(crate) use tree::{Item, Opener, StoreOptions, Tree};
