@@ -175,6 +175,9 @@ pub(crate) enum CliError {
         /// Of what kind both are.
         kind: &'static str,
     },
+    /// `mv` between two files of this machine, which may be one.
+    #[error("both places are on this machine and may be one file under two names; nothing was moved")]
+    MoveHere,
     /// What arrived is not what was sent.
     #[error("the content of {what} has the digest {found}, not {expected}; it was not kept")]
     ContentDiffers {

@@ -8,6 +8,7 @@
 mod attacks;
 mod corruption;
 mod directories;
+mod forgeries;
 mod migrating;
 mod monitoring;
 mod working;

@@ -33,8 +33,8 @@ impl Mv {
             return Err(CliError::NotMany);
         }
         // Two names may be one file, which would be gone.
-        if let (Place::File(_), Place::File(_)) = (&source, &target) {
-            return Err(CliError::CopyAlike { kind: "a file" });
+        if source.is_on_this_machine() && target.is_on_this_machine() {
+            return Err(CliError::MoveHere);
         }
         let copier = self.transfer.copier(context, None, true);
         let opener = Opener { context, buckets: &self.transfer.buckets };

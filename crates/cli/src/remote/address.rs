@@ -50,6 +50,11 @@ impl RemoteAddress {
         SCHEMES.iter().any(|(prefix, _)| text.starts_with(prefix))
     }
 
+    /// Whether it is a directory of this machine.
+    pub(crate) fn is_directory(&self) -> bool {
+        self.scheme == Scheme::Directory
+    }
+
     /// The address of another key in the same bucket.
     pub(crate) fn at(&self, key: &str) -> Self {
         Self { rest: key.to_owned(), ..self.clone() }

@@ -18,6 +18,15 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// Whether it is a file of this machine, by path or as an object of a directory.
+    pub(crate) fn is_on_this_machine(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Remote(address) => address.is_directory(),
+            Self::Pipe | Self::Node(_) => false,
+        }
+    }
+
     /// Reads what a command line says.
     pub(crate) fn parse(text: &str) -> Result<Self, CliError> {
         if text == "-" {

@@ -28,6 +28,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::CopyAlike { kind: "an object" } => {
             "copy it to a file or to `-` first: casemate cp SOURCE - | casemate cp - TARGET"
         }
+        CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
         CliError::CopyAlike { .. } => "objects have addresses: cm://BUCKET/KEY",
         CliError::ContentDiffers { .. } => {
             "try again; if it stays so, `casemate doctor` and `casemate db check`"

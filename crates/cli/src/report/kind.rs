@@ -53,6 +53,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::KeyInClear { .. }
         | CliError::ProjectOverNetwork
         | CliError::CopyAlike { .. }
+        | CliError::MoveHere
         | CliError::RemoteAddress(_)
         | CliError::NotMany
         | CliError::NeedsRecursive { .. } => Kind::Usage,
