@@ -16,7 +16,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::blobs::{Blobs, StagedBlob};
 use crate::{
-    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, Place, Put, PutRule,
+    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, PieceKey, Place, Put, PutRule,
     VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
@@ -90,6 +90,8 @@ pub struct Settings {
     pub object_bytes_max: u64,
     /// Bytes of the disk that objects leave free, for the catalog and the log.
     pub free_bytes_min: u64,
+    /// Vouches for the tables by which parts of large content are checked.
+    pub piece_key: PieceKey,
 }
 
 impl Objects {
@@ -99,7 +101,7 @@ impl Objects {
         catalog: Arc<dyn Catalog>,
         settings: Settings,
     ) -> Result<Self, ObjectsError> {
-        let blobs = Blobs::open(directory, settings.free_bytes_min)?;
+        let blobs = Blobs::open(directory, settings.free_bytes_min, settings.piece_key)?;
         let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
         uploads.sweep_staged().map_err(ObjectsError::Files)?;
         let object_bytes_max = settings.object_bytes_max;
@@ -205,7 +207,7 @@ impl Objects {
         Ok((record, blob))
     }
 
-    /// Opens a blob whose content was checked. It asks for no permit: whoever knows a digest from a record that it
+    /// Opens a blob whose content is checked before it is handed out. It asks for no permit: whoever knows a digest from a record that it
     /// was allowed to read may read what the record stands for, and callers come here only with such digests.
     pub async fn open_verified(&self, digest: Digest) -> Result<VerifiedBlob, ObjectsError> {
         let blobs = self.blobs.clone();

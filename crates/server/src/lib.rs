@@ -18,6 +18,7 @@ mod page;
 mod problem;
 mod routes;
 mod s3;
+mod transfer;
 
 pub use app::{Server, Settings};
 pub use listen::{Listeners, Peer};

@@ -1,32 +1,25 @@
-use std::time::Duration;
-
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
+use casemate_control::{Caller, Control};
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
-    Attributes, Before, Deleted, NewObject, ObjectRecord, ObjectsError, PutRule, VerifiedBlob, Version,
+    Attributes, Before, Deleted, NewObject, ObjectRecord, PutRule, VerifiedBlob, Version,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
 use crate::app::AppState;
 use crate::caller::From;
 use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, path_parameter};
+use crate::transfer::{IDLE_MAX, stream};
 
 /// The header in which an uploader announces the digest of what it sends.
 const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
-
-/// Pieces of a download that wait for a slow client.
-const PIECES_WAITING_MAX: usize = 4;
-
-/// How long a transfer may stand still.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Content of users is never shown as a page of ours, whatever it claims to be.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -140,7 +133,7 @@ pub(crate) async fn get_object(
     let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
     let (record, blob) = state.control.get_object(&caller, (&bucket, &key), Version::Latest, wanted).await?;
     let mut response = match blob {
-        Some(blob) => download(blob, &record.media_type, place),
+        Some(blob) => download((&state.control, &caller), blob, &record.media_type, place),
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
         None => with_headers(Body::empty(), &record.media_type, record.size_bytes),
     };
@@ -165,25 +158,15 @@ pub(crate) async fn delete_object(
 }
 
 /// Answers checked content as a download that no browser takes for a page of ours.
-pub(crate) fn download(blob: VerifiedBlob, media_type: &str, place: OwnedSemaphorePermit) -> Response {
+pub(crate) fn download(
+    reader: (&Control, &Caller),
+    blob: VerifiedBlob,
+    media_type: &str,
+    place: OwnedSemaphorePermit,
+) -> Response {
     let length = blob.size_bytes();
-    let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_WAITING_MAX);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let read = blob.read_pieces(|piece| {
-            // A client that has gone away, or takes nothing, ends the reading; nothing is lost by it.
-            let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
-            sent.ok()
-                .and_then(Result::ok)
-                .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
-        });
-        if let Err(error) = read {
-            // Cuts the transfer short of its announced length, so that it cannot pass for complete.
-            drop(sender.try_send(Err(error)));
-        }
-    });
-    with_headers(Body::from_stream(ReceiverStream::new(receiver)), media_type, length)
+    let content = stream(reader, blob, 0..length, Some(place));
+    with_headers(Body::from_stream(content), media_type, length)
 }
 
 fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
