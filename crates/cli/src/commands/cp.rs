@@ -7,7 +7,7 @@ use clap::Args;
 use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
-use crate::remote::{Opener, Place, copy_many, copy_one};
+use crate::remote::{Place, copy_many, copy_one};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
 
@@ -62,7 +62,7 @@ impl Cp {
 
     async fn between(&self, context: &Context, ends: (&Place, &Place)) -> Result<Status, CliError> {
         let copier = self.transfer.copier(context, self.media_type.clone(), false);
-        let opener = Opener { context, buckets: &self.transfer.buckets };
+        let opener = self.transfer.opener(context);
         let copied = if self.recursive {
             copy_many(&copier, &opener, ends, &self.transfer.filter).await?
         } else {

@@ -37,7 +37,7 @@ impl Verify {
         }
         let mut findings = Vec::new();
         for address in addresses {
-            let engine = self.buckets.open(address)?;
+            let engine = self.buckets.open(context, address)?;
             for key in keys(&engine, address).await? {
                 let label = address.at(&key).to_string();
                 let spinner = progress::spinner(context.output, &label);
