@@ -22,7 +22,10 @@ pub(crate) fn in_home(relative: &str) -> Option<PathBuf> {
 
 /// The configuration file that the environment names.
 pub(crate) fn config_file() -> Option<PathBuf> {
-    variables_beginning("CASEMATE_CONFIG").remove("CASEMATE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+    variables_beginning("CASEMATE_CONFIG")
+        .remove("CASEMATE_CONFIG")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
 }
 
 /// The user's directory for caches, which other programs use too.

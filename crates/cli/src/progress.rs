@@ -30,13 +30,3 @@ pub(crate) fn files(output: Output) -> ProgressBar {
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     bar
 }
-
-/// Shows that something is under way whose size is not known, on a terminal only.
-pub(crate) fn spinner(output: Output, label: &str) -> ProgressBar {
-    if !output.progress() {
-        return ProgressBar::hidden();
-    }
-    let spinner = ProgressBar::new_spinner().with_message(crate::escape::escaped_line(label));
-    spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-    spinner
-}

@@ -83,6 +83,12 @@ pub(crate) enum CliError {
     /// `-` where only files can be.
     #[error("`-` is one stream: it cannot be listed, deleted, or copied to itself")]
     NotMany,
+    /// One file for the state of several checks, or of none that has any.
+    #[error("`{}` can hold the state of one address of a bucket elsewhere", path.display())]
+    SharedState {
+        /// The file.
+        path: PathBuf,
+    },
     /// Two files whose difference could not be made.
     #[error("the difference cannot be computed")]
     Difference {

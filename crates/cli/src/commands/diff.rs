@@ -97,11 +97,7 @@ async fn read(opener: &Opener<'_>, text: &str) -> Result<SealedBytes, CliError> 
     opener.open(above)?.read(&name).await
 }
 
-fn compare(
-    names: (String, String),
-    one: &SealedBytes,
-    other: &SealedBytes,
-) -> Result<Comparison, CliError> {
+fn compare(names: (String, String), one: &SealedBytes, other: &SealedBytes) -> Result<Comparison, CliError> {
     let (before, after) = (one.as_slice()?, other.as_slice()?);
     let side = |place: String, bytes: &[u8]| Side {
         place,

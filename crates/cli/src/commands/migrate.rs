@@ -99,7 +99,11 @@ fn below(place: Place, prefix: &str) -> Place {
 }
 
 /// Compares what is here with what is there, by size and then by digest.
-async fn plan(source: &Tree<'_>, target: &Tree<'_>, filter: &Filter) -> Result<Vec<(String, Fate)>, CliError> {
+async fn plan(
+    source: &Tree<'_>,
+    target: &Tree<'_>,
+    filter: &Filter,
+) -> Result<Vec<(String, Fate)>, CliError> {
     let there: BTreeMap<String, Item> = match target.list().await {
         Ok(items) => items.into_iter().map(|item| (item.name.clone(), item)).collect(),
         // A node makes the bucket when something is put into it.
@@ -149,7 +153,8 @@ impl Work<'_> {
         let planned = fates.iter_mut().filter(|(_, fate)| fate.state == PLANNED);
         if self.copier.is_dry {
             for (_, fate) in planned {
-                self.copier.note(&self.opener, &format!("(dryrun) migrate {} to {}", fate.source, fate.target));
+                self.copier
+                    .note(&self.opener, &format!("(dryrun) migrate {} to {}", fate.source, fate.target));
             }
             return Ok(());
         }
@@ -216,7 +221,8 @@ impl Work<'_> {
             }
         }
         let (migrated, present, failed) = (count(MIGRATED), count(PRESENT), count(FAILED));
-        let planned = if self.copier.is_dry { format!(", {} to migrate", count(PLANNED)) } else { String::new() };
+        let planned =
+            if self.copier.is_dry { format!(", {} to migrate", count(PLANNED)) } else { String::new() };
         self.copier.note(
             &self.opener,
             &format!("{migrated} migrated and checked, {present} there already, {failed} failed{planned}"),

@@ -53,5 +53,8 @@ fn scalar(name: &str, value: &Value) -> Result<String, ConfigError> {
 
 /// Other numbers as they are, for the message of the setting that they do not suit.
 fn number_text(number: Num) -> Option<String> {
-    number.to_i128().map(|number| number.to_string()).or_else(|| number.to_f64().map(|number| number.to_string()))
+    number
+        .to_i128()
+        .map(|number| number.to_string())
+        .or_else(|| number.to_f64().map(|number| number.to_string()))
 }

@@ -2,9 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use casemate_remote::deltaglider::{DeltaGlider, ReferenceCache, Settings, Vcdiff};
-use casemate_remote::{
-    AwsFlags, AwsSources, Bucket, CloudBucket, DirectoryBucket, ListedBucket, S3Account,
-};
+use casemate_remote::{AwsFlags, AwsSources, Bucket, CloudBucket, DirectoryBucket, ListedBucket, S3Account};
 use clap::Args;
 
 use super::address::Scheme;

@@ -3,9 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use casemate_remote::{
-    Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Stored, Upload,
-};
+use casemate_remote::{Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Stored, Upload};
 use futures_util::StreamExt;
 use indicatif::ProgressBar;
 

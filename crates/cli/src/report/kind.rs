@@ -50,6 +50,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Config(_)
         | CliError::CacheSettings(_)
         | CliError::NoBucket { .. }
+        | CliError::SharedState { .. }
         | CliError::SamePlace { .. }
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }

@@ -120,7 +120,8 @@ fn directories_are_synchronized_both_ways() {
 #[test]
 fn addresses_that_cannot_be() {
     let (user, bucket) = bucket();
-    failed(user.run(&["ls", "s3://"]), 2, "names no bucket");
+    failed(user.run(&["ls", "s3:///key"]), 2, "names no bucket");
+    failed(user.run(&["rm", "s3://"]), 2, "names no bucket");
     failed(user.run(&["ls", "file://relative"]), 2, "absolute");
     failed(user.run(&["stats", &format!("{bucket}//app")]), 2, "names more than a bucket");
     failed(user.run(&["ls", "file:///absent/bucket"]), 3, "error: ");

@@ -46,7 +46,9 @@ impl S3Lister {
     }
 
     pub(super) async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
-        let asked = Asked { action: "list", key: &query.prefix };
+        // Of a whole bucket there is no other name.
+        let key = if query.prefix.is_empty() { &self.url } else { &query.prefix };
+        let asked = Asked { action: "list", key };
         let body = self.caller.get(&format!("{}?{}", self.url, text_of(query)), asked).await?;
         read(&body).map_err(|error| asked.unavailable(error))
     }
