@@ -2,6 +2,7 @@ use casemate_remote::deltaglider::PutOptions;
 use clap::Args;
 
 use crate::context::Context;
+use crate::output::Output;
 use crate::remote::{BucketOptions, Copier, Filter, Opener, StoreOptions};
 
 /// What every command takes that moves many files.
@@ -55,6 +56,16 @@ impl TransferOptions {
     /// Who opens the places, and shows how far the copy is.
     pub(super) fn opener<'a>(&'a self, context: &'a Context) -> Opener<'a> {
         Opener::showing(context, &self.buckets, self.quiet || self.dryrun)
+    }
+
+    /// Whether only failures are told.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Where progress shows, if it does.
+    pub(super) const fn progress_of(&self, context: &Context) -> Output {
+        if self.quiet { context.output.without_progress() } else { context.output }
     }
 
     /// Whether nothing may be changed.
