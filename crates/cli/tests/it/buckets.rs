@@ -1,6 +1,6 @@
 //! Buckets of others, here in a directory: everything that needs neither node nor network.
 
-use crate::binary::{Done, User, text};
+use crate::binary::{Done, User, done, text};
 
 /// Two versions of an archive: much of the second is the first.
 fn versions() -> (Vec<u8>, Vec<u8>) {
@@ -66,6 +66,21 @@ fn archives_are_stored_as_deltas_and_come_back() {
     failed(user.run(&["verify", &key]), 3, "error: there is nothing at");
     user.run(&["rm", "-r", &folder]).text();
     assert_eq!(user.run(&["ls", "-r", &bucket]).text(), "");
+}
+
+#[test]
+fn whoever_has_no_home_has_a_cache_in_memory() {
+    let (user, bucket) = bucket();
+    let (first, second) = versions();
+    for (name, content) in [("a-1.zip", &first), ("a-2.zip", &second)] {
+        user.run(&["cp", &user.file(name, content), &format!("{bucket}//")]).text();
+    }
+    let mut command = user.command(&["cp", &format!("{bucket}//a-2.zip"), "-"]);
+    let got = done(command.env_remove("HOME").spawn().unwrap());
+    assert_eq!((got.code, got.stdout, got.stderr.as_str()), (0, second, ""));
+    let mut command = user.command(&["cache", "show", "--json"]);
+    let shown = done(command.env_remove("HOME").spawn().unwrap()).json();
+    assert_eq!(shown["cache"], "in memory, at most 100 MiB");
 }
 
 #[test]

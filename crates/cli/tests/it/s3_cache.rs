@@ -136,7 +136,10 @@ fn a_killed_process_leaves_nothing_readable_and_the_next_one_sweeps() {
     let seen = shop.run(&["cache", "show", "--json"]).json();
     assert_eq!((&seen["found"][0]["in_use"], &seen["found"][0]["files"]), (&false.into(), &2.into()));
     shop.gate.open();
-    assert_eq!(shop.run(&["cp", "s3://one/app/app-3.zip", "-"]).stdout, version(3));
+    let next = shop.run_with(&[("RUST_LOG", "casemate::cache=info")], &["cp", "s3://one/app/app-3.zip", "-"]);
+    assert_eq!(next.stdout, version(3));
+    let told = "1 caches of processes that are gone were removed";
+    assert!(next.stderr.contains(told), "{}", next.stderr);
     assert_eq!(files(&shop), [] as [PathBuf; 0]);
 }
 
