@@ -8,7 +8,7 @@ use casemate_fs::SealedBytes;
 
 use crate::cache::{Cache, CacheUsage, NoCache, Put};
 use crate::event::CacheEvent;
-use crate::home::Home;
+use crate::home::{self, Home};
 use crate::index::Index;
 use crate::monitor::Monitor;
 use crate::record::Method;
@@ -71,6 +71,7 @@ pub fn open(config: &CacheConfig, around: Surroundings) -> Result<Box<dyn Cache>
         Place::Process { base, bytes_max } => open_process(config, base, *bytes_max, around),
         Place::Kept { base, bytes_max } => {
             let secret = config.secret.as_ref().ok_or(CacheError::KeptWithoutKey)?;
+            said_of_sweep(home::sweep_dead(base)?, &around);
             let Some(home) = Home::kept(base, Keys::derive(secret).id)? else {
                 around.watcher.event(&CacheEvent::KeptInUse);
                 return open_process(config, base, *bytes_max, around);
@@ -87,12 +88,16 @@ fn open_process(
     around: Surroundings,
 ) -> Result<Box<dyn Cache>, CacheError> {
     let (home, directories) = Home::for_process(base, &*around.entropy)?;
-    if directories > 0 {
-        around.watcher.event(&CacheEvent::Swept { directories });
-    }
+    said_of_sweep(directories, &around);
     // Its own key even where one was supplied: what this process leaves behind shall be worth nothing.
     let secret = CacheSecret::ephemeral(&*around.entropy);
     in_directory(config, home, &secret, bytes_max, around)
+}
+
+fn said_of_sweep(directories: usize, around: &Surroundings) {
+    if directories > 0 {
+        around.watcher.event(&CacheEvent::Swept { directories });
+    }
 }
 
 fn in_directory(

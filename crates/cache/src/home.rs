@@ -24,7 +24,7 @@ pub(crate) struct Home {
 impl Home {
     /// Makes a directory for this process, and says how many of dead processes were removed.
     pub(crate) fn for_process(base: &Path, entropy: &dyn Entropy) -> Result<(Self, usize), CacheError> {
-        let parent = Dir::open_secure(&base.join(VERSION))?.private_subdir("process")?;
+        let parent = Dir::open_secure(&base.join(VERSION))?.private_subdir(PROCESS)?;
         let swept = sweep(&parent)?;
         for _ in 0..ATTEMPTS {
             let mut random = [0; 16];
@@ -39,11 +39,15 @@ impl Home {
 
     /// Opens the directory of a key; none if another process uses it.
     pub(crate) fn kept(base: &Path, key_id: [u8; 8]) -> Result<Option<Self>, CacheError> {
-        let parent = Dir::open_secure(&base.join(VERSION))?.private_subdir("kept")?;
-        let root = parent.private_subdir(&HEXLOWER.encode(&key_id))?;
+        let parent = Dir::open_secure(&base.join(VERSION))?.private_subdir(KEPT)?;
+        let name = HEXLOWER.encode(&key_id);
+        let root = parent.private_subdir(&name)?;
         match root.lock(LOCK_OWNER) {
-            Ok(lock) => Ok(Some(Self { root, parent: None, _lock: lock })),
-            Err(FsError::Locked { .. }) => Ok(None),
+            // Somebody may clear it between our opening and our locking it.
+            Ok(lock) if parent.still_holds(&name, &root)? => {
+                Ok(Some(Self { root, parent: None, _lock: lock }))
+            }
+            Ok(_) | Err(FsError::Locked { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -73,6 +77,11 @@ fn claim(parent: &Dir, name: &str) -> Result<Option<(Dir, DirLock)>, FsError> {
     }
 }
 
+/// The same for processes that were before this one, where it has no directory of its own kind.
+pub(crate) fn sweep_dead(base: &Path) -> Result<usize, CacheError> {
+    Ok(sweep(&Dir::open_secure(&base.join(VERSION))?.private_subdir(PROCESS)?)?)
+}
+
 /// Removes the directories whose processes are gone, however they went. A lock is held by living ones only.
 fn sweep(parent: &Dir) -> Result<usize, FsError> {
     let mut swept = 0;
@@ -92,8 +101,23 @@ fn sweep(parent: &Dir) -> Result<usize, FsError> {
 
 fn sweep_one(parent: &Dir, name: &str) -> Result<bool, FsError> {
     let root = parent.subdir(name)?;
-    let _lock = root.lock("sweep")?;
-    if !parent.still_holds(name, &root)? {
+    let lock = root.lock("sweep")?;
+    remove_locked(parent, name, &root, &lock)
+}
+
+/// The lock of a directory that is only looked at; none if a living process has it.
+pub(crate) fn lock_to_look(root: &Dir) -> Result<Option<DirLock>, FsError> {
+    match root.lock("look") {
+        Ok(lock) => Ok(Some(lock)),
+        Err(FsError::Locked { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a directory that is locked by us; false if it is there no more. It is moved away first, so that whoever
+/// opens it meanwhile sees that it is going.
+pub(crate) fn remove_locked(parent: &Dir, name: &str, root: &Dir, _lock: &DirLock) -> Result<bool, FsError> {
+    if !parent.still_holds(name, root)? {
         return Ok(false);
     }
     let dead = format!("{DEAD}{name}");
@@ -102,7 +126,9 @@ fn sweep_one(parent: &Dir, name: &str) -> Result<bool, FsError> {
 }
 
 /// The version of everything that lies on the disk. What another version wrote is not looked at.
-const VERSION: &str = "v2";
+pub(crate) const VERSION: &str = "v2";
+pub(crate) const PROCESS: &str = "process";
+pub(crate) const KEPT: &str = "kept";
 const DEAD: &str = "dead-";
 const LOCK_OWNER: &str = "cache";
 const ATTEMPTS: usize = 100;

@@ -26,6 +26,7 @@ mod secret;
 mod settings;
 mod store;
 mod surroundings;
+mod survey;
 mod vault;
 
 pub use cache::{Cache, CacheUsage, Put};
@@ -37,3 +38,4 @@ pub use migrate::{Consent, Migration, OldCache, OldPlaces, Outcome, migrate};
 pub use secret::CacheSecret;
 pub use settings::{SettingNames, SettingSources, setting_names};
 pub use surroundings::{CacheClock, Surroundings};
+pub use survey::{CacheDirectory, Cleared, clear, survey};

@@ -107,6 +107,19 @@ impl Said<'_> {
 }
 
 impl SettingSources {
+    /// Who has the strongest word on a setting: the flag, variable or entry of the file; none if nobody has said it.
+    pub fn said_by(&self, names: &SettingNames) -> Option<&'static str> {
+        let says = |source: &BTreeMap<String, String>, name: &'static str| {
+            source.get(name).is_some_and(|value| !value.trim().is_empty()).then_some(name)
+        };
+        names
+            .flag
+            .and_then(|flag| says(&self.flags, flag).map(|_| "its flag"))
+            .or_else(|| says(&self.environment, names.variable))
+            .or_else(|| names.alias.and_then(|alias| says(&self.environment, alias)))
+            .or_else(|| says(&self.file, names.file).map(|_| "the file"))
+    }
+
     /// The strongest word on a setting. Our own variable is stronger than its alias; an empty value is none.
     fn find(&self, setting: Setting) -> Option<Said<'_>> {
         let names = setting.names();

@@ -1,6 +1,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use tracing_subscriber::EnvFilter;
 
 use crate::commands::Command;
 use crate::context::{Context, Global};
@@ -38,13 +39,27 @@ pub(crate) fn run() -> ExitCode {
         Ok(runtime) => runtime,
         Err(source) => return report::fail(&report::CliError::Runtime { source }),
     };
+    start_logging(&arguments.command);
     let done = runtime.block_on(arguments.command.execute(&context));
+    context.close();
     // A thread that still reads standard input must not keep the process.
     runtime.shutdown_background();
     match done {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Failed) => ExitCode::from(report::FAILED),
         Err(error) => report::fail(&error),
+    }
+}
+
+/// Commands other than a node log only for whoever asks for it by `RUST_LOG`.
+fn start_logging(command: &Command) {
+    if matches!(command, Command::Serve(_)) {
+        return;
+    }
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // There is no other logger before this one.
+        let _ = logger.try_init();
     }
 }
 

@@ -1,15 +1,18 @@
 //! One file per command; a command with subcommands has them all in its file.
 
 mod audit;
+mod cache;
 mod completions;
 mod config;
 mod cp;
 mod db;
+mod diff;
 mod doctor;
 mod du;
 mod key;
 mod login;
 mod ls;
+mod migrate;
 mod mv;
 mod name;
 mod node_options;
@@ -46,10 +49,14 @@ pub(crate) enum Command {
     Stat(stat::Stat),
     Mv(mv::Mv),
     Sync(sync::Sync),
+    Migrate(migrate::Migrate),
+    Diff(diff::Diff),
     Du(du::Du),
     Stats(stats::Stats),
     Rescue(rescue::Rescue),
     Purge(purge::Purge),
+    #[command(subcommand)]
+    Cache(cache::Cache),
     #[command(subcommand)]
     Name(name::Name),
     #[command(subcommand)]
@@ -79,10 +86,13 @@ impl Command {
             Self::Stat(command) => command.execute(context).await,
             Self::Mv(command) => command.execute(context).await,
             Self::Sync(command) => command.execute(context).await,
+            Self::Migrate(command) => command.execute(context).await,
+            Self::Diff(command) => command.execute(context).await,
             Self::Du(command) => command.execute(context).await,
             Self::Stats(command) => command.execute(context).await,
             Self::Rescue(command) => command.execute(context).await,
             Self::Purge(command) => command.execute(context).await,
+            Self::Cache(command) => command.execute(context),
             Self::Name(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,

@@ -1,8 +1,10 @@
 //! Configuration in two steps: [`Written`] is what files, environment and flags say; [`Config`] is what it means,
 //! checked whole. Only this file and its caller read the environment.
 
+mod cache;
 mod review;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use cache::cache_section;
 pub(crate) use review::{Finding, Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
@@ -64,6 +67,9 @@ pub(crate) struct Written {
     pub(crate) task_memory_max: String,
     /// `text` or `json`.
     pub(crate) log_format: String,
+    /// The section for the commands that use buckets elsewhere. Never shown: it may hold a key.
+    #[serde(default, skip_serializing)]
+    pub(crate) cache: BTreeMap<String, figment::value::Value>,
 }
 
 /// How strictly a configuration is judged.
@@ -130,6 +136,9 @@ pub(crate) enum ConfigError {
         /// What would do.
         expected: String,
     },
+    /// The section `cache`.
+    #[error(transparent)]
+    Cache(casemate_cache::SettingsError),
 }
 
 /// What is wrong with a key, and where it was written.
@@ -172,6 +181,7 @@ impl Default for Written {
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
+            cache: BTreeMap::new(),
         }
     }
 }
@@ -180,18 +190,23 @@ impl Default for Written {
 pub(crate) fn read(file: Option<&std::path::Path>, flags: Figment) -> Result<Written, ConfigError> {
     let mut figment = Figment::from(Serialized::defaults(Written::default()));
     if let Some(path) = file {
-        let bytes = casemate_fs::read_config_file(path, FILE_BYTES_MAX).map_err(ConfigError::File)?;
-        let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })?;
-        figment = figment.merge(Toml::string(&text));
+        figment = figment.merge(Toml::string(&text_of(path)?));
     }
     let variables = Env::prefixed("CASEMATE_").ignore(&CLIENT_VARIABLES);
+    let variables = variables.filter(|name| !name.as_str().to_ascii_lowercase().starts_with("cache_"));
     figment.merge(variables).merge(flags).extract().map_err(|error| ConfigError::Shape(Box::new(error)))
+}
+
+fn text_of(path: &std::path::Path) -> Result<String, ConfigError> {
+    let bytes = casemate_fs::read_config_file(path, FILE_BYTES_MAX).map_err(ConfigError::File)?;
+    String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })
 }
 
 /// Works out what `written` means. Secrets are read from the files that it names.
 pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Result<Config, ConfigError> {
     let data_directory =
         if written.data_dir.is_empty() { default_data_directory } else { PathBuf::from(&written.data_dir) };
+    cache::check(&written.cache)?;
     let task_wall_ms = written.task_seconds_max.saturating_mul(1_000);
     let limits_ceiling = RunLimits {
         wall_ms: task_wall_ms,

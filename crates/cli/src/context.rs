@@ -1,10 +1,12 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use casemate_api::{BaseUrl, Client};
+use casemate_cache::Place;
 use clap::Args;
 use secrecy::SecretString;
 
+use crate::cache::{CacheOptions, ProcessCache};
 use crate::location;
 use crate::output::Output;
 use crate::report::CliError;
@@ -68,12 +70,30 @@ pub(crate) struct Context {
     global: Global,
     /// Where data and talk go.
     pub(crate) output: Output,
+    /// Of references of buckets elsewhere, if the command uses any.
+    cache: OnceLock<Arc<ProcessCache>>,
 }
 
 impl Context {
     pub(crate) fn new(global: Global) -> Self {
         let output = Output::new(global.json);
-        Self { global, output }
+        Self { global, output, cache: OnceLock::new() }
+    }
+
+    /// The one cache of this process; none if none is wanted.
+    pub(crate) fn cache(&self, options: &CacheOptions) -> Result<Option<Arc<ProcessCache>>, CliError> {
+        let config = options.resolve()?;
+        if config.place == Place::Nowhere {
+            return Ok(None);
+        }
+        Ok(Some(Arc::clone(self.cache.get_or_init(|| ProcessCache::new(config, self.output)))))
+    }
+
+    /// Takes away what ends with the process.
+    pub(crate) fn close(&self) {
+        if let Some(cache) = self.cache.get() {
+            cache.close();
+        }
     }
 
     /// The data directory that was named, if one was.

@@ -20,6 +20,24 @@ pub(crate) fn in_home(relative: &str) -> Option<PathBuf> {
     directory_in("HOME").map(|home| home.join(relative))
 }
 
+/// The configuration file that the environment names.
+pub(crate) fn config_file() -> Option<PathBuf> {
+    variables_beginning("CASEMATE_CONFIG")
+        .remove("CASEMATE_CONFIG")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+/// The user's directory for caches, which other programs use too.
+pub(crate) fn cache_home() -> Option<PathBuf> {
+    directory_in("XDG_CACHE_HOME").or_else(|| in_home(".cache"))
+}
+
+/// The machine's directory for temporary files.
+pub(crate) fn temporary_directory() -> PathBuf {
+    directory_in("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
 /// The variables whose names begin so. Those that are no text are nobody's settings.
 #[expect(clippy::disallowed_methods, reason = "the tools of a store leave their settings in the environment")]
 pub(crate) fn variables_beginning(prefix: &str) -> BTreeMap<String, String> {

@@ -3,6 +3,7 @@
 
 mod address;
 mod app;
+mod cache;
 mod commands;
 mod config;
 mod context;

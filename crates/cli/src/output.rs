@@ -11,6 +11,7 @@ pub(crate) struct Output {
     json: bool,
     data_on_terminal: bool,
     talk_on_terminal: bool,
+    progress: bool,
 }
 
 impl Output {
@@ -19,7 +20,18 @@ impl Output {
             json,
             data_on_terminal: io::stdout().is_terminal(),
             talk_on_terminal: io::stderr().is_terminal(),
+            progress: io::stderr().is_terminal() && !json,
         }
+    }
+
+    /// Whether progress is shown: to a person, and not beside data for a program.
+    pub(crate) const fn progress(self) -> bool {
+        self.progress
+    }
+
+    /// The same without progress, for whoever shows it elsewhere or not at all.
+    pub(crate) const fn without_progress(self) -> Self {
+        Self { progress: false, ..self }
     }
 
     /// Whether data is wanted as JSON.

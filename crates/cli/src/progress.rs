@@ -4,13 +4,13 @@ use crate::output::Output;
 
 /// Shows how far a transfer is, on a terminal only.
 pub(crate) fn bar(output: Output, label: &str, bytes: Option<u64>) -> ProgressBar {
-    if !output.talk_on_terminal() {
+    if !output.progress() {
         return ProgressBar::hidden();
     }
     let (bar, template) = match bytes {
         Some(bytes) => (
             ProgressBar::new(bytes),
-            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}",
         ),
         None => (ProgressBar::new_spinner(), "{msg} {spinner} {decimal_bytes} {decimal_bytes_per_sec}"),
     };
@@ -18,12 +18,15 @@ pub(crate) fn bar(output: Output, label: &str, bytes: Option<u64>) -> ProgressBa
     bar.with_style(style).with_message(crate::escape::escaped_line(label))
 }
 
-/// Shows that something is under way whose size is not known, on a terminal only.
-pub(crate) fn spinner(output: Output, label: &str) -> ProgressBar {
-    if !output.talk_on_terminal() {
+/// Shows how far a copy of many files is, which are not counted yet, on a terminal only.
+pub(crate) fn files(output: Output) -> ProgressBar {
+    if !output.progress() {
         return ProgressBar::hidden();
     }
-    let spinner = ProgressBar::new_spinner().with_message(crate::escape::escaped_line(label));
-    spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-    spinner
+    let style = ProgressStyle::with_template(
+        "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta} {wide_msg}",
+    );
+    let bar = ProgressBar::new(0).with_style(style.expect("the template is good"));
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    bar
 }

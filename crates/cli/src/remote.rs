@@ -6,13 +6,15 @@ mod connect;
 mod copy;
 mod files;
 mod filter;
+mod meter;
 mod node;
 mod place;
 mod tree;
 
 pub(crate) use address::{AnyAddress, RemoteAddress, RemoteAddressError};
 pub(crate) use connect::BucketOptions;
-pub(crate) use copy::{Copied, Copier, copy_many, copy_one};
+pub(crate) use copy::{Copied, Copier, Room, Task, copy_many, copy_one};
 pub(crate) use filter::Filter;
+pub(crate) use meter::Meter;
 pub(crate) use place::Place;
 pub(crate) use tree::{Item, Opener, StoreOptions, Tree};

@@ -68,6 +68,12 @@ pub(crate) enum CliError {
     /// A bucket of somebody else's, in use.
     #[error(transparent)]
     DeltaGlider(#[from] DeltaGliderError),
+    /// Which cache there is to be.
+    #[error(transparent)]
+    CacheSettings(#[from] casemate_cache::SettingsError),
+    /// The directory that caches lie in.
+    #[error(transparent)]
+    Cache(#[from] casemate_cache::CacheError),
     /// A key that would name a file elsewhere.
     #[error("`{}` would not lie in the target directory; it was not written", name.escape_debug())]
     UnsafeName {
@@ -77,6 +83,31 @@ pub(crate) enum CliError {
     /// `-` where only files can be.
     #[error("`-` is one stream: it cannot be listed, deleted, or copied to itself")]
     NotMany,
+    /// One file for the state of several checks, or of none that has any.
+    #[error("`{}` can hold the state of one address of a bucket elsewhere", path.display())]
+    SharedState {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two files whose difference could not be made.
+    #[error("the difference cannot be computed")]
+    Difference {
+        /// Why not.
+        #[source]
+        source: casemate_remote::deltaglider::CodecError,
+    },
+    /// A file or pipe where only a bucket can be.
+    #[error("`{text}` is not the address of a bucket: expected s3://BUCKET, cm://BUCKET or the like")]
+    NoBucket {
+        /// What was written.
+        text: String,
+    },
+    /// A copy of something onto itself.
+    #[error("source and target are both {place}")]
+    SamePlace {
+        /// The place.
+        place: String,
+    },
     /// Nothing is there where something should be.
     #[error("there is nothing at {address}")]
     Nothing {

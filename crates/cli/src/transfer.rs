@@ -50,10 +50,29 @@ impl Source {
         Self { label: label.to_owned(), reader: Box::new(bytes.reader()), length: Some(bytes.len()) }
     }
 
+    /// The same, and `count` is told how much was read.
+    pub(crate) fn counted(self, count: impl FnMut(u64) + Send + 'static) -> Self {
+        let reader = Counted { reader: self.reader, count: Box::new(count) };
+        Self { reader: Box::new(reader), ..self }
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(label: &str, bytes: Vec<u8>) -> Self {
         let length = Some(bytes.len() as u64);
         Self { label: label.to_owned(), reader: Box::new(io::Cursor::new(bytes)), length }
+    }
+}
+
+struct Counted {
+    reader: Box<dyn Read + Send>,
+    count: Box<dyn FnMut(u64) + Send>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buffer)?;
+        (self.count)(length as u64);
+        Ok(length)
     }
 }
 

@@ -1,4 +1,6 @@
 mod profile;
+mod s3_account;
+mod s3_call;
 mod s3_list;
 mod settings;
 
@@ -21,6 +23,7 @@ use crate::{
 };
 
 pub use profile::{AwsFlags, AwsSources, AwsSourcesError};
+pub use s3_account::{ListedBucket, S3Account};
 pub use settings::{RetryBudget, S3Settings};
 
 /// A bucket of S3 and what speaks like it, of Google Cloud Storage, or of Azure Blob Storage.

@@ -37,6 +37,7 @@ pub use list::{LogicalObject, PurgeReport};
 pub use metadata::{DeltaRecord, DirectRecord, Record, ReferenceRecord};
 pub use names::{LogicalKey, is_eligible};
 pub use put::{PutOptions, PutOutcome};
+pub use references::ReferenceCache;
 pub use stats::{Stats, StatsMode};
 pub use stored::{Form, ObjectStat};
 pub use vcdiff::Vcdiff;

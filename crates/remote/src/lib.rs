@@ -20,7 +20,9 @@ pub use bucket::{
     Body, Bucket, ByteStream, Condition, Download, Head, ListEntry, ListPage, ListQuery, Metadata, Stored,
     Upload, list_all,
 };
-pub use cloud::{AwsFlags, AwsSources, AwsSourcesError, CloudBucket, RetryBudget, S3Settings};
+pub use cloud::{
+    AwsFlags, AwsSources, AwsSourcesError, CloudBucket, ListedBucket, RetryBudget, S3Account, S3Settings,
+};
 pub use directory::DirectoryBucket;
 pub use error::{BucketError, Cause};
 pub use memory::MemoryBucket;

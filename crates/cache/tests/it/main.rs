@@ -6,6 +6,7 @@
 )]
 
 mod attacks;
+mod clearing;
 mod corruption;
 mod directories;
 mod forgeries;

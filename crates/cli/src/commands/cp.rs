@@ -7,7 +7,7 @@ use clap::Args;
 use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
-use crate::remote::{Opener, Place, copy_many, copy_one};
+use crate::remote::{Place, copy_many, copy_one};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
 
@@ -53,6 +53,9 @@ impl Cp {
             return self.between(context, (&source, &target)).await;
         }
         match (Address::is_meant_by(&self.source), Address::is_meant_by(&self.target)) {
+            (true, false) | (false, true) if self.transfer.is_dry() => {
+                self.between(context, (&source, &target)).await
+            }
             (false, true) => self.upload(context).await,
             (true, false) => self.download(context).await,
             (true, true) => Err(CliError::CopyAlike { kind: "an object" }),
@@ -62,7 +65,7 @@ impl Cp {
 
     async fn between(&self, context: &Context, ends: (&Place, &Place)) -> Result<Status, CliError> {
         let copier = self.transfer.copier(context, self.media_type.clone(), false);
-        let opener = Opener { context, buckets: &self.transfer.buckets };
+        let opener = self.transfer.opener(context);
         let copied = if self.recursive {
             copy_many(&copier, &opener, ends, &self.transfer.filter).await?
         } else {
@@ -85,8 +88,9 @@ impl Cp {
         let object = address.object_for(&file_name)?;
         let media_type = self.media_type.as_deref().unwrap_or_else(|| media_type_of(&object.key));
         let client = context.client()?;
-        let stored = transfer::upload(&client, &object, source, media_type, context.output).await?;
-        say_stored(context, &stored)
+        let output = self.transfer.progress_of(context);
+        let stored = transfer::upload(&client, &object, source, media_type, output).await?;
+        if self.transfer.is_quiet() { Ok(Status::Done) } else { say_stored(context, &stored) }
     }
 
     async fn download(&self, context: &Context) -> Result<Status, CliError> {
@@ -94,14 +98,15 @@ impl Cp {
         let client = context.client()?;
         let download = client.objects_get(&object).await?;
         if self.target == "-" {
-            transfer::download(download, &self.source, &mut Stdout(context.output), context.output).await?;
+            let progress = self.transfer.progress_of(context);
+            transfer::download(download, &self.source, &mut Stdout(context.output), progress).await?;
             return Ok(Status::Done);
         }
         let path = place_for(&self.target, &object.key);
         let mut file = casemate_fs::create_user_file(&path)?;
         let label = path.display().to_string();
         let mut sink = transfer::Into { label: &label, file: &mut file };
-        transfer::download(download, &self.source, &mut sink, context.output).await?;
+        transfer::download(download, &self.source, &mut sink, self.transfer.progress_of(context)).await?;
         file.flush().map_err(|source| CliError::Write { what: format!("`{label}`"), source })?;
         file.commit()?;
         Ok(Status::Done)

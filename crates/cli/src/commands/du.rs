@@ -32,7 +32,7 @@ struct Usage {
 impl Du {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let prefix = self.address.folder();
-        let listed = self.buckets.open(&self.address)?.list(&prefix).await?;
+        let listed = self.buckets.open(context, &self.address)?.list(&prefix).await?;
         let mut folders: BTreeMap<String, Usage> = BTreeMap::new();
         for object in listed {
             let below = object.key[prefix.len()..].split_once('/');

@@ -1,5 +1,7 @@
 mod remote;
 
+use std::str::FromStr;
+
 use clap::{ArgAction, Args};
 
 use crate::address::{Address, of_object};
@@ -21,12 +23,14 @@ Examples:
   casemate ls cm://builds             every object of a bucket
   casemate ls cm://builds/app/        those whose keys begin with app/
   casemate ls cm://builds --json      the same as JSON
+  casemate ls s3://                   the buckets that the credentials may list
   casemate ls s3://releases/app/      objects and folders of a bucket elsewhere
   casemate ls -rh s3://releases --summarize"
 )]
 pub(crate) struct Ls {
-    /// cm://BUCKET, or cm://BUCKET/PREFIX; also of s3://, gs://, az:// and file:///DIRECTORY//PREFIX.
-    address: Option<AnyAddress>,
+    /// cm://BUCKET, or cm://BUCKET/PREFIX; also of s3://, gs://, az:// and file:///DIRECTORY//PREFIX. s3:// alone for
+    /// its buckets.
+    address: Option<Listed>,
     /// Of a bucket elsewhere, list what is in folders too.
     #[arg(short, long)]
     recursive: bool,
@@ -45,12 +49,30 @@ pub(crate) struct Ls {
     buckets: BucketOptions,
 }
 
+/// What can be listed.
+#[derive(Clone, Debug)]
+enum Listed {
+    /// The buckets of S3 that the credentials may see.
+    Account,
+    /// What is in a bucket.
+    In(AnyAddress),
+}
+
+impl FromStr for Listed {
+    type Err = <AnyAddress as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "s3://" { Ok(Self::Account) } else { text.parse().map(Self::In) }
+    }
+}
+
 impl Ls {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         match &self.address {
             None => self.buckets(context).await,
-            Some(AnyAddress::Node(address)) => self.objects(context, address).await,
-            Some(AnyAddress::Remote(address)) => self.remote(context, address).await,
+            Some(Listed::Account) => self.account(context).await,
+            Some(Listed::In(AnyAddress::Node(address))) => self.objects(context, address).await,
+            Some(Listed::In(AnyAddress::Remote(address))) => self.remote(context, address).await,
         }
     }
 

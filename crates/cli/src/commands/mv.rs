@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::transfer_options::TransferOptions;
 use crate::context::Context;
-use crate::remote::{Opener, Place, copy_many, copy_one};
+use crate::remote::{Place, copy_many, copy_one};
 use crate::report::{CliError, Status};
 
 /// Move files and objects between this machine, a node and buckets elsewhere.
@@ -37,7 +37,7 @@ impl Mv {
             return Err(CliError::MoveHere);
         }
         let copier = self.transfer.copier(context, None, true);
-        let opener = Opener { context, buckets: &self.transfer.buckets };
+        let opener = self.transfer.opener(context);
         let moved = if self.recursive {
             copy_many(&copier, &opener, (&source, &target), &self.transfer.filter).await?
         } else {

@@ -22,7 +22,7 @@ pub(crate) struct Purge {
 
 impl Purge {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let report = self.buckets.open(self.bucket.whole_bucket()?)?.purge().await?;
+        let report = self.buckets.open(context, self.bucket.whole_bucket()?)?.purge().await?;
         for key in &report.failed {
             context.output.note(&format!("failed: {}", self.bucket.at(key)));
         }

@@ -43,7 +43,7 @@ struct Fate {
 
 impl Rescue {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let engine = self.buckets.open(&self.address)?;
+        let engine = self.buckets.open(context, &self.address)?;
         let listed = engine.list(&self.address.rest).await?;
         if listed.is_empty() {
             return Err(CliError::Nothing { address: self.address.to_string() });

@@ -50,7 +50,7 @@ impl Rm {
     }
 
     async fn delete(&self, context: &Context, place: &Place) -> Result<(), CliError> {
-        let opener = Opener { context, buckets: &self.buckets };
+        let opener = Opener::silent(context, &self.buckets);
         let (tree, names) = if self.recursive {
             let tree = opener.open(place.folder())?;
             let names: Vec<String> = tree.list().await?.into_iter().map(|item| item.name).collect();

@@ -31,7 +31,7 @@ impl Stat {
     }
 
     async fn of_remote(&self, context: &Context, address: &RemoteAddress) -> Result<Status, CliError> {
-        let stat = self.buckets.open(address)?.stat(&LogicalKey::parse(&address.rest)?).await?;
+        let stat = self.buckets.open(context, address)?.stat(&LogicalKey::parse(&address.rest)?).await?;
         let ObjectStat { form, size_bytes, stored_bytes, modified, sha256 } = stat;
         let digest = sha256.map(|digest| digest.to_string());
         let form = form_name(form);

@@ -36,7 +36,7 @@ impl Stats {
             (true, false) => StatsMode::Sampled,
             (false, false) => StatsMode::Quick,
         };
-        let stats = self.buckets.open(address)?.stats(&address.bucket, mode).await?;
+        let stats = self.buckets.open(context, address)?.stats(&address.bucket, mode).await?;
         if context.output.json() {
             context.output.value(&json!({
                 "bucket": address.to_string(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::transfer_options::TransferOptions;
 use crate::context::Context;
-use crate::remote::{Copied, Item, Opener, Place, Tree};
+use crate::remote::{Copied, Item, Place, Task, Tree};
 use crate::report::{CliError, Status};
 
 /// Make one place hold what another holds: copy what is new or changed.
@@ -36,7 +36,7 @@ pub(crate) struct Sync {
 /// What there is to do.
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
-    copy: Vec<String>,
+    copy: Vec<Task>,
     delete: Vec<String>,
 }
 
@@ -49,22 +49,20 @@ struct Done {
 
 impl Sync {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let opener = Opener { context, buckets: &self.transfer.buckets };
+        let opener = self.transfer.opener(context);
         let (source, target) = (Place::parse(&self.source)?.folder(), Place::parse(&self.target)?.folder());
         let (source, target) = (opener.open(source)?, opener.open(target)?);
         let plan = self.plan(source.list().await?, existing(&target).await?);
         let copier = self.transfer.copier(context, None, false);
         let mut done = Done { copied: Vec::new(), deleted: Vec::new() };
-        for name in &plan.copy {
-            done.copied.push(copier.copy((&source, name), (&target, name)).await?);
-        }
+        done.copied = copier.copy_all(&opener, (&source, &target), plan.copy).await?;
         for name in &plan.delete {
             let label = target.label(name);
             if self.transfer.is_dry() {
-                context.output.note(&format!("(dryrun) delete {label}"));
+                copier.note(&opener, &format!("(dryrun) delete {label}"));
             } else {
                 target.remove(name).await?;
-                context.output.note(&format!("delete: {label}"));
+                copier.note(&opener, &format!("delete: {label}"));
             }
             done.deleted.push(label);
         }
@@ -85,7 +83,12 @@ impl Sync {
             Some(copy) if copy.size_bytes != item.size_bytes => true,
             Some(copy) => !self.size_only && item.modified > copy.modified,
         });
-        let copy = changed.map(|item| item.name).collect();
+        let copy = changed.map(|item| Task {
+            target_name: item.name.clone(),
+            name: item.name,
+            size_bytes: item.size_bytes,
+        });
+        let copy = copy.collect();
         let surplus =
             there.into_values().filter(|item| self.delete && takes(item) && !names.contains(&item.name));
         Plan { copy, delete: surplus.map(|item| item.name).collect() }

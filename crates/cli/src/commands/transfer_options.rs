@@ -2,7 +2,8 @@ use casemate_remote::deltaglider::PutOptions;
 use clap::Args;
 
 use crate::context::Context;
-use crate::remote::{BucketOptions, Copier, Filter, StoreOptions};
+use crate::output::Output;
+use crate::remote::{BucketOptions, Copier, Filter, Opener, StoreOptions};
 
 /// What every command takes that moves many files.
 #[derive(Clone, Debug, Args)]
@@ -14,8 +15,14 @@ pub(super) struct TransferOptions {
     #[arg(long, value_name = "RATIO", default_value_t = 0.5, value_parser = ratio)]
     max_ratio: f64,
     /// Say what would be done, and do nothing.
-    #[arg(long)]
+    #[arg(long, alias = "dry-run")]
     dryrun: bool,
+    /// Say nothing but what fails, and show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    /// How many files are copied at once; a move copies one at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     #[command(flatten)]
     pub(super) filter: Filter,
     #[command(flatten)]
@@ -36,7 +43,29 @@ impl TransferOptions {
             content_type: media_type.clone(),
             ..PutOptions::default()
         };
-        Copier { context, store: StoreOptions { put, media_type }, moves, is_dry: self.dryrun }
+        Copier {
+            context,
+            store: StoreOptions { put, media_type },
+            moves,
+            is_dry: self.dryrun,
+            quiet: self.quiet,
+            jobs: if moves { 1 } else { usize::from(self.jobs) },
+        }
+    }
+
+    /// Who opens the places, and shows how far the copy is.
+    pub(super) fn opener<'a>(&'a self, context: &'a Context) -> Opener<'a> {
+        Opener::showing(context, &self.buckets, self.quiet || self.dryrun)
+    }
+
+    /// Whether only failures are told.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Where progress shows, if it does.
+    pub(super) const fn progress_of(&self, context: &Context) -> Output {
+        if self.quiet { context.output.without_progress() } else { context.output }
     }
 
     /// Whether nothing may be changed.

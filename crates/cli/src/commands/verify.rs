@@ -1,5 +1,6 @@
 mod log_directory;
 mod objects;
+mod progress;
 mod words;
 
 use std::io::Read;
@@ -40,6 +41,7 @@ Examples:
   casemate verify --log /srv/casemate/log              a whole log, such as a copy of a node's
   casemate verify s3://releases/app/app-1.4.zip        an object of a bucket elsewhere
   casemate verify s3://releases                        all objects of it
+  casemate verify s3://releases --resume               the rest of them, after a break
 
 Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
 pub(crate) struct Verify {
@@ -59,6 +61,13 @@ pub(crate) struct Verify {
     /// Neither use nor keep what was seen before.
     #[arg(long)]
     no_remember: bool,
+    /// Go on with a check of a bucket elsewhere that was broken off: what it checked and has not changed since is not
+    /// read again.
+    #[arg(long)]
+    resume: bool,
+    /// Where that is remembered; a file of the user's state directory otherwise, which goes when the check is done.
+    #[arg(long, value_name = "FILE", requires = "files")]
+    state: Option<PathBuf>,
     #[command(flatten)]
     buckets: BucketOptions,
 }
@@ -66,6 +75,7 @@ pub(crate) struct Verify {
 impl Verify {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let (objects, files) = self.sorted()?;
+        self.refuse_shared_state(&objects)?;
         let status = self.verify_objects(context, &objects).await?;
         if files.is_empty() && self.log.is_none() {
             return Ok(status);

@@ -1,12 +1,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use casemate_remote::deltaglider::{DeltaGlider, Settings, Vcdiff};
-use casemate_remote::{AwsFlags, AwsSources, Bucket, CloudBucket, DirectoryBucket};
+use casemate_remote::deltaglider::{DeltaGlider, ReferenceCache, Settings, Vcdiff};
+use casemate_remote::{AwsFlags, AwsSources, Bucket, CloudBucket, DirectoryBucket, ListedBucket, S3Account};
 use clap::Args;
 
-use super::RemoteAddress;
 use super::address::Scheme;
+use super::meter::MeteredBucket;
+use super::{Meter, RemoteAddress};
+use crate::cache::CacheOptions;
+use crate::context::Context;
 use crate::location;
 use crate::report::CliError;
 use crate::world::SystemClock;
@@ -24,24 +27,76 @@ pub(crate) struct BucketOptions {
     /// The profile of ~/.aws/config and ~/.aws/credentials.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    #[command(flatten)]
+    cache: CacheOptions,
 }
 
 impl BucketOptions {
     /// Opens the bucket of an address. Of the stores in the network, nothing is asked yet.
-    pub(crate) fn open(&self, address: &RemoteAddress) -> Result<DeltaGlider, CliError> {
-        let bucket: Arc<dyn Bucket> = match address.scheme {
-            Scheme::S3 => Arc::new(CloudBucket::s3(&self.sources()?.settings(&address.bucket)?)?),
+    pub(crate) fn open(&self, context: &Context, address: &RemoteAddress) -> Result<DeltaGlider, CliError> {
+        let (bucket, endpoint) = self.bucket(address)?;
+        self.engine(context, address, bucket, endpoint)
+    }
+
+    /// The same, and what arrives from it is shown as progress.
+    pub(crate) fn open_metered(
+        &self,
+        context: &Context,
+        address: &RemoteAddress,
+        meter: &Arc<Meter>,
+    ) -> Result<DeltaGlider, CliError> {
+        let (inner, endpoint) = self.bucket(address)?;
+        let bucket = Arc::new(MeteredBucket { inner, meter: Arc::clone(meter) });
+        self.engine(context, address, bucket, endpoint)
+    }
+
+    /// The buckets of S3 that the credentials may see.
+    pub(crate) async fn list(&self) -> Result<Vec<ListedBucket>, CliError> {
+        Ok(S3Account::new(&self.sources()?.settings(NO_BUCKET)?)?.buckets().await?)
+    }
+
+    fn engine(
+        &self,
+        context: &Context,
+        address: &RemoteAddress,
+        bucket: Arc<dyn Bucket>,
+        endpoint: String,
+    ) -> Result<DeltaGlider, CliError> {
+        let (codec, clock) = (Arc::new(Vcdiff), Arc::new(SystemClock));
+        let Some(cache) = context.cache(&self.cache)? else {
+            return Ok(DeltaGlider::new(bucket, codec, clock, Settings::default()));
+        };
+        // What does not fit into memory is in the cache.
+        let settings = Settings { reference_bytes_max: REFERENCE_BYTES_MAX, ..Settings::default() };
+        let place = ReferenceCache { cache, endpoint, bucket: address.bucket.clone() };
+        Ok(DeltaGlider::new(bucket, codec, clock, settings).with_cache(place))
+    }
+
+    /// A bucket, and the address of its server.
+    fn bucket(&self, address: &RemoteAddress) -> Result<(Arc<dyn Bucket>, String), CliError> {
+        Ok(match address.scheme {
+            Scheme::S3 => {
+                let settings = self.sources()?.settings(&address.bucket)?;
+                let endpoint = settings.endpoint();
+                (Arc::new(CloudBucket::s3(&settings)?), endpoint)
+            }
             Scheme::Google => {
-                Arc::new(CloudBucket::gcs(&address.bucket, location::variables_beginning("GOOGLE_"))?)
+                let bucket = CloudBucket::gcs(&address.bucket, location::variables_beginning("GOOGLE_"))?;
+                (Arc::new(bucket), "gs:".to_owned())
             }
             Scheme::Azure => {
-                Arc::new(CloudBucket::azure(&address.bucket, location::variables_beginning("AZURE_"))?)
+                let options = location::variables_beginning("AZURE_");
+                let named = ["AZURE_STORAGE_ENDPOINT", "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT"];
+                let account: Vec<&str> =
+                    named.iter().filter_map(|name| options.get(*name).map(String::as_str)).collect();
+                let endpoint = format!("az:{}", account.join(" "));
+                (Arc::new(CloudBucket::azure(&address.bucket, options)?), endpoint)
             }
             Scheme::Directory => {
-                Arc::new(DirectoryBucket::new(casemate_fs::open_user_dir(Path::new(&address.bucket))?))
+                let directory = casemate_fs::open_user_dir(Path::new(&address.bucket))?;
+                (Arc::new(DirectoryBucket::new(directory)), "file:".to_owned())
             }
-        };
-        Ok(DeltaGlider::new(bucket, Arc::new(Vcdiff), Arc::new(SystemClock), Settings::default()))
+        })
     }
 
     fn sources(&self) -> Result<AwsSources, CliError> {
@@ -73,3 +128,9 @@ fn text_of(path: Option<PathBuf>) -> Result<String, CliError> {
 
 /// Far more than anybody's profiles take.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// How much of references an engine holds in memory beside the cache.
+const REFERENCE_BYTES_MAX: u64 = 256 << 20;
+
+/// For settings that are of no bucket.
+const NO_BUCKET: &str = "none";

@@ -1,8 +1,9 @@
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Filter, Item, Opener, Place, StoreOptions, Tree};
+use super::{Filter, Opener, Place, StoreOptions, Tree};
 use crate::context::Context;
-use crate::progress;
 use crate::report::CliError;
 
 /// A file that was copied, moved or would be.
@@ -11,6 +12,17 @@ pub(crate) struct Copied {
     source: String,
     target: String,
     size_bytes: u64,
+}
+
+/// A file that is to be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Task {
+    /// What it is called below its source.
+    pub(crate) name: String,
+    /// What it is to be called below its target.
+    pub(crate) target_name: String,
+    /// Its size, as far as it is known.
+    pub(crate) size_bytes: u64,
 }
 
 /// How to copy.
@@ -23,6 +35,10 @@ pub(crate) struct Copier<'a> {
     pub(crate) moves: bool,
     /// Whether to say only what would be done.
     pub(crate) is_dry: bool,
+    /// Whether to say nothing of what is done.
+    pub(crate) quiet: bool,
+    /// How many files are copied at once.
+    pub(crate) jobs: usize,
 }
 
 /// Copies one file.
@@ -37,8 +53,9 @@ pub(crate) async fn copy_one(
     let (above, name) = source.split()?;
     let (target, target_name) = target.split_for(&name)?;
     let (source, target) = (opener.open(above)?, opener.open(target)?);
-    let copied = copier.copy((&source, &name), (&target, &target_name)).await?;
-    Ok(vec![copied])
+    let size_bytes = if copier.shows_progress() { source.size(&name).await? } else { 0 };
+    let task = Task { name, target_name, size_bytes };
+    copier.copy_all(opener, (&source, &target), vec![task]).await
 }
 
 /// Copies everything below `source` that `filter` takes.
@@ -49,39 +66,101 @@ pub(crate) async fn copy_many(
     filter: &Filter,
 ) -> Result<Vec<Copied>, CliError> {
     let (source, target) = (opener.open(source.folder())?, opener.open(target.folder())?);
-    let items = source.list().await?;
-    let mut copied = Vec::new();
-    for Item { name, .. } in items.iter().filter(|item| filter.takes(&item.name)) {
-        copied.push(copier.copy((&source, name), (&target, name)).await?);
-    }
-    Ok(copied)
+    let items = source.list().await?.into_iter().filter(|item| filter.takes(&item.name));
+    let tasks = items.map(|item| Task {
+        target_name: item.name.clone(),
+        name: item.name,
+        size_bytes: item.size_bytes,
+    });
+    copier.copy_all(opener, (&source, &target), tasks.collect()).await
 }
 
 impl Copier<'_> {
-    /// Copies one file from one opened place to another.
-    pub(crate) async fn copy(
+    /// Copies files from one opened place to another, several at once as far as memory goes. The first failure ends it.
+    pub(crate) async fn copy_all(
         &self,
-        (source, name): (&Tree<'_>, &str),
-        (target, target_name): (&Tree<'_>, &str),
+        opener: &Opener<'_>,
+        ends: (&Tree<'_>, &Tree<'_>),
+        tasks: Vec<Task>,
+    ) -> Result<Vec<Copied>, CliError> {
+        let meter = &opener.meter;
+        meter.expect(tasks.iter().map(|task| task.size_bytes).sum());
+        let room = Room::default();
+        let copies = tasks.into_iter().map(|task| {
+            let room = &room;
+            async move {
+                let _room = room.take(task.size_bytes).await;
+                meter.begin(&task.name, task.size_bytes);
+                let copied = self.copy(opener, ends, &task).await;
+                let found = copied.as_ref().map_or(0, |copied| copied.size_bytes);
+                meter.end(found.max(task.size_bytes));
+                copied
+            }
+        });
+        let copied = stream::iter(copies).buffered(self.jobs).try_collect().await;
+        meter.finish();
+        copied
+    }
+
+    async fn copy(
+        &self,
+        opener: &Opener<'_>,
+        (source, target): (&Tree<'_>, &Tree<'_>),
+        task: &Task,
     ) -> Result<Copied, CliError> {
-        let (from, to) = (source.label(name), target.label(target_name));
+        let (from, to) = (source.label(&task.name), target.label(&task.target_name));
         let word = if self.moves { "move" } else { "copy" };
         if self.is_dry {
-            self.context.output.note(&format!("(dryrun) {word} {from} to {to}"));
+            self.note(opener, &format!("(dryrun) {word} {from} to {to}"));
             return Ok(Copied { source: from, target: to, size_bytes: 0 });
         }
-        let spinner = progress::spinner(self.context.output, &format!("{word} {from}"));
-        let bytes = source.read(name).await?;
+        let bytes = source.read(&task.name).await?;
         let size_bytes = bytes.len();
-        target.write(target_name, bytes, &self.store).await?;
+        opener.meter.expect(size_bytes.saturating_sub(task.size_bytes));
+        target.write(&task.target_name, bytes, &self.store).await?;
         // Not when both are one: then there is nothing but the copy.
         if self.moves && from != to {
-            source.remove(name).await?;
+            source.remove(&task.name).await?;
         }
-        spinner.finish_and_clear();
         if !matches!(target, Tree::Pipe(_)) {
-            self.context.output.note(&format!("{word}: {from} to {to}"));
+            self.note(opener, &format!("{word}: {from} to {to}"));
         }
         Ok(Copied { source: from, target: to, size_bytes })
     }
+
+    /// Says what is done, if anybody wants to know.
+    pub(crate) fn note(&self, opener: &Opener<'_>, text: &str) {
+        // Without it a dry run would do nothing at all.
+        if !self.quiet || self.is_dry {
+            opener.meter.note(self.context.output, text);
+        }
+    }
+
+    fn shows_progress(&self) -> bool {
+        !self.quiet && !self.is_dry && self.context.output.progress()
+    }
+}
+
+/// The memory that files under way share.
+pub(crate) struct Room(Semaphore);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Semaphore::new(MEMORY_MIB))
+    }
+}
+
+impl Room {
+    /// Waits until there is room for a file of that size, which is taken until the answer is dropped.
+    pub(crate) async fn take(&self, size_bytes: u64) -> SemaphorePermit<'_> {
+        self.0.acquire_many(mib_of(size_bytes)).await.expect("nobody closes it")
+    }
+}
+
+/// How much of files is held at once. A file that is larger goes alone.
+const MEMORY_MIB: usize = 512;
+
+fn mib_of(size_bytes: u64) -> u32 {
+    let mib = size_bytes.div_ceil(1 << 20).clamp(1, MEMORY_MIB as u64);
+    u32::try_from(mib).expect("it is at most the memory")
 }

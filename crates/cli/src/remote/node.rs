@@ -1,14 +1,16 @@
 //! Objects of a node as content in memory.
 
+use std::sync::Arc;
+
 use casemate_api::objects::ObjectRef;
 use casemate_api::{Client, PageRequest};
-use casemate_fs::SealedBytes;
+use casemate_fs::{SealedBuilder, SealedBytes};
 
-use super::Item;
+use super::{Item, Meter};
 use crate::address::{Address, of_object};
 use crate::output::Output;
 use crate::report::CliError;
-use crate::transfer::{self, Source};
+use crate::transfer::{self, Sink, Source};
 
 /// Every object whose key begins with the address, by what follows.
 pub(super) async fn list(client: &Client, address: &Address) -> Result<Vec<Item>, CliError> {
@@ -31,14 +33,26 @@ pub(super) async fn list(client: &Client, address: &Address) -> Result<Vec<Item>
 pub(super) async fn read(
     client: &Client,
     object: &ObjectRef,
-    output: Output,
+    (output, meter): (Output, &Arc<Meter>),
 ) -> Result<SealedBytes, CliError> {
     let download = client.objects_get(object).await?;
     let label = of_object(&object.bucket, &object.key);
-    let mut builder = SealedBytes::builder()?;
-    let mut sink = transfer::Into { label: &label, file: &mut builder };
-    transfer::download(download, &label, &mut sink, output).await?;
-    Ok(builder.seal()?)
+    let mut sink = Metered { label: &label, builder: SealedBytes::builder()?, meter };
+    transfer::download(download, &label, &mut sink, output.without_progress()).await?;
+    Ok(sink.builder.seal()?)
+}
+
+struct Metered<'a> {
+    label: &'a str,
+    builder: SealedBuilder,
+    meter: &'a Arc<Meter>,
+}
+
+impl Sink for Metered<'_> {
+    fn take(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.meter.seen(bytes.len() as u64);
+        transfer::Into { label: self.label, file: &mut self.builder }.take(bytes)
+    }
 }
 
 /// Stores an object.
@@ -47,10 +61,12 @@ pub(super) async fn write(
     object: &ObjectRef,
     bytes: &SealedBytes,
     media_type: &str,
-    output: Output,
+    (output, meter): (Output, &Arc<Meter>),
 ) -> Result<(), CliError> {
     let source = Source::sealed(&of_object(&object.bucket, &object.key), bytes);
-    transfer::upload(client, object, source, media_type, output).await?;
+    let meter = Arc::clone(meter);
+    let source = source.counted(move |bytes| meter.seen(bytes));
+    transfer::upload(client, object, source, media_type, output.without_progress()).await?;
     Ok(())
 }
 

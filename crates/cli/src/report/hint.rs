@@ -48,6 +48,10 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::TourFile { part: TourPart::Data, .. } => {
             "go to the root of the sources, or name the directory of the tour's data with --data"
         }
+        CliError::CacheSettings(_) => "`casemate cache show --help` lists every setting of the cache",
+        CliError::Cache(_) => {
+            "make its directory yours alone, name another one with --cache-dir, or none with --no-cache"
+        }
         CliError::NoBackup { .. } => "`casemate db backup FILE` writes one",
         CliError::Serve(error) => return of_serve(error).map(str::to_owned),
         CliError::Start(error) => return of_start(error).map(str::to_owned),
@@ -56,6 +60,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::DeltaGlider(error) => return of_delta_glider(error).map(str::to_owned),
         CliError::NeedsRecursive { .. } => "add -r for all of them",
         CliError::UnsafeName { .. } => "leave it out with --exclude, or copy it alone under another name",
+        CliError::NoBucket { .. } => "`casemate cp -r` and `casemate sync` copy directories",
+        CliError::SharedState { .. } => "name one address with --state, such as s3://BUCKET",
+        CliError::SamePlace { .. } => "name another bucket, or another prefix",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
         CliError::RemoteAddress(RemoteAddressError::NotABucket(_)) => "name the bucket alone: s3://BUCKET",
@@ -72,6 +79,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::PathNotText { .. }
         | CliError::ProjectOverNetwork
         | CliError::PublicKey(_)
+        | CliError::Difference { .. }
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
@@ -80,9 +88,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
 fn of_bucket(error: &BucketError) -> Option<&'static str> {
     match error {
         BucketError::Denied { .. } => Some("name other credentials with --profile, or set AWS_ACCESS_KEY_ID"),
-        BucketError::Unavailable { .. } => {
-            Some("see that the bucket exists, and that --endpoint-url and --region name its server")
-        }
+        BucketError::Unavailable { .. } => Some(
+            "see that the bucket exists, that --endpoint-url and --region name its server, and that there are credentials (--profile, or AWS_ACCESS_KEY_ID)",
+        ),
         BucketError::Settings(_) => Some("--profile, --region and --endpoint-url come before what files say"),
         BucketError::TooMany { .. } => Some("name a longer prefix"),
         _ => None,

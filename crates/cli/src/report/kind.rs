@@ -48,6 +48,10 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Address(_)
         | CliError::Content(_)
         | CliError::Config(_)
+        | CliError::CacheSettings(_)
+        | CliError::NoBucket { .. }
+        | CliError::SharedState { .. }
+        | CliError::SamePlace { .. }
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
@@ -70,6 +74,8 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::ContentDiffers { .. }
         | CliError::Refused { .. }
         | CliError::Memory { .. }
+        | CliError::Cache(_)
+        | CliError::Difference { .. }
         | CliError::NoBackup { .. }
         | CliError::UnsafeName { .. }
         | CliError::Tour { .. } => Kind::Failed,

@@ -87,16 +87,19 @@ impl User {
         let mut process = self.command(&arguments).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut seen = String::new();
-        let mut url = None;
+        let (mut url, mut s3_url) = (None, None);
         for line in &mut lines {
             let line = line.unwrap();
+            if let Some((address, _)) = line.strip_prefix("S3 is at ").and_then(|rest| rest.split_once(';')) {
+                s3_url = Some(address.to_owned());
+            }
             if let Some(address) = line.strip_prefix("The console is at ") {
                 url = Some(address.to_owned());
             }
             if line.starts_with("Ctrl-C") {
                 // What the node says later must not fill the pipe.
                 std::thread::spawn(move || lines.for_each(drop));
-                return Node { process, url: url.unwrap() };
+                return Node { process, url: url.unwrap(), s3_url: s3_url.unwrap() };
             }
             seen.push_str(&line);
             seen.push('\n');
@@ -106,7 +109,7 @@ impl User {
     }
 }
 
-fn done(child: Child) -> Done {
+pub(crate) fn done(child: Child) -> Done {
     let output = child.wait_with_output().unwrap();
     Done {
         code: output.status.code().unwrap(),
@@ -119,6 +122,7 @@ fn done(child: Child) -> Done {
 pub(crate) struct Node {
     process: Child,
     pub(crate) url: String,
+    pub(crate) s3_url: String,
 }
 
 impl Node {
@@ -139,7 +143,12 @@ impl Drop for Node {
 
 /// Does what Ctrl-C does.
 pub(crate) fn interrupt(process: &Child) {
-    kill_process(Pid::from_child(process), Signal::INT).unwrap();
+    send_signal(process, Signal::INT);
+}
+
+/// Sends a signal to a process that this test started.
+pub(crate) fn send_signal(process: &Child, signal: Signal) {
+    kill_process(Pid::from_child(process), signal).unwrap();
 }
 
 /// The path as an argument.

@@ -1,6 +1,6 @@
 //! Buckets of others, here in a directory: everything that needs neither node nor network.
 
-use crate::binary::{Done, User, text};
+use crate::binary::{Done, User, done, text};
 
 /// Two versions of an archive: much of the second is the first.
 fn versions() -> (Vec<u8>, Vec<u8>) {
@@ -69,6 +69,21 @@ fn archives_are_stored_as_deltas_and_come_back() {
 }
 
 #[test]
+fn whoever_has_no_home_has_a_cache_in_memory() {
+    let (user, bucket) = bucket();
+    let (first, second) = versions();
+    for (name, content) in [("a-1.zip", &first), ("a-2.zip", &second)] {
+        user.run(&["cp", &user.file(name, content), &format!("{bucket}//")]).text();
+    }
+    let mut command = user.command(&["cp", &format!("{bucket}//a-2.zip"), "-"]);
+    let got = done(command.env_remove("HOME").spawn().unwrap());
+    assert_eq!((got.code, got.stdout, got.stderr.as_str()), (0, second, ""));
+    let mut command = user.command(&["cache", "show", "--json"]);
+    let shown = done(command.env_remove("HOME").spawn().unwrap()).json();
+    assert_eq!(shown["cache"], "in memory, at most 100 MiB");
+}
+
+#[test]
 fn damage_is_found_and_never_given_out() {
     let (user, bucket) = bucket();
     let (first, second) = versions();
@@ -120,7 +135,8 @@ fn directories_are_synchronized_both_ways() {
 #[test]
 fn addresses_that_cannot_be() {
     let (user, bucket) = bucket();
-    failed(user.run(&["ls", "s3://"]), 2, "names no bucket");
+    failed(user.run(&["ls", "s3:///key"]), 2, "names no bucket");
+    failed(user.run(&["rm", "s3://"]), 2, "names no bucket");
     failed(user.run(&["ls", "file://relative"]), 2, "absolute");
     failed(user.run(&["stats", &format!("{bucket}//app")]), 2, "names more than a bucket");
     failed(user.run(&["ls", "file:///absent/bucket"]), 3, "error: ");

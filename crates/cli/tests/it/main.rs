@@ -8,3 +8,7 @@ mod edge;
 mod errors;
 mod help;
 mod journey;
+mod s3;
+mod s3_cache;
+mod s3_checks;
+mod s3_copies;

@@ -50,6 +50,12 @@ pub enum AwsSourcesError {
         /// The setting.
         setting: &'static str,
     },
+    /// A number of attempts that is none.
+    #[error("`AWS_MAX_ATTEMPTS` or `max_attempts` is `{value}`, expected a whole number from 1")]
+    BadAttempts {
+        /// What it was set to.
+        value: String,
+    },
     /// One half of a key.
     #[error("`{present}` is set, and `{missing}` is not")]
     HalfKey {
@@ -80,6 +86,13 @@ impl AwsSources {
         if let Some((id, secret, token)) = key {
             (settings.access_key_id, settings.secret_access_key) = (Some(id), Some(secret));
             settings.session_token = token;
+        }
+        if let Some(attempts) = self.variable("AWS_MAX_ATTEMPTS").or_else(|| profile.get("max_attempts")) {
+            let attempts: usize =
+                attempts.parse().ok().filter(|attempts| *attempts > 0).ok_or_else(|| {
+                    AwsSourcesError::BadAttempts { value: attempts.chars().take(40).collect() }
+                })?;
+            settings.retry.tries_max = attempts - 1;
         }
         let machine = MACHINE_VARIABLES.iter();
         let machine = machine.filter_map(|name| Some(((*name).to_owned(), self.variable(name)?)));

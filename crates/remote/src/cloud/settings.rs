@@ -6,7 +6,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::s3_list::{Place, S3Lister};
+use super::s3_call::S3Caller;
+use super::s3_list::S3Lister;
 use crate::BucketError;
 
 /// Where a bucket of S3 is, and who asks.
@@ -71,13 +72,25 @@ impl S3Settings {
 
     /// Who lists the bucket that `store` reads and writes, with the same credentials.
     pub(super) fn lister(&self, store: &AmazonS3) -> Result<S3Lister, BucketError> {
-        let region = self.region().to_owned();
         let url = match &self.endpoint_url {
-            Some(endpoint) => format!("{}/{}", endpoint.trim_end_matches('/'), self.bucket),
-            None => format!("https://{}.s3.{region}.amazonaws.com/", self.bucket),
+            Some(_) => format!("{}/{}", self.endpoint(), self.bucket),
+            None => format!("https://{}.s3.{}.amazonaws.com/", self.bucket, self.region()),
         };
+        Ok(S3Lister::new(self.caller(store)?, url))
+    }
+
+    /// Who asks as `store` does, for what that cannot ask for.
+    pub(super) fn caller(&self, store: &AmazonS3) -> Result<S3Caller, BucketError> {
         let credentials = (!self.anonymous).then(|| store.credentials().clone());
-        S3Lister::new(Place { url, region }, credentials, &self.client_options(), self.retry)
+        S3Caller::new(self.region().to_owned(), credentials, &self.client_options(), self.retry)
+    }
+
+    /// The address of the server, without a slash at its end.
+    pub fn endpoint(&self) -> String {
+        match &self.endpoint_url {
+            Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+            None => format!("https://s3.{}.amazonaws.com", self.region()),
+        }
     }
 
     fn region(&self) -> &str {

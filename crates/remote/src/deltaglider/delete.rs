@@ -1,7 +1,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::names::{DELTA_ENDING, reference_key};
-use super::references::Reference;
+use super::references::{Copies, Reference};
 use super::stored::DeltaPlace;
 use super::{DeltaGlider, DeltaGliderError, Form, LogicalKey, Record};
 use crate::{ListQuery, bucket};
@@ -60,7 +60,7 @@ impl DeltaGlider {
         let reference = match self.look(&place).await? {
             Some((_, Record::Reference(record))) => {
                 let places = std::slice::from_ref(&place);
-                let bytes = self.reference_of(key.as_str(), record.file_sha256, places).await;
+                let bytes = self.reference_of(key.as_str(), record.file_sha256, places, Copies::All).await;
                 match bytes {
                     Ok(bytes) => Reference { key: place, sha256: record.file_sha256, bytes },
                     // Damaged, and of no use to anybody; but that is not ours to decide here.

@@ -13,8 +13,8 @@ use crate::{Bucket, Download};
 
 /// A bucket in DeltaGlider's format.
 ///
-/// Content is held in sealed memory and never written to a disk. References that were used stay there, up to a
-/// bound, so that a second use costs no download.
+/// Content is held in sealed memory. References that were used stay there, up to a bound, and in the cache if there is
+/// one ([`DeltaGlider::with_cache`]), so that a second use costs no download.
 pub struct DeltaGlider {
     pub(super) bucket: Arc<dyn Bucket>,
     pub(super) codec: Arc<dyn DeltaCodec>,

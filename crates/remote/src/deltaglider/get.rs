@@ -4,7 +4,7 @@ use casemate_model::Digest;
 use super::codec::Unpacked;
 use super::engine::{compute, decode};
 use super::metadata::{DeltaRecord, DirectRecord};
-use super::references::not_found;
+use super::references::{Copies, not_found};
 use super::stored::Current;
 use super::{DeltaGlider, DeltaGliderError, Form, LogicalKey, Record};
 
@@ -35,16 +35,21 @@ pub struct Verification {
 impl DeltaGlider {
     /// Gets an object back, verified. Whatever is wrong on the way is an error; wrong bytes are never given.
     pub async fn get(&self, key: &LogicalKey) -> Result<Restored, DeltaGliderError> {
+        self.get_by(key, Copies::All).await
+    }
+
+    async fn get_by(&self, key: &LogicalKey, copies: Copies) -> Result<Restored, DeltaGliderError> {
         let stored = self.find(key).await?;
         match stored.current(key)? {
-            Current::Delta(record) => self.get_delta(key, &record).await,
+            Current::Delta(record) => self.get_delta(key, &record, copies).await,
             Current::Whole => self.get_whole(key).await,
         }
     }
 
-    /// Gets an object and says what was found instead of giving it.
+    /// Gets an object and says what was found instead of giving it. All of it is read from the bucket, its reference
+    /// too, once: that a copy is kept here says nothing of what is there.
     pub async fn verify(&self, key: &LogicalKey) -> Result<Verification, DeltaGliderError> {
-        let Restored { bytes, sha256, form } = self.get(key).await?;
+        let Restored { bytes, sha256, form } = self.get_by(key, Copies::Seen).await?;
         Ok(Verification { form, sha256, size_bytes: bytes.len(), was_expected: form != Form::Plain })
     }
 
@@ -66,11 +71,16 @@ impl DeltaGlider {
         }
     }
 
-    async fn get_delta(&self, key: &LogicalKey, found: &DeltaRecord) -> Result<Restored, DeltaGliderError> {
+    async fn get_delta(
+        &self,
+        key: &LogicalKey,
+        found: &DeltaRecord,
+        copies: Copies,
+    ) -> Result<Restored, DeltaGliderError> {
         // The file is the reference: there is nothing to apply, and nothing that could have been unpacked.
         if found.file_sha256 == found.ref_sha256 {
             let (sha256, key) = (found.file_sha256, key.as_str());
-            let bytes = self.reference_of(key, sha256, &found.ref_keys).await?;
+            let bytes = self.reference_of(key, sha256, &found.ref_keys, copies).await?;
             return Ok(Restored { bytes, sha256, form: Form::Delta });
         }
         let (record, delta) = self.fetch_delta(key).await?;
@@ -80,9 +90,9 @@ impl DeltaGlider {
                 return Err(DeltaGliderError::NeedsRescue { key: key.to_string() });
             }
             // With the same packer in the same way, which is known, unlike that of gzip.
-            unpacked => return self.repack(key, record, unpacked, delta).await,
+            unpacked => return self.repack((key, copies), record, unpacked, delta).await,
         }
-        let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys).await?;
+        let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys, copies).await?;
         self.apply(key, record, delta, reference).await
     }
 

@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 
 use super::engine::{compute, encode, shared};
 use super::metadata::{self, NewFile};
-use super::references::Reference;
+use super::references::{Copies, Reference};
 use super::stored::{DeltaPlace, Stored};
 use super::{DeltaGlider, DeltaGliderError, Form, LogicalKey, Record, is_eligible};
 use crate::{Body, Condition, Head, Metadata, Upload};
@@ -166,7 +166,9 @@ impl DeltaGlider {
             match self.look(&place).await? {
                 Some((_, Record::Reference(record))) => {
                     let places = std::slice::from_ref(&place);
-                    let bytes = self.reference_of(putting.key.as_str(), record.file_sha256, places).await?;
+                    let bytes =
+                        self.reference_of(putting.key.as_str(), record.file_sha256, places, Copies::All);
+                    let bytes = bytes.await?;
                     return Ok(Found::There(Reference { key: place, sha256: record.file_sha256, bytes }));
                 }
                 Some((_, Record::Delta(_) | Record::Direct(_) | Record::Plain)) => return Ok(Found::Foreign),
@@ -175,9 +177,10 @@ impl DeltaGlider {
             // All that may fail here without the bucket fails before the reference is stored.
             self.encode(putting.key, &putting.bytes, &putting.bytes).await?;
             if self.make_reference(putting, &place).await? {
-                self.references.keep(putting.sha256, &putting.bytes);
                 let bytes = putting.bytes.clone();
-                return Ok(Found::Made(Reference { key: place, sha256: putting.sha256, bytes }));
+                let made = Reference { key: place, sha256: putting.sha256, bytes };
+                self.keep_reference(&made).await;
+                return Ok(Found::Made(made));
             }
         }
         Err(DeltaGliderError::Conflict { key: putting.key.to_string() })

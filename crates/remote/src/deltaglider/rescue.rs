@@ -23,6 +23,7 @@ use super::codec::Unpacked;
 use super::engine::{compute, decode, memory};
 use super::get::damaged;
 use super::metadata::DeltaRecord;
+use super::references::Copies;
 use super::stored::Current;
 use super::{DeltaCodec, DeltaGlider, DeltaGliderError, Form, LogicalKey, Restored};
 
@@ -42,18 +43,18 @@ impl DeltaGlider {
         if unpacked == Unpacked::default() {
             return self.get(key).await;
         }
-        self.repack(key, record, unpacked, delta).await
+        self.repack((key, Copies::All), record, unpacked, delta).await
     }
 
     /// Applies a delta of something that was unpacked, and packs what it makes as it was.
     pub(super) async fn repack(
         &self,
-        key: &LogicalKey,
+        (key, copies): (&LogicalKey, Copies),
         record: DeltaRecord,
         unpacked: Unpacked,
         delta: SealedBytes,
     ) -> Result<Restored, DeltaGliderError> {
-        let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys).await?;
+        let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys, copies).await?;
         let bytes_max = self.settings.object_bytes_max;
         let job = Job { key: key.clone(), record, unpacked, bytes_max };
         let codec = self.codec.clone();

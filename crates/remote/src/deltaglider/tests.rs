@@ -7,6 +7,7 @@ use casemate_model::test_support::ManualClock;
 use super::*;
 use crate::{Bucket, Condition, ListQuery, MemoryBucket, Upload};
 
+mod cached;
 mod faults;
 mod weaknesses;
 

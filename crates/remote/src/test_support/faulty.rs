@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::{Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Metadata, Stored, Upload};
 
 /// What is asked of a bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Asked {
     /// Metadata.
     Head,
@@ -37,12 +38,19 @@ enum Fault {
 pub struct FaultyBucket {
     inner: Arc<dyn Bucket>,
     faults: Mutex<Vec<(Asked, String, Fault)>>,
+    counts: Mutex<BTreeMap<(Asked, String), u64>>,
 }
 
 impl FaultyBucket {
     /// A bucket in front of `inner` that does not fail yet.
     pub fn new(inner: Arc<dyn Bucket>) -> Self {
-        Self { inner, faults: Mutex::default() }
+        Self { inner, faults: Mutex::default(), counts: Mutex::default() }
+    }
+
+    /// How often it was asked so for that key.
+    pub fn asked(&self, asked: Asked, key: &str) -> u64 {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(&(asked, key.to_owned())).copied().unwrap_or(0)
     }
 
     /// Refuses the next request of that kind for that key.
@@ -72,6 +80,10 @@ impl FaultyBucket {
 
     /// Whether the answer shall get lost.
     async fn meet(&self, asked: Asked, key: &str) -> Result<bool, BucketError> {
+        {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry((asked, key.to_owned())).or_default() += 1;
+        }
         let fault = {
             let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
             let at = faults.iter().position(|(kind, name, _)| *kind == asked && name == key);

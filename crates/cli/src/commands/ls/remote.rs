@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use casemate_remote::deltaglider::LogicalObject;
 use serde::Serialize;
+use serde_json::json;
 
 use super::Ls;
 use crate::context::Context;
@@ -37,12 +38,32 @@ struct Summary {
 }
 
 impl Ls {
+    /// The buckets of S3 that the credentials may see.
+    pub(super) async fn account(&self, context: &Context) -> Result<Status, CliError> {
+        let buckets = self.buckets.list().await?;
+        if context.output.json() {
+            let values = buckets.iter().map(|bucket| {
+                json!({ "address": format!("s3://{}", bucket.name), "created": bucket.created.to_string() })
+            });
+            context.output.value(&values.collect::<Vec<_>>())?;
+            return Ok(Status::Done);
+        }
+        if buckets.is_empty() {
+            context.output.note("there are no buckets that the credentials may list");
+        }
+        let rows = buckets
+            .into_iter()
+            .map(|bucket| vec![format!("s3://{}", bucket.name), bucket.created.to_string()]);
+        context.output.rows(&[Column::Text("bucket"), Column::Text("created")], rows.collect())?;
+        Ok(Status::Done)
+    }
+
     pub(super) async fn remote(
         &self,
         context: &Context,
         address: &RemoteAddress,
     ) -> Result<Status, CliError> {
-        let objects = self.buckets.open(address)?.list(&address.rest).await?;
+        let objects = self.buckets.open(context, address)?.list(&address.rest).await?;
         if objects.is_empty() {
             context.output.note(&format!("no objects at {address}"));
         }

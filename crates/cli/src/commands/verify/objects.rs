@@ -1,28 +1,45 @@
 //! Checking the content of buckets elsewhere.
 
-use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey};
-use serde::Serialize;
+use std::borrow::Cow;
+use std::path::Path;
+
+use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey, LogicalObject};
+use serde::{Deserialize, Serialize};
 
 use super::Verify;
+use super::progress::Progress;
 use crate::commands::stat::form_name;
 use crate::context::Context;
 use crate::progress;
-use crate::remote::RemoteAddress;
+use crate::remote::{Meter, RemoteAddress};
 use crate::report::{CliError, Status, chain};
 use crate::tables::Column;
 
 /// What checking an object found.
-#[derive(Debug, Serialize)]
-struct Finding {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Finding {
     address: String,
     /// `verified`; `unproven` if nothing says what its hash should be; `damaged`.
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    form: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Cow<'static, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    form: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn is_damaged(&self) -> bool {
+        self.state == "damaged"
+    }
+}
+
+/// What was found of all objects, and how many of them an earlier check had done.
+#[derive(Default)]
+struct Findings {
+    all: Vec<Finding>,
+    known: usize,
 }
 
 impl Verify {
@@ -35,33 +52,75 @@ impl Verify {
         if addresses.is_empty() {
             return Ok(Status::Done);
         }
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         for address in addresses {
-            let engine = self.buckets.open(address)?;
-            for key in keys(&engine, address).await? {
-                let label = address.at(&key).to_string();
-                let spinner = progress::spinner(context.output, &label);
-                findings.push(check(&engine, label, &key).await?);
-                spinner.finish_and_clear();
+            let mut state = Progress::open(&address.to_string(), self.state.as_deref(), self.resume)?;
+            let done = self.verify_all(context, address, &mut state, &mut findings).await;
+            match done {
+                Ok(()) => state.finish()?,
+                Err(error) => {
+                    // What was checked until here is not checked again.
+                    state.save()?;
+                    return Err(error);
+                }
             }
         }
         say(context, &findings)
     }
+
+    async fn verify_all(
+        &self,
+        context: &Context,
+        address: &RemoteAddress,
+        state: &mut Progress,
+        findings: &mut Findings,
+    ) -> Result<(), CliError> {
+        let meter = Meter::new(progress::files(context.output));
+        let engine = self.buckets.open_metered(context, address, &meter)?;
+        let objects = objects(&engine, address).await?;
+        meter.expect(objects.iter().map(|object| object.size_bytes).sum());
+        for object in &objects {
+            let label = address.at(&object.key).to_string();
+            meter.begin(&label, object.size_bytes);
+            let finding = match state.known(object) {
+                Some(known) => {
+                    findings.known += 1;
+                    known.clone()
+                }
+                None => {
+                    let found = check(&engine, label, &object.key).await?;
+                    state.note(object, &found)?;
+                    found
+                }
+            };
+            findings.all.push(finding);
+            meter.end(object.size_bytes);
+        }
+        meter.finish();
+        Ok(())
+    }
+
+    /// The file that the user named for the state, which is of one address.
+    pub(super) fn refuse_shared_state(&self, addresses: &[RemoteAddress]) -> Result<(), CliError> {
+        match (&self.state, addresses.len()) {
+            (Some(path), count) if count != 1 => Err(CliError::SharedState { path: Path::to_owned(path) }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The object itself if there is one, otherwise all below.
-async fn keys(engine: &DeltaGlider, address: &RemoteAddress) -> Result<Vec<String>, CliError> {
-    let listed = engine.list(&address.rest).await?;
-    let keys: Vec<String> = listed.into_iter().map(|object| object.key).collect();
-    if keys.contains(&address.rest) {
-        return Ok(vec![address.rest.clone()]);
+async fn objects(engine: &DeltaGlider, address: &RemoteAddress) -> Result<Vec<LogicalObject>, CliError> {
+    let mut listed = engine.list(&address.rest).await?;
+    if let Some(at) = listed.iter().position(|object| object.key == address.rest) {
+        return Ok(vec![listed.swap_remove(at)]);
     }
     let folder = address.folder();
-    let below: Vec<String> = keys.into_iter().filter(|key| key.starts_with(&folder)).collect();
-    if below.is_empty() && !address.rest.is_empty() {
+    listed.retain(|object| object.key.starts_with(&folder));
+    if listed.is_empty() && !address.rest.is_empty() {
         return Err(CliError::Nothing { address: address.to_string() });
     }
-    Ok(below)
+    Ok(listed)
 }
 
 async fn check(engine: &DeltaGlider, address: String, key: &str) -> Result<Finding, CliError> {
@@ -72,35 +131,37 @@ async fn check(engine: &DeltaGlider, address: String, key: &str) -> Result<Findi
     match checked {
         Ok(found) => Ok(Finding {
             address,
-            state: if found.was_expected { "verified" } else { "unproven" },
-            form: Some(form_name(found.form)),
+            state: if found.was_expected { "verified" } else { "unproven" }.into(),
+            form: Some(form_name(found.form).into()),
             digest: Some(found.sha256.to_string()),
             reason: None,
         }),
         Err(DeltaGliderError::Bucket(error)) if !error.is_not_found() => Err(error.into()),
         Err(error) => {
-            Ok(Finding { address, state: "damaged", form: None, digest: None, reason: Some(chain(&error)) })
+            let reason = Some(chain(&error));
+            Ok(Finding { address, state: "damaged".into(), form: None, digest: None, reason })
         }
     }
 }
 
-fn say(context: &Context, findings: &[Finding]) -> Result<Status, CliError> {
-    let damaged = findings.iter().filter(|finding| finding.state == "damaged").count();
+fn say(context: &Context, Findings { all, known }: &Findings) -> Result<Status, CliError> {
+    let damaged = all.iter().filter(|finding| finding.is_damaged()).count();
     if context.output.json() {
-        context.output.value(&findings)?;
+        context.output.value(&all)?;
     } else {
-        let rows = findings.iter().map(|finding| {
+        let rows = all.iter().map(|finding| {
             let digest = finding.digest.clone().unwrap_or_else(|| "-".to_owned());
-            vec![finding.address.clone(), finding.state.to_owned(), digest]
+            vec![finding.address.clone(), finding.state.to_string(), digest]
         });
         let columns = [Column::Text("object"), Column::Text("state"), Column::Text("digest")];
         context.output.rows(&columns, rows.collect())?;
     }
-    for Finding { address, reason, .. } in findings {
+    for Finding { address, reason, .. } in all {
         if let Some(reason) = reason {
             context.output.note(&format!("damaged: {address}: {reason}"));
         }
     }
-    context.output.note(&format!("{} objects checked, {damaged} damaged", findings.len()));
+    let earlier = if *known > 0 { format!(", {known} of them earlier") } else { String::new() };
+    context.output.note(&format!("{} objects checked{earlier}, {damaged} damaged", all.len()));
     Ok(if damaged == 0 { Status::Done } else { Status::Failed })
 }

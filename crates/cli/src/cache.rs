@@ -1,0 +1,154 @@
+//! The zero-trust cache of this process: put together by what flags, environment and file say, opened when something
+//! is first kept or looked for, and gone when the process ends, by itself or by a signal.
+
+mod options;
+mod words;
+
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use casemate_cache::{
+    Cache, CacheConfig, CacheError, CacheEvent, CacheUsage, EntryKey, Put, Severity, Surroundings, Watcher,
+};
+use casemate_fs::SealedBytes;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::output::Output;
+use crate::report::chain;
+use crate::world::{SystemClock, SystemEntropy};
+
+pub(crate) use options::CacheOptions;
+pub(crate) use words::{event_words, place_words};
+
+/// The one cache of a process. Without it everything works, only slower, so that a cache that cannot be opened is
+/// told and done without.
+pub(crate) struct ProcessCache {
+    config: CacheConfig,
+    output: Output,
+    state: RwLock<State>,
+}
+
+enum State {
+    Unopened,
+    Open(Box<dyn Cache>),
+    Closed,
+}
+
+impl ProcessCache {
+    /// Prepares the cache, and has it removed when a signal ends the process. Nothing is made yet.
+    pub(crate) fn new(config: CacheConfig, output: Output) -> Arc<Self> {
+        let cache = Arc::new(Self { config, output, state: RwLock::new(State::Unopened) });
+        close_on_signal(&cache);
+        cache
+    }
+
+    /// Closes the cache and takes its directory along, once whoever uses it is done.
+    pub(crate) fn close(&self) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Closed;
+    }
+
+    fn with<T>(
+        &self,
+        without: T,
+        act: impl FnOnce(&dyn Cache) -> Result<T, CacheError>,
+    ) -> Result<T, CacheError> {
+        self.open();
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(cache) => act(&**cache),
+            State::Unopened | State::Closed => Ok(without),
+        }
+    }
+
+    fn open(&self) {
+        if !matches!(*self.state.read().unwrap_or_else(PoisonError::into_inner), State::Unopened) {
+            return;
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*state, State::Unopened) {
+            return;
+        }
+        *state = match casemate_cache::open(&self.config, surroundings(self.output)) {
+            Ok(cache) => State::Open(cache),
+            Err(error) => {
+                self.output.note(&format!("going on without a cache: {}", chain(&error)));
+                State::Closed
+            }
+        };
+    }
+}
+
+impl Cache for ProcessCache {
+    fn put(&self, key: &EntryKey, content: &[u8]) -> Result<Put, CacheError> {
+        self.with(Put::NotKept, |cache| cache.put(key, content))
+    }
+
+    fn get(&self, key: &EntryKey) -> Result<Option<SealedBytes>, CacheError> {
+        self.with(None, |cache| cache.get(key))
+    }
+
+    fn forget(&self, key: &EntryKey) -> Result<bool, CacheError> {
+        self.with(false, |cache| cache.forget(key))
+    }
+
+    fn usage(&self) -> CacheUsage {
+        self.with(CacheUsage::default(), |cache| Ok(cache.usage())).unwrap_or_default()
+    }
+}
+
+/// What a cache needs of the world, in this process.
+pub(crate) fn surroundings(output: Output) -> Surroundings {
+    Surroundings {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        watcher: Arc::new(Alarm(output)),
+        uid: rustix::process::geteuid().as_raw(),
+        pid: std::process::id(),
+    }
+}
+
+/// Logs every event, and tells the person what is more than normal work.
+struct Alarm(Output);
+
+impl Watcher for Alarm {
+    fn event(&self, event: &CacheEvent) {
+        let text = event_words(event);
+        match event.severity() {
+            Severity::Notice => tracing::info!(target: "casemate::cache", "{text}"),
+            Severity::Warning => {
+                tracing::warn!(target: "casemate::cache", "{text}");
+                self.0.note(&format!("warning: {text}"));
+            }
+            Severity::Critical => {
+                tracing::error!(target: "casemate::cache", "{text}");
+                self.0.note(&format!("alarm: {text}"));
+            }
+        }
+    }
+}
+
+/// Closes the cache before a signal ends the process. A second signal does not wait for that; what is left then is
+/// ciphertext without a key, and is swept by the next process.
+#[expect(clippy::disallowed_methods, reason = "what the signal would have done, once the cache is gone")]
+fn close_on_signal(cache: &Arc<ProcessCache>) {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    for kind in kinds {
+        let cache: Weak<ProcessCache> = Arc::downgrade(cache);
+        // Where signals cannot be waited for they end the process as before.
+        let Ok(mut signals) = signal(kind) else { continue };
+        tokio::spawn(async move {
+            signals.recv().await;
+            let closing = tokio::task::spawn_blocking(move || {
+                if let Some(cache) = cache.upgrade() {
+                    cache.close();
+                }
+            });
+            tokio::select! {
+                _ = closing => {}
+                _ = signals.recv() => {}
+            }
+            // As a shell would report it.
+            std::process::exit(SIGNAL_EXIT_BASE + kind.as_raw_value());
+        });
+    }
+}
+
+const SIGNAL_EXIT_BASE: i32 = 128;

@@ -1,0 +1,136 @@
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use casemate_remote::{Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Stored, Upload};
+use futures_util::StreamExt;
+use indicatif::ProgressBar;
+
+use crate::output::Output;
+
+/// How far a copy of many files is, in bytes of the files.
+///
+/// What travels is often less than the file, when it is a delta, so that bytes under way count as progress of the files
+/// under way, and never as more than they have.
+pub(crate) struct Meter {
+    bar: ProgressBar,
+    /// Of files that are copied.
+    done: AtomicU64,
+    /// Of files under way, and how much was seen of them.
+    under_way: Mutex<(u64, u64)>,
+}
+
+impl Meter {
+    /// Shows on `bar`, which may be hidden.
+    pub(crate) fn new(bar: ProgressBar) -> Arc<Self> {
+        Arc::new(Self { bar, done: AtomicU64::new(0), under_way: Mutex::default() })
+    }
+
+    /// So many bytes are to be copied.
+    pub(crate) fn expect(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+    }
+
+    /// Says something without tearing the bar.
+    pub(crate) fn note(&self, output: Output, text: &str) {
+        self.bar.suspend(|| output.note(text));
+    }
+
+    /// A file is under way.
+    pub(crate) fn begin(&self, label: &str, size_bytes: u64) {
+        self.bar.set_message(crate::escape::escaped_line(label));
+        self.change(|(size, _)| *size += size_bytes);
+    }
+
+    /// It is copied, or has failed.
+    pub(crate) fn end(&self, size_bytes: u64) {
+        self.done.fetch_add(size_bytes, Ordering::Relaxed);
+        self.change(|(size, seen)| {
+            *size = size.saturating_sub(size_bytes);
+            *seen = seen.saturating_sub(size_bytes);
+        });
+    }
+
+    /// So many bytes have travelled.
+    pub(crate) fn seen(&self, bytes: u64) {
+        self.change(|(_, seen)| *seen += bytes);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn change(&self, act: impl FnOnce(&mut (u64, u64))) {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut under_way);
+        let (size, seen) = *under_way;
+        self.bar.set_position(self.done.load(Ordering::Relaxed) + seen.min(size));
+    }
+}
+
+/// A bucket whose bytes are counted as they arrive.
+pub(super) struct MeteredBucket {
+    pub(super) inner: Arc<dyn Bucket>,
+    pub(super) meter: Arc<Meter>,
+}
+
+#[async_trait]
+impl Bucket for MeteredBucket {
+    async fn head(&self, key: &str) -> Result<Head, BucketError> {
+        self.inner.head(key).await
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Download, BucketError> {
+        let Download { head, range, body } = self.inner.get(key, range).await?;
+        let meter = Arc::clone(&self.meter);
+        let body = body.inspect(move |chunk| {
+            if let Ok(chunk) = chunk {
+                meter.seen(chunk.len() as u64);
+            }
+        });
+        Ok(Download { head, range, body: body.boxed() })
+    }
+
+    async fn put(&self, key: &str, upload: Upload, condition: Condition) -> Result<Stored, BucketError> {
+        self.inner.put(key, upload, condition).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
+        self.inner.list(query).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), BucketError> {
+        self.inner.delete(key).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_never_goes_back_or_beyond() {
+        let bar = ProgressBar::hidden();
+        let meter = Meter::new(bar.clone());
+        let mut last = 0;
+        let mut check = |expected: u64| {
+            assert_eq!(bar.position(), expected);
+            assert!(bar.position() >= last);
+            last = expected;
+        };
+        meter.begin("a", 100);
+        meter.seen(40);
+        check(40);
+        // More than the file has is of no file that is known.
+        meter.seen(100);
+        check(100);
+        meter.begin("b", 10);
+        check(110);
+        meter.end(100);
+        check(110);
+        meter.end(10);
+        check(110);
+    }
+}
