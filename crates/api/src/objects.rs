@@ -19,9 +19,81 @@ pub struct Bucket {
     pub objects: u64,
     /// The bytes of those objects, before any sharing.
     pub size_bytes: u64,
+    /// How many older versions and marks of deletion are in it.
+    pub versions: u64,
+    /// The bytes of those versions, before any sharing.
+    pub version_bytes: u64,
+    /// Whether it keeps versions.
+    pub versioning: Versioning,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created: String,
+    /// What it took when it was measured last; null if it never was.
+    #[schema(required = true)]
+    pub measured: Option<BucketSample>,
+}
+
+/// Whether a bucket keeps versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Versioning {
+    /// It never did.
+    Off,
+    /// Every change makes a version.
+    On,
+    /// Versions that were made stay; changes go to the null version.
+    Suspended,
+}
+
+impl Versioning {
+    /// The text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// What a bucket held at a time, and what that took on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BucketSample {
+    /// The day in UTC.
+    #[schema(format = Date, example = "2026-01-31")]
+    pub day: String,
+    /// When it was measured.
+    #[schema(format = DateTime)]
+    pub measured: String,
+    /// How many objects were in it.
+    pub objects: u64,
+    /// How many older versions and marks of deletion.
+    pub versions: u64,
+    /// The bytes of all of them, before any sharing.
+    pub content_bytes: u64,
+    /// The bytes that they took, what they share counted once.
+    pub stored_bytes: u64,
+}
+
+/// A bucket to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateBucket {
+    /// Its name.
+    #[schema(example = "builds")]
+    pub bucket: String,
+    /// Whether it keeps versions; off unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<Versioning>,
+}
+
+/// Settings of a bucket to change; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigureBucket {
+    /// Whether it keeps versions: on or suspended. What kept versions once cannot be as if it never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<Versioning>,
 }
 
 /// An object without its content.
@@ -44,6 +116,125 @@ pub struct Object {
     /// When it was stored.
     #[schema(format = DateTime)]
     pub stored: String,
+    /// Its version: an id, or `null` as text where none are kept.
+    #[schema(example = "null")]
+    pub version: String,
+}
+
+/// A folder of a bucket, or an object in one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderEntry {
+    /// What keys begin with, up to a slash.
+    Folder(String),
+    /// An object.
+    Object(Object),
+}
+
+/// A version of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ObjectVersion {
+    /// The bucket.
+    #[schema(example = "builds")]
+    pub bucket: String,
+    /// The object's key.
+    #[schema(example = "app/1.4.wasm")]
+    pub key: String,
+    /// Its id, or `null` as text for the one that was made while none were kept.
+    #[schema(example = "null")]
+    pub version: String,
+    /// Whether it is the newest of its key.
+    pub latest: bool,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub stored: String,
+    /// The digest of its content; null if it says that the object was deleted.
+    #[schema(required = true)]
+    pub digest: Option<String>,
+    /// The size of its content.
+    pub size_bytes: u64,
+}
+
+/// What reading an object's content again found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Verification {
+    /// The object.
+    #[serde(flatten)]
+    pub object: Object,
+    /// What was found.
+    pub verdict: Verdict,
+    /// When it was read.
+    #[schema(format = DateTime)]
+    pub verified: String,
+}
+
+/// Whether stored content is what was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Its bytes are those that were put.
+    Sound,
+    /// They are not. They are set aside; storing the content again heals it.
+    Damaged,
+    /// There are none. Storing the content again heals it.
+    Missing,
+}
+
+impl Verdict {
+    /// The text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Damaged => "damaged",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// Content of a prefix, and what of it is stored as a difference to what. Bounded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Graph {
+    /// The content, in the order of its keys; bases that are elsewhere come last.
+    pub nodes: Vec<GraphNode>,
+    /// Whether there is more than the graph shows.
+    pub truncated: bool,
+}
+
+/// Content of a graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GraphNode {
+    /// Its digest.
+    pub digest: String,
+    /// The bucket of an object that has it.
+    pub bucket: String,
+    /// The key of that object.
+    pub key: String,
+    /// The version of that object.
+    pub version: String,
+    /// How many versions under the prefix have it; 0 if it is only needed as a base.
+    pub versions: u64,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The bytes that it takes; null until the node has looked whether packing pays.
+    #[schema(required = true)]
+    pub stored_bytes: Option<u64>,
+    /// How it is stored.
+    pub form: Form,
+    /// The place in `nodes` of its base; null if it has none, or one that the project does not have.
+    #[schema(required = true)]
+    pub base: Option<u64>,
+}
+
+/// How content is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// As it is.
+    Whole,
+    /// Compressed, by itself.
+    Packed,
+    /// As the difference to a base.
+    Difference,
 }
 
 /// An object and how its content is stored.
@@ -56,9 +247,23 @@ pub struct ObjectInfo {
     /// several objects share is stored once.
     #[schema(required = true)]
     pub stored_bytes: Option<u64>,
-    /// The content that it is stored as a difference to; null if it stands alone.
+    /// How it is stored.
+    pub form: Form,
+    /// An object that has the content that it is stored as a difference to; null if it stands alone, or if the project
+    /// has that content no more.
     #[schema(required = true)]
-    pub base: Option<String>,
+    pub base: Option<Base>,
+}
+
+/// What content is stored as a difference to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Base {
+    /// The bucket of an object that has it.
+    pub bucket: String,
+    /// The key of that object.
+    pub key: String,
+    /// The version of that object.
+    pub version: String,
 }
 
 /// An object of the caller's project, named by where it is.

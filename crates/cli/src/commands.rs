@@ -1,6 +1,7 @@
 //! One file per command; a command with subcommands has them all in its file.
 
 mod audit;
+mod bucket;
 mod completions;
 mod config;
 mod cp;
@@ -15,6 +16,7 @@ mod name;
 mod node_options;
 mod purge;
 mod rescue;
+mod restore;
 mod rm;
 mod run;
 mod serve;
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     Sync(sync::Sync),
     Du(du::Du),
     Stats(stats::Stats),
+    Restore(restore::Restore),
+    #[command(subcommand)]
+    Bucket(bucket::Bucket),
     Rescue(rescue::Rescue),
     Purge(purge::Purge),
     #[command(subcommand)]
@@ -81,6 +86,8 @@ impl Command {
             Self::Sync(command) => command.execute(context).await,
             Self::Du(command) => command.execute(context).await,
             Self::Stats(command) => command.execute(context).await,
+            Self::Restore(command) => command.execute(context).await,
+            Self::Bucket(command) => command.execute(context).await,
             Self::Rescue(command) => command.execute(context).await,
             Self::Purge(command) => command.execute(context).await,
             Self::Name(command) => command.execute(context).await,

@@ -27,11 +27,16 @@ impl Control {
     }
 
     /// Makes an empty bucket; false if it is there already.
-    pub async fn create_bucket(&self, caller: &Caller, bucket: &BucketName) -> Result<bool, ControlError> {
+    pub async fn create_bucket(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        settings: &BucketSettings,
+    ) -> Result<bool, ControlError> {
         let resource = bucket_resource(bucket);
         let permit = self.permit::<operation::CreateBucket>(caller, &resource).await?;
         let event = self.event(caller, permit.action(), &resource, "made");
-        Ok(self.parts.objects.create_bucket(&permit, bucket, event).await?)
+        Ok(self.parts.objects.create_bucket(&permit, bucket, settings, event).await?)
     }
 
     /// Changes the settings of a bucket by `change`.

@@ -20,14 +20,15 @@ mod verified;
 
 pub use error::ObjectsError;
 pub use objects::{
-    CompletedPart, Hold, Listing, NewObject, NewPart, Objects, Settings, Stamp, StoredBlob, Version,
+    CompletedPart, Graph, Hold, Listing, NewObject, NewPart, Node, Objects, Settings, Stamp, Storage,
+    StoredBlob, Verdict, Version,
 };
 pub use ports::{
-    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, ObjectCatalog, ObjectPage, Place, UploadCatalog,
-    UploadPage, VersionPage,
+    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, Located, ObjectCatalog, ObjectPage, Place,
+    SampleCatalog, UploadCatalog, UploadPage, VersionPage,
 };
 pub use records::{
-    Attributes, Before, BucketRecord, BucketSettings, BucketTotals, CorsRule, Deleted, ETag, ETagError,
-    ObjectRecord, Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord, Versioning,
+    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, CorsRule, Deleted, ETag,
+    ETagError, ObjectRecord, Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord, Versioning,
 };
 pub use verified::VerifiedBlob;

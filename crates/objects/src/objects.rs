@@ -1,4 +1,5 @@
 mod buckets;
+mod figures;
 mod listing;
 mod staging;
 mod upkeep;
@@ -20,6 +21,7 @@ use crate::{
     VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
+pub use figures::{Graph, Node, Storage, Verdict};
 pub use listing::Listing;
 pub use uploads::{CompletedPart, NewPart};
 

@@ -152,8 +152,39 @@ pub struct BucketRecord {
     pub objects: u64,
     /// Bytes of those objects before any sharing, kept as a counter.
     pub size_bytes: u64,
+    /// Older versions and marks of deletion, kept as a counter.
+    pub versions: u64,
+    /// Bytes of those versions before any sharing, kept as a counter.
+    pub version_bytes: u64,
     /// What its owner has set.
     pub settings: BucketSettings,
+}
+
+/// What a bucket held at a time, and what that took on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketSample {
+    /// The day in UTC, counted from 1970.
+    pub day: u64,
+    /// When it was measured.
+    pub measured: Timestamp,
+    /// Objects.
+    pub objects: u64,
+    /// Older versions and marks of deletion.
+    pub versions: u64,
+    /// Bytes of all of them before any sharing.
+    pub content_bytes: u64,
+    /// Bytes that they take, what they share among them counted once.
+    pub stored_bytes: u64,
+}
+
+impl BucketSample {
+    /// Days of which a bucket keeps samples: a year, and a month to compare it with.
+    pub const DAYS_MAX: u64 = 396;
+
+    /// The day of a time.
+    pub fn day_of(time: Timestamp) -> u64 {
+        time.as_millis() / 86_400_000
+    }
 }
 
 /// What the owner of a bucket decides about it.

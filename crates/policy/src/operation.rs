@@ -85,6 +85,8 @@ operations! {
     ListObjects: "objects.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// Show an object's size, digest and times.
     StatObject: "objects.stat", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Read an object's content again and say whether it is what was put.
+    VerifyObject: "objects.verify", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// Change an object's tags.
     TagObject: "objects.tag", granted(Role::Developer, Scope::ObjectsWrite), changes;
     /// Delete an object.

@@ -192,6 +192,14 @@ impl Problem {
         Self::objects(&ObjectsError::NotFound { bucket: bucket.to_string(), key: key.to_string() })
     }
 
+    pub(crate) fn version_not_found(bucket: &BucketName, key: &ObjectKey) -> Self {
+        Self::objects(&ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() })
+    }
+
+    pub(crate) fn bucket_exists(bucket: &BucketName) -> Self {
+        Self::new(Code::Conflict, format!("the bucket `{bucket}` is there already"))
+    }
+
     fn objects(error: &ObjectsError) -> Self {
         let text = error.to_string();
         match error {

@@ -1,6 +1,7 @@
 //! The API, one file per resource. Each handler decodes, calls one use case, and encodes.
 
 mod audit;
+mod buckets;
 mod events;
 mod keys;
 mod log;
@@ -9,6 +10,7 @@ mod node;
 mod objects;
 mod sessions;
 mod tasks;
+mod versions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -55,9 +57,17 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(events::events))
         .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
         .routes(routes!(sessions::create_login_link))
-        .routes(routes!(objects::list_buckets))
+        .routes(routes!(buckets::list_buckets, buckets::create_bucket))
+        .routes(routes!(buckets::list_project_samples))
+        .routes(routes!(buckets::show_bucket, buckets::configure_bucket, buckets::delete_bucket))
+        .routes(routes!(buckets::list_samples))
+        .routes(routes!(buckets::graph))
         .routes(routes!(objects::list_objects))
+        .routes(routes!(objects::list_folder))
         .routes(routes!(objects::stat_object))
+        .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::restore_object))
+        .routes(routes!(versions::verify_object))
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
         .routes(routes!(names::name_history))

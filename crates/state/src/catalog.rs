@@ -2,6 +2,7 @@
 
 mod buckets;
 mod packing;
+mod samples;
 mod stored;
 mod uploads;
 mod versions;
@@ -359,8 +360,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
 ];
 #[cfg(feature = "test-support")]
 pub(crate) use {
-    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, uploads::HOT as HOT_UPLOADS,
-    versions::HOT as HOT_VERSIONS,
+    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, samples::HOT as HOT_SAMPLES,
+    uploads::HOT as HOT_UPLOADS, versions::HOT as HOT_VERSIONS,
 };
 
 #[cfg(test)]

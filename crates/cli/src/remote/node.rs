@@ -33,7 +33,7 @@ pub(super) async fn read(
     object: &ObjectRef,
     output: Output,
 ) -> Result<SealedBytes, CliError> {
-    let download = client.objects_get(object).await?;
+    let download = client.objects_get(object, None).await?;
     let label = of_object(&object.bucket, &object.key);
     let mut builder = SealedBytes::builder()?;
     let mut sink = transfer::Into { label: &label, file: &mut builder };

@@ -127,7 +127,7 @@ impl Tree<'_> {
             Self::Pipe(_) => Err(CliError::NotMany),
             Self::Files(root) => files::remove(root, name),
             Self::Node(_, client, address) => {
-                Ok(client.objects_delete(&below(address, name).object()?).await?)
+                Ok(client.objects_delete(&below(address, name).object()?, None).await?)
             }
             Self::Remote(engine, address) => {
                 engine.delete(&key_below(address, name)?).await?;

@@ -8,3 +8,4 @@ mod edge;
 mod errors;
 mod help;
 mod journey;
+mod versions;

@@ -27,9 +27,10 @@ impl Objects {
         &self,
         permit: &Permit<operation::CreateBucket>,
         bucket: &BucketName,
+        settings: &BucketSettings,
         event: Event,
     ) -> Result<bool, ObjectsError> {
-        Ok(self.catalog.create_bucket(permit.project(), bucket, event).await?)
+        Ok(self.catalog.create_bucket(permit.project(), bucket, settings, event).await?)
     }
 
     /// Replaces the settings of a bucket.

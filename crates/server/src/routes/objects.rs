@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
-    Attributes, Before, Deleted, NewObject, ObjectRecord, ObjectsError, PutRule, VerifiedBlob, Version,
+    Attributes, Before, Deleted, NewObject, ObjectPage, ObjectRecord, ObjectsError, PutRule, VerifiedBlob,
+    Version,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -18,9 +19,13 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, path_parameter};
+use crate::routes::versions::VersionQuery;
 
 /// The header in which an uploader announces the digest of what it sends.
 const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
+
+/// What folders end with.
+const FOLDER_END: &str = "/";
 
 /// Pieces of a download that wait for a slow client.
 const PIECES_WAITING_MAX: usize = 4;
@@ -44,21 +49,6 @@ pub(crate) struct ObjectsQuery {
     after: Option<String>,
 }
 
-/// List buckets
-#[utoipa::path(get, path = "/buckets", operation_id = "buckets_list", params(PageQuery), tag = "objects",
-    responses((status = 200, body = wire::Page<wire::objects::Bucket>), (status = "default", body = wire::Problem)))]
-pub(crate) async fn list_buckets(
-    State(state): State<AppState>,
-    From(caller): From,
-    query: Answer<Query<PageQuery>>,
-) -> Result<axum::Json<wire::Page<wire::objects::Bucket>>, Problem> {
-    let query = query.into_inner()?;
-    let after: Option<BucketName> = query.after()?;
-    let rows = state.control.list_buckets(&caller, after.as_ref(), query.rows()?).await?;
-    let buckets = rows.iter().map(crate::convert::bucket).collect();
-    Ok(axum::Json(query.page(buckets, |bucket: &wire::objects::Bucket| bucket.bucket.clone())?))
-}
-
 /// List the objects of a bucket
 #[utoipa::path(get, path = "/buckets/{bucket}/objects", operation_id = "objects_list", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket"), ObjectsQuery),
@@ -77,18 +67,41 @@ pub(crate) async fn list_objects(
     Ok(axum::Json(page.page(objects, |object: &wire::objects::Object| object.key.clone())?))
 }
 
+/// List the folders and objects of a folder
+///
+/// A folder is what keys have in common up to a slash behind the prefix.
+#[utoipa::path(get, path = "/buckets/{bucket}/folder", operation_id = "objects_folder", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ObjectsQuery),
+    responses((status = 200, body = wire::Page<wire::objects::FolderEntry>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_folder(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(bucket): Path<String>,
+    query: Answer<Query<ObjectsQuery>>,
+) -> Result<axum::Json<wire::Page<wire::objects::FolderEntry>>, Problem> {
+    let ObjectsQuery { prefix, limit, after } = query.into_inner()?;
+    let project = caller.principal.project.clone();
+    let past = after.clone().filter(|after| after.ends_with(FOLDER_END));
+    let limit = PageQuery::new(limit, None).rows()? - 1;
+    let page = ObjectPage { project, bucket: path_parameter("bucket", &bucket)?, prefix, after, past, limit };
+    let listing = state.control.list_folders(&caller, page, FOLDER_END).await?;
+    Ok(axum::Json(crate::convert::folder(&listing)))
+}
+
 /// Show an object
 #[utoipa::path(get, path = "/object-info/{bucket}/{*key}", operation_id = "objects_stat", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 200, body = wire::objects::ObjectInfo), (status = "default", body = wire::Problem)))]
 pub(crate) async fn stat_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
 ) -> Result<axum::Json<wire::objects::ObjectInfo>, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
-    let (record, packing) = state.control.stat_object(&caller, (&bucket, &key), Version::Latest).await?;
-    Ok(axum::Json(crate::convert::object_info(&record, packing)))
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
+    let (record, storage) = state.control.stat_object(&caller, (&bucket, &key), version).await?;
+    Ok(axum::Json(crate::convert::object_info(&record, &storage)))
 }
 
 /// Store an object
@@ -124,21 +137,23 @@ pub(crate) async fn put_object(
 
 /// Download an object
 #[utoipa::path(get, path = "/objects/{bucket}/{*key}", operation_id = "objects_get", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = "default", body = wire::Problem)))]
 pub(crate) async fn get_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
     let place = state.transfer()?;
     let known = |record: &ObjectRecord| is_known(&headers, &record.digest);
     let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
-    let (record, blob) = state.control.get_object(&caller, (&bucket, &key), Version::Latest, wanted).await?;
+    let (record, blob) = state.control.get_object(&caller, (&bucket, &key), version, wanted).await?;
     let mut response = match blob {
         Some(blob) => download(blob, &record.media_type, place),
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
@@ -148,16 +163,25 @@ pub(crate) async fn get_object(
     Ok(response)
 }
 
-/// Delete an object
+/// Delete an object, or a version of it for good
+///
+/// Without a version, an object of a bucket that keeps versions is marked as deleted, and its versions stay.
 #[utoipa::path(delete, path = "/objects/{bucket}/{*key}", operation_id = "objects_delete", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 204), (status = "default", body = wire::Problem)))]
 pub(crate) async fn delete_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
 ) -> Result<StatusCode, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
+    if let Version::Given(version) = version {
+        let deleted = state.control.delete_version(&caller, (&bucket, &key), version).await?;
+        deleted.ok_or_else(|| Problem::version_not_found(&bucket, &key))?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     if state.control.delete_object(&caller, (&bucket, &key), &Before::Anything).await? == Deleted::Absent {
         return Err(Problem::object_not_found(&bucket, &key));
     }
@@ -219,7 +243,7 @@ fn is_known(headers: &HeaderMap, digest: &Digest) -> bool {
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes())
 }
 
-fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
+pub(super) fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
     Ok((path_parameter("bucket", bucket)?, path_parameter("key", key)?))
 }
 

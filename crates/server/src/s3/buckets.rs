@@ -71,7 +71,11 @@ pub(super) async fn create_bucket(
         return Err(s3_error!(NotImplemented, "this node has no object lock"));
     }
     let name = bucket(&request.input.bucket)?;
-    let made = state.control.create_bucket(caller(&request), &name).await.map_err(refuse)?;
+    let made = state
+        .control
+        .create_bucket(caller(&request), &name, &BucketSettings::default())
+        .await
+        .map_err(refuse)?;
     if !made {
         return Err(s3_error!(BucketAlreadyOwnedByYou));
     }

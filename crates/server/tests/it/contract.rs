@@ -7,8 +7,16 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 2] =
-    [("tasks_output_stdout", "tasks.output"), ("tasks_output_stderr", "tasks.output")];
+const SHARED: [(&str, &str); 8] = [
+    ("tasks_output_stdout", "tasks.output"),
+    ("tasks_output_stderr", "tasks.output"),
+    ("buckets_samples", "buckets.show"),
+    ("buckets_project_samples", "buckets.list"),
+    ("objects_folder", "objects.list"),
+    ("objects_graph", "objects.list"),
+    ("objects_restore", "objects.put"),
+    ("objects_versions", "objects.list"),
+];
 
 fn document() -> Value {
     serde_json::from_str(&casemate_server::openapi_document()).unwrap()

@@ -36,6 +36,8 @@ const CASES: &[Case] = cases![
     buckets::versions_are_kept_marked_and_brought_to_light,
     buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
     buckets::uploads_hold_their_parts_until_they_end,
+    buckets::samples_are_one_a_day_and_bounded,
+    buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,

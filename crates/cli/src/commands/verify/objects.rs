@@ -3,26 +3,26 @@
 use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey};
 use serde::Serialize;
 
-use super::Verify;
+use super::{Verify, node};
 use crate::commands::stat::form_name;
 use crate::context::Context;
 use crate::progress;
-use crate::remote::RemoteAddress;
+use crate::remote::{AnyAddress, RemoteAddress};
 use crate::report::{CliError, Status, chain};
 use crate::tables::Column;
 
 /// What checking an object found.
 #[derive(Debug, Serialize)]
-struct Finding {
-    address: String,
+pub(super) struct Finding {
+    pub(super) address: String,
     /// `verified`; `unproven` if nothing says what its hash should be; `damaged`.
-    state: &'static str,
+    pub(super) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    form: Option<&'static str>,
+    pub(super) form: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
+    pub(super) digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl Verify {
@@ -30,13 +30,20 @@ impl Verify {
     pub(super) async fn verify_objects(
         &self,
         context: &Context,
-        addresses: &[RemoteAddress],
+        addresses: &[AnyAddress],
     ) -> Result<Status, CliError> {
         if addresses.is_empty() {
             return Ok(Status::Done);
         }
         let mut findings = Vec::new();
         for address in addresses {
+            let address = match address {
+                AnyAddress::Remote(address) => address,
+                AnyAddress::Node(address) => {
+                    node::check(context, address, &mut findings).await?;
+                    continue;
+                }
+            };
             let engine = self.buckets.open(address)?;
             for key in keys(&engine, address).await? {
                 let label = address.at(&key).to_string();
