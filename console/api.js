@@ -63,9 +63,20 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     overview: (signal) => json("GET", "/overview", { signal }),
     // objects
     buckets: (query, signal) => list("/buckets", query, signal),
-    objects: (bucket, query, signal) => list(`/buckets/${encodeURIComponent(bucket)}/objects`, query, signal),
-    object: (bucket, key, signal) => json("GET", objectPath(bucket, key, "/object-info"), { signal }),
-    deleteObject: (bucket, key) => json("DELETE", objectPath(bucket, key)),
+    objects: (bucket, query, signal) => list(bucketPath(bucket, "/objects"), query, signal),
+    bucket: (bucket, signal) => json("GET", bucketPath(bucket), { signal }),
+    createBucket: (bucket) => json("POST", "/buckets", { body: bucket }),
+    configureBucket: (bucket, change) => json("PATCH", bucketPath(bucket), { body: change }),
+    deleteBucket: (bucket) => json("DELETE", bucketPath(bucket)),
+    samples: (bucket, query, signal) => list(bucketPath(bucket, "/samples"), query, signal),
+    projectSamples: (query, signal) => list("/bucket-samples", query, signal),
+    folder: (bucket, query, signal) => list(bucketPath(bucket, "/folder"), query, signal),
+    versions: (bucket, query, signal) => list(bucketPath(bucket, "/versions"), query, signal),
+    graph: (bucket, prefix, signal) => list(bucketPath(bucket, "/graph"), { prefix }, signal),
+    object: (bucket, key, version, signal) => json("GET", objectPath(bucket, key, "/object-info"), { query: { version }, signal }),
+    deleteObject: (bucket, key, version) => json("DELETE", objectPath(bucket, key), { query: { version } }),
+    restoreObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-restore"), { query: { version } }),
+    verifyObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-verify"), { query: { version } }),
     putObject: (bucket, key, file, options) => upload(objectPath(bucket, key), file, { onSignedOut, ...options }),
     // names
     names: (query, signal) => list("/names", query, signal),
@@ -92,6 +103,8 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
   };
 }
+
+const bucketPath = (bucket, below = "") => `/buckets/${encodeURIComponent(bucket)}${below}`;
 
 /** The path of a task or of something below it. */
 export const taskPath = (id, below = "") => `/tasks/${encodeURIComponent(id)}${below}`;

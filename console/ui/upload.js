@@ -9,9 +9,9 @@ import { textInput } from "./form.js";
 const HASHED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** A place to drop or choose files. `onStored(object)` is called for each that the node acknowledged. */
-export function dropZone({ api, bucket, onStored }) {
+export function dropZone({ api, bucket, folder: start = "", onStored }) {
   const picker = h("input", { type: "file", multiple: true, class: "hidden", id: `files-${(serial += 1)}`, "aria-label": "Choose files to upload" });
-  const folder = textInput({ class: "narrow", placeholder: "optional/prefix/", "aria-label": "Put them under" });
+  const folder = textInput({ class: "narrow", placeholder: "optional/prefix/", "aria-label": "Put them under", value: start });
   const jobs = h("ul", { class: "uploads", "aria-label": "Uploads" });
   const queue = queueOf((file) => uploadOne({ api, bucket, key: folder.value + file.name, file, jobs, onStored }));
   const zone = h("div", { class: "drop" },

@@ -85,10 +85,10 @@ journey("uploads files, whose digests the node confirms", async () => {
   await visit("#/objects", "Objects");
   await button("New bucket").first().click();
   await page.getByLabel("Name", { exact: true }).fill("Bad Name");
-  await button("Choose files").click();
+  await button("Create").click();
   await page.getByText("Use 3 to 63 characters").waitFor();
   await page.getByLabel("Name", { exact: true }).fill("journeys");
-  await button("Choose files").click();
+  await button("Create").click();
   await heading("journeys");
   await upload("journeys", fileOf("copy.wasm", copyGuest()), fileOf("endless.wasm", endlessGuest()), fileOf("book.txt", BOOK, "text/plain"));
   await page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
@@ -125,6 +125,47 @@ journey("filters keys by prefix and deletes with a confirmation", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
   await heading("journeys");
   await page.getByText(`Deleted ${HOSTILE_KEY}.`).waitFor();
+});
+
+journey("makes a bucket that keeps versions, restores one and has it read again", async () => {
+  await visit("#/objects", "Objects");
+  await button("New bucket").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill("kept");
+  await dialog.getByLabel("Keep", { exact: true }).selectOption("on");
+  await button("Create").click();
+  await heading("kept");
+  for (const text of ["first", "second"]) await upload("kept", fileOf("notes.txt", text, "text/plain"));
+  await visit("#/objects/kept/notes.txt", "notes.txt");
+  await page.getByRole("button", { name: /^Restore version/ }).click();
+  await page.getByText("Restored notes.txt.").waitFor();
+  await page.locator("dd", { hasText: digestOf("first") }).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 3);
+  await button("Verify now").click();
+  await page.locator(".badge", { hasText: /^sound$/ }).waitFor();
+  await page.getByRole("button", { name: "Delete", exact: true }).first().click();
+  await dialog.getByText("Its versions stay").waitFor();
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await heading("kept");
+  await visit("#/objects/kept?view=versions", "kept");
+  await page.locator(".badge", { hasText: /^deleted$/ }).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 4);
+});
+
+journey("goes into folders and sees how content is stored", async () => {
+  await visit("#/objects/journeys", "journeys");
+  await page.getByLabel("Put them under").fill("deep/er/");
+  await page.getByLabel("Choose files to upload").setInputFiles([fileOf("x.txt", "x".repeat(9000), "text/plain")]);
+  await page.locator(".uploads li.done", { hasText: "x.txt" }).waitFor();
+  await page.getByRole("link", { name: "deep/", exact: true }).click();
+  await page.getByRole("link", { name: "er/", exact: true }).click();
+  await page.getByRole("link", { name: "x.txt", exact: true }).waitFor();
+  assert.equal(await page.getByLabel("Put them under").inputValue(), "deep/er/");
+  await page.getByRole("link", { name: "Differences", exact: true }).click();
+  await page.getByRole("link", { name: /^deep\/er\/x\.txt, / }).click();
+  await heading("deep/er/x.txt");
+  await visit("#/objects/journeys?view=savings", "journeys");
+  await page.getByText(/of content took|Nothing was measured yet/).first().waitFor();
 });
 
 journey("claims a name, moves it and reads its history", async () => {
@@ -349,7 +390,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {
