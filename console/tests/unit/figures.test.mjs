@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { rowsOf, wordsOf } from "../../ui/delta_graph.js";
+import { ruleText } from "../../pages/bucket_settings.js";
 import { pointsOf, savedShare, savedText, topOf } from "../../ui/figures.js";
 
 test("what is saved is never more than there is, nor less than nothing", () => {
@@ -31,4 +32,13 @@ test("differences follow their base, and one whose base is gone stands alone", (
   assert.equal(wordsOf(nodes[1]), "2 KiB in 100 B, difference to what was here once");
   assert.equal(wordsOf(nodes[2]), "2 KiB, whole");
   assert.equal(wordsOf({ ...nodes[2], stored_bytes: null, versions: 2 }), "2 KiB, whole so far, in 2 versions");
+});
+
+test("a rule is said in words", () => {
+  const rule = { prefix: "", expire_days: null, older_versions: null, lone_marks: false, abort_uploads_days: null };
+  for (const [given, text] of [
+    [{ expire_days: 3, prefix: "tmp/" }, "Below tmp/: objects expire after 3 d"],
+    [{ older_versions: { days: 0, keep: 5 }, lone_marks: true }, "5 older versions are kept; marks of deletion go when nothing is behind them"],
+    [{ older_versions: { days: 9, keep: 2 }, abort_uploads_days: 1 }, "older versions go after 9 d, except the newest 2; uploads are given up after 1 d"],
+  ]) assert.equal(ruleText({ ...rule, ...given }), text);
 });

@@ -25,6 +25,8 @@ pub struct Bucket {
     pub version_bytes: u64,
     /// Whether it keeps versions.
     pub versioning: Versioning,
+    /// What happens to its objects by time.
+    pub lifecycle: Vec<LifecycleRule>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created: String,
@@ -54,6 +56,50 @@ impl Versioning {
             Self::Suspended => "suspended",
         }
     }
+}
+
+/// What happens to objects of a bucket by time. The node looks once an hour what is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LifecycleRule {
+    /// What its owner calls it; unique in the bucket.
+    #[schema(example = "nightly")]
+    pub id: String,
+    /// What keys must start with; empty for all.
+    #[serde(default)]
+    #[schema(example = "nightly/")]
+    pub prefix: String,
+    /// Whether it is carried out; it is unless said otherwise.
+    #[serde(default = "is_enabled")]
+    pub enabled: bool,
+    /// Days after which an object expires: it is deleted, or marked as deleted where versions are kept.
+    #[serde(default)]
+    pub expire_days: Option<u32>,
+    /// Which older versions are removed.
+    #[serde(default)]
+    pub older_versions: Option<OlderVersions>,
+    /// Whether a mark of deletion goes when no version is left behind it.
+    #[serde(default)]
+    pub lone_marks: bool,
+    /// Days after which an upload in parts is given up.
+    #[serde(default)]
+    pub abort_uploads_days: Option<u32>,
+}
+
+const fn is_enabled() -> bool {
+    true
+}
+
+/// Which older versions are removed: those that were replaced `days` ago, except the newest `keep`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OlderVersions {
+    /// Days since a version was replaced; 0 for at once.
+    #[serde(default)]
+    pub days: u32,
+    /// Older versions of each object that stay in any case.
+    #[serde(default)]
+    pub keep: u32,
 }
 
 /// What a bucket held at a time, and what that took on the disk.
@@ -94,6 +140,9 @@ pub struct ConfigureBucket {
     /// Whether it keeps versions: on or suspended. What kept versions once cannot be as if it never did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versioning: Option<Versioning>,
+    /// The lifecycle rules, in the place of those that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Vec<LifecycleRule>>,
 }
 
 /// An object without its content.

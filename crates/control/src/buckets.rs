@@ -1,5 +1,5 @@
 use casemate_model::BucketName;
-use casemate_objects::{BucketRecord, BucketSettings, CorsRule};
+use casemate_objects::{BucketRecord, BucketSettings, CorsRule, LifecycleRule, ObjectsError};
 use casemate_policy::operation;
 
 use crate::{Caller, Control, ControlError};
@@ -51,6 +51,7 @@ impl Control {
         let permit = self.permit::<operation::ConfigureBucket>(caller, &resource).await?;
         let mut settings = self.parts.objects.bucket(permit.project(), bucket).await?.settings;
         change(&mut settings);
+        LifecycleRule::check_all(&settings.lifecycle).map_err(ObjectsError::Lifecycle)?;
         let event = self.event(caller, permit.action(), &resource, what);
         Ok(self.parts.objects.configure_bucket(&permit, bucket, &settings, event).await?)
     }

@@ -107,6 +107,7 @@ impl Control {
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
+        self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
         self.run_beside("the measurer", crate::figures::measure(self.clone()));
         self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }

@@ -5,10 +5,11 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run eight background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run nine background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
-//! the packer compresses what was put, the measurer keeps figures of buckets, and the watch looks at the node's health. If one of them fails the node
+//! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
+//! carries out lifecycle rules, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -22,6 +23,7 @@ mod error;
 mod feed;
 mod figures;
 mod keys;
+mod lifecycle;
 mod log_keeper;
 mod names;
 mod objects;

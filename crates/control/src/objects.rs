@@ -327,7 +327,7 @@ pub(crate) fn stored_event(mut event: Event, record: &ObjectRecord) -> Event {
 }
 
 /// A version as clients and the log spell it.
-fn version_text(version: Option<VersionId>) -> String {
+pub(crate) fn version_text(version: Option<VersionId>) -> String {
     version.map_or_else(|| "null".to_owned(), |version| version.to_string())
 }
 

@@ -1,6 +1,8 @@
 use casemate_fs::FsError;
 use casemate_model::{Digest, StoreError, UploadId, VersionId};
 
+use crate::LifecycleError;
+
 /// Why an operation on objects failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
@@ -153,6 +155,9 @@ pub enum ObjectsError {
         #[source]
         source: std::io::Error,
     },
+    /// Rules of a bucket cannot be.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
     /// The catalog could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

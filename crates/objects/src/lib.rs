@@ -11,6 +11,7 @@
 
 mod blobs;
 mod error;
+mod lifecycle;
 mod objects;
 mod ports;
 mod records;
@@ -19,8 +20,9 @@ pub mod test_support;
 mod verified;
 
 pub use error::ObjectsError;
+pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};
 pub use objects::{
-    CompletedPart, Graph, Hold, Listing, NewObject, NewPart, Node, Objects, Settings, Stamp, Storage,
+    CompletedPart, Graph, Hold, Lapsed, Listing, NewObject, NewPart, Node, Objects, Settings, Stamp, Storage,
     StoredBlob, Verdict, Version,
 };
 pub use ports::{

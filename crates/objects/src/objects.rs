@@ -1,4 +1,5 @@
 mod buckets;
+mod expiry;
 mod figures;
 mod listing;
 mod staging;
@@ -21,6 +22,7 @@ use crate::{
     VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
+pub use expiry::Lapsed;
 pub use figures::{Graph, Node, Storage, Verdict};
 pub use listing::Listing;
 pub use uploads::{CompletedPart, NewPart};
@@ -247,7 +249,7 @@ impl Objects {
         event: Event,
     ) -> Result<Option<VersionRecord>, ObjectsError> {
         let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
-        Ok(self.catalog.delete_version(&place, version, event).await?)
+        Ok(self.catalog.delete_version(&place, version, None, event).await?)
     }
 
     /// Replaces what is said of an object beside its content.

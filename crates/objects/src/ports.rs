@@ -60,11 +60,13 @@ pub trait ObjectCatalog: Send + Sync + 'static {
     /// Versions of a bucket's objects by key, the newest of a key first.
     async fn versions(&self, page: &VersionPage) -> Result<Vec<VersionRecord>, StoreError>;
 
-    /// Deletes a version for good and returns what it was. What was before the newest version comes to light again.
+    /// Deletes a version for good, if it was made at the time `made` where one is given, and returns what it was. What was
+    /// before the newest version comes to light again.
     async fn delete_version(
         &self,
         place: &Place,
         version: Option<VersionId>,
+        made: Option<Timestamp>,
         event: Event,
     ) -> Result<Option<VersionRecord>, StoreError>;
 

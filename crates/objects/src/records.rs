@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, UploadId, VersionId};
 
-use crate::Place;
+use crate::{LifecycleRule, Place};
 
 /// An object as written down in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,8 @@ pub struct BucketSettings {
     pub tags: BTreeMap<String, String>,
     /// Which pages of other origins may use it.
     pub cors: Vec<CorsRule>,
+    /// What happens to its objects by time.
+    pub lifecycle: Vec<LifecycleRule>,
 }
 
 impl BucketSettings {
@@ -266,6 +268,8 @@ pub enum Before {
     Present,
     /// An object with this tag.
     Tagged(String),
+    /// An object that was stored at this time.
+    StoredAt(Timestamp),
 }
 
 impl Before {
@@ -276,6 +280,7 @@ impl Before {
             Self::Absent => object.is_none(),
             Self::Present => object.is_some(),
             Self::Tagged(etag) => object.is_some_and(|object| object.etag.as_str() == etag),
+            Self::StoredAt(time) => object.is_some_and(|object| object.stored == *time),
         }
     }
 }

@@ -124,6 +124,7 @@ impl ObjectCatalog for MemoryCatalog {
         &self,
         _: &Place,
         _: Option<VersionId>,
+        _: Option<Timestamp>,
         _: Event,
     ) -> Result<Option<VersionRecord>, StoreError> {
         Ok(None)

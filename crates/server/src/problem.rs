@@ -12,7 +12,7 @@ use casemate_limits::JsonOverrun;
 use casemate_model::StoreError;
 use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
-use casemate_objects::ObjectsError;
+use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -234,8 +234,23 @@ impl Problem {
                 Self::storage_full(error)
             }
             ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
+            ObjectsError::Lifecycle(error) => Self::lifecycle(*error),
             ObjectsError::Store(error) => Self::store(error),
         }
+    }
+
+    fn lifecycle(error: LifecycleError) -> Self {
+        let pointer = match error {
+            LifecycleError::TooMany { .. } => "/lifecycle".to_owned(),
+            LifecycleError::Id { index } | LifecycleError::IdTwice { index } => {
+                format!("/lifecycle/{index}/id")
+            }
+            LifecycleError::Prefix { index } => format!("/lifecycle/{index}/prefix"),
+            LifecycleError::Days { index, .. } | LifecycleError::Nothing { index } => {
+                format!("/lifecycle/{index}")
+            }
+        };
+        Self::field(&pointer, error.to_string())
     }
 
     fn storage_full(error: &(dyn Error + 'static)) -> Self {

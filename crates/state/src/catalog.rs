@@ -9,7 +9,7 @@ mod versions;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, VersionId};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, VersionId};
 use casemate_objects::{
     Attributes, Before, Deleted, ETag, ObjectCatalog, ObjectPage, ObjectRecord, Place, Put, PutRule,
     VersionPage, VersionRecord, Versioning,
@@ -91,9 +91,10 @@ impl ObjectCatalog for Store {
         &self,
         place: &Place,
         version: Option<VersionId>,
+        made: Option<Timestamp>,
         event: Event,
     ) -> Result<Option<VersionRecord>, StoreError> {
-        self.change(versions::DeleteVersion { place: place.clone(), version, event }).await
+        self.change(versions::DeleteVersion { place: place.clone(), version, made, event }).await
     }
 
     async fn set_attributes(

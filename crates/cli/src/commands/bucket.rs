@@ -1,3 +1,5 @@
+mod rule;
+
 use casemate_api::objects::{Bucket as Shown, BucketSample, ConfigureBucket, CreateBucket, Versioning};
 use casemate_model::{BucketName, ByteSize};
 use clap::{Args, Subcommand, ValueEnum};
@@ -14,6 +16,8 @@ pub(crate) enum Bucket {
     Ls(List),
     Show(Show),
     Configure(Configure),
+    #[command(subcommand)]
+    Rule(rule::Rule),
     Rm(Delete),
 }
 
@@ -24,6 +28,7 @@ impl Bucket {
             Self::Ls(command) => command.execute(context).await,
             Self::Show(command) => command.execute(context).await,
             Self::Configure(command) => command.execute(context).await,
+            Self::Rule(command) => command.execute(context).await,
             Self::Rm(command) => command.execute(context).await,
         }
     }
@@ -144,7 +149,8 @@ pub(crate) struct Configure {
 
 impl Configure {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let change = ConfigureBucket { versioning: self.versioning.map(VersioningState::wire) };
+        let versioning = self.versioning.map(VersioningState::wire);
+        let change = ConfigureBucket { versioning, ..ConfigureBucket::default() };
         let bucket = context.client()?.buckets_configure(self.bucket.as_str(), &change).await?;
         say(context, &bucket)
     }
@@ -199,6 +205,7 @@ fn say(context: &Context, bucket: &Shown) -> Result<Status, CliError> {
         ("stored", stored),
         ("saved", saved),
         ("versioning", bucket.versioning.as_str().to_owned()),
+        ("lifecycle rules", bucket.lifecycle.len().to_string()),
         ("created", bucket.created.clone()),
     ])?;
     Ok(Status::Done)

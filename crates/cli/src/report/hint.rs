@@ -58,6 +58,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::UnsafeName { .. } => "leave it out with --exclude, or copy it alone under another name",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
+        CliError::NoRule { .. } => "`casemate bucket rule ls BUCKET` lists them",
         CliError::RemoteAddress(RemoteAddressError::NotABucket(_)) => "name the bucket alone: s3://BUCKET",
         CliError::RemoteAddress(_)
         | CliError::Url(_)

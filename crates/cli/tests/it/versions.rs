@@ -128,3 +128,24 @@ fn what_is_stored_is_told_verified_and_found_damaged() {
         "verified"
     );
 }
+
+#[test]
+fn lifecycle_rules_are_set_listed_and_removed() {
+    let user = User::new();
+    let _node = user.serve();
+    user.run(&["bucket", "create", "builds", "--versioning", "on"]).text();
+    user.run(&["bucket", "rule", "set", "builds", "trim", "--keep-versions", "1"]).text();
+    user.run(&["bucket", "rule", "set", "builds", "tmp", "--prefix", "tmp/", "--expire-days", "3"]).text();
+    user.run(&["bucket", "rule", "set", "builds", "tmp", "--prefix", "tmp/", "--expire-days", "5"]).text();
+    let listed = user.run(&["bucket", "rule", "ls", "builds"]).text();
+    assert_eq!(listed, "trim\t\tenabled\tkeep 1 older versions\ntmp\ttmp/\tenabled\texpire after 5 d\n");
+    failed(user.run(&["bucket", "rule", "set", "builds", "none"]), 2, "says what is to happen");
+    failed(
+        user.run(&["bucket", "rule", "set", "builds", "x", "--expire-days", "0"]),
+        2,
+        "days are counted from 1",
+    );
+    failed(user.run(&["bucket", "rule", "rm", "builds", "none"]), 3, "has no rule `none`");
+    user.run(&["bucket", "rule", "rm", "builds", "trim"]).text();
+    assert_eq!(user.run(&["bucket", "rule", "ls", "builds", "--json"]).json().as_array().unwrap().len(), 1);
+}

@@ -286,7 +286,7 @@ impl World {
     }
 
     async fn packing_of(&self, content: &[u8]) -> Packing {
-        self.objects.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
+        self.objects.catalog.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
     }
 }
 

@@ -4,7 +4,8 @@ use casemate_api as wire;
 use casemate_control::Measured;
 use casemate_model::{Timestamp, VersionId};
 use casemate_objects::{
-    BucketSample, Graph, Listing, Node, ObjectRecord, Storage, Verdict, VersionRecord, Versioning,
+    BucketSample, Graph, LifecycleRule, Listing, Node, ObjectRecord, OlderVersions, Storage, Verdict,
+    VersionRecord, Versioning,
 };
 
 pub(crate) fn bucket(measured: &Measured) -> wire::objects::Bucket {
@@ -20,6 +21,7 @@ pub(crate) fn bucket(measured: &Measured) -> wire::objects::Bucket {
             Versioning::On => wire::objects::Versioning::On,
             Versioning::Suspended => wire::objects::Versioning::Suspended,
         },
+        lifecycle: record.settings.lifecycle.iter().map(lifecycle_rule).collect(),
         created: record.created.to_string(),
         measured: measured.sample.as_ref().map(sample),
     }
@@ -31,6 +33,35 @@ pub(crate) fn versioning(versioning: wire::objects::Versioning) -> Versioning {
         wire::objects::Versioning::On => Versioning::On,
         wire::objects::Versioning::Suspended => Versioning::Suspended,
     }
+}
+
+fn lifecycle_rule(rule: &LifecycleRule) -> wire::objects::LifecycleRule {
+    wire::objects::LifecycleRule {
+        id: rule.id.clone(),
+        prefix: rule.prefix.clone(),
+        enabled: rule.enabled,
+        expire_days: rule.expire_days,
+        older_versions: rule
+            .older_versions
+            .map(|OlderVersions { days, keep }| wire::objects::OlderVersions { days, keep }),
+        lone_marks: rule.lone_marks,
+        abort_uploads_days: rule.abort_uploads_days,
+    }
+}
+
+pub(crate) fn lifecycle(rules: Vec<wire::objects::LifecycleRule>) -> Vec<LifecycleRule> {
+    let rules = rules.into_iter().map(|rule| LifecycleRule {
+        id: rule.id,
+        prefix: rule.prefix,
+        enabled: rule.enabled,
+        expire_days: rule.expire_days,
+        older_versions: rule
+            .older_versions
+            .map(|wire::objects::OlderVersions { days, keep }| OlderVersions { days, keep }),
+        lone_marks: rule.lone_marks,
+        abort_uploads_days: rule.abort_uploads_days,
+    });
+    rules.collect()
 }
 
 pub(crate) fn sample(sample: &BucketSample) -> wire::objects::BucketSample {

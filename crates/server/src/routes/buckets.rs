@@ -91,6 +91,10 @@ pub(crate) async fn configure_bucket(
         let set = move |settings: &mut BucketSettings| settings.versioning = versioning;
         state.control.configure_bucket(&caller, &bucket, what, set).await?;
     }
+    if let Some(rules) = change.lifecycle.map(convert::lifecycle) {
+        let set = move |settings: &mut BucketSettings| settings.lifecycle = rules;
+        state.control.configure_bucket(&caller, &bucket, "lifecycle rules set", set).await?;
+    }
     Ok(axum::Json(convert::bucket(&state.control.show_measured_bucket(&caller, &bucket).await?)))
 }
 

@@ -298,7 +298,7 @@ pub(super) fn owners_grant(project: &casemate_model::Project) -> Vec<Grant> {
     }]
 }
 
-async fn show(state: &AppState, caller: &Caller, name: &str) -> S3Result<BucketRecord> {
+pub(super) async fn show(state: &AppState, caller: &Caller, name: &str) -> S3Result<BucketRecord> {
     state.control.show_bucket(caller, &bucket(name)?).await.map_err(refuse)
 }
 

@@ -34,6 +34,7 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         ObjectsError::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
         ObjectsError::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         ObjectsError::Md5Mismatch | ObjectsError::DigestMismatch { .. } => S3ErrorCode::BadDigest,
+        ObjectsError::Lifecycle(_) => S3ErrorCode::InvalidRequest,
         ObjectsError::UploadBroken { source } => {
             let known = source.downcast_ref::<BodyError>();
             known.map_or(S3ErrorCode::IncompleteBody, |error| error.code())

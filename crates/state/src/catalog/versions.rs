@@ -44,6 +44,7 @@ impl Store {
 pub(super) struct DeleteVersion {
     pub(super) place: Place,
     pub(super) version: Option<VersionId>,
+    pub(super) made: Option<Timestamp>,
     pub(super) event: Event,
 }
 
@@ -57,7 +58,8 @@ impl Change for DeleteVersion {
         tx.lock_bucket(project, bucket).await?;
         let present = tx.lock_object(&self.place).await?;
         let row = tx.row(&VERSION, values![project, bucket, key, self.version]).await?;
-        let Some(version) = row.map(version_record).transpose()? else {
+        let found = row.map(version_record).transpose()?;
+        let Some(version) = found.filter(|found| self.made.is_none_or(|made| found.stored == made)) else {
             return Ok(None);
         };
         if present.is_some_and(|(present, _)| present.version == self.version) {

@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod lifecycle;
 mod queue;
 mod registry;
 
@@ -38,6 +39,8 @@ const CASES: &[Case] = cases![
     buckets::uploads_hold_their_parts_until_they_end,
     buckets::samples_are_one_a_day_and_bounded,
     buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,
+    lifecycle::rules_expire_trim_and_give_up_as_the_clock_goes_on,
+    lifecycle::what_changed_meanwhile_is_left_alone,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 use casemate_model::{BucketName, Digest, Project, UploadId, VersionId};
 use casemate_objects::{
     Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketSample, BucketSettings, CorsRule,
-    Deleted, ETag, Located, ObjectCatalog, ObjectRecord, Packing, PartRecord, Place, Put, PutRule,
-    SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord, Versioning,
+    Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions, Packing, PartRecord,
+    Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
+    Versioning,
 };
 
 use crate::context::Context;
@@ -36,7 +37,7 @@ impl Context {
 
     async fn delete_version(&self, key: &str, version: Option<VersionId>) -> Option<VersionRecord> {
         let place = self.object(key, b"").place();
-        self.store.delete_version(&place, version, self.event("objects.delete")).await.unwrap()
+        self.store.delete_version(&place, version, None, self.event("objects.delete")).await.unwrap()
     }
 
     async fn mark(&self, key: &str) -> Deleted {
@@ -86,6 +87,12 @@ pub(super) async fn buckets_are_made_set_and_deleted_when_empty(context: &Contex
             origins: vec!["*".to_owned()],
             age_seconds_max: Some(5),
             ..CorsRule::default()
+        }],
+        lifecycle: vec![LifecycleRule {
+            id: "tmp".to_owned(),
+            expire_days: Some(3),
+            older_versions: Some(OlderVersions { days: 0, keep: 2 }),
+            ..LifecycleRule::default()
         }],
     };
     let configure = async |name: &str| {
