@@ -69,6 +69,7 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     configureBucket: (bucket, change) => json("PATCH", bucketPath(bucket), { body: change }),
     deleteBucket: (bucket) => json("DELETE", bucketPath(bucket)),
     samples: (bucket, query, signal) => list(bucketPath(bucket, "/samples"), query, signal),
+    usage: (signal) => json("GET", "/usage", { signal }),
     projectSamples: (query, signal) => list("/bucket-samples", query, signal),
     folder: (bucket, query, signal) => list(bucketPath(bucket, "/folder"), query, signal),
     versions: (bucket, query, signal) => list(bucketPath(bucket, "/versions"), query, signal),

@@ -22,7 +22,10 @@ export async function render({ api, events, signal, navigate, can }) {
     load: (after) => api.buckets({ after, limit: PAGE }, signal),
     none: () => empty({ title: "No bucket yet", text: "A bucket holds objects under their keys, with their versions if it is told to keep them.", action: button(), command: commands.upload }),
   });
-  const totals = region(async () => drawTotals((await api.projectSamples({ limit: DAYS_SHOWN }, signal)).items.reverse()), signal);
+  const totals = region(async () => {
+    const [samples, usage] = await Promise.all([api.projectSamples({ limit: DAYS_SHOWN }, signal), api.usage(signal)]);
+    return [drawTotals(samples.items.reverse()), drawQuota(usage)];
+  }, signal);
   const reload = () => Promise.all([list.reload(), totals.reload()]);
   events.on(["object", "reset"], calmly(reload, 400, signal), signal);
   return h("div", {}, pageHead("Objects", { lead: "Bytes kept by their SHA-256; every read is checked against it.", actions: button() }), totals.element, list.element);
@@ -39,6 +42,19 @@ function drawTotals(samples) {
       figure("Saved", savedText(last), ["measured ", moment(last.measured)])),
     samples.length > 1 && panel("Savings over time", savingsChart(samples)),
   ];
+}
+
+/** How much of what the operator allows is used; nothing where anything is allowed. */
+function drawQuota({ objects, objects_max: objectsMax, bytes: used, bytes_max: bytesMax }) {
+  const rows = [
+    objectsMax !== null && ["Objects and versions", objects, objectsMax, `${count(objects)} of ${count(objectsMax)}`],
+    bytesMax !== null && ["Bytes", used, bytesMax, `${bytes(used)} of ${bytes(bytesMax)}`],
+  ].filter(Boolean);
+  if (rows.length === 0) return null;
+  return panel("Quota of the project", h("ul", { class: "limits" }, rows.map(([label, value, max, text]) =>
+    h("li", { class: value / max >= 0.9 ? "high" : null }, h("span", { class: "limit-name" }, label),
+      h("meter", { min: 0, max, high: max * 0.9, optimum: 0, value: Math.min(value, max), "aria-label": `${label}: ${text}` }), h("span", { class: "limit-text" }, text)))),
+  { hint: "Set by the operator. It counts content before sharing and packing." });
 }
 
 function columns() {

@@ -121,6 +121,21 @@ pub struct BucketSample {
     pub stored_bytes: u64,
 }
 
+/// What a project holds, and the most that it may: its operator sets that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Usage {
+    /// Objects, older versions and marks of deletion in all buckets.
+    pub objects: u64,
+    /// The most there may be; null for any number.
+    #[schema(required = true)]
+    pub objects_max: Option<u64>,
+    /// The bytes of all of them, before any sharing.
+    pub bytes: u64,
+    /// The most there may be; null for any number.
+    #[schema(required = true)]
+    pub bytes_max: Option<u64>,
+}
+
 /// A bucket to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -121,6 +121,8 @@ problem_codes! {
     CrossOrigin = "cross_origin", FORBIDDEN, "the request comes from another site";
     /// The name belongs to another project.
     NotOwner = "not_owner", FORBIDDEN, "somebody else owns it";
+    /// The project holds as much as it may; nothing was stored.
+    QuotaExceeded = "quota_exceeded", FORBIDDEN, "the project's quota is used up";
     /// There is no such thing, or none that the caller may know of.
     NotFound = "not_found", NOT_FOUND, "not found";
     /// No content with the digest is stored in the project.

@@ -178,8 +178,11 @@ async fn control(
     let store = Arc::new(store.clone());
     let tiles: Arc<dyn TileStore> =
         Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
-    let objects_settings =
-        ObjectsSettings { object_bytes_max: config.object_bytes_max, free_bytes_min: config.free_bytes_min };
+    let objects_settings = ObjectsSettings {
+        object_bytes_max: config.object_bytes_max,
+        free_bytes_min: config.free_bytes_min,
+        quota: config.project_quota,
+    };
     let objects = Objects::open(&subdirectory("objects")?, store.clone(), objects_settings)?;
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,

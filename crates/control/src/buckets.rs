@@ -1,5 +1,7 @@
 use casemate_model::BucketName;
-use casemate_objects::{BucketRecord, BucketSettings, CorsRule, LifecycleRule, ObjectsError};
+use casemate_objects::{
+    BucketRecord, BucketSettings, CorsRule, LifecycleRule, ObjectsError, ProjectQuota, ProjectUsage,
+};
 use casemate_policy::operation;
 
 use crate::{Caller, Control, ControlError};
@@ -14,6 +16,12 @@ impl Control {
     ) -> Result<Vec<BucketRecord>, ControlError> {
         let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
         Ok(self.parts.objects.buckets(&permit, after, limit).await?)
+    }
+
+    /// What the project holds as its quota counts it, and the quota.
+    pub async fn usage(&self, caller: &Caller) -> Result<(ProjectUsage, ProjectQuota), ControlError> {
+        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        Ok(self.parts.objects.usage(&permit).await?)
     }
 
     /// Shows a bucket.

@@ -31,6 +31,7 @@ pub use ports::{
 };
 pub use records::{
     Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, CorsRule, Deleted, ETag,
-    ETagError, ObjectRecord, Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord, Versioning,
+    ETagError, ObjectRecord, OverQuota, Packing, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule,
+    UploadRecord, VersionRecord, Versioning,
 };
 pub use verified::VerifiedBlob;

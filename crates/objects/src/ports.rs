@@ -6,7 +6,7 @@ use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timesta
 
 use crate::{
     Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted, ObjectRecord,
-    Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord,
+    Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
 };
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
@@ -132,6 +132,9 @@ pub trait BucketCatalog: Send + Sync + 'static {
 
     /// What the buckets of `project` hold together, from their counters.
     async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError>;
+
+    /// The same, as quotas count it.
+    async fn usage(&self, project: &Project) -> Result<ProjectUsage, StoreError>;
 }
 
 /// What buckets took, day by day.

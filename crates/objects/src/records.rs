@@ -245,6 +245,55 @@ pub struct BucketTotals {
     pub size_bytes: u64,
 }
 
+/// The most that the buckets of a project may hold together: objects, older versions and marks of deletion, and their bytes
+/// before any sharing. What others store, and how well it packs, makes no difference to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectQuota {
+    /// Objects and versions; `None` for any number.
+    pub objects_max: Option<u64>,
+    /// Their bytes; `None` for any number.
+    pub bytes_max: Option<u64>,
+}
+
+impl ProjectQuota {
+    /// Whether it limits anything.
+    pub fn limits_anything(&self) -> bool {
+        self.objects_max.is_some() || self.bytes_max.is_some()
+    }
+
+    /// What is too much, if `growth` objects and bytes come to what there is. What makes nothing grow is never too much.
+    pub fn refuses(&self, usage: &ProjectUsage, growth: (u64, u64)) -> Option<OverQuota> {
+        let over = |what, used: u64, more: u64, max: Option<u64>| {
+            let max = max.filter(|max| more > 0 && used.saturating_add(more) > *max)?;
+            Some(OverQuota { what, used, more, max })
+        };
+        let objects = over("objects and versions", usage.objects, growth.0, self.objects_max);
+        objects.or_else(|| over("bytes", usage.bytes, growth.1, self.bytes_max))
+    }
+}
+
+/// What the buckets of a project hold, as quotas count it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectUsage {
+    /// Objects, older versions and marks of deletion.
+    pub objects: u64,
+    /// Their bytes before any sharing.
+    pub bytes: u64,
+}
+
+/// What a quota refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverQuota {
+    /// What there would be too much of.
+    pub what: &'static str,
+    /// What there is.
+    pub used: u64,
+    /// What was to come to it.
+    pub more: u64,
+    /// The most there may be.
+    pub max: u64,
+}
+
 /// When an object may be put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutRule {
@@ -254,6 +303,9 @@ pub struct PutRule {
     pub before: Before,
     /// Its content is stored already, as that of another object.
     pub known_content: bool,
+    /// Only if the project then holds no more than this. Looked at in the transaction that makes the change, one project at
+    /// a time, so that no number of requests at once gets past it.
+    pub quota: ProjectQuota,
 }
 
 /// What must be in an object's place before it is put.
@@ -299,6 +351,8 @@ pub enum Put {
     NoBucket,
     /// Its content, which was to be there, is gone.
     NoContent,
+    /// The project would hold more than its quota.
+    OverQuota(OverQuota),
     /// The place does not hold what it must; it is empty if this is true.
     Unfit {
         /// Whether there was nothing in the place.

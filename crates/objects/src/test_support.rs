@@ -10,8 +10,8 @@ use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timesta
 use crate::{
     Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSample,
     BucketSettings, BucketTotals, Deleted, Located, ObjectCatalog, ObjectPage, ObjectRecord, Packing,
-    PartRecord, Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage,
-    VersionRecord,
+    PartRecord, Place, ProjectUsage, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord,
+    VersionPage, VersionRecord,
 };
 
 type Key = (Project, BucketName, ObjectKey);
@@ -209,6 +209,10 @@ impl BucketCatalog for MemoryCatalog {
 
     async fn totals(&self, _: &Project) -> Result<BucketTotals, StoreError> {
         Ok(BucketTotals::default())
+    }
+
+    async fn usage(&self, _: &Project) -> Result<ProjectUsage, StoreError> {
+        Ok(ProjectUsage::default())
     }
 }
 

@@ -234,6 +234,8 @@ impl Problem {
                 Self::storage_full(error)
             }
             ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
+            ObjectsError::QuotaExceeded { .. } => Self::new(Code::QuotaExceeded, text)
+                .hint("delete what is not needed, let a lifecycle rule do it, or ask the operator for more"),
             ObjectsError::Lifecycle(error) => Self::lifecycle(*error),
             ObjectsError::Store(error) => Self::store(error),
         }

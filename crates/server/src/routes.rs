@@ -58,6 +58,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
         .routes(routes!(sessions::create_login_link))
         .routes(routes!(buckets::list_buckets, buckets::create_bucket))
+        .routes(routes!(buckets::usage))
         .routes(routes!(buckets::list_project_samples))
         .routes(routes!(buckets::show_bucket, buckets::configure_bucket, buckets::delete_bucket))
         .routes(routes!(buckets::list_samples))

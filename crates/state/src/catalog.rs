@@ -153,13 +153,15 @@ impl Change for PutObject {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Put, Failure> {
         let new = &self.object;
+        // Before anything else is locked, so that two puts of a project cannot wait for each other.
+        let usage = match self.rule.quota.limits_anything() {
+            true => Some(tx.lock_usage(&new.project).await?),
+            false => None,
+        };
         let versioning = match tx.lock_bucket(&new.project, &new.bucket).await? {
             Some(versioning) => versioning,
             None if self.rule.bucket_exists => return Ok(Put::NoBucket),
-            None => {
-                tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
-                Versioning::Off
-            }
+            None => Versioning::Off,
         };
         let place = new.place();
         let old = tx.lock_object(&place).await?;
@@ -167,6 +169,11 @@ impl Change for PutObject {
         if !self.rule.before.fits(old) {
             return Ok(Put::Unfit { absent: old.is_none() });
         }
+        let over = usage.and_then(|usage| self.rule.quota.refuses(&usage, growth(old, new, versioning)));
+        if let Some(over) = over {
+            return Ok(Put::OverQuota(over));
+        }
+        tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
         // The new reference first: the same content again must not look unreferenced in between.
         if !self.rule.known_content {
             tx.refer_to_stored(&new.digest, new.size_bytes).await?;
@@ -189,6 +196,19 @@ impl Change for PutObject {
         tx.write_object(&ObjectRecord { version, ..new.clone() }, next).await?;
         tx.record(&self.event).await?;
         Ok(Put::Done { former: old.cloned().map(Box::new), version })
+    }
+}
+
+/// How many objects and bytes more there are with `new` in the place of `old`.
+fn growth(old: Option<&ObjectRecord>, new: &ObjectRecord, versioning: Versioning) -> (u64, u64) {
+    let stays = match versioning {
+        Versioning::Off => false,
+        Versioning::On => true,
+        Versioning::Suspended => old.is_some_and(|old| old.version.is_some()),
+    };
+    match old.filter(|_| !stays) {
+        Some(old) => (0, new.size_bytes.saturating_sub(old.size_bytes)),
+        None => (1, new.size_bytes),
     }
 }
 

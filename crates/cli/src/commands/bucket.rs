@@ -15,6 +15,7 @@ pub(crate) enum Bucket {
     Create(Create),
     Ls(List),
     Show(Show),
+    Usage(Usage),
     Configure(Configure),
     #[command(subcommand)]
     Rule(rule::Rule),
@@ -27,6 +28,7 @@ impl Bucket {
             Self::Create(command) => command.execute(context).await,
             Self::Ls(command) => command.execute(context).await,
             Self::Show(command) => command.execute(context).await,
+            Self::Usage(command) => command.execute(context).await,
             Self::Configure(command) => command.execute(context).await,
             Self::Rule(command) => command.execute(context).await,
             Self::Rm(command) => command.execute(context).await,
@@ -130,6 +132,30 @@ impl Show {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let bucket = context.client()?.buckets_show(self.bucket.as_str()).await?;
         say(context, &bucket)
+    }
+}
+
+/// Show what the project holds in all buckets, and the most that its operator lets it hold.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate bucket usage
+  casemate bucket usage --project acme --json")]
+pub(crate) struct Usage {}
+
+impl Usage {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let usage = context.client()?.buckets_usage().await?;
+        if context.output.json() {
+            context.output.value(&usage)?;
+            return Ok(Status::Done);
+        }
+        let of = |max: Option<u64>| max.map_or_else(|| "any number".to_owned(), |max| max.to_string());
+        context.output.fields(&[
+            ("objects and versions", format!("{} of {}", usage.objects, of(usage.objects_max))),
+            ("bytes", format!("{} of {}", usage.bytes, of(usage.bytes_max))),
+        ])?;
+        Ok(Status::Done)
     }
 }
 

@@ -188,6 +188,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         ProblemCode::BlobMissing => "store it first: `casemate cp FILE cm://BUCKET/KEY`",
         ProblemCode::RateLimited | ProblemCode::QueueFull => "wait a moment and try again",
         ProblemCode::StorageFull => "free some space on the node's disk",
+        ProblemCode::QuotaExceeded => "`casemate bucket usage` shows what is used; older versions count too",
         ProblemCode::AuditUnavailable | ProblemCode::Unavailable => {
             "nothing was changed; `casemate doctor` looks at the node"
         }

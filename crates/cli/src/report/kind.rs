@@ -180,6 +180,7 @@ fn of_problem(code: ProblemCode) -> Kind {
         ProblemCode::BodyTooLarge
         | ProblemCode::RateLimited
         | ProblemCode::QueueFull
+        | ProblemCode::QuotaExceeded
         | ProblemCode::StorageFull => Kind::Limited,
         ProblemCode::AuditUnavailable | ProblemCode::ProofPending | ProblemCode::Unavailable => {
             Kind::Unavailable

@@ -149,3 +149,24 @@ fn lifecycle_rules_are_set_listed_and_removed() {
     user.run(&["bucket", "rule", "rm", "builds", "trim"]).text();
     assert_eq!(user.run(&["bucket", "rule", "ls", "builds", "--json"]).json().as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_project_stays_within_its_quota() {
+    let user = User::new();
+    let config = user.file("casemate.toml", b"project_bytes_max = \"10B\"\nproject_objects_max = 2\n");
+    let _node = user.serve_with(&["--config", &config]);
+    user.run_with_input(&["cp", "-", "cm://builds/a"], b"12345678").text();
+    let refused = user.run_with_input(&["cp", "-", "cm://builds/b"], b"123");
+    failed(refused, 6, "the project has 8 bytes of the 10 that it may have, and 3 more were to be stored");
+    user.run_with_input(&["cp", "-", "cm://builds/b"], b"12").text();
+    failed(user.run_with_input(&["cp", "-", "cm://builds/c"], b""), 6, "2 objects and versions of the 2");
+    let usage = user.run(&["bucket", "usage", "--json"]).json();
+    assert_eq!(
+        (&usage["bytes"], &usage["bytes_max"], &usage["objects"]),
+        (&10.into(), &10.into(), &2.into())
+    );
+    // Each project has a quota of its own, and deleting makes room.
+    user.run_with_input(&["cp", "-", "cm://builds/a", "--project", "other"], b"12345678").text();
+    user.run(&["rm", "cm://builds/a"]).text();
+    user.run_with_input(&["cp", "-", "cm://builds/c"], b"1").text();
+}

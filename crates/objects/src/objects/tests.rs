@@ -24,7 +24,8 @@ impl World {
         let scratch = TempDir::new().unwrap();
         let directory = Dir::open_private(&scratch.path().join("objects")).unwrap();
         let catalog = Arc::new(MemoryCatalog::default());
-        let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: 1 };
+        let settings =
+            Settings { object_bytes_max: 1_000_000, free_bytes_min: 1, quota: ProjectQuota::default() };
         let objects = Objects::open(&directory, catalog.clone(), settings).unwrap();
         Self { objects, catalog, clock: ManualClock::new(), scratch }
     }
@@ -254,7 +255,8 @@ async fn objects_leave_room_for_the_node() {
     let mut world = World::new();
     world.put("a", b"stored", None).await.unwrap();
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
-    let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: u64::MAX };
+    let settings =
+        Settings { object_bytes_max: 1_000_000, free_bytes_min: u64::MAX, quota: ProjectQuota::default() };
     world.objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     assert!(matches!(world.put("b", b"refused", None).await, Err(ObjectsError::NoRoom { .. })));
     assert!(matches!(world.objects.check_directory().await, Err(ObjectsError::NoRoom { .. })));
@@ -399,7 +401,8 @@ async fn a_crash_between_the_steps_of_packing_loses_nothing() {
     // A catalog that went back in time knows nothing of packing, and the whole form is gone.
     let world = World { catalog: Arc::default(), ..world };
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
-    let settings = Settings { object_bytes_max: 1_000_000, free_bytes_min: 1 };
+    let settings =
+        Settings { object_bytes_max: 1_000_000, free_bytes_min: 1, quota: ProjectQuota::default() };
     let objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     let world = World { objects, ..world };
     world.put("app/1", &first, None).await.unwrap();

@@ -37,6 +37,22 @@ pub(crate) async fn list_buckets(
     Ok(axum::Json(query.page(buckets, |bucket: &wire::objects::Bucket| bucket.bucket.clone())?))
 }
 
+/// What the project holds, and the most that it may
+#[utoipa::path(get, path = "/usage", operation_id = "buckets_usage", tag = "buckets",
+    responses((status = 200, body = wire::objects::Usage), (status = "default", body = wire::Problem)))]
+pub(crate) async fn usage(
+    State(state): State<AppState>,
+    From(caller): From,
+) -> Result<axum::Json<wire::objects::Usage>, Problem> {
+    let (usage, quota) = state.control.usage(&caller).await?;
+    Ok(axum::Json(wire::objects::Usage {
+        objects: usage.objects,
+        objects_max: quota.objects_max,
+        bytes: usage.bytes,
+        bytes_max: quota.bytes_max,
+    }))
+}
+
 /// Make an empty bucket
 #[utoipa::path(post, path = "/buckets", operation_id = "buckets_create", tag = "buckets",
     request_body = wire::objects::CreateBucket,

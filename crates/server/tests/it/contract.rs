@@ -7,11 +7,12 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 8] = [
+const SHARED: [(&str, &str); 9] = [
     ("tasks_output_stdout", "tasks.output"),
     ("tasks_output_stderr", "tasks.output"),
     ("buckets_samples", "buckets.show"),
     ("buckets_project_samples", "buckets.list"),
+    ("buckets_usage", "buckets.list"),
     ("objects_folder", "objects.list"),
     ("objects_graph", "objects.list"),
     ("objects_restore", "objects.put"),

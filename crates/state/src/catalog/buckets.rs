@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Project, StoreError, Timestamp};
 use casemate_objects::{
-    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Place, Versioning,
+    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Place, ProjectUsage, Versioning,
 };
 
 use super::stored;
@@ -83,6 +83,17 @@ impl BucketCatalog for Store {
         })?;
         Ok(totals.unwrap_or_default())
     }
+
+    async fn usage(&self, project: &Project) -> Result<ProjectUsage, StoreError> {
+        let action = "add up what a project holds";
+        let row = self.row(action, &USAGE, values![project]).await?;
+        Ok(read_one(row, action, usage_record)?.unwrap_or_default())
+    }
+}
+
+fn usage_record(row: Row) -> Result<ProjectUsage, Failure> {
+    let mut columns = row.read("bucket");
+    Ok(ProjectUsage { objects: columns.next()?, bytes: columns.next()? })
 }
 
 struct CreateBucket {
@@ -168,6 +179,13 @@ impl Tx<'_> {
         text.map(|text| Ok(stored::read_settings(&text)?.versioning)).transpose()
     }
 
+    /// What a project holds; nobody else who asks this way gets an answer until the transaction ends.
+    pub(super) async fn lock_usage(&mut self, project: &Project) -> Result<ProjectUsage, Failure> {
+        self.row(&LOCK_USAGE, values![project]).await?;
+        let row = self.row(&USAGE, values![project]).await?;
+        row.map_or_else(|| Ok(ProjectUsage::default()), usage_record)
+    }
+
     /// Makes a bucket that a put found missing.
     pub(super) async fn make_bucket(
         &mut self,
@@ -241,6 +259,17 @@ const TOTALS: Statement = statement!(
     "SELECT count(*), CAST(coalesce(sum(objects), 0) AS BIGINT), CAST(coalesce(sum(size_bytes), 0) AS BIGINT) \
      FROM buckets WHERE project = $1"
 );
+/// What the counters of a project's buckets add up to, of which there are few.
+const USAGE: Statement = statement!(
+    "SELECT CAST(coalesce(sum(objects + versions), 0) AS BIGINT), \
+     CAST(coalesce(sum(size_bytes + version_bytes), 0) AS BIGINT) FROM buckets WHERE project = $1"
+);
+/// A sum has no row that could be locked, and a new bucket is in nobody's sight: those who ask for one project take turns.
+/// SQLite has one writer anyway.
+const LOCK_USAGE: Statement = Statement {
+    sqlite: "SELECT 1 WHERE $1 IS NOT NULL",
+    postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310032, hashtext($1)) AS held",
+};
 const INSERT_BUCKET: Statement = statement!(
     "INSERT INTO buckets (project, bucket, created, objects, size_bytes, settings) VALUES ($1, $2, $3, 0, 0, $4) \
      ON CONFLICT (project, bucket) DO NOTHING"
@@ -275,4 +304,5 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("count a version", &COUNT_VERSION),
     ("look whether a bucket is empty", &ANYTHING_IN_BUCKET),
     ("add up buckets", &TOTALS),
+    ("add up what a project holds", &USAGE),
 ];

@@ -6,6 +6,7 @@ mod catalog;
 mod credentials;
 mod lifecycle;
 mod queue;
+mod quotas;
 mod registry;
 
 use std::pin::Pin;
@@ -39,6 +40,8 @@ const CASES: &[Case] = cases![
     buckets::uploads_hold_their_parts_until_they_end,
     buckets::samples_are_one_a_day_and_bounded,
     buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,
+    quotas::a_quota_counts_versions_and_what_makes_nothing_grow_passes,
+    quotas::many_at_once_do_not_get_past_a_quota,
     lifecycle::rules_expire_trim_and_give_up_as_the_clock_goes_on,
     lifecycle::what_changed_meanwhile_is_left_alone,
     credentials::keys_are_found_listed_and_revoked_once,

@@ -3,13 +3,18 @@ use http::Method;
 use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
-use crate::objects::{Bucket, BucketSample, ConfigureBucket, CreateBucket};
+use crate::objects::{Bucket, BucketSample, ConfigureBucket, CreateBucket, Usage};
 use crate::{Client, ClientError, Page};
 
 impl Client {
     /// `buckets.list`: the buckets of the project.
     pub async fn buckets_list(&self, page: &PageRequest) -> Result<Page<Bucket>, ClientError> {
         self.json(Call::new("buckets.list", Method::GET, page.apply(Path::new("/buckets")))).await
+    }
+
+    /// `buckets.list`: what the project holds, and the most that it may.
+    pub async fn buckets_usage(&self) -> Result<Usage, ClientError> {
+        self.json(Call::new("buckets.list", Method::GET, Path::new("/usage"))).await
     }
 
     /// `buckets.create`: makes an empty bucket.
