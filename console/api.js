@@ -79,6 +79,7 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     restoreObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-restore"), { query: { version } }),
     verifyObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-verify"), { query: { version } }),
     putObject: (bucket, key, file, options) => upload(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    share: (share) => json("POST", "/shares", { body: share }),
     // names
     names: (query, signal) => list("/names", query, signal),
     name: (name, signal) => json("GET", `/names/${encodeURIComponent(name)}`, { signal }),

@@ -143,6 +143,11 @@ journey("makes a bucket that keeps versions, restores one and has it read again"
   assert.equal(await page.locator("tbody tr").count(), 3);
   await button("Verify now").click();
   await page.locator(".badge", { hasText: /^sound$/ }).waitFor();
+  await button("Share").click();
+  await button("Make a link").click();
+  const link = await dialog.locator(".secret code").textContent();
+  assert.equal(await (await fetch(link)).text(), "first");
+  await button("Done").click();
   await page.getByRole("button", { name: "Delete", exact: true }).first().click();
   await dialog.getByText("Its versions stay").waitFor();
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();

@@ -319,6 +319,42 @@ pub struct ObjectInfo {
     pub base: Option<Base>,
 }
 
+/// A link to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateShare {
+    /// The bucket.
+    #[schema(example = "builds")]
+    pub bucket: String,
+    /// The object's key.
+    #[schema(example = "app/1.4.wasm")]
+    pub key: String,
+    /// The version; the newest unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// How long the link is good for: from a minute to 30 days.
+    #[schema(example = 86400)]
+    pub seconds: u64,
+}
+
+/// A link that opens one version of an object to whoever holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Share {
+    /// The link. Nobody can show it again.
+    pub url: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// The version.
+    pub version: String,
+    /// The content that it opens.
+    pub digest: String,
+    /// From when on it is refused.
+    #[schema(format = DateTime)]
+    pub expires: String,
+}
+
 /// What content is stored as a difference to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Base {

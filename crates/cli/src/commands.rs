@@ -20,6 +20,7 @@ mod restore;
 mod rm;
 mod run;
 mod serve;
+mod share;
 mod stat;
 mod stats;
 mod sync;
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Du(du::Du),
     Stats(stats::Stats),
     Restore(restore::Restore),
+    Share(share::Share),
     #[command(subcommand)]
     Bucket(bucket::Bucket),
     Rescue(rescue::Rescue),
@@ -87,6 +89,7 @@ impl Command {
             Self::Du(command) => command.execute(context).await,
             Self::Stats(command) => command.execute(context).await,
             Self::Restore(command) => command.execute(context).await,
+            Self::Share(command) => command.execute(context).await,
             Self::Bucket(command) => command.execute(context).await,
             Self::Rescue(command) => command.execute(context).await,
             Self::Purge(command) => command.execute(context).await,

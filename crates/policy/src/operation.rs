@@ -92,6 +92,11 @@ operations! {
     /// Delete an object.
     DeleteObject: "objects.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
 
+    /// Make a link that opens an object to whoever holds it.
+    ShareObject: "shares.create", granted(Role::Developer, Scope::ObjectsRead), changes;
+    /// Download what a link opens. The link itself is looked at.
+    OpenShare: "shares.open", Access::Public, reads;
+
     /// Claim a name.
     ClaimName: "names.claim", granted(Role::Developer, Scope::NamesWrite), changes;
     /// Point a name at another digest.

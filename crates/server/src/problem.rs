@@ -295,7 +295,9 @@ impl From<ControlError> for Problem {
             ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
-            ControlError::KeyNotFound(_)
+            ControlError::ShareLifetime => Self::field("/seconds", text),
+            ControlError::ShareRefused
+            | ControlError::KeyNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {

@@ -9,6 +9,7 @@ mod names;
 mod node;
 mod objects;
 mod sessions;
+mod shares;
 mod tasks;
 mod versions;
 
@@ -69,6 +70,8 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::list_versions))
         .routes(routes!(versions::restore_object))
         .routes(routes!(versions::verify_object))
+        .routes(routes!(shares::create_share))
+        .routes(routes!(shares::open_share))
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
         .routes(routes!(names::name_history))

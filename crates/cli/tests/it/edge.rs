@@ -9,14 +9,14 @@ use crate::binary::{Node, User};
 /// How long a test waits for bytes that must come before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(": ")?;
             found.eq_ignore_ascii_case(name).then_some(value)
@@ -28,7 +28,7 @@ impl Answer {
     }
 
     /// The code of a problem, which must say its request's id.
-    fn problem(&self) -> (u16, String) {
+    pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         let problem = self.json();
         assert_eq!(problem["request"].as_str(), self.header("x-request-id"), "{problem}");
@@ -55,7 +55,7 @@ fn send(node: &Node, request: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"

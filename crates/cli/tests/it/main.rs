@@ -8,4 +8,5 @@ mod edge;
 mod errors;
 mod help;
 mod journey;
+mod shares;
 mod versions;

@@ -1,3 +1,5 @@
+use std::str::FromStr;
+
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
@@ -40,15 +42,19 @@ pub(crate) struct VersionsQuery {
 impl VersionQuery {
     /// The version that is asked for.
     pub(super) fn version(&self) -> Result<Version, Problem> {
-        match self.version.as_deref() {
-            None => Ok(Version::Latest),
-            Some("null") => Ok(Version::Given(None)),
-            Some(text) => {
-                let version: VersionId = path_parameter("version", text)?;
-                Ok(Version::Given(Some(version)))
-            }
-        }
+        let Some(text) = self.version.as_deref() else {
+            return Ok(Version::Latest);
+        };
+        version_of(text).map_err(|error| Problem::parameter("version", &error))
     }
+}
+
+/// Reads a version's id, or `null`.
+pub(super) fn version_of(text: &str) -> Result<Version, <VersionId as FromStr>::Err> {
+    if text == "null" {
+        return Ok(Version::Given(None));
+    }
+    Ok(Version::Given(Some(text.parse()?)))
 }
 
 /// List versions of objects, the newest of each key first

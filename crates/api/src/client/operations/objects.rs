@@ -4,7 +4,8 @@ use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::{Call, header_value};
 use crate::objects::{
-    DIGEST_HEADER, FolderEntry, Graph, Object, ObjectInfo, ObjectRef, ObjectVersion, Verification,
+    CreateShare, DIGEST_HEADER, FolderEntry, Graph, Object, ObjectInfo, ObjectRef, ObjectVersion, Share,
+    Verification,
 };
 use crate::{Client, ClientError, Download, Page, Upload};
 
@@ -92,6 +93,11 @@ impl Client {
     pub async fn objects_restore(&self, object: &ObjectRef, version: &str) -> Result<Object, ClientError> {
         let path = path_of("/object-restore", object).query("version", version);
         self.json(Call::new("objects.put", Method::POST, path)).await
+    }
+
+    /// `shares.create`: makes a link that opens a version of an object to whoever holds it.
+    pub async fn shares_create(&self, share: &CreateShare) -> Result<Share, ClientError> {
+        self.json(Call::new("shares.create", Method::POST, Path::new("/shares")).json(share)).await
     }
 
     /// `objects.verify`: reads an object's content again and says whether it is what was put.
