@@ -78,7 +78,12 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     deleteObject: (bucket, key, version) => json("DELETE", objectPath(bucket, key), { query: { version } }),
     restoreObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-restore"), { query: { version } }),
     verifyObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-verify"), { query: { version } }),
-    putObject: (bucket, key, file, options) => upload(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    putObject: (bucket, key, file, options) => sendFile(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    beginUpload: (upload) => json("POST", "/uploads", { body: upload }),
+    uploadParts: (upload, place, signal) => list(`/uploads/${upload}/parts`, place, signal),
+    putPart: (upload, number, place, piece, options) => sendFile(`/uploads/${upload}/parts/${number}${queryText(place)}`, piece, { onSignedOut, ...options }),
+    completeUpload: (upload, body) => json("POST", `/uploads/${upload}/complete`, { body }),
+    abortUpload: (upload, place) => json("DELETE", `/uploads/${upload}`, { query: place }),
     share: (share) => json("POST", "/shares", { body: share }),
     // names
     names: (query, signal) => list("/names", query, signal),
@@ -149,12 +154,12 @@ async function problemOf(response) {
 }
 
 /** Sends a file with progress, for which only XMLHttpRequest reports what left the machine. */
-function upload(path, file, { digest, onProgress = () => {}, signal, onSignedOut }) {
+function sendFile(path, file, { digest, onProgress = () => {}, signal, onSignedOut }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("PUT", BASE + path);
     request.setRequestHeader("x-casemate-csrf", "1");
-    request.setRequestHeader("content-type", file.type || mediaTypeOf(file.name));
+    request.setRequestHeader("content-type", file.type || mediaTypeOf(file.name ?? ""));
     if (digest) request.setRequestHeader("x-casemate-digest", digest);
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
     request.addEventListener("load", () => {

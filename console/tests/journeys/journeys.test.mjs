@@ -173,6 +173,18 @@ journey("goes into folders and sees how content is stored", async () => {
   await page.getByText(/of content took|Nothing was measured yet/).first().waitFor();
 });
 
+journey("a large upload goes on after the connection was lost", async () => {
+  await visit("#/objects/kept", "kept");
+  const large = Buffer.alloc(34 * 1024 * 1024, "casemate ");
+  let lost = 0;
+  await page.route("**/parts/2?*", (route) => (lost++ === 0 ? route.abort() : route.continue()));
+  await page.getByLabel("Choose files to upload").setInputFiles([fileOf("large.bin", large)]);
+  await page.locator(".uploads li.done", { hasText: "large.bin" }).getByText(`stored, ${digestOf(large)}`).waitFor({ timeout: 60_000 });
+  await page.unroute("**/parts/2?*");
+  assert.equal(lost, 2);
+  assert.deepEqual(browser.complaints.splice(0).filter((one) => !one.includes("ERR_FAILED")), []);
+});
+
 journey("claims a name, moves it and reads its history", async () => {
   await visit("#/names", "Names");
   await button("Claim a name").first().click();

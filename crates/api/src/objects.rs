@@ -319,6 +319,56 @@ pub struct ObjectInfo {
     pub base: Option<Base>,
 }
 
+/// An upload in parts to begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BeginUpload {
+    /// The bucket, which must be there.
+    #[schema(example = "builds")]
+    pub bucket: String,
+    /// The object's key.
+    #[schema(example = "disk.img")]
+    pub key: String,
+    /// The media type of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// An upload in parts that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadBegun {
+    /// Its id.
+    pub upload: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// When it was begun.
+    #[schema(format = DateTime)]
+    pub begun: String,
+}
+
+/// A part of an upload that is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadPart {
+    /// Its number.
+    pub number: u32,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// An upload to complete with all parts that are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CompleteUpload {
+    /// The bucket.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// The size of the whole. If the parts do not have it together, one is missing, and nothing is done.
+    pub size_bytes: u64,
+}
+
 /// A link to make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

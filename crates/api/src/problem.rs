@@ -139,6 +139,8 @@ problem_codes! {
     StaleSequence = "stale_sequence", PRECONDITION_FAILED, "it was changed in the meantime";
     /// The body is larger than allowed.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "the body is too large";
+    /// The part that is asked for is not part of the content.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "there is no such part of it";
     /// The body is not of a media type that the operation takes.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "the media type is not taken";
     /// `If-Match` is missing.

@@ -71,14 +71,15 @@ impl Control {
                 let place = record.place();
                 let maker = shared.maker.map_or(PrincipalKind::Node, PrincipalKind::Key);
                 let resource = object_resource(&place.bucket, &place.key);
+                let node = self.node_caller(&shared.project);
+                let blob = self.open_content(&node, shared.digest).await?;
                 let mut event =
                     self.event(caller, permit.action(), &resource, "sent to the holder of a link");
                 event.project = shared.project.clone();
                 event.details.push(("maker".to_owned(), maker.to_string()));
                 event.details.push(("version".to_owned(), version_text(shared.version)));
                 self.parts.audit.append(event).await?;
-                let node = self.node_caller(&shared.project);
-                Ok((record, self.open_content(&node, shared.digest).await?))
+                Ok((record, blob))
             }
             Err(ControlError::ShareRefused) => {
                 self.record_refused(caller, permit.action(), "share", "the link does not open anything")

@@ -196,6 +196,18 @@ impl Problem {
         Self::objects(&ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() })
     }
 
+    pub(crate) fn parts_missing(found: u64, wanted: u64) -> Self {
+        Self::new(
+            Code::Conflict,
+            format!("the parts that are stored have {found} bytes together, not {wanted}"),
+        )
+        .hint("list the parts, and store those that are missing")
+    }
+
+    pub(crate) fn no_such_range(size_bytes: u64) -> Self {
+        Self::new(Code::RangeNotSatisfiable, format!("the content has {size_bytes} bytes"))
+    }
+
     pub(crate) fn bucket_exists(bucket: &BucketName) -> Self {
         Self::new(Code::Conflict, format!("the bucket `{bucket}` is there already"))
     }

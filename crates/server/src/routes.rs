@@ -11,6 +11,7 @@ mod objects;
 mod sessions;
 mod shares;
 mod tasks;
+mod uploads;
 mod versions;
 
 use axum::Router;
@@ -50,7 +51,7 @@ pub fn openapi_document() -> String {
     text
 }
 
-/// Routes with small bodies, and the one with a streamed body, whose size the engine limits itself.
+/// Routes with small bodies, and those with streamed ones, whose size the engine limits itself.
 fn described() -> OpenApiRouter<AppState> {
     let small = OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(node::health))
@@ -70,6 +71,10 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(versions::list_versions))
         .routes(routes!(versions::restore_object))
         .routes(routes!(versions::verify_object))
+        .routes(routes!(uploads::begin_upload))
+        .routes(routes!(uploads::list_parts))
+        .routes(routes!(uploads::complete_upload))
+        .routes(routes!(uploads::abort_upload))
         .routes(routes!(shares::create_share))
         .routes(routes!(shares::open_share))
         .routes(routes!(names::claim_name, names::list_names))
@@ -91,6 +96,7 @@ fn described() -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::max(JsonBudget::REQUEST.bytes_max));
     let streamed = OpenApiRouter::new()
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
+        .routes(routes!(uploads::put_part))
         .layer(DefaultBodyLimit::disable());
     small.merge(streamed)
 }

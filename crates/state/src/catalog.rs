@@ -158,11 +158,11 @@ impl Change for PutObject {
             true => Some(tx.lock_usage(&new.project).await?),
             false => None,
         };
-        let versioning = match tx.lock_bucket(&new.project, &new.bucket).await? {
-            Some(versioning) => versioning,
-            None if self.rule.bucket_exists => return Ok(Put::NoBucket),
-            None => Versioning::Off,
-        };
+        let bucket = tx.lock_bucket(&new.project, &new.bucket).await?;
+        if bucket.is_none() && self.rule.bucket_exists {
+            return Ok(Put::NoBucket);
+        }
+        let versioning = bucket.unwrap_or_default();
         let place = new.place();
         let old = tx.lock_object(&place).await?;
         let (old, sequence) = (old.as_ref().map(|(old, _)| old), old.as_ref().map(|(_, sequence)| *sequence));
@@ -173,7 +173,9 @@ impl Change for PutObject {
         if let Some(over) = over {
             return Ok(Put::OverQuota(over));
         }
-        tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
+        if bucket.is_none() {
+            tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
+        }
         // The new reference first: the same content again must not look unreferenced in between.
         if !self.rule.known_content {
             tx.refer_to_stored(&new.digest, new.size_bytes).await?;

@@ -208,6 +208,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         | ProblemCode::BodyTooLarge
         | ProblemCode::UnsupportedMediaType
         | ProblemCode::PreconditionRequired
+        | ProblemCode::RangeNotSatisfiable
         | ProblemCode::Internal => return None,
     };
     Some(fixed.to_owned())

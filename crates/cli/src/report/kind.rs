@@ -190,6 +190,7 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::MethodNotAllowed
         | ProblemCode::UnsupportedMediaType
         | ProblemCode::PreconditionRequired
+        | ProblemCode::RangeNotSatisfiable
         | ProblemCode::Internal
         | ProblemCode::CorruptObject
         | ProblemCode::OutcomeUnknown => Kind::Failed,

@@ -323,3 +323,47 @@ fn metrics_need_a_key_and_have_no_strangers_words() {
         assert!(!metrics.body.contains(words), "{words}");
     }
 }
+
+#[test]
+fn an_upload_in_parts_goes_on_and_a_download_too() {
+    let user = User::new();
+    let node = user.serve();
+    user.run(&["bucket", "create", "builds"]).text();
+    let key = key(&user);
+    let json = format!("{key}content-type: application/json\r\n");
+    let (first, second) = ("a".repeat(5 << 20), "the end");
+    let begun = call(&node, "POST", "/api/v1/uploads", &json, r#"{"bucket":"builds","key":"big"}"#);
+    let id = begun.json()["upload"].as_str().unwrap().to_owned();
+    let part = |number: u32, body: &str| {
+        let path = format!("/api/v1/uploads/{id}/parts/{number}?bucket=builds&key=big");
+        call(&node, "PUT", &path, &key, body).status
+    };
+    assert_eq!((part(2, second), part(0, "x"), part(10_001, "x")), (201, 400, 400));
+    let complete = |size: usize| {
+        let body = format!(r#"{{"bucket":"builds","key":"big","size_bytes":{size}}}"#);
+        call(&node, "POST", &format!("/api/v1/uploads/{id}/complete"), &json, &body)
+    };
+    let whole = first.len() + second.len();
+    assert_eq!(complete(whole).problem(), (409, "conflict".to_owned()), "a part is missing");
+    assert_eq!(part(1, &first), 201);
+    let parts = format!("/api/v1/uploads/{id}/parts?bucket=builds&key=big&limit=1");
+    let listed = call(&node, "GET", &parts, &key, "").json();
+    assert_eq!((&listed["items"][0]["size_bytes"], &listed["next"]), (&first.len().into(), &"1".into()));
+    // An id opens nothing without its place.
+    let elsewhere = format!("/api/v1/uploads/{id}/parts?bucket=builds&key=other");
+    assert_eq!(call(&node, "GET", &elsewhere, &key, "").problem(), (404, "not_found".to_owned()));
+    let done = complete(whole);
+    assert_eq!((done.status, &done.json()["size_bytes"]), (201, &whole.into()));
+    assert_eq!(complete(whole).problem(), (404, "not_found".to_owned()), "it is over");
+
+    let get = |range: &str| {
+        call(&node, "GET", "/api/v1/objects/builds/big", &format!("{key}range: {range}\r\n"), "")
+    };
+    let end = get("bytes=5242880-");
+    assert_eq!((end.status, end.body.as_str()), (206, second));
+    assert_eq!(end.header("content-range"), Some("bytes 5242880-5242886/5242887"));
+    assert_eq!(get("bytes=5242887-").problem(), (416, "range_not_satisfiable".to_owned()));
+    let tag = end.header("etag").unwrap();
+    let go_on = |tag: &str| get(&format!("bytes=5242885-\r\nif-range: {tag}"));
+    assert_eq!((go_on(tag).status, go_on("\"sha256:00\"").status), (206, 200), "other content is sent anew");
+}

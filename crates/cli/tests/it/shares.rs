@@ -41,6 +41,9 @@ fn a_link_opens_one_version_and_nothing_else() {
     assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; sandbox"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
+    let stale = "cookie: casemate_session=old\r\nx-api-key: none\r\n";
+    assert_eq!(call(&node, "GET", &link, stale, "").body, "first", "no other credential is looked at");
+
     user.run_with_input(&["cp", "-", "cm://builds/a/größe.txt"], b"second").text();
     assert_eq!(get(&node, &link).body, "first", "what came later was not shared");
     for method in ["PUT", "POST", "DELETE", "PATCH"] {

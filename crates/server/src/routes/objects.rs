@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -19,6 +20,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, path_parameter};
+use crate::range::{Asked, asked};
 use crate::routes::versions::VersionQuery;
 
 /// The header in which an uploader announces the digest of what it sends.
@@ -136,10 +138,14 @@ pub(crate) async fn put_object(
 }
 
 /// Download an object
+///
+/// One range of bytes may be asked for, to go on with a download that broke off; with `If-Range` only if the content is
+/// still the same.
 #[utoipa::path(get, path = "/objects/{bucket}/{*key}", operation_id = "objects_get", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
         VersionQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = "default", body = wire::Problem)))]
 pub(crate) async fn get_object(
     State(state): State<AppState>,
@@ -154,12 +160,18 @@ pub(crate) async fn get_object(
     let known = |record: &ObjectRecord| is_known(&headers, &record.digest);
     let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
     let (record, blob) = state.control.get_object(&caller, (&bucket, &key), version, wanted).await?;
+    let tag = format!("\"{}\"", record.digest);
     let mut response = match blob {
-        Some(blob) => download(blob, &record.media_type, place),
+        Some(blob) => match asked(&headers, &tag, record.size_bytes) {
+            Asked::Whole => download(blob, &record.media_type, place),
+            Asked::Part(within) => download_part(blob, within, (&record.media_type, place)),
+            Asked::Nothing => return Err(Problem::no_such_range(record.size_bytes)),
+        },
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
         None => with_headers(Body::empty(), &record.media_type, record.size_bytes),
     };
     response.headers_mut().insert(header::ETAG, entity_tag(&record.digest));
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     Ok(response)
 }
 
@@ -190,12 +202,31 @@ pub(crate) async fn delete_object(
 
 /// Answers checked content as a download that no browser takes for a page of ours.
 pub(crate) fn download(blob: VerifiedBlob, media_type: &str, place: OwnedSemaphorePermit) -> Response {
-    let length = blob.size_bytes();
+    let within = 0..blob.size_bytes();
+    send(blob, within, (media_type, place))
+}
+
+/// The same of a part of it.
+fn download_part(blob: VerifiedBlob, within: Range<u64>, sending: (&str, OwnedSemaphorePermit)) -> Response {
+    let said = format!("bytes {}-{}/{}", within.start, within.end - 1, blob.size_bytes());
+    let mut response = send(blob, within, sending);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let said = HeaderValue::try_from(said).expect("digits and marks");
+    response.headers_mut().insert(header::CONTENT_RANGE, said);
+    response
+}
+
+fn send(
+    blob: VerifiedBlob,
+    within: Range<u64>,
+    (media_type, place): (&str, OwnedSemaphorePermit),
+) -> Response {
+    let length = within.end - within.start;
     let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_WAITING_MAX);
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
         let _place = place;
-        let read = blob.read_pieces(|piece| {
+        let read = blob.read_range(within, |piece| {
             // A client that has gone away, or takes nothing, ends the reading; nothing is lost by it.
             let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
             sent.ok()
@@ -223,7 +254,7 @@ fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
 }
 
 /// An upload that breaks off when nothing more of it comes for a while.
-fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+pub(super) fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     StreamExt::map(body.into_data_stream().timeout(IDLE_MAX), |piece| match piece {
         Ok(piece) => piece.map_err(std::io::Error::other),
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
