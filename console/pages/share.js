@@ -35,7 +35,7 @@ function show(share) {
     title: "Your link",
     wide: true,
     content: [
-      h("p", {}, "Nobody can show it again. It is good until ", moment(share.expires), "."),
+      h("p", {}, "Nobody can show it again. It ends ", moment(share.expires), "."),
       h("p", { class: "secret" }, h("code", { tabindex: 0 }, share.url), copyButton(share.url, "link")),
       h("div", { class: "actions end" }, h("button", { type: "button", class: "primary", on: { click: () => opened.close() } }, "Done")),
     ],
