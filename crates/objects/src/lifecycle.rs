@@ -156,22 +156,21 @@ impl<'r> Judge<'r> {
         let mut due = if same_key { Vec::new() } else { self.finish() };
         let replaced = self.before.as_ref().filter(|_| same_key).map(|(before, _)| before.stored);
         let older = if same_key { self.before.as_ref().map_or(0, |(_, older)| *older) } else { 0 };
-        match replaced {
+        let goes = match replaced {
             None if version.object.is_some() => {
-                if self.rule.expire_days.is_some_and(|days| self.is_past(version.stored, days)) {
-                    due.push((version.clone(), Due::Expire));
-                }
+                let expires = self.rule.expire_days.is_some_and(|days| self.is_past(version.stored, days));
+                expires.then_some(Due::Expire)
             }
-            None => {}
+            None => None,
             Some(replaced) => {
-                let goes = self.rule.older_versions.is_some_and(|OlderVersions { days, keep }| {
+                let older_versions = self.rule.older_versions;
+                let goes = older_versions.is_some_and(|OlderVersions { days, keep }| {
                     older >= keep && self.is_past(replaced, days)
                 });
-                if goes {
-                    due.push((version.clone(), Due::Remove));
-                }
+                goes.then_some(Due::Remove)
             }
-        }
+        };
+        due.extend(goes.map(|due| (version.clone(), due)));
         self.lone = !same_key && version.object.is_none();
         self.before = Some((version.clone(), if same_key { older + 1 } else { 0 }));
         due
