@@ -20,7 +20,7 @@ use casemate_identity::{Authenticator, Pepper, Peppers};
 use casemate_ledger::{Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy};
 use casemate_names::Names;
-use casemate_objects::{Objects, ObjectsError, Settings as ObjectsSettings};
+use casemate_objects::{Objects, ObjectsError, PieceKey, Settings as ObjectsSettings};
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
 use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
@@ -182,6 +182,7 @@ async fn control(
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
         quota: config.project_quota,
+        piece_key: PieceKey::new(*pepper.key_for("tables of pieces")),
     };
     let objects = Objects::open(&subdirectory("objects")?, store.clone(), objects_settings)?;
     let sandbox_config = SandboxConfig {

@@ -276,7 +276,7 @@ impl Control {
 
     /// Damage is worth an entry of its own, whoever came across it; then the content is set aside. Both happen even if
     /// the caller goes away. The error stays what it was.
-    pub(crate) async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
+    pub async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
         if let ObjectsError::Corrupt { digest } = error {
             let (control, node) = (
                 self.clone(),

@@ -6,6 +6,7 @@
 mod frame;
 mod limits;
 pub mod native;
+pub mod segmented;
 pub mod through;
 pub mod vcdiff;
 

@@ -51,6 +51,12 @@ pub(crate) use recipe::Recipe;
 #[cfg(test)]
 mod tests;
 
+/// Whether a good part of content lies in compressed streams that [`unwrap`] may see through.
+pub fn is_archive(content: &[u8]) -> bool {
+    let compressed: usize = scan::scan(content).iter().map(|stream| stream.at.len()).sum();
+    compressed > content.len() / 4
+}
+
 /// A stream as zlib makes it at a level, for the tests of other modules.
 #[cfg(test)]
 pub(crate) fn deflated(plain: &[u8], level: u8) -> Vec<u8> {

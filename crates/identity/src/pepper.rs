@@ -24,6 +24,11 @@ impl Pepper {
         Self(bytes)
     }
 
+    /// A key of the node for one purpose, the same as long as the pepper is.
+    pub fn key_for(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac("casemate key", purpose, &[0; 32]).finalize().into_bytes().into())
+    }
+
     fn mac(&self, domain: &str, id: &str, secret: &[u8; 32]) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.0.as_slice()).expect("HMAC takes keys of any length");

@@ -1,27 +1,34 @@
 //! The directory of blob files: `blobs/ab/cd/<64 hex digits of the content's SHA-256>`, and the same with `.packed` for
-//! blobs that are packed. Where both are there, either will do.
+//! blobs that are packed. Where both are there, either will do. Large blobs have the table of their pieces beside them,
+//! with `.pieces`; where it is missing it is made again.
 
 mod packing;
+mod pieces;
+mod segments;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
+use casemate_delta::segmented::ReadAt;
 use casemate_fs::{Dir, DirEntry, EntryKind, File, SealedBytes, StagedFile};
 use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
-use crate::verified::VerifiedBlob;
+use crate::verified::{self, VerifiedBlob};
 use packing::Bases;
-pub(crate) use packing::CONTENT_BYTES_MAX;
+pub(crate) use packing::PACKED_BYTES_MAX;
+pub use pieces::PieceKey;
+pub(crate) use pieces::{PieceHasher, Pieces};
+use segments::HeldFile;
 
-/// Content up to this size is handed out as sealed memory; larger content as a checked descriptor.
-const SEALED_BYTES_MAX: u64 = 64 << 20;
-
-/// How much is read at a time.
-pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+/// Content up to this size is checked and handed out as a whole; larger content piece by piece.
+pub(crate) const PIECED_BYTES_MIN: u64 = 8 << 20;
 
 /// How the names of packed blobs end.
 const PACKED: &str = ".packed";
+
+/// How the names of tables of pieces end.
+const PIECES: &str = ".pieces";
 
 /// How much of an upload is written before the disk's free space is looked at again.
 const UNMEASURED_BYTES_MAX: usize = 1 << 20;
@@ -32,6 +39,8 @@ pub(crate) struct Blobs {
     root: Dir,
     directory: Dir,
     free_bytes_min: u64,
+    /// Vouches for tables of pieces.
+    piece_key: PieceKey,
     /// Bases that were opened lately.
     bases: Arc<Bases>,
 }
@@ -41,6 +50,7 @@ pub(crate) struct StagedBlob {
     blobs: Blobs,
     file: StagedFile,
     hasher: Hasher,
+    pieces: PieceHasher,
     size_bytes: u64,
     /// How much was written since the disk was last measured.
     unmeasured_bytes: usize,
@@ -49,11 +59,11 @@ pub(crate) struct StagedBlob {
 impl Blobs {
     /// Opens the blob directory under `root`, making it when absent, and sweeps what a crash left half-written.
     /// Nothing is written while fewer than `free_bytes_min` bytes are free on the disk.
-    pub(crate) fn open(root: &Dir, free_bytes_min: u64) -> Result<Self, ObjectsError> {
+    pub(crate) fn open(root: &Dir, free_bytes_min: u64, piece_key: PieceKey) -> Result<Self, ObjectsError> {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
         root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { root: root.clone(), directory, free_bytes_min, bases: Arc::default() })
+        Ok(Self { root: root.clone(), directory, free_bytes_min, piece_key, bases: Arc::default() })
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -62,12 +72,13 @@ impl Blobs {
             blobs: self.clone(),
             file: self.directory.stage().map_err(ObjectsError::Files)?,
             hasher: Hasher::new(),
+            pieces: PieceHasher::default(),
             size_bytes: 0,
             unmeasured_bytes: 0,
         })
     }
 
-    /// Opens a blob and checks all of it before a byte is handed out.
+    /// Opens a blob. Small content was checked then; large content is checked piece by piece while it is read.
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
             Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest),
@@ -75,12 +86,83 @@ impl Blobs {
         }
     }
 
+    /// Reads all of a blob and checks what it hashes to, whatever a table says; returns its size in bytes.
+    pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectsError> {
+        let blob = self.open_verified(digest)?;
+        if blob.digest_again()? == *digest {
+            Ok(blob.size_bytes())
+        } else {
+            Err(ObjectsError::Corrupt { digest: *digest })
+        }
+    }
+
     fn open_whole(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         let file = self.open_file(digest, &path_of(digest))?;
-        let stored_bytes = file.metadata().map_err(read_error)?.len();
-        let checked = if stored_bytes <= SEALED_BYTES_MAX { seal(&file) } else { hash(file) };
-        let (found, blob) = checked?;
-        if found == *digest { Ok(blob) } else { Err(ObjectsError::Corrupt { digest: *digest }) }
+        let held = HeldFile::new(file).map_err(read_error)?;
+        if held.length() > PIECED_BYTES_MIN {
+            return self.pieced(digest, Box::new(held));
+        }
+        let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
+        let mut written = Ok(());
+        let found = verified::hash(&held, digest, |piece| {
+            written = std::mem::replace(&mut written, Ok(())).and_then(|()| builder.write_all(piece));
+        })?;
+        written.map_err(write_error)?;
+        if found != *digest {
+            return Err(ObjectsError::Corrupt { digest: *digest });
+        }
+        Ok(VerifiedBlob::sealed(builder.seal().map_err(ObjectsError::Files)?))
+    }
+
+    /// Large content with the table of its pieces. Without one all of the content is read, once.
+    fn pieced(
+        &self,
+        digest: &Digest,
+        content: Box<dyn ReadAt + Send + Sync>,
+    ) -> Result<VerifiedBlob, ObjectsError> {
+        let table = match self.read_pieces(digest, content.length())? {
+            Some(pieces) => pieces,
+            None => {
+                let mut hasher = PieceHasher::default();
+                let found = verified::hash(&*content, digest, |piece| hasher.update(piece))?;
+                if found != *digest {
+                    return Err(ObjectsError::Corrupt { digest: *digest });
+                }
+                let pieces = hasher.finish();
+                self.write_pieces(digest, &pieces)?;
+                pieces
+            }
+        };
+        if table.length() != content.length() {
+            return Err(ObjectsError::Corrupt { digest: *digest });
+        }
+        Ok(VerifiedBlob::pieced(content, table, *digest))
+    }
+
+    /// The table of a blob's pieces, if there is one to be believed.
+    fn read_pieces(&self, digest: &Digest, length: u64) -> Result<Option<Pieces>, ObjectsError> {
+        let bytes_max = Pieces::table_bytes(length);
+        let mut bytes = Vec::new();
+        match self.open_file(digest, &pieces_path_of(digest)) {
+            Ok(file) => file.take(bytes_max).read_to_end(&mut bytes).map_err(read_error)?,
+            Err(ObjectsError::BlobMissing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Pieces::parse(&bytes, digest, &self.piece_key))
+    }
+
+    /// Puts the table of a blob's pieces beside it. It need not survive a crash.
+    fn write_pieces(&self, digest: &Digest, pieces: &Pieces) -> Result<(), ObjectsError> {
+        let path = pieces_path_of(digest);
+        let (leaf, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let leaf = self.directory.subdir(leaf).map_err(ObjectsError::Files)?;
+        let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
+        staged.append(&pieces.write(digest, &self.piece_key)).map_err(ObjectsError::Files)?;
+        staged.commit_scratch(&leaf, name).map_err(ObjectsError::Files)
+    }
+
+    fn remove_pieces(&self, digest: &Digest) -> Result<(), ObjectsError> {
+        self.directory.remove_file(&pieces_path_of(digest)).map(drop).map_err(ObjectsError::Files)
     }
 
     /// Makes and drops a staged file, and returns the free bytes.
@@ -93,15 +175,18 @@ impl Blobs {
     /// Removes a blob's file; it may be gone already.
     pub(crate) fn remove(&self, digest: &Digest) -> Result<(), ObjectsError> {
         self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)?;
+        self.remove_pieces(digest)?;
         self.remove_packed(digest)
     }
 
     /// Moves a blob out of the way if it is still damaged; true if it was moved. Nothing may be put in its place
     /// meanwhile, or that would be moved. A later upload of the same content heals it.
     pub(crate) fn set_aside(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        match self.open_verified(digest) {
+        match self.verify(digest) {
             Ok(_) | Err(ObjectsError::BlobMissing { .. }) => return Ok(false),
-            Err(ObjectsError::Corrupt { .. }) => {}
+            Err(ObjectsError::Corrupt { digest: damaged }) if damaged == *digest => {}
+            // Its base is damaged, and that is for the base.
+            Err(ObjectsError::Corrupt { .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
         for (from, suffix) in [(path_of(digest), ""), (packed_path_of(digest), PACKED)] {
@@ -113,6 +198,7 @@ impl Blobs {
                 other => other.map_err(ObjectsError::Files)?,
             }
         }
+        self.remove_pieces(digest)?;
         Ok(true)
     }
 
@@ -134,10 +220,13 @@ impl Blobs {
     pub(crate) fn in_leaf(&self, leaf: &str) -> Result<Vec<Digest>, ObjectsError> {
         let directory = self.directory.subdir(leaf).map_err(ObjectsError::Files)?;
         let entries = directory.entries().map_err(ObjectsError::Files)?;
-        let name = |entry: &DirEntry| entry.name.strip_suffix(PACKED).unwrap_or(&entry.name).to_owned();
+        let name = |entry: &DirEntry| {
+            let name = entry.name.strip_suffix(PACKED).or_else(|| entry.name.strip_suffix(PIECES));
+            name.unwrap_or(&entry.name).to_owned()
+        };
         let mut digests: Vec<Digest> =
             entries.iter().filter_map(|entry| format!("sha256:{}", name(entry)).parse().ok()).collect();
-        // Sorted as their names are, a blob's two forms follow each other.
+        // Sorted as their names are, a blob's files follow each other.
         digests.dedup();
         Ok(digests)
     }
@@ -172,6 +261,7 @@ impl StagedBlob {
             self.unmeasured_bytes = 0;
         }
         self.hasher.update(content);
+        self.pieces.update(content);
         self.size_bytes += content.len() as u64;
         self.file.append(content).map_err(ObjectsError::Files)
     }
@@ -191,22 +281,11 @@ impl StagedBlob {
         first.private_subdir(&hex[2..4]).map_err(ObjectsError::Files)?;
         // An existing file is replaced by the same content, which heals it if it was damaged.
         self.file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
+        if self.size_bytes > PIECED_BYTES_MIN {
+            self.blobs.write_pieces(&found, &self.pieces.finish())?;
+        }
         Ok((found, self.size_bytes))
     }
-}
-
-/// Copies content into sealed memory, hashing what is copied.
-fn seal(file: &File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
-    let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
-    let (found, size_bytes) = copy_hashed(file, Some(&mut builder))?;
-    let sealed = builder.seal().map_err(ObjectsError::Files)?;
-    Ok((found, VerifiedBlob::sealed(sealed, size_bytes)))
-}
-
-/// Hashes content through the descriptor that is then handed out.
-fn hash(file: File) -> Result<(Digest, VerifiedBlob), ObjectsError> {
-    let (found, size_bytes) = copy_hashed(&file, None)?;
-    Ok((found, VerifiedBlob::held(file, found, size_bytes)))
 }
 
 /// Where the packed form of a blob lies.
@@ -214,27 +293,15 @@ fn packed_path_of(digest: &Digest) -> String {
     format!("{}{PACKED}", path_of(digest))
 }
 
+/// Where the table of a blob's pieces lies.
+fn pieces_path_of(digest: &Digest) -> String {
+    format!("{}{PIECES}", path_of(digest))
+}
+
 /// Where a blob lies, relative to the blob directory.
 fn path_of(digest: &Digest) -> String {
     let hex = digest.to_hex();
     format!("{}/{}/{hex}", &hex[..2], &hex[2..4])
-}
-
-fn copy_hashed(mut content: &File, mut copy: Option<&mut dyn Write>) -> Result<(Digest, u64), ObjectsError> {
-    let mut hasher = Hasher::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut size_bytes = 0;
-    loop {
-        let length = content.read(&mut chunk).map_err(read_error)?;
-        if length == 0 {
-            return Ok((hasher.finish(), size_bytes));
-        }
-        size_bytes += length as u64;
-        hasher.update(&chunk[..length]);
-        if let Some(copy) = copy.as_mut() {
-            copy.write_all(&chunk[..length]).map_err(write_error)?;
-        }
-    }
 }
 
 fn read_error(source: std::io::Error) -> ObjectsError {

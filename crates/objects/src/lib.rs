@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   put: stream -> staged file + hash -> blobs/ab/cd/<hex> (durable) -> catalog row + audit entry -> answer
-//!   get: catalog row -> blob opened and hashed through one descriptor -> sealed bytes, or that same descriptor
+//!   get: catalog row -> small blob: hashed, as sealed bytes; large blob: each piece hashed before it is handed out
 //! ```
 //!
 //! No path of a blob ever leaves this crate, so nothing can be swapped between the check and the use.
@@ -19,6 +19,7 @@ mod records;
 pub mod test_support;
 mod verified;
 
+pub use blobs::PieceKey;
 pub use error::ObjectsError;
 pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};
 pub use objects::{

@@ -18,8 +18,8 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::blobs::{Blobs, StagedBlob};
 use crate::{
-    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, OverQuota, Place, ProjectQuota,
-    Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
+    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, OverQuota, PieceKey, Place,
+    ProjectQuota, Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
 pub use expiry::Lapsed;
@@ -97,6 +97,8 @@ pub struct Settings {
     pub free_bytes_min: u64,
     /// The most that each project may hold.
     pub quota: ProjectQuota,
+    /// Vouches for the tables by which parts of large content are checked.
+    pub piece_key: PieceKey,
 }
 
 impl Objects {
@@ -106,7 +108,7 @@ impl Objects {
         catalog: Arc<dyn Catalog>,
         settings: Settings,
     ) -> Result<Self, ObjectsError> {
-        let blobs = Blobs::open(directory, settings.free_bytes_min)?;
+        let blobs = Blobs::open(directory, settings.free_bytes_min, settings.piece_key)?;
         let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
         uploads.sweep_staged().map_err(ObjectsError::Files)?;
         let Settings { object_bytes_max, quota, .. } = settings;
@@ -212,7 +214,7 @@ impl Objects {
         Ok((record, blob))
     }
 
-    /// Opens a blob whose content was checked. It asks for no permit: whoever knows a digest from a record that it
+    /// Opens a blob whose content is checked before it is handed out. It asks for no permit: whoever knows a digest from a record that it
     /// was allowed to read may read what the record stands for, and callers come here only with such digests.
     pub async fn open_verified(&self, digest: Digest) -> Result<VerifiedBlob, ObjectsError> {
         let blobs = self.blobs.clone();

@@ -1,18 +1,19 @@
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 
 use bytes::Bytes;
-use casemate_fs::{File, SealedBytes};
+use casemate_delta::segmented::ReadAt;
+use casemate_fs::SealedBytes;
 use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
-use crate::blobs::CHUNK_BYTES;
+use crate::blobs::{PIECED_BYTES_MIN, Pieces};
 
-/// Content that was checked against its digest, and that nobody can change or swap any more.
+/// Content of which no byte is handed out that was not checked, and that nobody can change or swap after its check.
 ///
-/// Small content is a sealed copy in memory. Large content is the very descriptor that was hashed; as a disk may
-/// still fail under it, it is hashed again while it is read, and reading ends in an error before its last piece if
-/// the hash differs, so that a transfer cannot look complete.
+/// Small content is a sealed copy in memory, checked as a whole. Large content is checked piece by piece, each in memory
+/// before it is handed out: a read ends in an error where the first piece is not what was put, so that a transfer cannot
+/// look complete, and a range costs no more than its pieces.
 pub struct VerifiedBlob {
     size_bytes: u64,
     source: Source,
@@ -20,16 +21,23 @@ pub struct VerifiedBlob {
 
 enum Source {
     Sealed(SealedBytes),
-    Held { file: File, digest: Digest },
+    Pieced(Pieced),
+}
+
+/// Content with the table of its pieces.
+struct Pieced {
+    content: Box<dyn ReadAt + Send + Sync>,
+    pieces: Pieces,
+    digest: Digest,
 }
 
 impl VerifiedBlob {
-    pub(crate) fn sealed(bytes: SealedBytes, size_bytes: u64) -> Self {
-        Self { size_bytes, source: Source::Sealed(bytes) }
+    pub(crate) fn sealed(bytes: SealedBytes) -> Self {
+        Self { size_bytes: bytes.len(), source: Source::Sealed(bytes) }
     }
 
-    pub(crate) fn held(file: File, digest: Digest, size_bytes: u64) -> Self {
-        Self { size_bytes, source: Source::Held { file, digest } }
+    pub(crate) fn pieced(content: Box<dyn ReadAt + Send + Sync>, pieces: Pieces, digest: Digest) -> Self {
+        Self { size_bytes: pieces.length(), source: Source::Pieced(Pieced { content, pieces, digest }) }
     }
 
     /// The size of the content in bytes.
@@ -47,102 +55,190 @@ impl VerifiedBlob {
         }
         let mut builder = SealedBytes::builder().map_err(ObjectsError::Files)?;
         self.read_pieces(|piece| {
-            let written = std::io::Write::write_all(&mut builder, &piece);
+            let written = io::Write::write_all(&mut builder, &piece);
             written.map_err(|source| ObjectsError::Io { action: "write", source })
         })?;
         builder.seal().map_err(ObjectsError::Files)
     }
 
+    /// Hands the content to `sink` piece by piece, in order. Blocks; call it off the runtime.
+    pub fn read_pieces(
+        &self,
+        sink: impl FnMut(Bytes) -> Result<(), ObjectsError>,
+    ) -> Result<(), ObjectsError> {
+        self.read_range(0..self.size_bytes, sink)
+    }
+
     /// Hands a part of the content to `sink` piece by piece, in order. Blocks; call it off the runtime.
     pub fn read_range(
-        self,
+        &self,
         range: Range<u64>,
         mut sink: impl FnMut(Bytes) -> Result<(), ObjectsError>,
     ) -> Result<(), ObjectsError> {
-        if range == (0..self.size_bytes) {
-            return self.read_pieces(sink);
-        }
-        let length = range.end.saturating_sub(range.start);
-        let mut reader: Box<dyn Read> = match self.source {
-            Source::Sealed(bytes) => Box::new(bytes.reader_from(range.start).take(length)),
-            Source::Held { mut file, .. } => {
-                file.seek(SeekFrom::Start(range.start)).map_err(read_error)?;
-                Box::new(file.take(length))
+        let mut at = range.start;
+        while at < range.end {
+            let piece = self.piece_from(at, range.end)?;
+            if piece.is_empty() {
+                return Err(read_error(io::ErrorKind::UnexpectedEof.into()));
             }
-        };
-        let mut left = length;
-        while let Some(piece) = next_piece(&mut *reader)? {
-            left -= piece.len() as u64;
+            at += piece.len() as u64;
             sink(piece)?;
         }
-        if left == 0 { Ok(()) } else { Err(read_error(std::io::ErrorKind::UnexpectedEof.into())) }
+        Ok(())
     }
 
-    /// Hands the content to `sink` piece by piece, in order. Blocks; call it off the runtime.
-    pub fn read_pieces(
-        self,
-        mut sink: impl FnMut(Bytes) -> Result<(), ObjectsError>,
-    ) -> Result<(), ObjectsError> {
-        match self.source {
+    /// Whether a part costs no more than that part.
+    pub(crate) fn is_read_anywhere(&self) -> bool {
+        matches!(self.source, Source::Pieced(_)) || self.size_bytes <= PIECED_BYTES_MIN
+    }
+
+    /// Some checked content from `at` on, not beyond `end`; nothing behind the end of the content.
+    fn piece_from(&self, at: u64, end: u64) -> Result<Bytes, ObjectsError> {
+        if at >= self.size_bytes {
+            return Ok(Bytes::new());
+        }
+        let span = Pieces::span_at(at, self.size_bytes);
+        let span = match &self.source {
+            Source::Sealed(_) => at.min(span.end)..end.min(span.end),
+            Source::Pieced(_) => span,
+        };
+        let mut piece = vec![0; bytes_in(&span)];
+        match &self.source {
             Source::Sealed(bytes) => {
-                let mut reader = bytes.reader();
-                while let Some(piece) = next_piece(&mut reader)? {
-                    sink(piece)?;
-                }
-                Ok(())
+                io::Read::read_exact(&mut bytes.reader_from(span.start), &mut piece).map_err(read_error)?;
+                Ok(piece.into())
             }
-            Source::Held { mut file, digest } => {
-                file.seek(SeekFrom::Start(0)).map_err(read_error)?;
-                read_again(&mut file, digest, sink)
+            Source::Pieced(pieced) => {
+                pieced.read(&mut piece, span.start)?;
+                let within = |place: u64| bytes_in(&(span.start..place.clamp(span.start, span.end)));
+                Ok(Bytes::from(piece).slice(within(at)..within(end).max(within(at))))
             }
+        }
+    }
+
+    /// Reads all of the content once more and says what it hashes to, whatever the table of its pieces says.
+    pub(crate) fn digest_again(&self) -> Result<Digest, ObjectsError> {
+        match &self.source {
+            Source::Sealed(bytes) => Ok(Digest::of(bytes.as_slice().map_err(ObjectsError::Files)?)),
+            Source::Pieced(pieced) => hash(&*pieced.content, &pieced.digest, |_| ()),
         }
     }
 }
 
-/// Reads content a second time, and holds its last piece back until the hash was found to be the same.
-fn read_again(
-    content: &mut dyn Read,
-    digest: Digest,
-    mut sink: impl FnMut(Bytes) -> Result<(), ObjectsError>,
-) -> Result<(), ObjectsError> {
+impl Pieced {
+    /// Fills `piece` with the piece that begins at `start`, checked.
+    fn read(&self, piece: &mut [u8], start: u64) -> Result<(), ObjectsError> {
+        self.content.read_exact_at(piece, start).map_err(|error| read_failure(error, &self.digest))?;
+        if self.pieces.fits(start / Pieces::BYTES, piece) {
+            Ok(())
+        } else {
+            Err(ObjectsError::Corrupt { digest: self.digest })
+        }
+    }
+}
+
+/// As the base of other content. Failures carry the [`ObjectsError`].
+impl ReadAt for VerifiedBlob {
+    fn length(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        let mut filled = 0;
+        let end = offset.saturating_add(into.len() as u64);
+        let read = self.read_range(offset..end, |piece| {
+            into[filled..filled + piece.len()].copy_from_slice(&piece);
+            filled += piece.len();
+            Ok(())
+        });
+        read.map_err(io::Error::other)
+    }
+}
+
+/// Hashes content that is nobody's word yet, and hands it to `each` on the way.
+pub(crate) fn hash(
+    content: &dyn ReadAt,
+    digest: &Digest,
+    mut each: impl FnMut(&[u8]),
+) -> Result<Digest, ObjectsError> {
     let mut hasher = Hasher::new();
-    let mut held_back: Option<Bytes> = None;
-    while let Some(piece) = next_piece(content)? {
+    let mut piece = Vec::new();
+    let length = content.length();
+    let mut at = 0;
+    while at < length {
+        let span = Pieces::span_at(at, length);
+        piece.resize(bytes_in(&span), 0);
+        content.read_exact_at(&mut piece, at).map_err(|error| read_failure(error, digest))?;
         hasher.update(&piece);
-        if let Some(former) = held_back.replace(piece) {
-            sink(former)?;
+        each(&piece);
+        at = span.end;
+    }
+    Ok(hasher.finish())
+}
+
+/// The length of a part that is no longer than what memory holds.
+fn bytes_in(span: &Range<u64>) -> usize {
+    usize::try_from(span.end - span.start).expect("a piece, or content that is in memory")
+}
+
+/// What a failure to read stored content of `digest` means: damage of its base, damage of itself, or a disk that fails.
+fn read_failure(error: io::Error, digest: &Digest) -> ObjectsError {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            ObjectsError::Corrupt { digest: *digest }
         }
+        _ => error.downcast().unwrap_or_else(read_error),
     }
-    if hasher.finish() != digest {
-        return Err(ObjectsError::Corrupt { digest });
-    }
-    held_back.map_or(Ok(()), sink)
 }
 
-fn next_piece(content: &mut dyn Read) -> Result<Option<Bytes>, ObjectsError> {
-    let mut piece = vec![0; CHUNK_BYTES];
-    let length = content.read(&mut piece).map_err(read_error)?;
-    piece.truncate(length);
-    Ok((length > 0).then(|| Bytes::from(piece)))
-}
-
-fn read_error(source: std::io::Error) -> ObjectsError {
+fn read_error(source: io::Error) -> ObjectsError {
     ObjectsError::Io { action: "read", source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blobs::PieceHasher;
+
+    /// A disk whose content is swapped under the open file.
+    struct Swapped(Vec<u8>);
+
+    impl ReadAt for Swapped {
+        fn length(&self) -> u64 {
+            self.0.len() as u64
+        }
+
+        fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+            self.0.as_slice().read_exact_at(into, offset)
+        }
+    }
+
+    const PIECE: usize = 256 << 10;
 
     #[test]
     fn content_that_changed_after_its_check_never_looks_complete() {
-        let content = vec![7; CHUNK_BYTES * 2 + 5];
-        let mut served = 0;
-        let result = read_again(&mut content.as_slice(), Digest::of(b"something else"), |piece| {
-            served += piece.len();
+        let content = vec![7; 3 * PIECE + 5];
+        let mut hasher = PieceHasher::default();
+        hasher.update(&content);
+        let mut swapped = content.clone();
+        swapped[2 * PIECE] = 8;
+        let digest = Digest::of(&content);
+        let blob = VerifiedBlob::pieced(Box::new(Swapped(swapped)), hasher.finish(), digest);
+        let mut served = Vec::new();
+        let result = blob.read_pieces(|piece| {
+            served.extend_from_slice(&piece);
             Ok(())
         });
-        assert!(matches!(result, Err(ObjectsError::Corrupt { .. })));
-        assert!(served < content.len(), "the last piece was held back");
+        assert!(matches!(result, Err(ObjectsError::Corrupt { digest: found }) if found == digest));
+        assert_eq!(served, content[..2 * PIECE], "what was served is what was put");
+        // What does not touch the damage is served.
+        let mut last = Vec::new();
+        let length = content.len() as u64;
+        let read = blob.read_range(length - 5..length, |piece| {
+            last.extend_from_slice(&piece);
+            Ok(())
+        });
+        assert!(read.is_ok() && last == [7; 5]);
+        blob.read_range(length..length + 1, |_| Ok(())).unwrap_err();
     }
 }

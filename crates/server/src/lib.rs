@@ -19,6 +19,7 @@ mod problem;
 mod range;
 mod routes;
 mod s3;
+mod transfer;
 
 pub use app::{Server, Settings};
 pub use listen::{Listeners, Peer};

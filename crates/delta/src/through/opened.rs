@@ -60,6 +60,13 @@ impl Opened {
         &self.content
     }
 
+    /// The bytes of memory that it takes by now, about.
+    pub fn held_bytes(&self) -> usize {
+        let around = self.around.get().map_or(0, Vec::len);
+        let kept = self.kept_bytes.load(Ordering::Relaxed).min(self.kept_bytes_max);
+        self.content.len() + around + kept
+    }
+
     pub(crate) fn streams(&self) -> &[Stream] {
         &self.streams
     }

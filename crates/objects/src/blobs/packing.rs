@@ -1,20 +1,30 @@
 //! The packed forms of blobs: made, read, and put in the place of the whole ones.
+//!
+//! ```text
+//! up to 8 MiB, and archives up to 64 MiB   native      in memory, seen through where it is compressed
+//! everything else                          segmented   8 MiB at a time
+//! ```
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use casemate_delta::native::{self, Options};
+use casemate_delta::segmented::{self, PackError, ReadAt, Segmented, Sketch};
 use casemate_delta::through::Opened;
-use casemate_delta::{Limits, Policy};
-use casemate_fs::{SealedBuilder, SealedBytes};
+use casemate_delta::{Limits, Policy, through};
+use casemate_fs::{File, SealedBuilder, SealedBytes, StagedFile};
 use casemate_model::{Digest, Hasher};
 
-use super::{Blobs, packed_path_of, path_of, read_error};
+use super::segments::{HeldFile, SegmentedContent};
+use super::{Blobs, PIECED_BYTES_MIN, packed_path_of, path_of, read_error};
 use crate::ObjectsError;
 use crate::verified::VerifiedBlob;
 
-/// Longer content stays whole: packing holds it in memory, and its base as well.
-pub(crate) const CONTENT_BYTES_MAX: u64 = 64 << 20;
+/// Longer content stays whole.
+pub(crate) const PACKED_BYTES_MAX: u64 = segmented::LENGTH_MAX;
+
+/// Longer content is not held in memory to be packed or unpacked.
+const NATIVE_BYTES_MAX: u64 = 64 << 20;
 
 /// Content up to this size is always tried alone as well.
 const ALONE_BYTES_MAX: usize = 1 << 20;
@@ -23,12 +33,19 @@ const ALONE_BYTES_MAX: usize = 1 << 20;
 const LIMITS: Limits =
     Limits { content_bytes_max: 64 << 20, plain_bytes_max: 192 << 20, streams_max: 1 << 16 };
 
-/// Bytes of content of the bases that are kept open. What was inflated of them comes on top.
-const BASES_BYTES_MAX: usize = 64 << 20;
+/// How hard segments are packed, as zstd counts.
+const SEGMENT_LEVEL: i32 = 9;
 
-/// The packed form of a blob, not written down yet.
+/// Bytes that the bases may take that are kept open, with what was inflated of them; the last one used stays in any case.
+const BASES_BYTES_MAX: usize = 96 << 20;
+
+/// How much is written before the disk is measured again.
+const UNMEASURED_BYTES_MAX: u64 = 64 << 20;
+
+/// The packed form of a blob, not in its place yet.
 pub(crate) struct PackedBlob {
-    pub(crate) bytes: Vec<u8>,
+    staged: StagedFile,
+    pub(crate) stored_bytes: u64,
     pub(crate) base: Option<Digest>,
 }
 
@@ -43,84 +60,107 @@ impl Bases {
         let at = open.iter().position(|base| base.digest() == digest.as_bytes())?;
         let base = open.remove(at);
         open.push(Arc::clone(&base));
+        drop_oldest(&mut open);
         Some(base)
     }
 
     fn keep(&self, base: &Arc<Opened>) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         open.push(Arc::clone(base));
-        while open.len() > 1 && open.iter().map(|base| base.content().len()).sum::<usize>() > BASES_BYTES_MAX
-        {
-            open.remove(0);
-        }
+        drop_oldest(&mut open);
+    }
+}
+
+/// Bases grow while they are used, so they are measured each time.
+fn drop_oldest(open: &mut Vec<Arc<Opened>>) {
+    while open.len() > 1 && open.iter().map(|base| base.held_bytes()).sum::<usize>() > BASES_BYTES_MAX {
+        open.remove(0);
     }
 }
 
 impl Blobs {
-    /// Rebuilds a packed blob. At most one difference is applied: a base never has one itself.
+    /// Opens a packed blob. At most one difference is applied: a base never has one itself.
     pub(super) fn open_packed(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
-        let packed = self.read_packed(digest)?;
-        let base = match self.base_of(digest, &packed)? {
+        let mut file = self.open_file(digest, &packed_path_of(digest))?;
+        match segmented_form(&mut file, digest)? {
+            Some((packed, form)) => self.open_segmented(digest, packed, form),
+            None => self.open_native(digest, file),
+        }
+    }
+
+    fn open_native(&self, digest: &Digest, file: File) -> Result<VerifiedBlob, ObjectsError> {
+        let packed = read_native(digest, file)?;
+        let base = match native_base(digest, &packed)? {
             None => None,
             Some(base) => Some(self.open_base(&base)?),
         };
         let mut content = HashedSink::new()?;
-        let length = native::unpack(&packed, base.as_deref(), &LIMITS, &mut content)
+        native::unpack(&packed, base.as_deref(), &LIMITS, &mut content)
             .map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
         let (found, sealed) = content.seal()?;
         if found == *digest {
-            Ok(VerifiedBlob::sealed(sealed, length))
+            Ok(VerifiedBlob::sealed(sealed))
         } else {
             Err(ObjectsError::Corrupt { digest: *digest })
         }
     }
 
-    /// The base that packed bytes name. Whatever is wrong with the bytes, what they should have been is not there.
-    fn base_of(&self, digest: &Digest, packed: &[u8]) -> Result<Option<Digest>, ObjectsError> {
-        let base = native::base(packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
-        Ok(base.map(Digest::from_bytes))
+    fn open_segmented(
+        &self,
+        digest: &Digest,
+        packed: HeldFile,
+        form: Segmented,
+    ) -> Result<VerifiedBlob, ObjectsError> {
+        let base: Option<Box<dyn ReadAt + Send + Sync>> = match form.base() {
+            None => None,
+            Some(base) => Some(Box::new(self.open_alone(&Digest::from_bytes(*base))?)),
+        };
+        self.pieced(digest, Box::new(SegmentedContent::new(packed, form, base)))
     }
 
     /// Opens a blob that others are differences to: it is whole, or packed without a base.
+    fn open_alone(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
+        match self.open_whole(digest) {
+            Err(ObjectsError::BlobMissing { .. }) => {
+                if self.base_of(digest)?.is_some() {
+                    return Err(ObjectsError::Corrupt { digest: *digest });
+                }
+                self.open_packed(digest)
+            }
+            other => other,
+        }
+    }
+
+    /// The base that the packed form of a blob names. Whatever is wrong with its bytes, what they should have been is not
+    /// there.
+    fn base_of(&self, digest: &Digest) -> Result<Option<Digest>, ObjectsError> {
+        let mut file = self.open_file(digest, &packed_path_of(digest))?;
+        match segmented_form(&mut file, digest)? {
+            Some((_, form)) => Ok(form.base().map(|base| Digest::from_bytes(*base))),
+            None => native_base(digest, &read_native(digest, file)?),
+        }
+    }
+
+    /// Opens a base for content that is packed in memory.
     fn open_base(&self, digest: &Digest) -> Result<Arc<Opened>, ObjectsError> {
         if let Some(base) = self.bases.get(digest) {
             return Ok(base);
         }
-        let corrupt = || ObjectsError::Corrupt { digest: *digest };
-        let blob = match self.open_whole(digest) {
-            Err(ObjectsError::BlobMissing { .. }) => {
-                if self.base_of(digest, &self.read_packed(digest)?)?.is_some() {
-                    return Err(corrupt());
-                }
-                self.open_packed(digest)?
-            }
-            other => other?,
-        };
-        let content = blob.into_sealed(CONTENT_BYTES_MAX)?.read_all().map_err(ObjectsError::Files)?;
-        let opened = Opened::new(*digest.as_bytes(), content, &LIMITS).ok_or_else(corrupt)?;
-        let opened = Arc::new(opened);
+        let content = self.open_alone(digest)?.into_sealed(NATIVE_BYTES_MAX)?;
+        let content = content.read_all().map_err(ObjectsError::Files)?;
+        let opened = Opened::new(*digest.as_bytes(), content, &LIMITS);
+        let opened = Arc::new(opened.ok_or(ObjectsError::Corrupt { digest: *digest })?);
         self.bases.keep(&opened);
         Ok(opened)
     }
 
-    fn read_packed(&self, digest: &Digest) -> Result<Vec<u8>, ObjectsError> {
-        let mut bytes = Vec::new();
-        let file = self.open_file(digest, &packed_path_of(digest))?;
-        // Only what is smaller than its content is kept packed.
-        let read = file.take(CONTENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(read_error)?;
-        if read as u64 > CONTENT_BYTES_MAX {
-            return Err(ObjectsError::Corrupt { digest: *digest });
-        }
-        Ok(bytes)
-    }
-
     /// Makes sure that a blob has its whole form, so that a packed form may be replaced or dropped.
-    fn ensure_whole(&self, digest: &Digest, content: &[u8]) -> Result<(), ObjectsError> {
+    fn ensure_whole(&self, digest: &Digest, blob: &VerifiedBlob) -> Result<(), ObjectsError> {
         match self.open_file(digest, &path_of(digest)) {
             Ok(_) => Ok(()),
             Err(ObjectsError::BlobMissing { .. }) => {
                 let mut staged = self.stage()?;
-                staged.push(content)?;
+                blob.read_pieces(|piece| staged.push(&piece))?;
                 staged.commit(Some(*digest)).map(drop)
             }
             Err(error) => Err(error),
@@ -130,42 +170,117 @@ impl Blobs {
     /// Packs a blob, as a difference to one of `bases` if that pays; `None` if nothing does. What comes back was unpacked
     /// again and compared.
     pub(crate) fn pack(&self, digest: &Digest, bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
-        let sealed = self.open_verified(digest)?.into_sealed(CONTENT_BYTES_MAX)?;
-        let content = sealed.as_slice().map_err(ObjectsError::Files)?;
-        self.ensure_whole(digest, content)?;
-        let mut best: Option<PackedBlob> = None;
+        let mut blob = self.open_verified(digest)?;
+        self.ensure_whole(digest, &blob)?;
+        if blob.size_bytes() <= NATIVE_BYTES_MAX {
+            let sealed = blob.into_sealed(NATIVE_BYTES_MAX)?;
+            let content = sealed.as_slice().map_err(ObjectsError::Files)?;
+            if sealed.len() <= PIECED_BYTES_MIN || through::is_archive(content) {
+                return self.pack_native(content, bases);
+            }
+            blob = VerifiedBlob::sealed(sealed);
+        }
+        self.pack_segmented(&blob, bases)
+    }
+
+    fn pack_native(&self, content: &[u8], bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
+        let mut best: Option<(Vec<u8>, Option<Digest>)> = None;
         // A base that cannot be read, or is itself a difference, is none.
         let opened = bases.iter().filter_map(|base| self.open_base(base).ok());
         for base in opened.map(Some).chain([None]) {
             // Alone it is tried where no difference is small, which is how a new base comes up, and where it costs little, so
             // that nothing hangs on a base that it does not need.
-            let small = best.as_ref().is_some_and(|best| best.bytes.len() < content.len() / 4);
+            let small = best.as_ref().is_some_and(|(best, _)| best.len() < content.len() / 4);
             if base.is_none() && small && content.len() > ALONE_BYTES_MAX {
                 break;
             }
-            let packed = pack_on(content, base.as_deref())?;
-            let smaller = |packed: &PackedBlob| {
+            let packed = pack_on(content, base.as_deref());
+            let smaller = |(bytes, base): &(Vec<u8>, Option<Digest>)| {
                 // To hang on nothing is worth a little.
-                let bytes = packed.bytes.len();
-                best.as_ref().is_none_or(|best| match packed.base {
-                    None => bytes < best.bytes.len() + best.bytes.len() / 3,
-                    Some(_) => bytes < best.bytes.len(),
+                best.as_ref().is_none_or(|(best, _)| match base {
+                    None => bytes.len() < best.len() + best.len() / 3,
+                    Some(_) => bytes.len() < best.len(),
                 })
             };
             best = packed.filter(smaller).or(best);
         }
-        Ok(best.filter(|best| best.bytes.len() < content.len() - content.len() / 10))
+        let Some((bytes, base)) = best.filter(|(best, _)| pays(best.len() as u64, content.len() as u64))
+        else {
+            return Ok(None);
+        };
+        self.check_room()?;
+        let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
+        staged.append(&bytes).map_err(ObjectsError::Files)?;
+        Ok(Some(PackedBlob { staged, stored_bytes: bytes.len() as u64, base }))
+    }
+
+    fn pack_segmented(
+        &self,
+        blob: &VerifiedBlob,
+        bases: &[Digest],
+    ) -> Result<Option<PackedBlob>, ObjectsError> {
+        let base = self.nearest(blob, bases)?;
+        let base = base.as_ref();
+        self.check_room()?;
+        let file = self.directory.stage().map_err(ObjectsError::Files)?;
+        let mut sink = MeasuredSink { blobs: self, file, unmeasured_bytes: 0 };
+        let on = base.map(|base| segmented::Base {
+            digest: base.digest.as_bytes(),
+            content: &base.content,
+            sketch: &base.sketch,
+        });
+        match segmented::pack(blob, on, SEGMENT_LEVEL, &mut sink) {
+            Ok(stored_bytes) if pays(stored_bytes, blob.size_bytes()) => {
+                let base = base.map(|base| base.digest);
+                Ok(Some(PackedBlob { staged: sink.file, stored_bytes, base }))
+            }
+            Ok(_) | Err(PackError::DoesNotPay) => Ok(None),
+            Err(PackError::Read(error) | PackError::Sink(error)) => {
+                Err(error.downcast().unwrap_or_else(|source| ObjectsError::Io { action: "pack", source }))
+            }
+            Err(error @ (PackError::TooLong { .. } | PackError::Zstd)) => {
+                warn_whole(&error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// The one of `bases` with which the content has most in common; none if it has little with any.
+    fn nearest(&self, blob: &VerifiedBlob, bases: &[Digest]) -> Result<Option<NearBase>, ObjectsError> {
+        let sketch = Sketch::of(blob).map_err(failure)?;
+        let (mut nearest, mut most) = (None, sketch.distinct_bytes() / COMMON_PART_MIN);
+        for digest in bases {
+            // A base that cannot be read, or is itself a difference, is none; nor is one that each reader had to unpack whole.
+            let opened = self.open_alone(digest).ok();
+            let Some(content) = opened.filter(VerifiedBlob::is_read_anywhere) else {
+                continue;
+            };
+            let Ok(of_base) = Sketch::of(&content) else {
+                continue;
+            };
+            let common = sketch.common_bytes(&of_base);
+            if common > most {
+                most = common;
+                nearest = Some(NearBase { digest: *digest, content, sketch: of_base });
+            }
+        }
+        Ok(nearest)
     }
 
     /// Makes the packed form of a blob durable, beside its whole form.
-    pub(crate) fn put_packed(&self, digest: &Digest, bytes: &[u8]) -> Result<(), ObjectsError> {
-        self.check_room()?;
-        self.directory.replace(&packed_path_of(digest), bytes).map_err(ObjectsError::Files)
+    pub(crate) fn put_packed(&self, digest: &Digest, packed: PackedBlob) -> Result<(), ObjectsError> {
+        packed.staged.commit_replace(&packed_path_of(digest)).map_err(ObjectsError::Files)
     }
 
     /// Removes the whole form of a blob whose packed form is sound; true if there was one.
     pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        self.open_packed(digest)?;
+        let packed = self.open_packed(digest)?;
+        if packed.digest_again()? != *digest {
+            return Err(ObjectsError::Corrupt { digest: *digest });
+        }
+        if !packed.is_read_anywhere() {
+            self.remove_pieces(digest)?;
+        }
         self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)
     }
 
@@ -175,27 +290,73 @@ impl Blobs {
     }
 }
 
+/// Which part of content must be in a base for it to be one.
+const COMMON_PART_MIN: u64 = 16;
+
+/// What content is packed on in segments.
+struct NearBase {
+    digest: Digest,
+    content: VerifiedBlob,
+    sketch: Sketch,
+}
+
+/// Whether a packed form is so much smaller than its content that it is worth the time of each read.
+fn pays(stored_bytes: u64, content_bytes: u64) -> bool {
+    stored_bytes < content_bytes - content_bytes / 10
+}
+
+/// The packed form, if it is one in segments; else the file is at its start again.
+fn segmented_form(file: &mut File, digest: &Digest) -> Result<Option<(HeldFile, Segmented)>, ObjectsError> {
+    let mut magic = Vec::new();
+    Read::by_ref(file).take(8).read_to_end(&mut magic).map_err(read_error)?;
+    io::Seek::rewind(file).map_err(read_error)?;
+    if !Segmented::begins(&magic) {
+        return Ok(None);
+    }
+    let packed = HeldFile::new(file.try_clone().map_err(read_error)?).map_err(read_error)?;
+    match Segmented::open(&packed) {
+        Ok(form) => Ok(Some((packed, form))),
+        Err(segmented::UnpackError::Read(error)) => Err(read_error(error)),
+        Err(_) => Err(ObjectsError::Corrupt { digest: *digest }),
+    }
+}
+
+fn read_native(digest: &Digest, file: File) -> Result<Vec<u8>, ObjectsError> {
+    let mut bytes = Vec::new();
+    // Only what is smaller than its content is kept packed.
+    let read = file.take(NATIVE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(read_error)?;
+    if read as u64 > NATIVE_BYTES_MAX {
+        return Err(ObjectsError::Corrupt { digest: *digest });
+    }
+    Ok(bytes)
+}
+
+fn native_base(digest: &Digest, packed: &[u8]) -> Result<Option<Digest>, ObjectsError> {
+    let base = native::base(packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
+    Ok(base.map(Digest::from_bytes))
+}
+
 /// Packs content on a base, and unpacks it again; `None` if it does not come back.
-fn pack_on(content: &[u8], base: Option<&Opened>) -> Result<Option<PackedBlob>, ObjectsError> {
+fn pack_on(content: &[u8], base: Option<&Opened>) -> Option<(Vec<u8>, Option<Digest>)> {
     let options = Options { policy: Policy::Balanced, limits: LIMITS, ..Options::default() };
-    let packed = match native::pack(content, base, &options) {
-        Ok(packed) => packed,
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "content could not be packed and stays whole"
-            );
-            return Ok(None);
-        }
-    };
+    let packed = native::pack(content, base, &options).inspect_err(|error| warn_whole(error)).ok()?;
     let base = base.filter(|_| packed.on_base);
     let mut compared = Compared { expected: content };
     let unpacked = native::unpack(&packed.bytes, base, &LIMITS, &mut compared);
     if unpacked.is_err() || !compared.expected.is_empty() {
         tracing::error!("packed content did not come back the same; it stays whole");
-        return Ok(None);
+        return None;
     }
-    Ok(Some(PackedBlob { bytes: packed.bytes, base: base.map(|base| Digest::from_bytes(*base.digest())) }))
+    Some((packed.bytes, base.map(|base| Digest::from_bytes(*base.digest()))))
+}
+
+fn warn_whole(error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(error, "content could not be packed and stays whole");
+}
+
+/// The failure that came through a reader of stored content.
+fn failure(error: io::Error) -> ObjectsError {
+    error.downcast().unwrap_or_else(read_error)
 }
 
 /// Takes only what it expects.
@@ -204,12 +365,34 @@ struct Compared<'c> {
 }
 
 impl Write for Compared<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.expected = self.expected.strip_prefix(bytes).ok_or(std::io::ErrorKind::InvalidData)?;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.expected = self.expected.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is written only while the disk has room.
+struct MeasuredSink<'a> {
+    blobs: &'a Blobs,
+    file: StagedFile,
+    unmeasured_bytes: u64,
+}
+
+impl Write for MeasuredSink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unmeasured_bytes += bytes.len() as u64;
+        if self.unmeasured_bytes > UNMEASURED_BYTES_MAX {
+            self.blobs.check_room().map_err(io::Error::other)?;
+            self.unmeasured_bytes = 0;
+        }
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -231,13 +414,13 @@ impl HashedSink {
 }
 
 impl Write for HashedSink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.builder.write(bytes)?;
         self.hasher.update(&bytes[..written]);
         Ok(written)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -127,10 +127,8 @@ impl Objects {
         version: Version,
     ) -> Result<(ObjectRecord, Result<(), ObjectsError>), ObjectsError> {
         let record = self.find_version(permit.project(), bucket, key, version).await?;
-        let read = match self.open_verified(record.digest).await {
-            Ok(blob) => off_runtime(move || blob.read_pieces(|_| Ok(()))).await,
-            Err(error) => Err(error),
-        };
+        let (blobs, digest) = (self.blobs.clone(), record.digest);
+        let read = off_runtime(move || blobs.verify(&digest).map(drop)).await;
         Ok((record, read))
     }
 

@@ -21,11 +21,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(settings(1))
+    }
+
+    fn with(settings: Settings) -> Self {
         let scratch = TempDir::new().unwrap();
         let directory = Dir::open_private(&scratch.path().join("objects")).unwrap();
         let catalog = Arc::new(MemoryCatalog::default());
-        let settings =
-            Settings { object_bytes_max: 1_000_000, free_bytes_min: 1, quota: ProjectQuota::default() };
         let objects = Objects::open(&directory, catalog.clone(), settings).unwrap();
         Self { objects, catalog, clock: ManualClock::new(), scratch }
     }
@@ -55,8 +57,10 @@ impl World {
         content: &[u8],
         expected: Option<Digest>,
     ) -> Result<ObjectRecord, ObjectsError> {
-        let pieces: Vec<_> =
-            content.chunks(7).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = content
+            .chunks(7.max(content.len() / 64))
+            .map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)))
+            .collect();
         let new = Self::new_object(key, expected);
         let body = stream::iter(pieces);
         self.objects.put(&Self::permit(), new, body, self.stamp(), |_| self.event()).await
@@ -115,6 +119,15 @@ impl World {
     }
 }
 
+fn settings(free_bytes_min: u64) -> Settings {
+    Settings {
+        object_bytes_max: 1_000_000,
+        free_bytes_min,
+        quota: ProjectQuota::default(),
+        piece_key: PieceKey::new([1; 32]),
+    }
+}
+
 fn bucket() -> BucketName {
     "builds".parse().unwrap()
 }
@@ -122,6 +135,8 @@ fn bucket() -> BucketName {
 fn object_key(text: &str) -> ObjectKey {
     text.parse().unwrap()
 }
+
+mod large;
 
 #[tokio::test]
 async fn what_is_put_is_what_is_got() {
@@ -255,8 +270,7 @@ async fn objects_leave_room_for_the_node() {
     let mut world = World::new();
     world.put("a", b"stored", None).await.unwrap();
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
-    let settings =
-        Settings { object_bytes_max: 1_000_000, free_bytes_min: u64::MAX, quota: ProjectQuota::default() };
+    let settings = settings(u64::MAX);
     world.objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     assert!(matches!(world.put("b", b"refused", None).await, Err(ObjectsError::NoRoom { .. })));
     assert!(matches!(world.objects.check_directory().await, Err(ObjectsError::NoRoom { .. })));
@@ -401,8 +415,7 @@ async fn a_crash_between_the_steps_of_packing_loses_nothing() {
     // A catalog that went back in time knows nothing of packing, and the whole form is gone.
     let world = World { catalog: Arc::default(), ..world };
     let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
-    let settings =
-        Settings { object_bytes_max: 1_000_000, free_bytes_min: 1, quota: ProjectQuota::default() };
+    let settings = settings(1);
     let objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
     let world = World { objects, ..world };
     world.put("app/1", &first, None).await.unwrap();

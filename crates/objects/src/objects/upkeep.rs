@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casemate_model::{Digest, Timestamp};
 
 use super::{Objects, off_runtime};
-use crate::blobs::CONTENT_BYTES_MAX;
+use crate::blobs::PACKED_BYTES_MAX;
 use crate::{ObjectsError, Packing};
 
 /// How many unreferenced blobs are collected at a time; in between, uploads go on.
@@ -77,7 +77,7 @@ impl Objects {
     /// lies beside them. Returns how many it looked at. A blob stays readable all the time, and nothing is removed
     /// before its packed form was unpacked and compared, and is durable.
     pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
-        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, CONTENT_BYTES_MAX, limit).await?;
+        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, limit).await?;
         let count = waiting.len() as u64;
         for digest in waiting {
             // Nothing is collected meanwhile, so base and blob stay.
@@ -100,9 +100,9 @@ impl Objects {
         let Some(packed) = made.await? else {
             return self.leave_whole(digest, now).await;
         };
-        let packing = Packing { stored_bytes: packed.bytes.len() as u64, base: packed.base };
+        let packing = Packing { stored_bytes: packed.stored_bytes, base: packed.base };
         let blobs = self.blobs.clone();
-        off_runtime(move || blobs.put_packed(&digest, &packed.bytes)).await?;
+        off_runtime(move || blobs.put_packed(&digest, packed)).await?;
         let noted = self.catalog.note_packing(&digest, packing, now).await?;
         let blobs = self.blobs.clone();
         if noted {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::staging::{hash_md5, send};
 use super::{Objects, Stamp, check_md5, commit, off_runtime};
-use crate::blobs::{CHUNK_BYTES, StagedBlob};
+use crate::blobs::StagedBlob;
 use crate::{ETag, ObjectRecord, ObjectsError, PartRecord, Place, PutRule, UploadRecord};
 
 /// Most parts of an upload, the limit of S3.
@@ -25,6 +25,9 @@ const PART_BYTES_MIN: u64 = 5 << 20;
 
 /// How many pieces of a part may wait for the disk.
 const PIECES_WAITING_MAX: usize = 4;
+
+/// How much of a part is read at a time.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Parts that are read from the catalog in one go.
 const PARTS_PAGE: u32 = 1_000;

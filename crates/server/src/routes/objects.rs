@@ -1,19 +1,17 @@
 use std::ops::Range;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
+use casemate_control::{Caller, Control};
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
-    Attributes, Before, Deleted, NewObject, ObjectPage, ObjectRecord, ObjectsError, PutRule, VerifiedBlob,
-    Version,
+    Attributes, Before, Deleted, NewObject, ObjectPage, ObjectRecord, PutRule, VerifiedBlob, Version,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 
 use crate::app::AppState;
@@ -22,18 +20,13 @@ use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, path_parameter};
 use crate::range::{Asked, asked};
 use crate::routes::versions::VersionQuery;
+use crate::transfer::{IDLE_MAX, stream};
 
 /// The header in which an uploader announces the digest of what it sends.
 const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
 
 /// What folders end with.
 const FOLDER_END: &str = "/";
-
-/// Pieces of a download that wait for a slow client.
-const PIECES_WAITING_MAX: usize = 4;
-
-/// How long a transfer may stand still.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Content of users is never shown as a page of ours, whatever it claims to be.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -163,8 +156,11 @@ pub(crate) async fn get_object(
     let tag = format!("\"{}\"", record.digest);
     let mut response = match blob {
         Some(blob) => match asked(&headers, &tag, record.size_bytes) {
-            Asked::Whole => download(blob, &record.media_type, place),
-            Asked::Part(within) => download_part(blob, within, (&record.media_type, place)),
+            Asked::Whole => download((&state.control, &caller), blob, &record.media_type, place),
+            Asked::Part(within) => {
+                let reader = (&state.control, &caller);
+                download_part(reader, blob, within, (&record.media_type, place))
+            }
             Asked::Nothing => return Err(Problem::no_such_range(record.size_bytes)),
         },
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
@@ -201,44 +197,32 @@ pub(crate) async fn delete_object(
 }
 
 /// Answers checked content as a download that no browser takes for a page of ours.
-pub(crate) fn download(blob: VerifiedBlob, media_type: &str, place: OwnedSemaphorePermit) -> Response {
-    let within = 0..blob.size_bytes();
-    send(blob, within, (media_type, place))
+pub(crate) fn download(
+    reader: (&Control, &Caller),
+    blob: VerifiedBlob,
+    media_type: &str,
+    place: OwnedSemaphorePermit,
+) -> Response {
+    let length = blob.size_bytes();
+    let content = stream(reader, blob, 0..length, Some(place));
+    with_headers(Body::from_stream(content), media_type, length)
 }
 
 /// The same of a part of it.
-fn download_part(blob: VerifiedBlob, within: Range<u64>, sending: (&str, OwnedSemaphorePermit)) -> Response {
-    let said = format!("bytes {}-{}/{}", within.start, within.end - 1, blob.size_bytes());
-    let mut response = send(blob, within, sending);
-    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    let said = HeaderValue::try_from(said).expect("digits and marks");
-    response.headers_mut().insert(header::CONTENT_RANGE, said);
-    response
-}
-
-fn send(
+fn download_part(
+    reader: (&Control, &Caller),
     blob: VerifiedBlob,
     within: Range<u64>,
     (media_type, place): (&str, OwnedSemaphorePermit),
 ) -> Response {
+    let said = format!("bytes {}-{}/{}", within.start, within.end - 1, blob.size_bytes());
     let length = within.end - within.start;
-    let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_WAITING_MAX);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let read = blob.read_range(within, |piece| {
-            // A client that has gone away, or takes nothing, ends the reading; nothing is lost by it.
-            let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
-            sent.ok()
-                .and_then(Result::ok)
-                .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
-        });
-        if let Err(error) = read {
-            // Cuts the transfer short of its announced length, so that it cannot pass for complete.
-            drop(sender.try_send(Err(error)));
-        }
-    });
-    with_headers(Body::from_stream(ReceiverStream::new(receiver)), media_type, length)
+    let content = stream(reader, blob, within, Some(place));
+    let mut response = with_headers(Body::from_stream(content), media_type, length);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let said = HeaderValue::try_from(said).expect("digits and marks");
+    response.headers_mut().insert(header::CONTENT_RANGE, said);
+    response
 }
 
 fn with_headers(body: Body, media_type: &str, length: u64) -> Response {

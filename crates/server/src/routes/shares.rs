@@ -61,7 +61,9 @@ pub(crate) async fn open_share(
     // Whoever follows a link may carry an old cookie of this very address, which must not matter.
     let caller = Caller { principal: Principal::anonymous(), request };
     let (record, blob) = state.control.open_share(&caller, &token).await?;
-    let mut response = download(blob, &record.media_type, place);
+    let project = record.project.clone();
+    let reader = Caller { principal: Principal { project, ..Principal::anonymous() }, request };
+    let mut response = download((&state.control, &reader), blob, &record.media_type, place);
     let name = record.key.as_str().rsplit('/').find(|part| !part.is_empty()).unwrap_or("download");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

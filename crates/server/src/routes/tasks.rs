@@ -124,7 +124,7 @@ pub(crate) async fn task_stdout(
 ) -> Result<Response, Problem> {
     let place = state.transfer()?;
     let blob = state.control.task_stream(&caller, task_id(&id)?, false).await?;
-    Ok(download(blob, "application/octet-stream", place))
+    Ok(download((&state.control, &caller), blob, "application/octet-stream", place))
 }
 
 /// Read what a task wrote to standard error
@@ -139,7 +139,7 @@ pub(crate) async fn task_stderr(
 ) -> Result<Response, Problem> {
     let place = state.transfer()?;
     let blob = state.control.task_stream(&caller, task_id(&id)?, true).await?;
-    Ok(download(blob, "application/octet-stream", place))
+    Ok(download((&state.control, &caller), blob, "application/octet-stream", place))
 }
 
 /// Read a file that a task left in its output directory
@@ -154,7 +154,7 @@ pub(crate) async fn task_output(
 ) -> Result<Response, Problem> {
     let place = state.transfer()?;
     let blob = state.control.task_output(&caller, task_id(&id)?, &path).await?;
-    Ok(download(blob, "application/octet-stream", place))
+    Ok(download((&state.control, &caller), blob, "application/octet-stream", place))
 }
 
 /// Fetch what proves a task's run offline

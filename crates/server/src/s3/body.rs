@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -11,8 +10,7 @@ use s3s::checksum::ChecksumHasher;
 use s3s::dto::{Checksum, StreamingBlob};
 use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
 
-/// How long a transfer may stand still.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+use crate::transfer::IDLE_MAX;
 
 /// The headers of checksums, by the names that attributes know them by.
 pub(super) const CHECKSUMS: [(&str, &str); 5] = [

@@ -1,24 +1,14 @@
 //! Which part of an object an answer holds, on which conditions, and how it is sent.
 
 use std::ops::Range as Span;
-use std::time::Duration;
 
-use bytes::Bytes;
-use casemate_objects::{ObjectRecord, ObjectsError, VerifiedBlob};
+use casemate_objects::ObjectRecord;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::metadata::time;
 use super::protocol::custom;
-
-/// Pieces of a download that wait for a slow client.
-const PIECES_WAITING_MAX: usize = 4;
-
-/// How long a transfer may stand still.
-const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// What a client demands of what is there (RFC 9110, section 13).
 pub(super) struct Conditions<'r> {
@@ -158,28 +148,4 @@ impl<'r> Shown<'r> {
         let metadata = &self.record.attributes.metadata;
         Some(metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
-}
-
-/// Checked content as a stream. A client that takes nothing for a while ends it, and so does damage: the transfer is then
-/// cut short of its announced length.
-pub(super) fn stream(
-    blob: VerifiedBlob,
-    within: Span<u64>,
-    place: Option<OwnedSemaphorePermit>,
-) -> ReceiverStream<Result<Bytes, ObjectsError>> {
-    let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
-    let runtime = tokio::runtime::Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let _place = place;
-        let read = blob.read_range(within, |piece| {
-            let sent = runtime.block_on(tokio::time::timeout(IDLE_MAX, sender.send(Ok(piece))));
-            sent.ok()
-                .and_then(Result::ok)
-                .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
-        });
-        if let Err(error) = read {
-            drop(sender.try_send(Err(error)));
-        }
-    });
-    ReceiverStream::new(receiver)
 }

@@ -9,10 +9,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::body::{Sums, checked};
 use super::buckets::{caller, refuse_grants};
 use super::checksums::checksum_type;
-use super::content::{Conditions, Shown, span, stream};
+use super::content::{Conditions, Shown, span};
 use super::error::{refuse, unavailable};
 use super::metadata::{ContentHeaders, attributes, bucket, etag, key, time, version, version_text};
 use crate::app::AppState;
+use crate::transfer::stream;
 
 /// What content is when nobody says what it is.
 const MEDIA_TYPE: &str = "binary/octet-stream";
@@ -90,7 +91,7 @@ pub(super) async fn get_object(
     let blob = blob.ok_or_else(|| s3_error!(InternalError))?;
     let span = span(&record, input.range, input.part_number)?;
     let shown = Shown::of(&record, &span);
-    let body = StreamingBlob::wrap(stream(blob, span.within, Some(place)));
+    let body = StreamingBlob::wrap(stream((&state.control, &caller), blob, span.within, Some(place)));
     let mut output = GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         body: Some(body),

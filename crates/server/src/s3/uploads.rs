@@ -11,12 +11,13 @@ use s3s::{S3Request, S3Result, s3_error};
 use super::body::{CHECKSUMS, Sums, checked};
 use super::buckets::{caller, refuse_grants};
 use super::checksums::{checksum_type, sums_of_parts};
-use super::content::{Conditions, stream};
+use super::content::Conditions;
 use super::copies::copy_source;
 use super::error::refuse;
 use super::metadata::{ContentHeaders, attributes, bucket, key, owner, time, version_text};
 use super::objects::{before, md5, media_type};
 use crate::app::AppState;
+use crate::transfer::stream;
 
 /// Most parts of an answer, the limit of S3.
 const PARTS_MAX: u32 = 1_000;
@@ -98,7 +99,7 @@ pub(super) async fn upload_part_copy(
         Some(text) => exact_range(text, record.size_bytes)?,
     };
     let blob = blob.ok_or_else(|| s3_error!(InternalError))?;
-    let body = stream(blob, range, None);
+    let body = stream((&state.control, &caller), blob, range, None);
     let part = state.control.put_part(&caller, &upload, (number, None, body), Default::default);
     let part = part.await.map_err(refuse)?;
     Ok(UploadPartCopyOutput {

@@ -8,8 +8,8 @@ use casemate_fs::Dir;
 use casemate_model::{BucketName, UploadId, VersionId};
 use casemate_objects::{
     Attributes, BucketCatalog, BucketRecord, BucketSettings, Lapsed, LifecycleRule, ObjectCatalog,
-    ObjectRecord, Objects, OlderVersions, ProjectQuota, PutRule, Settings, UploadCatalog, UploadRecord,
-    VersionPage, Versioning,
+    ObjectRecord, Objects, OlderVersions, PieceKey, ProjectQuota, PutRule, Settings, UploadCatalog,
+    UploadRecord, VersionPage, Versioning,
 };
 
 use crate::context::Context;
@@ -27,8 +27,12 @@ impl<'c> Shelf<'c> {
     async fn new(context: &'c Context, versioning: Versioning, rule: LifecycleRule) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Dir::open_private(&directory.path().join("objects")).unwrap();
-        let settings =
-            Settings { object_bytes_max: 1 << 20, free_bytes_min: 0, quota: ProjectQuota::default() };
+        let settings = Settings {
+            object_bytes_max: 1 << 20,
+            free_bytes_min: 0,
+            quota: ProjectQuota::default(),
+            piece_key: PieceKey::new([1; 32]),
+        };
         let objects = Objects::open(&root, Arc::new(context.store.clone()), settings).unwrap();
         let rule = LifecycleRule { id: "r".to_owned(), enabled: true, ..rule };
         let settings = BucketSettings { versioning, ..BucketSettings::default() };
