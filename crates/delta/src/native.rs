@@ -24,7 +24,7 @@ mod header;
 use std::io::Write;
 
 use crate::frame;
-use crate::through::{self, Opened, PARTS, Parts, Recipe, RewrapError};
+use crate::through::{self, Likeness, Opened, PARTS, Parts, Recipe, RewrapError};
 use crate::{Limits, Policy};
 use header::{Header, Method, Section};
 
@@ -185,7 +185,7 @@ fn pack_parts(content: &[u8], parts: &Parts, base: Option<&Opened>, options: &Op
     let recipe = Recipe::parse(&parts.recipe, streams, &options.limits)?;
     let like = match base {
         Some(base) => recipe.likeness(base, &options.limits)?,
-        None => Parts::default(),
+        None => Likeness::default(),
     };
     let mut frames = Vec::new();
     for (part, prefix) in parts.columns().iter().zip(like.columns()) {
@@ -212,7 +212,7 @@ fn unpack_parts(
             let like = recipe.and_then(|recipe| recipe.likeness(base, limits));
             like.ok_or(UnpackError::Rewrap(RewrapError::Recipe))?
         }
-        None => Parts::default(),
+        None => Likeness::default(),
     };
     let mut columns: [Vec<u8>; PARTS] = Default::default();
     columns[0] = recipe;

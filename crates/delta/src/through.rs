@@ -45,11 +45,20 @@ pub use parts::Parts;
 pub use rewrap::{RewrapError, rewrap};
 pub use unwrap::unwrap;
 
-pub(crate) use parts::PARTS;
+pub(crate) use parts::{Likeness, PARTS};
 pub(crate) use recipe::Recipe;
 
 #[cfg(test)]
 mod tests;
+
+/// How much of the end of content [`may_be_archive`] looks at.
+pub const TAIL_BYTES: usize = 65_557;
+
+/// Whether content may be an archive, by its first four bytes and its last [`TAIL_BYTES`]. It is a guess before the content
+/// is read; [`is_archive`] knows.
+pub fn may_be_archive(head: &[u8], tail: &[u8]) -> bool {
+    gzip::is_gzip(head) || head.starts_with(b"PK") || tail.windows(4).any(|end| end == b"PK\x05\x06")
+}
 
 /// Whether a good part of content lies in compressed streams that [`unwrap`] may see through.
 pub fn is_archive(content: &[u8]) -> bool {

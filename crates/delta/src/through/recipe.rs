@@ -1,7 +1,7 @@
 //! How content is put together: its streams in order, the raw bytes before each, and how its bytes come back.
 
 use super::opened::Opened;
-use super::parts::Parts;
+use super::parts::Likeness;
 use super::scan::Stream;
 use super::varint;
 use super::zlib::Settings;
@@ -91,8 +91,8 @@ impl Recipe {
 
     /// The parts of the base that this content's parts are like: they are the prefixes of its packed parts. None if the
     /// base is not what the recipe takes it for, or beyond the limits.
-    pub(crate) fn likeness(&self, base: &Opened, limits: &Limits) -> Option<Parts> {
-        let mut parts = Parts { raw: base.around().to_vec(), ..Parts::default() };
+    pub(crate) fn likeness<'b>(&self, base: &'b Opened, limits: &Limits) -> Option<Likeness<'b>> {
+        let mut parts = Likeness { raw: base.around(), ..Likeness::default() };
         for step in &self.steps {
             let (like, tokens) = match step.how {
                 How::Copy { .. } => continue,
@@ -101,7 +101,7 @@ impl Recipe {
             };
             let Some(like) = like else { continue };
             let room = limits.plain_bytes_max.checked_sub(parts.plain.len())?;
-            parts.plain.extend_from_slice(&base.plain(like, room)?);
+            parts.add_plain(base.plain(like, room)?);
             if tokens && let Some(tokens) = base.tokens(like) {
                 parts.tokens.extend(&tokens);
             }

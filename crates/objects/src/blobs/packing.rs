@@ -172,7 +172,7 @@ impl Blobs {
     pub(crate) fn pack(&self, digest: &Digest, bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
         let mut blob = self.open_verified(digest)?;
         self.ensure_whole(digest, &blob)?;
-        if blob.size_bytes() <= NATIVE_BYTES_MAX {
+        if blob.size_bytes() <= NATIVE_BYTES_MAX && may_be_native(&blob)? {
             let sealed = blob.into_sealed(NATIVE_BYTES_MAX)?;
             let content = sealed.as_slice().map_err(ObjectsError::Files)?;
             if sealed.len() <= PIECED_BYTES_MIN || through::is_archive(content) {
@@ -192,6 +192,12 @@ impl Blobs {
             // that nothing hangs on a base that it does not need.
             let small = best.as_ref().is_some_and(|(best, _)| best.len() < content.len() / 4);
             if base.is_none() && small && content.len() > ALONE_BYTES_MAX {
+                break;
+            }
+            // Each try may cost seconds, and where a base is this near another saves little.
+            if best.as_ref().is_some_and(|(best, _)| {
+                best.len() < content.len() / NEAR_PART && content.len() > ALONE_BYTES_MAX
+            }) {
                 break;
             }
             let packed = pack_on(content, base.as_deref());
@@ -289,6 +295,21 @@ impl Blobs {
         self.directory.remove_file(&packed_path_of(digest)).map(drop).map_err(ObjectsError::Files)
     }
 }
+
+/// Whether content is worth to be read into memory before it is packed.
+fn may_be_native(blob: &VerifiedBlob) -> Result<bool, ObjectsError> {
+    let length = blob.size_bytes();
+    if length <= PIECED_BYTES_MIN {
+        return Ok(true);
+    }
+    let (mut head, mut tail) = ([0; 4], vec![0; through::TAIL_BYTES]);
+    blob.read_exact_at(&mut head, 0).map_err(failure)?;
+    blob.read_exact_at(&mut tail, length - through::TAIL_BYTES as u64).map_err(failure)?;
+    Ok(through::may_be_archive(&head, &tail))
+}
+
+/// A difference of less than this part of its content is not tried to be made smaller.
+const NEAR_PART: usize = 16;
 
 /// Which part of content must be in a base for it to be one.
 const COMMON_PART_MIN: u64 = 16;
