@@ -367,3 +367,26 @@ fn an_upload_in_parts_goes_on_and_a_download_too() {
     let go_on = |tag: &str| get(&format!("bytes=5242885-\r\nif-range: {tag}"));
     assert_eq!((go_on(tag).status, go_on("\"sha256:00\"").status), (206, 200), "other content is sent anew");
 }
+
+#[test]
+fn settings_of_a_bucket_change_together_or_not_at_all() {
+    let user = User::new();
+    let node = user.serve();
+    user.run(&["bucket", "create", "builds"]).text();
+    let json = format!("{}content-type: application/json\r\n", key(&user));
+    let patch = |body: &str| call(&node, "PATCH", "/api/v1/buckets/builds", &json, body);
+    for (body, pointer) in [
+        (r#"{"versioning":"on","lifecycle":[{"id":"a"}]}"#, "/lifecycle/0"),
+        (r#"{"versioning":"on","lifecycle":[{"id":"","lone_marks":true}]}"#, "/lifecycle/0/id"),
+        (r#"{"versioning":"off"}"#, "/versioning"),
+        (r#"{"versioning":"on","colour":"red"}"#, "/colour"),
+    ] {
+        let answer = patch(body);
+        assert_eq!(answer.problem(), (400, "invalid_body".to_owned()), "{body}: {}", answer.body);
+        assert_eq!(answer.json()["pointer"], pointer, "{body}");
+        assert_eq!(user.run(&["bucket", "show", "builds", "--json"]).json()["versioning"], "off", "{body}");
+    }
+    let set = patch(r#"{"versioning":"on","lifecycle":[{"id":"a","older_versions":{"keep":2}}]}"#).json();
+    assert_eq!((&set["versioning"], &set["lifecycle"][0]["enabled"]), (&"on".into(), &true.into()));
+    assert_eq!(patch("{}").json()["lifecycle"][0]["older_versions"]["keep"], 2, "what is absent stays");
+}

@@ -96,20 +96,28 @@ pub(crate) async fn configure_bucket(
     Json(change): Json<wire::objects::ConfigureBucket>,
 ) -> Result<axum::Json<wire::objects::Bucket>, Problem> {
     let bucket: BucketName = path_parameter("bucket", &bucket)?;
-    if let Some(versioning) = change.versioning.map(convert::versioning) {
-        let what = match versioning {
-            Versioning::On => "keeps versions",
-            Versioning::Suspended => "keeps no new versions",
-            Versioning::Off => {
-                return Err(Problem::field("/versioning", "versions are turned on or suspended, never off"));
-            }
-        };
-        let set = move |settings: &mut BucketSettings| settings.versioning = versioning;
+    let (versioning, lifecycle) =
+        (change.versioning.map(convert::versioning), change.lifecycle.map(convert::lifecycle));
+    let what = match (versioning, lifecycle.is_some()) {
+        (Some(Versioning::Off), _) => {
+            return Err(Problem::field("/versioning", "versions are turned on or suspended, never off"));
+        }
+        (Some(Versioning::On), false) => Some("keeps versions"),
+        (Some(Versioning::On), true) => Some("keeps versions, lifecycle rules set"),
+        (Some(Versioning::Suspended), false) => Some("keeps no new versions"),
+        (Some(Versioning::Suspended), true) => Some("keeps no new versions, lifecycle rules set"),
+        (None, true) => Some("lifecycle rules set"),
+        (None, false) => None,
+    };
+    // All of it or nothing: one change, with one entry.
+    let set = move |settings: &mut BucketSettings| {
+        settings.versioning = versioning.unwrap_or(settings.versioning);
+        if let Some(lifecycle) = lifecycle {
+            settings.lifecycle = lifecycle;
+        }
+    };
+    if let Some(what) = what {
         state.control.configure_bucket(&caller, &bucket, what, set).await?;
-    }
-    if let Some(rules) = change.lifecycle.map(convert::lifecycle) {
-        let set = move |settings: &mut BucketSettings| settings.lifecycle = rules;
-        state.control.configure_bucket(&caller, &bucket, "lifecycle rules set", set).await?;
     }
     Ok(axum::Json(convert::bucket(&state.control.show_measured_bucket(&caller, &bucket).await?)))
 }
