@@ -63,10 +63,28 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     overview: (signal) => json("GET", "/overview", { signal }),
     // objects
     buckets: (query, signal) => list("/buckets", query, signal),
-    objects: (bucket, query, signal) => list(`/buckets/${encodeURIComponent(bucket)}/objects`, query, signal),
-    object: (bucket, key, signal) => json("GET", objectPath(bucket, key, "/object-info"), { signal }),
-    deleteObject: (bucket, key) => json("DELETE", objectPath(bucket, key)),
-    putObject: (bucket, key, file, options) => upload(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    objects: (bucket, query, signal) => list(bucketPath(bucket, "/objects"), query, signal),
+    bucket: (bucket, signal) => json("GET", bucketPath(bucket), { signal }),
+    createBucket: (bucket) => json("POST", "/buckets", { body: bucket }),
+    configureBucket: (bucket, change) => json("PATCH", bucketPath(bucket), { body: change }),
+    deleteBucket: (bucket) => json("DELETE", bucketPath(bucket)),
+    samples: (bucket, query, signal) => list(bucketPath(bucket, "/samples"), query, signal),
+    usage: (signal) => json("GET", "/usage", { signal }),
+    projectSamples: (query, signal) => list("/bucket-samples", query, signal),
+    folder: (bucket, query, signal) => list(bucketPath(bucket, "/folder"), query, signal),
+    versions: (bucket, query, signal) => list(bucketPath(bucket, "/versions"), query, signal),
+    graph: (bucket, prefix, signal) => list(bucketPath(bucket, "/graph"), { prefix }, signal),
+    object: (bucket, key, version, signal) => json("GET", objectPath(bucket, key, "/object-info"), { query: { version }, signal }),
+    deleteObject: (bucket, key, version) => json("DELETE", objectPath(bucket, key), { query: { version } }),
+    restoreObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-restore"), { query: { version } }),
+    verifyObject: (bucket, key, version) => json("POST", objectPath(bucket, key, "/object-verify"), { query: { version } }),
+    putObject: (bucket, key, file, options) => sendFile(objectPath(bucket, key), file, { onSignedOut, ...options }),
+    beginUpload: (upload) => json("POST", "/uploads", { body: upload }),
+    uploadParts: (upload, place, signal) => list(`/uploads/${upload}/parts`, place, signal),
+    putPart: (upload, number, place, piece, options) => sendFile(`/uploads/${upload}/parts/${number}${queryText(place)}`, piece, { onSignedOut, ...options }),
+    completeUpload: (upload, body) => json("POST", `/uploads/${upload}/complete`, { body }),
+    abortUpload: (upload, place) => json("DELETE", `/uploads/${upload}`, { query: place }),
+    share: (share) => json("POST", "/shares", { body: share }),
     // names
     names: (query, signal) => list("/names", query, signal),
     name: (name, signal) => json("GET", `/names/${encodeURIComponent(name)}`, { signal }),
@@ -92,6 +110,8 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
   };
 }
+
+const bucketPath = (bucket, below = "") => `/buckets/${encodeURIComponent(bucket)}${below}`;
 
 /** The path of a task or of something below it. */
 export const taskPath = (id, below = "") => `/tasks/${encodeURIComponent(id)}${below}`;
@@ -134,12 +154,12 @@ async function problemOf(response) {
 }
 
 /** Sends a file with progress, for which only XMLHttpRequest reports what left the machine. */
-function upload(path, file, { digest, onProgress = () => {}, signal, onSignedOut }) {
+function sendFile(path, file, { digest, onProgress = () => {}, signal, onSignedOut }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("PUT", BASE + path);
     request.setRequestHeader("x-casemate-csrf", "1");
-    request.setRequestHeader("content-type", file.type || mediaTypeOf(file.name));
+    request.setRequestHeader("content-type", file.type || mediaTypeOf(file.name ?? ""));
     if (digest) request.setRequestHeader("x-casemate-digest", digest);
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded, event.total));
     request.addEventListener("load", () => {

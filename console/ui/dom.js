@@ -26,6 +26,15 @@ export function append(element, children) {
   return element;
 }
 
+/** Makes an element of a drawing, as `h` does. */
+export function svg(tag, properties = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value !== null && value !== undefined && value !== false) element.setAttribute(key, String(value));
+  }
+  return append(element, children);
+}
+
 /** Replaces all children. */
 export function fill(element, ...children) {
   element.replaceChildren();
@@ -34,12 +43,7 @@ export function fill(element, ...children) {
 
 /** A line icon of 20 by 20. Decorative: the text beside it says the same. */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  for (const [key, value] of [["viewBox", "0 0 20 20"], ["class", "icon"], ["aria-hidden", "true"], ["focusable", "false"]]) svg.setAttribute(key, value);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+  return svg("svg", { viewBox: "0 0 20 20", class: "icon", "aria-hidden": "true", focusable: "false" }, svg("path", { d: ICONS[name] }));
 }
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -47,6 +51,7 @@ const ICONS = {
   overview: "M3 11h4l2-6 3 10 2-4h3",
   tasks: "M4 4h12v12H4zM8 8l4 2-4 2z",
   objects: "M3 7l7-4 7 4v6l-7 4-7-4zM3 7l7 4 7-4M10 11v6",
+  folder: "M3 5h5l2 2h7v8H3z",
   names: "M3 4h6l8 8-5 5-8-8zM6.5 7.5h.01",
   audit: "M5 3h10v14H5zM8 7h4M8 10h4M8 13h2",
   keys: "M12.5 3a4.5 4.5 0 1 1-3.6 7.2L8 11v2H6v2H4v2H2v-2l6.6-6A4.5 4.5 0 0 1 12.5 3zM13.5 6.5h.01",

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openBrowser } from "./browser.mjs";
@@ -45,6 +46,12 @@ const visit = async (hash, title) => {
   await heading(title);
 };
 
+/** Waits until the table has exactly so many rows. */
+async function rows(count) {
+  await page.locator("tbody tr").nth(count - 1).waitFor();
+  assert.equal(await page.locator("tbody tr").count(), count);
+}
+
 async function upload(bucket, ...files) {
   await visit(`#/objects/${bucket}`, bucket);
   await page.getByLabel("Choose files to upload").setInputFiles(files);
@@ -85,10 +92,10 @@ journey("uploads files, whose digests the node confirms", async () => {
   await visit("#/objects", "Objects");
   await button("New bucket").first().click();
   await page.getByLabel("Name", { exact: true }).fill("Bad Name");
-  await button("Choose files").click();
+  await button("Create").click();
   await page.getByText("Use 3 to 63 characters").waitFor();
   await page.getByLabel("Name", { exact: true }).fill("journeys");
-  await button("Choose files").click();
+  await button("Create").click();
   await heading("journeys");
   await upload("journeys", fileOf("copy.wasm", copyGuest()), fileOf("endless.wasm", endlessGuest()), fileOf("book.txt", BOOK, "text/plain"));
   await page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
@@ -125,6 +132,67 @@ journey("filters keys by prefix and deletes with a confirmation", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
   await heading("journeys");
   await page.getByText(`Deleted ${HOSTILE_KEY}.`).waitFor();
+});
+
+journey("makes a bucket that keeps versions, restores one and has it read again", async () => {
+  await visit("#/objects", "Objects");
+  await button("New bucket").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill("kept");
+  await dialog.getByLabel("Keep", { exact: true }).selectOption("on");
+  await button("Create").click();
+  await heading("kept");
+  for (const text of ["first", "second"]) await upload("kept", fileOf("notes.txt", text, "text/plain"));
+  await visit("#/objects/kept/notes.txt", "notes.txt");
+  await page.getByRole("button", { name: /^Restore version/ }).click();
+  await page.getByText("Restored notes.txt.").waitFor();
+  await page.locator("dd", { hasText: digestOf("first") }).waitFor();
+  await rows(3);
+  await button("Verify now").click();
+  await page.locator(".badge", { hasText: /^sound$/ }).waitFor();
+  await button("Share").click();
+  await button("Make a link").click();
+  const link = await dialog.locator(".secret code").textContent();
+  assert.equal(await (await fetch(link)).text(), "first");
+  await button("Done").click();
+  await page.getByRole("button", { name: "Delete", exact: true }).first().click();
+  await dialog.getByText("Its versions stay").waitFor();
+  await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+  await heading("kept");
+  await visit("#/objects/kept?view=versions", "kept");
+  await page.locator(".badge", { hasText: /^deleted$/ }).waitFor();
+  await rows(4);
+});
+
+journey("goes into folders and sees how content is stored", async () => {
+  await visit("#/objects/journeys", "journeys");
+  await page.getByLabel("Put them under").fill("deep/er/");
+  await page.getByLabel("Choose files to upload").setInputFiles([fileOf("x.txt", "x".repeat(9000), "text/plain")]);
+  await page.locator(".uploads li.done", { hasText: "x.txt" }).waitFor();
+  await page.getByRole("link", { name: "deep/", exact: true }).click();
+  await page.getByRole("link", { name: "er/", exact: true }).click();
+  await page.getByRole("link", { name: "x.txt", exact: true }).waitFor();
+  assert.equal(await page.getByLabel("Put them under").inputValue(), "deep/er/");
+  await page.getByRole("link", { name: "Differences", exact: true }).click();
+  await page.getByRole("link", { name: /^deep\/er\/x\.txt, / }).click();
+  await heading("deep/er/x.txt");
+  await visit("#/objects/journeys?view=savings", "journeys");
+  await page.getByText(/of content took|Nothing was measured yet/).first().waitFor();
+});
+
+journey("a large upload goes on after the connection was lost", async () => {
+  await visit("#/objects/kept", "kept");
+  const large = Buffer.alloc(34 * 1024 * 1024, "casemate ");
+  let lost = 0;
+  await page.route("**/parts/2?*", (route) => (lost++ === 0 ? route.abort() : route.continue()));
+  const folder = mkdtempSync(join(tmpdir(), "casemate-large-"));
+  writeFileSync(join(folder, "large.bin"), large);
+  await page.getByLabel("Choose files to upload").setInputFiles(join(folder, "large.bin"));
+  await page.locator(".uploads li.done", { hasText: "large.bin" }).getByText(`stored, ${digestOf(large)}`).waitFor({ timeout: 60_000 });
+  await page.unroute("**/parts/2?*");
+  rmSync(folder, { recursive: true });
+  assert.equal(lost, 2);
+  assert.deepEqual(browser.complaints.splice(0).filter((one) => !one.includes("ERR_FAILED")), []);
 });
 
 journey("claims a name, moves it and reads its history", async () => {
@@ -349,7 +417,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

@@ -121,6 +121,8 @@ problem_codes! {
     CrossOrigin = "cross_origin", FORBIDDEN, "the request comes from another site";
     /// The name belongs to another project.
     NotOwner = "not_owner", FORBIDDEN, "somebody else owns it";
+    /// The project holds as much as it may; nothing was stored.
+    QuotaExceeded = "quota_exceeded", FORBIDDEN, "the project's quota is used up";
     /// There is no such thing, or none that the caller may know of.
     NotFound = "not_found", NOT_FOUND, "not found";
     /// No content with the digest is stored in the project.
@@ -137,6 +139,8 @@ problem_codes! {
     StaleSequence = "stale_sequence", PRECONDITION_FAILED, "it was changed in the meantime";
     /// The body is larger than allowed.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "the body is too large";
+    /// The part that is asked for is not part of the content.
+    RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "there is no such part of it";
     /// The body is not of a media type that the operation takes.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "the media type is not taken";
     /// `If-Match` is missing.

@@ -1,6 +1,7 @@
 //! One file per command; a command with subcommands has them all in its file.
 
 mod audit;
+mod bucket;
 mod cache;
 mod completions;
 mod config;
@@ -18,9 +19,11 @@ mod name;
 mod node_options;
 mod purge;
 mod rescue;
+mod restore;
 mod rm;
 mod run;
 mod serve;
+mod share;
 mod stat;
 mod stats;
 mod sync;
@@ -53,6 +56,10 @@ pub(crate) enum Command {
     Diff(diff::Diff),
     Du(du::Du),
     Stats(stats::Stats),
+    Restore(restore::Restore),
+    Share(share::Share),
+    #[command(subcommand)]
+    Bucket(bucket::Bucket),
     Rescue(rescue::Rescue),
     Purge(purge::Purge),
     #[command(subcommand)]
@@ -90,6 +97,9 @@ impl Command {
             Self::Diff(command) => command.execute(context).await,
             Self::Du(command) => command.execute(context).await,
             Self::Stats(command) => command.execute(context).await,
+            Self::Restore(command) => command.execute(context).await,
+            Self::Share(command) => command.execute(context).await,
+            Self::Bucket(command) => command.execute(context).await,
             Self::Rescue(command) => command.execute(context).await,
             Self::Purge(command) => command.execute(context).await,
             Self::Cache(command) => command.execute(context),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
+use casemate_objects::ProjectQuota;
 use casemate_server::S3Domain;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -49,6 +50,10 @@ pub(crate) struct Written {
     pub(crate) object_bytes_max: String,
     /// What objects leave free on their disk, for the database and the log, such as `64MiB`.
     pub(crate) free_bytes_min: String,
+    /// Most bytes that the buckets of one project may hold, such as `100GiB`; empty for any number.
+    pub(crate) project_bytes_max: String,
+    /// Most objects and versions that they may hold; 0 for any number.
+    pub(crate) project_objects_max: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -94,6 +99,7 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
+    pub(crate) project_quota: ProjectQuota,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
@@ -172,6 +178,8 @@ impl Default for Written {
             database_url_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
             free_bytes_min: "64MiB".to_owned(),
+            project_bytes_max: String::new(),
+            project_objects_max: 0,
             workers: 0,
             waive_walls: false,
             requests_per_second: 200,
@@ -238,6 +246,13 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         database: database(written)?,
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
         free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
+        project_quota: ProjectQuota {
+            objects_max: (written.project_objects_max > 0).then_some(written.project_objects_max),
+            bytes_max: match written.project_bytes_max.as_str() {
+                "" => None,
+                text => Some(size("project_bytes_max", text)?),
+            },
+        },
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },

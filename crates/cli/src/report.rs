@@ -114,6 +114,14 @@ pub(crate) enum CliError {
         /// The address.
         address: String,
     },
+    /// A bucket has no such rule.
+    #[error("the bucket `{bucket}` has no rule `{id}`")]
+    NoRule {
+        /// The bucket.
+        bucket: String,
+        /// The rule.
+        id: String,
+    },
     /// A folder where an object should be.
     #[error("{address} names all objects below it, not one")]
     NeedsRecursive {

@@ -155,7 +155,7 @@ pub(crate) async fn upload_by_digest(
 ) -> Result<Digest, CliError> {
     let digest = Digest::of(&bytes);
     let object = ObjectRef { bucket: bucket.to_owned(), key: format!("{}{ending}", digest.to_hex()) };
-    match client.objects_stat(&object).await {
+    match client.objects_stat(&object, None).await {
         Ok(found) if found.object.digest == digest.to_string() => return Ok(digest),
         Ok(_) => {}
         Err(ClientError::Problem(problem)) if problem.code == ProblemCode::NotFound => {}

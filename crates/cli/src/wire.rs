@@ -181,6 +181,7 @@ async fn control(
     let objects_settings = ObjectsSettings {
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
+        quota: config.project_quota,
         piece_key: PieceKey::new(*pepper.key_for("tables of pieces")),
     };
     let objects = Objects::open(&subdirectory("objects")?, store.clone(), objects_settings)?;

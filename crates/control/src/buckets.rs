@@ -1,5 +1,7 @@
 use casemate_model::BucketName;
-use casemate_objects::{BucketRecord, BucketSettings, CorsRule};
+use casemate_objects::{
+    BucketRecord, BucketSettings, CorsRule, LifecycleRule, ObjectsError, ProjectQuota, ProjectUsage,
+};
 use casemate_policy::operation;
 
 use crate::{Caller, Control, ControlError};
@@ -16,6 +18,12 @@ impl Control {
         Ok(self.parts.objects.buckets(&permit, after, limit).await?)
     }
 
+    /// What the project holds as its quota counts it, and the quota.
+    pub async fn usage(&self, caller: &Caller) -> Result<(ProjectUsage, ProjectQuota), ControlError> {
+        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        Ok(self.parts.objects.usage(&permit).await?)
+    }
+
     /// Shows a bucket.
     pub async fn show_bucket(
         &self,
@@ -27,11 +35,16 @@ impl Control {
     }
 
     /// Makes an empty bucket; false if it is there already.
-    pub async fn create_bucket(&self, caller: &Caller, bucket: &BucketName) -> Result<bool, ControlError> {
+    pub async fn create_bucket(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+        settings: &BucketSettings,
+    ) -> Result<bool, ControlError> {
         let resource = bucket_resource(bucket);
         let permit = self.permit::<operation::CreateBucket>(caller, &resource).await?;
         let event = self.event(caller, permit.action(), &resource, "made");
-        Ok(self.parts.objects.create_bucket(&permit, bucket, event).await?)
+        Ok(self.parts.objects.create_bucket(&permit, bucket, settings, event).await?)
     }
 
     /// Changes the settings of a bucket by `change`.
@@ -46,6 +59,7 @@ impl Control {
         let permit = self.permit::<operation::ConfigureBucket>(caller, &resource).await?;
         let mut settings = self.parts.objects.bucket(permit.project(), bucket).await?.settings;
         change(&mut settings);
+        LifecycleRule::check_all(&settings.lifecycle).map_err(ObjectsError::Lifecycle)?;
         let event = self.event(caller, permit.action(), &resource, what);
         Ok(self.parts.objects.configure_bucket(&permit, bucket, &settings, event).await?)
     }

@@ -66,6 +66,8 @@ pub struct Control {
     /// This run of this node, as the holder of leases.
     pub(crate) worker: WorkerId,
     pub(crate) started: Timestamp,
+    /// Told when something was packed, and what buckets take has changed.
+    pub(crate) packed: Arc<tokio::sync::Notify>,
     /// Cancelled when the node stops accepting work.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when nothing is recorded any more.
@@ -88,6 +90,7 @@ impl Control {
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
+            packed: Arc::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             failed: CancellationToken::new(),
@@ -104,6 +107,8 @@ impl Control {
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
+        self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
+        self.run_beside("the measurer", crate::figures::measure(self.clone()));
         self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }
 

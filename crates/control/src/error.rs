@@ -28,6 +28,12 @@ pub enum ControlError {
     /// There is no such key in the project.
     #[error("there is no key {0}")]
     KeyNotFound(casemate_model::KeyId),
+    /// A link would be good for too long, or hardly at all.
+    #[error("a link is good for one minute to 30 days")]
+    ShareLifetime,
+    /// A link that is none, is over, or whose object is gone. It is deliberately not said which.
+    #[error("this link does not open anything, or not any more")]
+    ShareRefused,
     /// Objects failed.
     #[error(transparent)]
     Objects(#[from] ObjectsError),

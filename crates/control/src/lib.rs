@@ -5,10 +5,11 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run seven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run nine background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
-//! the packer compresses what was put, and the watch looks at the node's health. If one of them fails the node
+//! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
+//! carries out lifecycle rules, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -20,11 +21,14 @@ mod control;
 mod denials;
 mod error;
 mod feed;
+mod figures;
 mod keys;
+mod lifecycle;
 mod log_keeper;
 mod names;
 mod objects;
 mod sessions;
+mod shares;
 mod status;
 mod sweep;
 mod tasks;
@@ -36,10 +40,12 @@ pub use casemate_sandbox::Walls;
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::ControlError;
 pub use feed::{Change, Feed, FeedItem, Following};
+pub use figures::Measured;
 pub use keys::{CreatedKey, KeyRequest};
 pub use log_keeper::LogKeeper;
 pub use objects::CopySource;
 pub use sessions::{Opened, SignIn};
+pub use shares::{SHARE_LIFETIME_MAX, SHARE_LIFETIME_MIN, Share};
 pub use status::{Check, CheckStatus, Overview};
 pub use tasks::{InputSource, ModuleSource, SubmitTask};
 pub use uploads::UploadRef;

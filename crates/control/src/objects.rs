@@ -2,8 +2,8 @@ use bytes::Bytes;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
 use casemate_objects::{
-    Attributes, Before, Deleted, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Packing, Place,
-    Stamp, VerifiedBlob, Version, VersionPage, VersionRecord,
+    Attributes, Before, Deleted, Graph, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Place,
+    PutRule, Stamp, Storage, Verdict, VerifiedBlob, Version, VersionPage, VersionRecord,
 };
 use casemate_policy::operation;
 use futures_util::Stream;
@@ -65,6 +65,9 @@ impl Control {
         let event = |record: &mut ObjectRecord| {
             let mut event = stored_event(self.event(caller, permit.action(), &resource, "copied"), record);
             event.details.push(("from".to_owned(), from.clone()));
+            if let Version::Given(version) = source.version {
+                event.details.push(("from_version".to_owned(), version_text(version)));
+            }
             event
         };
         let record = self.parts.objects.copy(&permit, new, &found, self.stamp(), event).await?;
@@ -93,11 +96,61 @@ impl Control {
         caller: &Caller,
         (bucket, key): (&BucketName, &ObjectKey),
         version: Version,
-    ) -> Result<(ObjectRecord, Option<Packing>), ControlError> {
+    ) -> Result<(ObjectRecord, Storage), ControlError> {
         let permit = self.permit::<operation::StatObject>(caller, &object_resource(bucket, key)).await?;
         let record = self.parts.objects.stat(&permit, bucket, key, version).await?;
-        let packing = self.parts.objects.packing(&record.digest).await?;
-        Ok((record, packing))
+        let storage = self.parts.objects.storage(&record).await?;
+        Ok((record, storage))
+    }
+
+    /// Makes an older version the newest again, as a copy of it.
+    pub async fn restore_object(
+        &self,
+        caller: &Caller,
+        source: &CopySource,
+    ) -> Result<ObjectRecord, ControlError> {
+        let again = |found: &ObjectRecord| {
+            Ok(NewObject {
+                bucket: found.bucket.clone(),
+                key: found.key.clone(),
+                media_type: found.media_type.clone(),
+                expected: None,
+                attributes: found.attributes.clone(),
+                rule: PutRule::default(),
+                with_md5: false,
+                expected_md5: None,
+            })
+        };
+        self.copy_object(caller, source, again).await
+    }
+
+    /// Reads an object's content again, all of it. Damage that comes to light is recorded, and set aside.
+    pub async fn verify_object(
+        &self,
+        caller: &Caller,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
+    ) -> Result<(ObjectRecord, Verdict), ControlError> {
+        let permit = self.permit::<operation::VerifyObject>(caller, &object_resource(bucket, key)).await?;
+        let (record, read) = self.parts.objects.verify(&permit, (bucket, key), version).await?;
+        let verdict = match read {
+            Ok(()) => Verdict::Sound,
+            Err(ObjectsError::BlobMissing { .. }) => Verdict::Missing,
+            Err(error) => match self.record_damage(caller, error).await {
+                ControlError::Objects(ObjectsError::Corrupt { .. }) => Verdict::Damaged,
+                error => return Err(error),
+            },
+        };
+        Ok((record, verdict))
+    }
+
+    /// What of a bucket that must be there is stored as a difference to what. The page's project is the caller's.
+    pub async fn graph(&self, caller: &Caller, page: VersionPage) -> Result<Graph, ControlError> {
+        let resource = format!("bucket:{}", page.bucket);
+        let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
+        self.parts.objects.bucket(permit.project(), &page.bucket).await?;
+        let page = VersionPage { project: permit.project().clone(), ..page };
+        Ok(self.parts.objects.graph(&permit, &page).await?)
     }
 
     /// Lists objects of a bucket.
@@ -178,8 +231,7 @@ impl Control {
         let resource = object_resource(bucket, key);
         let permit = self.permit::<operation::DeleteObject>(caller, &resource).await?;
         let mut event = self.event(caller, permit.action(), &resource, "deleted for good");
-        let named = version.map_or_else(|| "null".to_owned(), |version| version.to_string());
-        event.details.push(("version".to_owned(), named));
+        event.details.push(("version".to_owned(), version_text(version)));
         let deleted = self.parts.objects.delete_version(&permit, (bucket, key), version, event).await?;
         if deleted.is_some() {
             self.announce_object(permit.project(), (bucket, key), false);
@@ -272,6 +324,11 @@ pub(crate) fn stored_event(mut event: Event, record: &ObjectRecord) -> Event {
     event.details.push(("digest".to_owned(), record.digest.to_string()));
     event.details.push(("size_bytes".to_owned(), record.size_bytes.to_string()));
     event
+}
+
+/// A version as clients and the log spell it.
+pub(crate) fn version_text(version: Option<VersionId>) -> String {
+    version.map_or_else(|| "null".to_owned(), |version| version.to_string())
 }
 
 pub(crate) fn object_resource(bucket: &BucketName, key: &ObjectKey) -> String {

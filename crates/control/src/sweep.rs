@@ -78,7 +78,7 @@ pub(crate) async fn pack(control: Control) {
     }
 }
 
-fn note(swept: Result<(), ControlError>) {
+pub(crate) fn note(swept: Result<(), ControlError>) {
     if let Err(error) = swept {
         tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed and will be tried again");
     }
@@ -102,12 +102,15 @@ impl Control {
     }
 
     async fn pack_objects(&self) -> Result<(), ControlError> {
-        while self.parts.objects.pack(self.now(), PACK_BATCH).await? == u64::from(PACK_BATCH) {
-            if self.stopping.is_cancelled() {
-                break;
+        loop {
+            let packed = self.parts.objects.pack(self.now(), PACK_BATCH).await?;
+            if packed > 0 {
+                self.packed.notify_one();
+            }
+            if packed < u64::from(PACK_BATCH) || self.stopping.is_cancelled() {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     async fn collect_orphans(&self) -> Result<(), ControlError> {

@@ -12,6 +12,7 @@ mod login_links;
 mod pepper;
 mod ports;
 mod records;
+mod share;
 mod token;
 
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, s3_secret};
@@ -20,4 +21,5 @@ pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;
 pub use records::{KeyRecord, SecretMac, SessionRecord};
+pub use share::SharedObject;
 pub use token::{Token, TokenKind};

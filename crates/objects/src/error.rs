@@ -1,6 +1,8 @@
 use casemate_fs::FsError;
 use casemate_model::{Digest, StoreError, UploadId, VersionId};
 
+use crate::LifecycleError;
+
 /// Why an operation on objects failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsError {
@@ -153,6 +155,21 @@ pub enum ObjectsError {
         #[source]
         source: std::io::Error,
     },
+    /// The project holds as much as it may. Nothing was stored.
+    #[error("the project has {used} {what} of the {max} that it may have, and {more} more were to be stored")]
+    QuotaExceeded {
+        /// What there would be too much of.
+        what: &'static str,
+        /// What there is.
+        used: u64,
+        /// What was to come to it.
+        more: u64,
+        /// The most there may be.
+        max: u64,
+    },
+    /// Rules of a bucket cannot be.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
     /// The catalog could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

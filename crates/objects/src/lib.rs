@@ -11,6 +11,7 @@
 
 mod blobs;
 mod error;
+mod lifecycle;
 mod objects;
 mod ports;
 mod records;
@@ -20,15 +21,18 @@ mod verified;
 
 pub use blobs::PieceKey;
 pub use error::ObjectsError;
+pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};
 pub use objects::{
-    CompletedPart, Hold, Listing, NewObject, NewPart, Objects, Settings, Stamp, StoredBlob, Version,
+    CompletedPart, Graph, Hold, Lapsed, Listing, NewObject, NewPart, Node, Objects, Settings, Stamp, Storage,
+    StoredBlob, Verdict, Version,
 };
 pub use ports::{
-    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, ObjectCatalog, ObjectPage, Place, UploadCatalog,
-    UploadPage, VersionPage,
+    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, Located, ObjectCatalog, ObjectPage, Place,
+    SampleCatalog, UploadCatalog, UploadPage, VersionPage,
 };
 pub use records::{
-    Attributes, Before, BucketRecord, BucketSettings, BucketTotals, CorsRule, Deleted, ETag, ETagError,
-    ObjectRecord, Packing, PartRecord, Put, PutRule, UploadRecord, VersionRecord, Versioning,
+    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, CorsRule, Deleted, ETag,
+    ETagError, ObjectRecord, OverQuota, Packing, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule,
+    UploadRecord, VersionRecord, Versioning,
 };
 pub use verified::VerifiedBlob;

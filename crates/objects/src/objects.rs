@@ -1,4 +1,6 @@
 mod buckets;
+mod expiry;
+mod figures;
 mod listing;
 mod staging;
 mod upkeep;
@@ -16,10 +18,12 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::blobs::{Blobs, StagedBlob};
 use crate::{
-    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, PieceKey, Place, Put, PutRule,
-    VerifiedBlob, VersionPage, VersionRecord, Versioning,
+    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, OverQuota, PieceKey, Place,
+    ProjectQuota, Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
+pub use expiry::Lapsed;
+pub use figures::{Graph, Node, Storage, Verdict};
 pub use listing::Listing;
 pub use uploads::{CompletedPart, NewPart};
 
@@ -31,6 +35,7 @@ pub struct Objects {
     uploads: Dir,
     catalog: Arc<dyn Catalog>,
     object_bytes_max: u64,
+    quota: ProjectQuota,
     /// Held for reading from before a blob's file is in place until something refers to it, and for writing while
     /// blobs that nothing refers to are removed. Without it a blob could go between the two.
     referring: Arc<RwLock<()>>,
@@ -90,6 +95,8 @@ pub struct Settings {
     pub object_bytes_max: u64,
     /// Bytes of the disk that objects leave free, for the catalog and the log.
     pub free_bytes_min: u64,
+    /// The most that each project may hold.
+    pub quota: ProjectQuota,
     /// Vouches for the tables by which parts of large content are checked.
     pub piece_key: PieceKey,
 }
@@ -104,8 +111,8 @@ impl Objects {
         let blobs = Blobs::open(directory, settings.free_bytes_min, settings.piece_key)?;
         let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
         uploads.sweep_staged().map_err(ObjectsError::Files)?;
-        let object_bytes_max = settings.object_bytes_max;
-        Ok(Self { blobs, uploads, catalog, object_bytes_max, referring: Arc::new(RwLock::new(())) })
+        let Settings { object_bytes_max, quota, .. } = settings;
+        Ok(Self { blobs, uploads, catalog, object_bytes_max, quota, referring: Arc::new(RwLock::new(())) })
     }
 
     /// Stores what `body` yields as an object. When this returns, the object is durable and so is its audit entry,
@@ -247,7 +254,7 @@ impl Objects {
         event: Event,
     ) -> Result<Option<VersionRecord>, ObjectsError> {
         let place = Place { project: permit.project().clone(), bucket: bucket.clone(), key: key.clone() };
-        Ok(self.catalog.delete_version(&place, version, event).await?)
+        Ok(self.catalog.delete_version(&place, version, None, event).await?)
     }
 
     /// Replaces what is said of an object beside its content.
@@ -340,6 +347,14 @@ impl Objects {
         if new.rule.bucket_exists && self.catalog.bucket(project, &new.bucket).await?.is_none() {
             return Err(ObjectsError::BucketNotFound { bucket: new.bucket.to_string() });
         }
+        if self.quota.limits_anything() {
+            // A whole object more is at least one byte more, but for the empty one. The catalog decides.
+            let usage = self.catalog.usage(project).await?;
+            let full = self.quota.bytes_max.is_some_and(|max| usage.bytes > max);
+            if let Some(over) = self.quota.refuses(&usage, (0, 1)).filter(|_| full) {
+                return Err(over.into());
+            }
+        }
         if new.rule.before != Before::Anything {
             let object = self.catalog.object(project, &new.bucket, &new.key).await?;
             if !new.rule.before.fits(object.as_ref()) {
@@ -357,9 +372,11 @@ impl Objects {
         event: impl FnOnce(&mut ObjectRecord) -> Event,
     ) -> Result<ObjectRecord, ObjectsError> {
         let event = event(&mut record);
-        match self.catalog.put_object(&record, rule, event).await? {
+        let rule = PutRule { quota: self.quota, ..rule.clone() };
+        match self.catalog.put_object(&record, &rule, event).await? {
             Put::Done { version, .. } => Ok(ObjectRecord { version, ..record }),
             Put::NoBucket => Err(ObjectsError::BucketNotFound { bucket: record.bucket.to_string() }),
+            Put::OverQuota(over) => Err(over.into()),
             Put::NoContent => Err(ObjectsError::BlobMissing { digest: record.digest }),
             Put::Unfit { absent } => Err(ObjectsError::Unfit { absent }),
         }
@@ -374,6 +391,13 @@ pub enum Version {
     Latest,
     /// This one; `None` inside is the null version.
     Given(Option<VersionId>),
+}
+
+impl From<OverQuota> for ObjectsError {
+    fn from(over: OverQuota) -> Self {
+        let OverQuota { what, used, more, max } = over;
+        Self::QuotaExceeded { what, used, more, max }
+    }
 }
 
 /// Refuses content that does not have the MD5 that was announced.

@@ -1,18 +1,18 @@
-//! Where the store keeps what it knows: four small ports, which one catalog implements.
+//! Where the store keeps what it knows: five small ports, which one catalog implements.
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BucketRecord, BucketSettings, BucketTotals, Deleted, ObjectRecord, Packing,
-    PartRecord, Put, PutRule, UploadRecord, VersionRecord,
+    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted, ObjectRecord,
+    Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
 };
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
-pub trait Catalog: BlobCatalog + BucketCatalog + ObjectCatalog + UploadCatalog {}
+pub trait Catalog: BlobCatalog + BucketCatalog + ObjectCatalog + SampleCatalog + UploadCatalog {}
 
-impl<T: BlobCatalog + BucketCatalog + ObjectCatalog + UploadCatalog> Catalog for T {}
+impl<T: BlobCatalog + BucketCatalog + ObjectCatalog + SampleCatalog + UploadCatalog> Catalog for T {}
 
 /// The objects of buckets, and their versions.
 ///
@@ -60,11 +60,13 @@ pub trait ObjectCatalog: Send + Sync + 'static {
     /// Versions of a bucket's objects by key, the newest of a key first.
     async fn versions(&self, page: &VersionPage) -> Result<Vec<VersionRecord>, StoreError>;
 
-    /// Deletes a version for good and returns what it was. What was before the newest version comes to light again.
+    /// Deletes a version for good, if it was made at the time `made` where one is given, and returns what it was. What was
+    /// before the newest version comes to light again.
     async fn delete_version(
         &self,
         place: &Place,
         version: Option<VersionId>,
+        made: Option<Timestamp>,
         event: Event,
     ) -> Result<Option<VersionRecord>, StoreError>;
 
@@ -89,6 +91,7 @@ pub trait BucketCatalog: Send + Sync + 'static {
         &self,
         project: &Project,
         bucket: &BucketName,
+        settings: &BucketSettings,
         event: Event,
     ) -> Result<bool, StoreError>;
 
@@ -129,6 +132,44 @@ pub trait BucketCatalog: Send + Sync + 'static {
 
     /// What the buckets of `project` hold together, from their counters.
     async fn totals(&self, project: &Project) -> Result<BucketTotals, StoreError>;
+
+    /// The same, as quotas count it.
+    async fn usage(&self, project: &Project) -> Result<ProjectUsage, StoreError>;
+}
+
+/// What buckets took, day by day.
+#[async_trait]
+pub trait SampleCatalog: Send + Sync + 'static {
+    /// Adds up how many bytes the objects and versions of a bucket take, what they share counted once, with the bases of
+    /// differences. It looks at each of them.
+    async fn stored_bytes(&self, project: &Project, bucket: &BucketName) -> Result<u64, StoreError>;
+
+    /// Buckets of all projects after one of them, at most `limit`.
+    async fn every_bucket(
+        &self,
+        after: Option<(Project, BucketName)>,
+        limit: u32,
+    ) -> Result<Vec<BucketRecord>, StoreError>;
+
+    /// Writes a sample down in the place of that of the same day, and removes those of before `oldest_day`. Nothing
+    /// happens if the bucket is gone.
+    async fn put_sample(
+        &self,
+        project: &Project,
+        bucket: &BucketName,
+        sample: &BucketSample,
+        oldest_day: u64,
+    ) -> Result<(), StoreError>;
+
+    /// Samples of a bucket before a day, the newest first, at most `limit`; of all buckets of the project together if
+    /// none is named.
+    async fn samples(
+        &self,
+        project: &Project,
+        bucket: Option<&BucketName>,
+        before_day: u64,
+        limit: u32,
+    ) -> Result<Vec<BucketSample>, StoreError>;
 }
 
 /// Uploads in parts, until they are completed or given up.
@@ -197,6 +238,9 @@ pub trait BlobCatalog: Send + Sync + 'static {
 
     /// How a blob is stored; `None` if it is whole as far as anybody has looked, or not written down.
     async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError>;
+
+    /// An object or version of `project` that has this content, its present ones first; `None` if there is none.
+    async fn place_of(&self, project: &Project, digest: &Digest) -> Result<Option<Located>, StoreError>;
 }
 
 /// Where an object is.
@@ -208,6 +252,15 @@ pub struct Place {
     pub bucket: BucketName,
     /// The key.
     pub key: ObjectKey,
+}
+
+/// An object or a version of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// Where the object is.
+    pub place: Place,
+    /// The version; `None` is the null version.
+    pub version: Option<VersionId>,
 }
 
 /// What became of a request to delete a bucket.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, UploadId, VersionId};
 
-use crate::Place;
+use crate::{LifecycleRule, Place};
 
 /// An object as written down in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,8 +152,39 @@ pub struct BucketRecord {
     pub objects: u64,
     /// Bytes of those objects before any sharing, kept as a counter.
     pub size_bytes: u64,
+    /// Older versions and marks of deletion, kept as a counter.
+    pub versions: u64,
+    /// Bytes of those versions before any sharing, kept as a counter.
+    pub version_bytes: u64,
     /// What its owner has set.
     pub settings: BucketSettings,
+}
+
+/// What a bucket held at a time, and what that took on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketSample {
+    /// The day in UTC, counted from 1970.
+    pub day: u64,
+    /// When it was measured.
+    pub measured: Timestamp,
+    /// Objects.
+    pub objects: u64,
+    /// Older versions and marks of deletion.
+    pub versions: u64,
+    /// Bytes of all of them before any sharing.
+    pub content_bytes: u64,
+    /// Bytes that they take, what they share among them counted once.
+    pub stored_bytes: u64,
+}
+
+impl BucketSample {
+    /// Days of which a bucket keeps samples: a year, and a month to compare it with.
+    pub const DAYS_MAX: u64 = 396;
+
+    /// The day of a time.
+    pub fn day_of(time: Timestamp) -> u64 {
+        time.as_millis() / 86_400_000
+    }
 }
 
 /// What the owner of a bucket decides about it.
@@ -165,6 +196,8 @@ pub struct BucketSettings {
     pub tags: BTreeMap<String, String>,
     /// Which pages of other origins may use it.
     pub cors: Vec<CorsRule>,
+    /// What happens to its objects by time.
+    pub lifecycle: Vec<LifecycleRule>,
 }
 
 impl BucketSettings {
@@ -212,6 +245,55 @@ pub struct BucketTotals {
     pub size_bytes: u64,
 }
 
+/// The most that the buckets of a project may hold together: objects, older versions and marks of deletion, and their bytes
+/// before any sharing. What others store, and how well it packs, makes no difference to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectQuota {
+    /// Objects and versions; `None` for any number.
+    pub objects_max: Option<u64>,
+    /// Their bytes; `None` for any number.
+    pub bytes_max: Option<u64>,
+}
+
+impl ProjectQuota {
+    /// Whether it limits anything.
+    pub fn limits_anything(&self) -> bool {
+        self.objects_max.is_some() || self.bytes_max.is_some()
+    }
+
+    /// What is too much, if `growth` objects and bytes come to what there is. What makes nothing grow is never too much.
+    pub fn refuses(&self, usage: &ProjectUsage, growth: (u64, u64)) -> Option<OverQuota> {
+        let over = |what, used: u64, more: u64, max: Option<u64>| {
+            let max = max.filter(|max| more > 0 && used.saturating_add(more) > *max)?;
+            Some(OverQuota { what, used, more, max })
+        };
+        let objects = over("objects and versions", usage.objects, growth.0, self.objects_max);
+        objects.or_else(|| over("bytes", usage.bytes, growth.1, self.bytes_max))
+    }
+}
+
+/// What the buckets of a project hold, as quotas count it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectUsage {
+    /// Objects, older versions and marks of deletion.
+    pub objects: u64,
+    /// Their bytes before any sharing.
+    pub bytes: u64,
+}
+
+/// What a quota refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverQuota {
+    /// What there would be too much of.
+    pub what: &'static str,
+    /// What there is.
+    pub used: u64,
+    /// What was to come to it.
+    pub more: u64,
+    /// The most there may be.
+    pub max: u64,
+}
+
 /// When an object may be put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutRule {
@@ -221,6 +303,9 @@ pub struct PutRule {
     pub before: Before,
     /// Its content is stored already, as that of another object.
     pub known_content: bool,
+    /// Only if the project then holds no more than this. Looked at in the transaction that makes the change, one project at
+    /// a time, so that no number of requests at once gets past it.
+    pub quota: ProjectQuota,
 }
 
 /// What must be in an object's place before it is put.
@@ -235,6 +320,8 @@ pub enum Before {
     Present,
     /// An object with this tag.
     Tagged(String),
+    /// An object that was stored at this time.
+    StoredAt(Timestamp),
 }
 
 impl Before {
@@ -245,6 +332,7 @@ impl Before {
             Self::Absent => object.is_none(),
             Self::Present => object.is_some(),
             Self::Tagged(etag) => object.is_some_and(|object| object.etag.as_str() == etag),
+            Self::StoredAt(time) => object.is_some_and(|object| object.stored == *time),
         }
     }
 }
@@ -263,6 +351,8 @@ pub enum Put {
     NoBucket,
     /// Its content, which was to be there, is gone.
     NoContent,
+    /// The project would hold more than its quota.
+    OverQuota(OverQuota),
     /// The place does not hold what it must; it is empty if this is true.
     Unfit {
         /// Whether there was nothing in the place.

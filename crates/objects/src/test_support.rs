@@ -8,9 +8,10 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSettings,
-    BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord, Packing, PartRecord, Place, Put, PutRule,
-    UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
+    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSample,
+    BucketSettings, BucketTotals, Deleted, Located, ObjectCatalog, ObjectPage, ObjectRecord, Packing,
+    PartRecord, Place, ProjectUsage, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord,
+    VersionPage, VersionRecord,
 };
 
 type Key = (Project, BucketName, ObjectKey);
@@ -123,6 +124,7 @@ impl ObjectCatalog for MemoryCatalog {
         &self,
         _: &Place,
         _: Option<VersionId>,
+        _: Option<Timestamp>,
         _: Event,
     ) -> Result<Option<VersionRecord>, StoreError> {
         Ok(None)
@@ -146,7 +148,13 @@ impl ObjectCatalog for MemoryCatalog {
 
 #[async_trait]
 impl BucketCatalog for MemoryCatalog {
-    async fn create_bucket(&self, _: &Project, _: &BucketName, _: Event) -> Result<bool, StoreError> {
+    async fn create_bucket(
+        &self,
+        _: &Project,
+        _: &BucketName,
+        _: &BucketSettings,
+        _: Event,
+    ) -> Result<bool, StoreError> {
         Ok(false)
     }
 
@@ -161,6 +169,8 @@ impl BucketCatalog for MemoryCatalog {
             created: Timestamp::EPOCH,
             objects: 0,
             size_bytes: 0,
+            versions: 0,
+            version_bytes: 0,
             settings: BucketSettings::default(),
         }))
     }
@@ -199,6 +209,45 @@ impl BucketCatalog for MemoryCatalog {
 
     async fn totals(&self, _: &Project) -> Result<BucketTotals, StoreError> {
         Ok(BucketTotals::default())
+    }
+
+    async fn usage(&self, _: &Project) -> Result<ProjectUsage, StoreError> {
+        Ok(ProjectUsage::default())
+    }
+}
+
+#[async_trait]
+impl SampleCatalog for MemoryCatalog {
+    async fn stored_bytes(&self, _: &Project, _: &BucketName) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn every_bucket(
+        &self,
+        _: Option<(Project, BucketName)>,
+        _: u32,
+    ) -> Result<Vec<BucketRecord>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn put_sample(
+        &self,
+        _: &Project,
+        _: &BucketName,
+        _: &BucketSample,
+        _: u64,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn samples(
+        &self,
+        _: &Project,
+        _: Option<&BucketName>,
+        _: u64,
+        _: u32,
+    ) -> Result<Vec<BucketSample>, StoreError> {
+        Ok(Vec::new())
     }
 }
 
@@ -318,5 +367,11 @@ impl BlobCatalog for MemoryCatalog {
 
     async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError> {
         Ok(self.packings.lock().expect("unpoisoned").get(digest).copied())
+    }
+
+    async fn place_of(&self, project: &Project, digest: &Digest) -> Result<Option<Located>, StoreError> {
+        let objects = self.objects.lock().expect("unpoisoned");
+        let found = objects.values().find(|record| record.project == *project && record.digest == *digest);
+        Ok(found.map(|record| Located { place: record.place(), version: record.version }))
     }
 }

@@ -85,10 +85,17 @@ operations! {
     ListObjects: "objects.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// Show an object's size, digest and times.
     StatObject: "objects.stat", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    /// Read an object's content again and say whether it is what was put.
+    VerifyObject: "objects.verify", granted(Role::Viewer, Scope::ObjectsRead), reads;
     /// Change an object's tags.
     TagObject: "objects.tag", granted(Role::Developer, Scope::ObjectsWrite), changes;
     /// Delete an object.
     DeleteObject: "objects.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
+
+    /// Make a link that opens an object to whoever holds it.
+    ShareObject: "shares.create", granted(Role::Developer, Scope::ObjectsRead), changes;
+    /// Download what a link opens. The link itself is looked at.
+    OpenShare: "shares.open", Access::Public, reads;
 
     /// Claim a name.
     ClaimName: "names.claim", granted(Role::Developer, Scope::NamesWrite), changes;

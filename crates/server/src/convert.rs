@@ -1,41 +1,16 @@
 //! From what use cases answer to what goes over the wire. Written out, so that the inside may change.
 
+mod objects;
+
 use casemate_api as wire;
 use casemate_control::{Check, CheckStatus, Overview, Walls};
 use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry, Level};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_objects::{BucketRecord, ObjectRecord, Packing};
 use casemate_tasks::{TaskRecord, TaskResult, TaskState};
 
-pub(crate) fn bucket(record: &BucketRecord) -> wire::objects::Bucket {
-    wire::objects::Bucket {
-        bucket: record.bucket.to_string(),
-        objects: record.objects,
-        size_bytes: record.size_bytes,
-        created: record.created.to_string(),
-    }
-}
-
-pub(crate) fn object(record: &ObjectRecord) -> wire::objects::Object {
-    wire::objects::Object {
-        bucket: record.bucket.to_string(),
-        key: record.key.to_string(),
-        digest: record.digest.to_string(),
-        size_bytes: record.size_bytes,
-        media_type: record.media_type.clone(),
-        stored: record.stored.to_string(),
-    }
-}
-
-pub(crate) fn object_info(record: &ObjectRecord, packing: Option<Packing>) -> wire::objects::ObjectInfo {
-    wire::objects::ObjectInfo {
-        object: object(record),
-        stored_bytes: packing.map(|packing| packing.stored_bytes),
-        base: packing.and_then(|packing| packing.base).map(|base| base.to_string()),
-    }
-}
+pub(crate) use objects::*;
 
 pub(crate) fn name(record: &NameRecord) -> wire::names::Name {
     wire::names::Name {

@@ -16,6 +16,7 @@ mod layers;
 mod listen;
 mod page;
 mod problem;
+mod range;
 mod routes;
 mod s3;
 mod transfer;

@@ -12,7 +12,7 @@ use casemate_limits::JsonOverrun;
 use casemate_model::StoreError;
 use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
-use casemate_objects::ObjectsError;
+use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
 use http::request::Parts;
 use http::{HeaderValue, header};
@@ -192,6 +192,26 @@ impl Problem {
         Self::objects(&ObjectsError::NotFound { bucket: bucket.to_string(), key: key.to_string() })
     }
 
+    pub(crate) fn version_not_found(bucket: &BucketName, key: &ObjectKey) -> Self {
+        Self::objects(&ObjectsError::VersionNotFound { bucket: bucket.to_string(), key: key.to_string() })
+    }
+
+    pub(crate) fn parts_missing(found: u64, wanted: u64) -> Self {
+        Self::new(
+            Code::Conflict,
+            format!("the parts that are stored have {found} bytes together, not {wanted}"),
+        )
+        .hint("list the parts, and store those that are missing")
+    }
+
+    pub(crate) fn no_such_range(size_bytes: u64) -> Self {
+        Self::new(Code::RangeNotSatisfiable, format!("the content has {size_bytes} bytes"))
+    }
+
+    pub(crate) fn bucket_exists(bucket: &BucketName) -> Self {
+        Self::new(Code::Conflict, format!("the bucket `{bucket}` is there already"))
+    }
+
     fn objects(error: &ObjectsError) -> Self {
         let text = error.to_string();
         match error {
@@ -226,8 +246,25 @@ impl Problem {
                 Self::storage_full(error)
             }
             ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
+            ObjectsError::QuotaExceeded { .. } => Self::new(Code::QuotaExceeded, text)
+                .hint("delete what is not needed, let a lifecycle rule do it, or ask the operator for more"),
+            ObjectsError::Lifecycle(error) => Self::lifecycle(*error),
             ObjectsError::Store(error) => Self::store(error),
         }
+    }
+
+    fn lifecycle(error: LifecycleError) -> Self {
+        let pointer = match error {
+            LifecycleError::TooMany { .. } => "/lifecycle".to_owned(),
+            LifecycleError::Id { index } | LifecycleError::IdTwice { index } => {
+                format!("/lifecycle/{index}/id")
+            }
+            LifecycleError::Prefix { index } => format!("/lifecycle/{index}/prefix"),
+            LifecycleError::Days { index, .. } | LifecycleError::Nothing { index } => {
+                format!("/lifecycle/{index}")
+            }
+        };
+        Self::field(&pointer, error.to_string())
     }
 
     fn storage_full(error: &(dyn Error + 'static)) -> Self {
@@ -270,7 +307,9 @@ impl From<ControlError> for Problem {
             ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
-            ControlError::KeyNotFound(_)
+            ControlError::ShareLifetime => Self::field("/seconds", text),
+            ControlError::ShareRefused
+            | ControlError::KeyNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {

@@ -1,6 +1,7 @@
 //! The API, one file per resource. Each handler decodes, calls one use case, and encodes.
 
 mod audit;
+mod buckets;
 mod events;
 mod keys;
 mod log;
@@ -8,7 +9,10 @@ mod names;
 mod node;
 mod objects;
 mod sessions;
+mod shares;
 mod tasks;
+mod uploads;
+mod versions;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,7 +51,7 @@ pub fn openapi_document() -> String {
     text
 }
 
-/// Routes with small bodies, and the one with a streamed body, whose size the engine limits itself.
+/// Routes with small bodies, and those with streamed ones, whose size the engine limits itself.
 fn described() -> OpenApiRouter<AppState> {
     let small = OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(node::health))
@@ -55,9 +59,24 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(events::events))
         .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
         .routes(routes!(sessions::create_login_link))
-        .routes(routes!(objects::list_buckets))
+        .routes(routes!(buckets::list_buckets, buckets::create_bucket))
+        .routes(routes!(buckets::usage))
+        .routes(routes!(buckets::list_project_samples))
+        .routes(routes!(buckets::show_bucket, buckets::configure_bucket, buckets::delete_bucket))
+        .routes(routes!(buckets::list_samples))
+        .routes(routes!(buckets::graph))
         .routes(routes!(objects::list_objects))
+        .routes(routes!(objects::list_folder))
         .routes(routes!(objects::stat_object))
+        .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::restore_object))
+        .routes(routes!(versions::verify_object))
+        .routes(routes!(uploads::begin_upload))
+        .routes(routes!(uploads::list_parts))
+        .routes(routes!(uploads::complete_upload))
+        .routes(routes!(uploads::abort_upload))
+        .routes(routes!(shares::create_share))
+        .routes(routes!(shares::open_share))
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
         .routes(routes!(names::name_history))
@@ -77,6 +96,7 @@ fn described() -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::max(JsonBudget::REQUEST.bytes_max));
     let streamed = OpenApiRouter::new()
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
+        .routes(routes!(uploads::put_part))
         .layer(DefaultBodyLimit::disable());
     small.merge(streamed)
 }

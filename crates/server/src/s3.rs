@@ -16,6 +16,7 @@ mod cors;
 mod deletions;
 mod error;
 mod face;
+mod lifecycle;
 mod listing;
 mod metadata;
 mod objects;

@@ -2,13 +2,14 @@
 
 mod buckets;
 mod packing;
+mod samples;
 mod stored;
 mod uploads;
 mod versions;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, VersionId};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, VersionId};
 use casemate_objects::{
     Attributes, Before, Deleted, ETag, ObjectCatalog, ObjectPage, ObjectRecord, Place, Put, PutRule,
     VersionPage, VersionRecord, Versioning,
@@ -90,9 +91,10 @@ impl ObjectCatalog for Store {
         &self,
         place: &Place,
         version: Option<VersionId>,
+        made: Option<Timestamp>,
         event: Event,
     ) -> Result<Option<VersionRecord>, StoreError> {
-        self.change(versions::DeleteVersion { place: place.clone(), version, event }).await
+        self.change(versions::DeleteVersion { place: place.clone(), version, made, event }).await
     }
 
     async fn set_attributes(
@@ -151,19 +153,28 @@ impl Change for PutObject {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Put, Failure> {
         let new = &self.object;
-        let versioning = match tx.lock_bucket(&new.project, &new.bucket).await? {
-            Some(versioning) => versioning,
-            None if self.rule.bucket_exists => return Ok(Put::NoBucket),
-            None => {
-                tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
-                Versioning::Off
-            }
+        // Before anything else is locked, so that two puts of a project cannot wait for each other.
+        let usage = match self.rule.quota.limits_anything() {
+            true => Some(tx.lock_usage(&new.project).await?),
+            false => None,
         };
+        let bucket = tx.lock_bucket(&new.project, &new.bucket).await?;
+        if bucket.is_none() && self.rule.bucket_exists {
+            return Ok(Put::NoBucket);
+        }
+        let versioning = bucket.unwrap_or_default();
         let place = new.place();
         let old = tx.lock_object(&place).await?;
         let (old, sequence) = (old.as_ref().map(|(old, _)| old), old.as_ref().map(|(_, sequence)| *sequence));
         if !self.rule.before.fits(old) {
             return Ok(Put::Unfit { absent: old.is_none() });
+        }
+        let over = usage.and_then(|usage| self.rule.quota.refuses(&usage, growth(old, new, versioning)));
+        if let Some(over) = over {
+            return Ok(Put::OverQuota(over));
+        }
+        if bucket.is_none() {
+            tx.make_bucket(&new.project, &new.bucket, new.stored).await?;
         }
         // The new reference first: the same content again must not look unreferenced in between.
         if !self.rule.known_content {
@@ -187,6 +198,19 @@ impl Change for PutObject {
         tx.write_object(&ObjectRecord { version, ..new.clone() }, next).await?;
         tx.record(&self.event).await?;
         Ok(Put::Done { former: old.cloned().map(Box::new), version })
+    }
+}
+
+/// How many objects and bytes more there are with `new` in the place of `old`.
+fn growth(old: Option<&ObjectRecord>, new: &ObjectRecord, versioning: Versioning) -> (u64, u64) {
+    let stays = match versioning {
+        Versioning::Off => false,
+        Versioning::On => true,
+        Versioning::Suspended => old.is_some_and(|old| old.version.is_some()),
+    };
+    match old.filter(|_| !stays) {
+        Some(old) => (0, new.size_bytes.saturating_sub(old.size_bytes)),
+        None => (1, new.size_bytes),
     }
 }
 
@@ -359,8 +383,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
 ];
 #[cfg(feature = "test-support")]
 pub(crate) use {
-    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, uploads::HOT as HOT_UPLOADS,
-    versions::HOT as HOT_VERSIONS,
+    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, samples::HOT as HOT_SAMPLES,
+    uploads::HOT as HOT_UPLOADS, versions::HOT as HOT_VERSIONS,
 };
 
 #[cfg(test)]

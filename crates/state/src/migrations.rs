@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_foundation"),
     migration!(2, "0002_packed_blobs"),
     migration!(3, "0003_buckets_and_versions"),
+    migration!(4, "0004_bucket_figures"),
 ];
 
 /// The version that this program brings a database to.

@@ -58,7 +58,7 @@ async fn a_request_says_who_and_what() {
 #[tokio::test]
 async fn a_key_cannot_climb() {
     let (client, request) = answering(json("204 No Content", ""));
-    client.objects_delete(&object()).await.unwrap();
+    client.objects_delete(&object(), None).await.unwrap();
     let line = "DELETE /api/v1/objects/builds/a%20b/%2E%2E/c HTTP/1.1\r\n";
     assert!(request.recv().unwrap().starts_with(line));
 }
@@ -90,7 +90,7 @@ async fn answers_are_bounded_and_whole() {
     let error = client.names_show("a").await.unwrap_err();
     assert!(matches!(error, ClientError::AnswerTooLong { .. }), "{error:?}");
     let (client, _request) = answering("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
-    let mut download = client.objects_get(&object()).await.unwrap();
+    let mut download = client.objects_get(&object(), None).await.unwrap();
     assert_eq!(download.chunk().await.unwrap().unwrap(), "abc");
     let error = download.chunk().await.unwrap_err();
     assert!(matches!(error, ClientError::Broken { .. }), "{error:?}");

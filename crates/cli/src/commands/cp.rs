@@ -38,6 +38,9 @@ pub(crate) struct Cp {
     /// The media type of the object. It is guessed from the file's ending otherwise.
     #[arg(long, value_name = "TYPE")]
     media_type: Option<String>,
+    /// Of an object in a node's bucket that keeps versions, download this one; `casemate ls --versions` lists them.
+    #[arg(long, value_name = "ID")]
+    version_id: Option<String>,
     /// Copy everything below the source.
     #[arg(short, long)]
     recursive: bool,
@@ -96,7 +99,7 @@ impl Cp {
     async fn download(&self, context: &Context) -> Result<Status, CliError> {
         let object = self.source.parse::<Address>()?.object()?;
         let client = context.client()?;
-        let download = client.objects_get(&object).await?;
+        let download = client.objects_get(&object, self.version_id.as_deref()).await?;
         if self.target == "-" {
             let progress = self.transfer.progress_of(context);
             transfer::download(download, &self.source, &mut Stdout(context.output), progress).await?;

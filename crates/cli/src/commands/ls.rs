@@ -24,6 +24,7 @@ Examples:
   casemate ls cm://builds/app/        those whose keys begin with app/
   casemate ls cm://builds --json      the same as JSON
   casemate ls s3://                   the buckets that the credentials may list
+  casemate ls cm://builds --versions  every version of them
   casemate ls s3://releases/app/      objects and folders of a bucket elsewhere
   casemate ls -rh s3://releases --summarize"
 )]
@@ -31,6 +32,9 @@ pub(crate) struct Ls {
     /// cm://BUCKET, or cm://BUCKET/PREFIX; also of s3://, gs://, az:// and file:///DIRECTORY//PREFIX. s3:// alone for
     /// its buckets.
     address: Option<Listed>,
+    /// Of a node's bucket, list the versions of its objects, the newest first.
+    #[arg(long)]
+    versions: bool,
     /// Of a bucket elsewhere, list what is in folders too.
     #[arg(short, long)]
     recursive: bool,
@@ -71,6 +75,9 @@ impl Ls {
         match &self.address {
             None => self.buckets(context).await,
             Some(Listed::Account) => self.account(context).await,
+            Some(Listed::In(AnyAddress::Node(address))) if self.versions => {
+                self.versions(context, address).await
+            }
             Some(Listed::In(AnyAddress::Node(address))) => self.objects(context, address).await,
             Some(Listed::In(AnyAddress::Remote(address))) => self.remote(context, address).await,
         }
@@ -97,6 +104,39 @@ impl Ls {
             Column::Number("objects"),
             Column::Number("bytes"),
             Column::Text("created"),
+        ];
+        output.rows(&columns, rows.collect())?;
+        Ok(Status::Done)
+    }
+
+    async fn versions(&self, context: &Context, address: &Address) -> Result<Status, CliError> {
+        let (client, output) = (context.client()?, context.output);
+        let (client, bucket) = (&client, address.bucket.as_str());
+        let read = |page| async move { client.objects_versions(bucket, &address.rest, &page).await };
+        let versions = self.paging.collect(output, read).await?;
+        if output.json() {
+            output.value(&versions)?;
+            return Ok(Status::Done);
+        }
+        if versions.is_empty() {
+            output.note(&format!("no versions at {address}"));
+        }
+        let rows = versions.into_iter().map(|version| {
+            let state = match (&version.digest, version.latest) {
+                (None, _) => "deleted",
+                (Some(_), true) => "newest",
+                (Some(_), false) => "older",
+            };
+            let address = of_object(&version.bucket, &version.key);
+            let size = version.size_bytes.to_string();
+            vec![address, version.version, state.to_owned(), size, version.stored]
+        });
+        let columns = [
+            Column::Text("object"),
+            Column::Text("version"),
+            Column::Text("state"),
+            Column::Number("bytes"),
+            Column::Text("stored"),
         ];
         output.rows(&columns, rows.collect())?;
         Ok(Status::Done)

@@ -204,7 +204,7 @@ impl Release {
 async fn digest_of(client: &Client, content: &Content) -> Result<String, CliError> {
     match content {
         Content::Digest(digest) => Ok(digest.to_string()),
-        Content::Object(address) => Ok(client.objects_stat(&address.object()?).await?.object.digest),
+        Content::Object(address) => Ok(client.objects_stat(&address.object()?, None).await?.object.digest),
     }
 }
 

@@ -6,19 +6,24 @@ use crate::report::{CliError, Status};
 
 /// Delete objects.
 ///
-/// Content that a name, a task or another object refers to stays. In a bucket elsewhere, the reference of a folder goes
+/// Content that a name, a task or another object refers to stays. In a bucket that keeps versions, an object is marked as
+/// deleted, and its versions stay. In a bucket elsewhere, the reference of a folder goes
 /// with the folder's last delta.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   casemate rm cm://builds/app/1.3.wasm
   casemate rm cm://builds/a.wasm cm://builds/b.wasm
+  casemate rm cm://builds/a.wasm --version-id ver_01kg9ys7kv040g2081040g2081
   casemate rm -r s3://releases/app/ --dryrun
   casemate rm -r s3://releases/app/ --include '*.zip'")]
 pub(crate) struct Rm {
     /// cm://BUCKET/KEY or s3://BUCKET/KEY, one or more.
     #[arg(required = true, value_name = "ADDRESS")]
     addresses: Vec<AnyAddress>,
+    /// Delete this version for good, of one object in a node's bucket that keeps versions.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["recursive", "dryrun"])]
+    version_id: Option<String>,
     /// Delete everything below the addresses.
     #[arg(short, long)]
     recursive: bool,
@@ -36,7 +41,7 @@ impl Rm {
         for address in &self.addresses {
             match address {
                 AnyAddress::Node(address) if !self.recursive && !self.dryrun => {
-                    context.client()?.objects_delete(&address.object()?).await?;
+                    context.client()?.objects_delete(&address.object()?, self.version_id.as_deref()).await?;
                     context.output.note(&format!("deleted {address}"));
                 }
                 AnyAddress::Node(address) => self.delete(context, &Place::Node(address.clone())).await?,

@@ -1,4 +1,4 @@
-use casemate_api::objects::ObjectInfo;
+use casemate_api::objects::{self as wire, Base, ObjectInfo};
 use casemate_remote::deltaglider::{Form, LogicalKey, ObjectStat};
 use clap::Args;
 use serde_json::json;
@@ -18,6 +18,9 @@ Examples:
 pub(crate) struct Stat {
     /// cm://BUCKET/KEY, or an address such as s3://BUCKET/KEY.
     address: AnyAddress,
+    /// Of a node's bucket that keeps versions, show this one; `casemate ls --versions` lists them.
+    #[arg(long, value_name = "ID")]
+    version_id: Option<String>,
     #[command(flatten)]
     buckets: BucketOptions,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Stat {
 impl Stat {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         match &self.address {
-            AnyAddress::Node(address) => of_node(context, address).await,
+            AnyAddress::Node(address) => of_node(context, address, self.version_id.as_deref()).await,
             AnyAddress::Remote(address) => self.of_remote(context, address).await,
         }
     }
@@ -66,17 +69,25 @@ pub(super) const fn form_name(form: Form) -> &'static str {
     }
 }
 
-async fn of_node(context: &Context, address: &Address) -> Result<Status, CliError> {
-    let object = context.client()?.objects_stat(&address.object()?).await?;
+async fn of_node(context: &Context, address: &Address, version: Option<&str>) -> Result<Status, CliError> {
+    let object = context.client()?.objects_stat(&address.object()?, version).await?;
     if context.output.json() {
         context.output.value(&object)?;
         return Ok(Status::Done);
     }
-    let ObjectInfo { object, stored_bytes, base } = object;
-    let on_disk = match (stored_bytes, base) {
-        (None, _) => "whole so far".to_owned(),
-        (Some(bytes), None) => format!("{bytes} bytes"),
-        (Some(bytes), Some(base)) => format!("{bytes} bytes, as a difference to {base}"),
+    let ObjectInfo { object, stored_bytes, form, base } = object;
+    let on_disk = match (stored_bytes, form, base) {
+        (None, _, _) => "whole so far".to_owned(),
+        (Some(bytes), wire::Form::Whole, _) => format!("{bytes} bytes, whole"),
+        (Some(bytes), wire::Form::Packed, _) => format!("{bytes} bytes, packed"),
+        (Some(bytes), wire::Form::Difference, None) => {
+            format!("{bytes} bytes, as a difference to what was here once")
+        }
+        (Some(bytes), wire::Form::Difference, Some(base)) => {
+            let Base { bucket, key, version } = base;
+            let version = if version == "null" { String::new() } else { format!(", version {version}") };
+            format!("{bytes} bytes, as a difference to {}{version}", of_object(&bucket, &key))
+        }
     };
     context.output.fields(&[
         ("object", of_object(&object.bucket, &object.key)),
@@ -85,6 +96,7 @@ async fn of_node(context: &Context, address: &Address) -> Result<Status, CliErro
         ("on disk", on_disk),
         ("type", object.media_type),
         ("stored", object.stored),
+        ("version", object.version),
     ])?;
     Ok(Status::Done)
 }

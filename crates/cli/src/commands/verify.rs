@@ -1,4 +1,5 @@
 mod log_directory;
+mod node;
 mod objects;
 mod progress;
 mod words;
@@ -12,9 +13,10 @@ use casemate_ledger::{Bundle, Checkpoint, NodePublicKey};
 use casemate_model::{Digest, Hasher};
 use clap::Args;
 
+use crate::address::Address;
 use crate::context::Context;
 use crate::known::{Known, Memory};
-use crate::remote::{BucketOptions, RemoteAddress};
+use crate::remote::{AnyAddress, BucketOptions, RemoteAddress};
 use crate::report::{CliError, Status};
 
 use log_directory::LogDirectory;
@@ -23,7 +25,7 @@ pub(super) use words::{Trust, say_log};
 /// Most bytes of a file with a public key.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 
-/// Check receipts and whole logs, without node or network, or the content of a bucket elsewhere.
+/// Check receipts and whole logs, without node or network, or the content of buckets.
 ///
 /// A receipt is checked with everything in its file: the node's signature, the log entry that names it, the proof
 /// that the log holds the entry, and the log's signed checkpoint. A log is derived anew from its entries.
@@ -31,7 +33,8 @@ const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 /// The first time, the node's key is believed and remembered; from then on another key, a log that went back in time
 /// or one with another history is refused. Name the key with --key to believe nobody.
 ///
-/// Of s3://, gs://, az:// and file:///DIRECTORY//KEY, every object below the address is read and compared with its hash.
+/// Of s3://, gs://, az:// and file:///DIRECTORY//KEY, every object below the address is read and compared with its hash. Of
+/// cm://BUCKET/PREFIX, the node reads them, and sets aside what is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,11 +45,12 @@ Examples:
   casemate verify s3://releases/app/app-1.4.zip        an object of a bucket elsewhere
   casemate verify s3://releases                        all objects of it
   casemate verify s3://releases --resume               the rest of them, after a break
+  casemate verify cm://builds/app/                     objects of a node
 
 Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
 pub(crate) struct Verify {
     /// Files with receipts, as `casemate task receipt` writes them; `-` for standard input. Or addresses such as
-    /// s3://BUCKET/KEY.
+    /// s3://BUCKET/KEY or cm://BUCKET/KEY.
     #[arg(value_name = "FILE", required_unless_present = "log")]
     files: Vec<PathBuf>,
     /// A file that is said to be an output of the run.
@@ -85,11 +89,13 @@ impl Verify {
     }
 
     /// What was named, by what it is.
-    fn sorted(&self) -> Result<(Vec<RemoteAddress>, Vec<&Path>), CliError> {
+    fn sorted(&self) -> Result<(Vec<AnyAddress>, Vec<&Path>), CliError> {
         let (mut objects, mut files) = (Vec::new(), Vec::new());
+        let is_address = |text: &&str| RemoteAddress::is_meant_by(text) || Address::is_meant_by(text);
         for file in &self.files {
-            match file.to_str().filter(|text| RemoteAddress::is_meant_by(text)) {
-                Some(text) => objects.push(text.parse()?),
+            match file.to_str().filter(is_address) {
+                Some(text) if Address::is_meant_by(text) => objects.push(AnyAddress::Node(text.parse()?)),
+                Some(text) => objects.push(AnyAddress::Remote(text.parse()?)),
                 None => files.push(file.as_path()),
             }
         }

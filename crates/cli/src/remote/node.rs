@@ -35,7 +35,7 @@ pub(super) async fn read(
     object: &ObjectRef,
     (output, meter): (Output, &Arc<Meter>),
 ) -> Result<SealedBytes, CliError> {
-    let download = client.objects_get(object).await?;
+    let download = client.objects_get(object, None).await?;
     let label = of_object(&object.bucket, &object.key);
     let mut sink = Metered { label: &label, builder: SealedBytes::builder()?, meter };
     transfer::download(download, &label, &mut sink, output.without_progress()).await?;

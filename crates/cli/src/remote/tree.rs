@@ -149,7 +149,7 @@ impl Tree<'_> {
             // Opening a FIFO to look at it would take from it.
             Self::Pipe(_) | Self::Files(_) => Ok(0),
             Self::Node(_, client, address, _) => {
-                Ok(client.objects_stat(&below(address, name).object()?).await?.object.size_bytes)
+                Ok(client.objects_stat(&below(address, name).object()?, None).await?.object.size_bytes)
             }
             Self::Remote(engine, address) => Ok(engine.stat(&key_below(address, name)?).await?.size_bytes),
         }
@@ -160,7 +160,7 @@ impl Tree<'_> {
         match self {
             Self::Pipe(_) | Self::Files(_) => Ok(None),
             Self::Node(_, client, address, _) => {
-                let found = client.objects_stat(&below(address, name).object()?).await?;
+                let found = client.objects_stat(&below(address, name).object()?, None).await?;
                 Ok(Some(found.object.digest))
             }
             Self::Remote(engine, address) => {
@@ -187,7 +187,7 @@ impl Tree<'_> {
             Self::Pipe(_) => Err(CliError::NotMany),
             Self::Files(root) => files::remove(root, name),
             Self::Node(_, client, address, _) => {
-                Ok(client.objects_delete(&below(address, name).object()?).await?)
+                Ok(client.objects_delete(&below(address, name).object()?, None).await?)
             }
             Self::Remote(engine, address) => {
                 engine.delete(&key_below(address, name)?).await?;

@@ -65,6 +65,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::SamePlace { .. } => "name another bucket, or another prefix",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
+        CliError::NoRule { .. } => "`casemate bucket rule ls BUCKET` lists them",
         CliError::RemoteAddress(RemoteAddressError::NotABucket(_)) => "name the bucket alone: s3://BUCKET",
         CliError::RemoteAddress(_)
         | CliError::Url(_)
@@ -195,6 +196,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         ProblemCode::BlobMissing => "store it first: `casemate cp FILE cm://BUCKET/KEY`",
         ProblemCode::RateLimited | ProblemCode::QueueFull => "wait a moment and try again",
         ProblemCode::StorageFull => "free some space on the node's disk",
+        ProblemCode::QuotaExceeded => "`casemate bucket usage` shows what is used; older versions count too",
         ProblemCode::AuditUnavailable | ProblemCode::Unavailable => {
             "nothing was changed; `casemate doctor` looks at the node"
         }
@@ -214,6 +216,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         | ProblemCode::BodyTooLarge
         | ProblemCode::UnsupportedMediaType
         | ProblemCode::PreconditionRequired
+        | ProblemCode::RangeNotSatisfiable
         | ProblemCode::Internal => return None,
     };
     Some(fixed.to_owned())

@@ -39,7 +39,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::Client(error) => of_client(error),
         CliError::File(error) if error.is_not_found() => Kind::NotFound,
         CliError::File(FsError::Locked { .. }) => Kind::Conflict,
-        CliError::TourFile { .. } | CliError::Nothing { .. } => Kind::NotFound,
+        CliError::TourFile { .. } | CliError::Nothing { .. } | CliError::NoRule { .. } => Kind::NotFound,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),
         CliError::Serve(error) => of_serve(error),
@@ -186,6 +186,7 @@ fn of_problem(code: ProblemCode) -> Kind {
         ProblemCode::BodyTooLarge
         | ProblemCode::RateLimited
         | ProblemCode::QueueFull
+        | ProblemCode::QuotaExceeded
         | ProblemCode::StorageFull => Kind::Limited,
         ProblemCode::AuditUnavailable | ProblemCode::ProofPending | ProblemCode::Unavailable => {
             Kind::Unavailable
@@ -195,6 +196,7 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::MethodNotAllowed
         | ProblemCode::UnsupportedMediaType
         | ProblemCode::PreconditionRequired
+        | ProblemCode::RangeNotSatisfiable
         | ProblemCode::Internal
         | ProblemCode::CorruptObject
         | ProblemCode::OutcomeUnknown => Kind::Failed,

@@ -9,14 +9,14 @@ use crate::binary::{Node, User};
 /// How long a test waits for bytes that must come before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(": ")?;
             found.eq_ignore_ascii_case(name).then_some(value)
@@ -28,7 +28,7 @@ impl Answer {
     }
 
     /// The code of a problem, which must say its request's id.
-    fn problem(&self) -> (u16, String) {
+    pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         let problem = self.json();
         assert_eq!(problem["request"].as_str(), self.header("x-request-id"), "{problem}");
@@ -55,7 +55,7 @@ fn send(node: &Node, request: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
@@ -322,4 +322,71 @@ fn metrics_need_a_key_and_have_no_strangers_words() {
     for words in ["by-a-stranger", "BREW", key.trim().trim_start_matches("x-api-key: ")] {
         assert!(!metrics.body.contains(words), "{words}");
     }
+}
+
+#[test]
+fn an_upload_in_parts_goes_on_and_a_download_too() {
+    let user = User::new();
+    let node = user.serve();
+    user.run(&["bucket", "create", "builds"]).text();
+    let key = key(&user);
+    let json = format!("{key}content-type: application/json\r\n");
+    let (first, second) = ("a".repeat(5 << 20), "the end");
+    let begun = call(&node, "POST", "/api/v1/uploads", &json, r#"{"bucket":"builds","key":"big"}"#);
+    let id = begun.json()["upload"].as_str().unwrap().to_owned();
+    let part = |number: u32, body: &str| {
+        let path = format!("/api/v1/uploads/{id}/parts/{number}?bucket=builds&key=big");
+        call(&node, "PUT", &path, &key, body).status
+    };
+    assert_eq!((part(2, second), part(0, "x"), part(10_001, "x")), (201, 400, 400));
+    let complete = |size: usize| {
+        let body = format!(r#"{{"bucket":"builds","key":"big","size_bytes":{size}}}"#);
+        call(&node, "POST", &format!("/api/v1/uploads/{id}/complete"), &json, &body)
+    };
+    let whole = first.len() + second.len();
+    assert_eq!(complete(whole).problem(), (409, "conflict".to_owned()), "a part is missing");
+    assert_eq!(part(1, &first), 201);
+    let parts = format!("/api/v1/uploads/{id}/parts?bucket=builds&key=big&limit=1");
+    let listed = call(&node, "GET", &parts, &key, "").json();
+    assert_eq!((&listed["items"][0]["size_bytes"], &listed["next"]), (&first.len().into(), &"1".into()));
+    // An id opens nothing without its place.
+    let elsewhere = format!("/api/v1/uploads/{id}/parts?bucket=builds&key=other");
+    assert_eq!(call(&node, "GET", &elsewhere, &key, "").problem(), (404, "not_found".to_owned()));
+    let done = complete(whole);
+    assert_eq!((done.status, &done.json()["size_bytes"]), (201, &whole.into()));
+    assert_eq!(complete(whole).problem(), (404, "not_found".to_owned()), "it is over");
+
+    let get = |range: &str| {
+        call(&node, "GET", "/api/v1/objects/builds/big", &format!("{key}range: {range}\r\n"), "")
+    };
+    let end = get("bytes=5242880-");
+    assert_eq!((end.status, end.body.as_str()), (206, second));
+    assert_eq!(end.header("content-range"), Some("bytes 5242880-5242886/5242887"));
+    assert_eq!(get("bytes=5242887-").problem(), (416, "range_not_satisfiable".to_owned()));
+    let tag = end.header("etag").unwrap();
+    let go_on = |tag: &str| get(&format!("bytes=5242885-\r\nif-range: {tag}"));
+    assert_eq!((go_on(tag).status, go_on("\"sha256:00\"").status), (206, 200), "other content is sent anew");
+}
+
+#[test]
+fn settings_of_a_bucket_change_together_or_not_at_all() {
+    let user = User::new();
+    let node = user.serve();
+    user.run(&["bucket", "create", "builds"]).text();
+    let json = format!("{}content-type: application/json\r\n", key(&user));
+    let patch = |body: &str| call(&node, "PATCH", "/api/v1/buckets/builds", &json, body);
+    for (body, pointer) in [
+        (r#"{"versioning":"on","lifecycle":[{"id":"a"}]}"#, "/lifecycle/0"),
+        (r#"{"versioning":"on","lifecycle":[{"id":"","lone_marks":true}]}"#, "/lifecycle/0/id"),
+        (r#"{"versioning":"off"}"#, "/versioning"),
+        (r#"{"versioning":"on","colour":"red"}"#, "/colour"),
+    ] {
+        let answer = patch(body);
+        assert_eq!(answer.problem(), (400, "invalid_body".to_owned()), "{body}: {}", answer.body);
+        assert_eq!(answer.json()["pointer"], pointer, "{body}");
+        assert_eq!(user.run(&["bucket", "show", "builds", "--json"]).json()["versioning"], "off", "{body}");
+    }
+    let set = patch(r#"{"versioning":"on","lifecycle":[{"id":"a","older_versions":{"keep":2}}]}"#).json();
+    assert_eq!((&set["versioning"], &set["lifecycle"][0]["enabled"]), (&"on".into(), &true.into()));
+    assert_eq!(patch("{}").json()["lifecycle"][0]["older_versions"]["keep"], 2, "what is absent stays");
 }

@@ -12,3 +12,5 @@ mod s3;
 mod s3_cache;
 mod s3_checks;
 mod s3_copies;
+mod shares;
+mod versions;

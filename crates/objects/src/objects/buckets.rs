@@ -3,7 +3,10 @@ use casemate_model::{BucketName, Project};
 use casemate_policy::{Permit, operation};
 
 use super::Objects;
-use crate::{BucketDeleted, BucketRecord, BucketSettings, BucketTotals, CorsRule, ObjectsError};
+use crate::{
+    BucketDeleted, BucketRecord, BucketSettings, BucketTotals, CorsRule, ObjectsError, ProjectQuota,
+    ProjectUsage,
+};
 
 impl Objects {
     /// Lists buckets after `after`.
@@ -27,9 +30,10 @@ impl Objects {
         &self,
         permit: &Permit<operation::CreateBucket>,
         bucket: &BucketName,
+        settings: &BucketSettings,
         event: Event,
     ) -> Result<bool, ObjectsError> {
-        Ok(self.catalog.create_bucket(permit.project(), bucket, event).await?)
+        Ok(self.catalog.create_bucket(permit.project(), bucket, settings, event).await?)
     }
 
     /// Replaces the settings of a bucket.
@@ -64,6 +68,14 @@ impl Objects {
     pub async fn cors_rules(&self, bucket: &BucketName) -> Result<Vec<CorsRule>, ObjectsError> {
         let settings = self.catalog.settings_of(bucket).await?;
         Ok(settings.into_iter().flat_map(|settings| settings.cors).collect())
+    }
+
+    /// What the buckets of a project hold as its quota counts it, and the quota.
+    pub async fn usage(
+        &self,
+        permit: &Permit<operation::ListBuckets>,
+    ) -> Result<(ProjectUsage, ProjectQuota), ObjectsError> {
+        Ok((self.catalog.usage(permit.project()).await?, self.quota))
     }
 
     /// What the buckets of `project` hold together; the caller has a permit for the overview.

@@ -120,7 +120,12 @@ impl World {
 }
 
 fn settings(free_bytes_min: u64) -> Settings {
-    Settings { object_bytes_max: 1_000_000, free_bytes_min, piece_key: PieceKey::new([1; 32]) }
+    Settings {
+        object_bytes_max: 1_000_000,
+        free_bytes_min,
+        quota: ProjectQuota::default(),
+        piece_key: PieceKey::new([1; 32]),
+    }
 }
 
 fn bucket() -> BucketName {
@@ -297,7 +302,7 @@ impl World {
     }
 
     async fn packing_of(&self, content: &[u8]) -> Packing {
-        self.objects.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
+        self.objects.catalog.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
     }
 }
 

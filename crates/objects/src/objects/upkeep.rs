@@ -119,11 +119,6 @@ impl Objects {
         Ok(())
     }
 
-    /// How a blob is stored; `None` if it is whole as far as anybody has looked.
-    pub async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, ObjectsError> {
-        Ok(self.catalog.packing(digest).await?)
-    }
-
     /// Moves content that was found damaged out of the way, unless it is sound when it is looked at again; true if it
     /// was moved. It is kept, under `quarantine/`, to be looked at.
     pub async fn set_aside(&self, digest: Digest) -> Result<bool, ObjectsError> {

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -5,7 +7,7 @@ use casemate_api as wire;
 use casemate_control::{Caller, Control};
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
-    Attributes, Before, Deleted, NewObject, ObjectRecord, PutRule, VerifiedBlob, Version,
+    Attributes, Before, Deleted, NewObject, ObjectPage, ObjectRecord, PutRule, VerifiedBlob, Version,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -16,10 +18,15 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::page::PageQuery;
 use crate::problem::{Answer, Problem, path_parameter};
+use crate::range::{Asked, asked};
+use crate::routes::versions::VersionQuery;
 use crate::transfer::{IDLE_MAX, stream};
 
 /// The header in which an uploader announces the digest of what it sends.
 const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
+
+/// What folders end with.
+const FOLDER_END: &str = "/";
 
 /// Content of users is never shown as a page of ours, whatever it claims to be.
 const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
@@ -35,21 +42,6 @@ pub(crate) struct ObjectsQuery {
     limit: Option<u32>,
     /// `next` of the page before.
     after: Option<String>,
-}
-
-/// List buckets
-#[utoipa::path(get, path = "/buckets", operation_id = "buckets_list", params(PageQuery), tag = "objects",
-    responses((status = 200, body = wire::Page<wire::objects::Bucket>), (status = "default", body = wire::Problem)))]
-pub(crate) async fn list_buckets(
-    State(state): State<AppState>,
-    From(caller): From,
-    query: Answer<Query<PageQuery>>,
-) -> Result<axum::Json<wire::Page<wire::objects::Bucket>>, Problem> {
-    let query = query.into_inner()?;
-    let after: Option<BucketName> = query.after()?;
-    let rows = state.control.list_buckets(&caller, after.as_ref(), query.rows()?).await?;
-    let buckets = rows.iter().map(crate::convert::bucket).collect();
-    Ok(axum::Json(query.page(buckets, |bucket: &wire::objects::Bucket| bucket.bucket.clone())?))
 }
 
 /// List the objects of a bucket
@@ -70,18 +62,41 @@ pub(crate) async fn list_objects(
     Ok(axum::Json(page.page(objects, |object: &wire::objects::Object| object.key.clone())?))
 }
 
+/// List the folders and objects of a folder
+///
+/// A folder is what keys have in common up to a slash behind the prefix.
+#[utoipa::path(get, path = "/buckets/{bucket}/folder", operation_id = "objects_folder", tag = "objects",
+    params(("bucket" = String, Path, description = "The bucket"), ObjectsQuery),
+    responses((status = 200, body = wire::Page<wire::objects::FolderEntry>), (status = "default", body = wire::Problem)))]
+pub(crate) async fn list_folder(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(bucket): Path<String>,
+    query: Answer<Query<ObjectsQuery>>,
+) -> Result<axum::Json<wire::Page<wire::objects::FolderEntry>>, Problem> {
+    let ObjectsQuery { prefix, limit, after } = query.into_inner()?;
+    let project = caller.principal.project.clone();
+    let past = after.clone().filter(|after| after.ends_with(FOLDER_END));
+    let limit = PageQuery::new(limit, None).rows()? - 1;
+    let page = ObjectPage { project, bucket: path_parameter("bucket", &bucket)?, prefix, after, past, limit };
+    let listing = state.control.list_folders(&caller, page, FOLDER_END).await?;
+    Ok(axum::Json(crate::convert::folder(&listing)))
+}
+
 /// Show an object
 #[utoipa::path(get, path = "/object-info/{bucket}/{*key}", operation_id = "objects_stat", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 200, body = wire::objects::ObjectInfo), (status = "default", body = wire::Problem)))]
 pub(crate) async fn stat_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
 ) -> Result<axum::Json<wire::objects::ObjectInfo>, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
-    let (record, packing) = state.control.stat_object(&caller, (&bucket, &key), Version::Latest).await?;
-    Ok(axum::Json(crate::convert::object_info(&record, packing)))
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
+    let (record, storage) = state.control.stat_object(&caller, (&bucket, &key), version).await?;
+    Ok(axum::Json(crate::convert::object_info(&record, &storage)))
 }
 
 /// Store an object
@@ -116,41 +131,65 @@ pub(crate) async fn put_object(
 }
 
 /// Download an object
+///
+/// One range of bytes may be asked for, to go on with a download that broke off; with `If-Range` only if the content is
+/// still the same.
 #[utoipa::path(get, path = "/objects/{bucket}/{*key}", operation_id = "objects_get", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = "default", body = wire::Problem)))]
 pub(crate) async fn get_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
     let place = state.transfer()?;
     let known = |record: &ObjectRecord| is_known(&headers, &record.digest);
     let wanted = |record: &ObjectRecord| method != Method::HEAD && !known(record);
-    let (record, blob) = state.control.get_object(&caller, (&bucket, &key), Version::Latest, wanted).await?;
+    let (record, blob) = state.control.get_object(&caller, (&bucket, &key), version, wanted).await?;
+    let tag = format!("\"{}\"", record.digest);
     let mut response = match blob {
-        Some(blob) => download((&state.control, &caller), blob, &record.media_type, place),
+        Some(blob) => match asked(&headers, &tag, record.size_bytes) {
+            Asked::Whole => download((&state.control, &caller), blob, &record.media_type, place),
+            Asked::Part(within) => {
+                let reader = (&state.control, &caller);
+                download_part(reader, blob, within, (&record.media_type, place))
+            }
+            Asked::Nothing => return Err(Problem::no_such_range(record.size_bytes)),
+        },
         None if known(&record) => StatusCode::NOT_MODIFIED.into_response(),
         None => with_headers(Body::empty(), &record.media_type, record.size_bytes),
     };
     response.headers_mut().insert(header::ETAG, entity_tag(&record.digest));
+    response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     Ok(response)
 }
 
-/// Delete an object
+/// Delete an object, or a version of it for good
+///
+/// Without a version, an object of a bucket that keeps versions is marked as deleted, and its versions stay.
 #[utoipa::path(delete, path = "/objects/{bucket}/{*key}", operation_id = "objects_delete", tag = "objects",
-    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key")),
+    params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
+        VersionQuery),
     responses((status = 204), (status = "default", body = wire::Problem)))]
 pub(crate) async fn delete_object(
     State(state): State<AppState>,
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
+    query: Answer<Query<VersionQuery>>,
 ) -> Result<StatusCode, Problem> {
-    let (bucket, key) = address(&bucket, &key)?;
+    let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
+    if let Version::Given(version) = version {
+        let deleted = state.control.delete_version(&caller, (&bucket, &key), version).await?;
+        deleted.ok_or_else(|| Problem::version_not_found(&bucket, &key))?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
     if state.control.delete_object(&caller, (&bucket, &key), &Before::Anything).await? == Deleted::Absent {
         return Err(Problem::object_not_found(&bucket, &key));
     }
@@ -169,6 +208,23 @@ pub(crate) fn download(
     with_headers(Body::from_stream(content), media_type, length)
 }
 
+/// The same of a part of it.
+fn download_part(
+    reader: (&Control, &Caller),
+    blob: VerifiedBlob,
+    within: Range<u64>,
+    (media_type, place): (&str, OwnedSemaphorePermit),
+) -> Response {
+    let said = format!("bytes {}-{}/{}", within.start, within.end - 1, blob.size_bytes());
+    let length = within.end - within.start;
+    let content = stream(reader, blob, within, Some(place));
+    let mut response = with_headers(Body::from_stream(content), media_type, length);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let said = HeaderValue::try_from(said).expect("digits and marks");
+    response.headers_mut().insert(header::CONTENT_RANGE, said);
+    response
+}
+
 fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
     let media_type = HeaderValue::try_from(media_type)
         .unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream"));
@@ -182,7 +238,7 @@ fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
 }
 
 /// An upload that breaks off when nothing more of it comes for a while.
-fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+pub(super) fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     StreamExt::map(body.into_data_stream().timeout(IDLE_MAX), |piece| match piece {
         Ok(piece) => piece.map_err(std::io::Error::other),
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),
@@ -202,7 +258,7 @@ fn is_known(headers: &HeaderMap, digest: &Digest) -> bool {
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known).as_bytes() == tag.as_bytes())
 }
 
-fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
+pub(super) fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
     Ok((path_parameter("bucket", bucket)?, path_parameter("key", key)?))
 }
 

@@ -71,7 +71,11 @@ pub(super) async fn create_bucket(
         return Err(s3_error!(NotImplemented, "this node has no object lock"));
     }
     let name = bucket(&request.input.bucket)?;
-    let made = state.control.create_bucket(caller(&request), &name).await.map_err(refuse)?;
+    let made = state
+        .control
+        .create_bucket(caller(&request), &name, &BucketSettings::default())
+        .await
+        .map_err(refuse)?;
     if !made {
         return Err(s3_error!(BucketAlreadyOwnedByYou));
     }
@@ -294,7 +298,7 @@ pub(super) fn owners_grant(project: &casemate_model::Project) -> Vec<Grant> {
     }]
 }
 
-async fn show(state: &AppState, caller: &Caller, name: &str) -> S3Result<BucketRecord> {
+pub(super) async fn show(state: &AppState, caller: &Caller, name: &str) -> S3Result<BucketRecord> {
     state.control.show_bucket(caller, &bucket(name)?).await.map_err(refuse)
 }
 

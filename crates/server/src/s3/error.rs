@@ -34,6 +34,14 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         ObjectsError::PartTooSmall { .. } => S3ErrorCode::EntityTooSmall,
         ObjectsError::TooLarge { .. } => S3ErrorCode::EntityTooLarge,
         ObjectsError::Md5Mismatch | ObjectsError::DigestMismatch { .. } => S3ErrorCode::BadDigest,
+        ObjectsError::QuotaExceeded { .. } => {
+            // As Ceph says it; AWS has no quotas of that kind.
+            let mut refusal =
+                S3Error::with_message(S3ErrorCode::Custom("QuotaExceeded".into()), error.to_string());
+            refusal.set_status_code(http::StatusCode::FORBIDDEN);
+            return refusal;
+        }
+        ObjectsError::Lifecycle(_) => S3ErrorCode::InvalidRequest,
         ObjectsError::UploadBroken { source } => {
             let known = source.downcast_ref::<BodyError>();
             known.map_or(S3ErrorCode::IncompleteBody, |error| error.code())

@@ -3,7 +3,7 @@
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
-use super::{buckets, copies, deletions, listing, objects, tags, uploads};
+use super::{buckets, copies, deletions, lifecycle, listing, objects, tags, uploads};
 use crate::app::AppState;
 
 /// What `s3s` calls.
@@ -38,6 +38,9 @@ operations! {
     buckets::delete_bucket_cors(DeleteBucketCorsInput) -> DeleteBucketCorsOutput;
     buckets::get_bucket_acl(GetBucketAclInput) -> GetBucketAclOutput;
     buckets::put_bucket_acl(PutBucketAclInput) -> PutBucketAclOutput;
+    lifecycle::get_bucket_lifecycle_configuration(GetBucketLifecycleConfigurationInput) -> GetBucketLifecycleConfigurationOutput;
+    lifecycle::put_bucket_lifecycle_configuration(PutBucketLifecycleConfigurationInput) -> PutBucketLifecycleConfigurationOutput;
+    lifecycle::delete_bucket_lifecycle(DeleteBucketLifecycleInput) -> DeleteBucketLifecycleOutput;
     objects::put_object(PutObjectInput) -> PutObjectOutput;
     objects::get_object(GetObjectInput) -> GetObjectOutput;
     objects::head_object(HeadObjectInput) -> HeadObjectOutput;

@@ -7,8 +7,22 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 2] =
-    [("tasks_output_stdout", "tasks.output"), ("tasks_output_stderr", "tasks.output")];
+const SHARED: [(&str, &str); 14] = [
+    ("tasks_output_stdout", "tasks.output"),
+    ("tasks_output_stderr", "tasks.output"),
+    ("buckets_samples", "buckets.show"),
+    ("buckets_project_samples", "buckets.list"),
+    ("buckets_usage", "buckets.list"),
+    ("objects_folder", "objects.list"),
+    ("objects_graph", "objects.list"),
+    ("objects_restore", "objects.put"),
+    ("objects_versions", "objects.list"),
+    ("uploads_abort", "objects.put"),
+    ("uploads_begin", "objects.put"),
+    ("uploads_complete", "objects.put"),
+    ("uploads_parts", "objects.put"),
+    ("uploads_put_part", "objects.put"),
+];
 
 fn document() -> Value {
     serde_json::from_str(&casemate_server::openapi_document()).unwrap()

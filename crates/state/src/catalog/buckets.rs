@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Project, StoreError, Timestamp};
 use casemate_objects::{
-    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Versioning,
+    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Place, ProjectUsage, Versioning,
 };
 
 use super::stored;
@@ -19,9 +19,11 @@ impl BucketCatalog for Store {
         &self,
         project: &Project,
         bucket: &BucketName,
+        settings: &BucketSettings,
         event: Event,
     ) -> Result<bool, StoreError> {
-        self.change(CreateBucket { project: project.clone(), bucket: bucket.clone(), event }).await
+        let (project, bucket, settings) = (project.clone(), bucket.clone(), settings.clone());
+        self.change(CreateBucket { project, bucket, settings, event }).await
     }
 
     async fn bucket(
@@ -81,11 +83,23 @@ impl BucketCatalog for Store {
         })?;
         Ok(totals.unwrap_or_default())
     }
+
+    async fn usage(&self, project: &Project) -> Result<ProjectUsage, StoreError> {
+        let action = "add up what a project holds";
+        let row = self.row(action, &USAGE, values![project]).await?;
+        Ok(read_one(row, action, usage_record)?.unwrap_or_default())
+    }
+}
+
+fn usage_record(row: Row) -> Result<ProjectUsage, Failure> {
+    let mut columns = row.read("bucket");
+    Ok(ProjectUsage { objects: columns.next()?, bytes: columns.next()? })
 }
 
 struct CreateBucket {
     project: Project,
     bucket: BucketName,
+    settings: BucketSettings,
     event: Event,
 }
 
@@ -95,8 +109,9 @@ impl Change for CreateBucket {
     const ACTION: &'static str = "make a bucket";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let made =
-            tx.execute(&INSERT_BUCKET, values![self.project, self.bucket, self.event.time]).await? == 1;
+        let settings = stored::settings_text(&self.settings);
+        let values = values![self.project, self.bucket, self.event.time, settings];
+        let made = tx.execute(&INSERT_BUCKET, values).await? == 1;
         if made {
             tx.record(&self.event).await?;
         }
@@ -145,6 +160,7 @@ impl Change for DeleteBucket {
         if tx.row(&ANYTHING_IN_BUCKET, place).await?.is_some() {
             return Ok(BucketDeleted::NotEmpty);
         }
+        tx.execute(&DELETE_SAMPLES, place).await?;
         tx.execute(&DELETE_BUCKET, place).await?;
         tx.record(&self.event).await?;
         Ok(BucketDeleted::Done)
@@ -163,6 +179,13 @@ impl Tx<'_> {
         text.map(|text| Ok(stored::read_settings(&text)?.versioning)).transpose()
     }
 
+    /// What a project holds; nobody else who asks this way gets an answer until the transaction ends.
+    pub(super) async fn lock_usage(&mut self, project: &Project) -> Result<ProjectUsage, Failure> {
+        self.row(&LOCK_USAGE, values![project]).await?;
+        let row = self.row(&USAGE, values![project]).await?;
+        row.map_or_else(|| Ok(ProjectUsage::default()), usage_record)
+    }
+
     /// Makes a bucket that a put found missing.
     pub(super) async fn make_bucket(
         &mut self,
@@ -170,7 +193,7 @@ impl Tx<'_> {
         bucket: &BucketName,
         at: Timestamp,
     ) -> Result<(), Failure> {
-        self.execute(&INSERT_BUCKET, values![project, bucket, at]).await.map(drop)
+        self.execute(&INSERT_BUCKET, values![project, bucket, at, "{}"]).await.map(drop)
     }
 
     /// Counts an object of `new` bytes more, and one of `old` bytes less.
@@ -184,6 +207,18 @@ impl Tx<'_> {
         let values = values![project, bucket, more, less, new.unwrap_or(0), old.unwrap_or(0)];
         self.execute(&COUNT, values).await.map(drop)
     }
+
+    /// Counts an older version of `new` bytes more, and one of `old` bytes less.
+    pub(super) async fn count_version(
+        &mut self,
+        place: &Place,
+        (old, new): (Option<u64>, Option<u64>),
+    ) -> Result<(), Failure> {
+        let (more, less) = (u64::from(new.is_some()), u64::from(old.is_some()));
+        let (project, bucket) = (&place.project, &place.bucket);
+        let values = values![project, bucket, more, less, new.unwrap_or(0), old.unwrap_or(0)];
+        self.execute(&COUNT_VERSION, values).await.map(drop)
+    }
 }
 
 pub(crate) fn bucket_record(row: Row) -> Result<BucketRecord, Failure> {
@@ -194,13 +229,15 @@ pub(crate) fn bucket_record(row: Row) -> Result<BucketRecord, Failure> {
         created: columns.next()?,
         objects: columns.next()?,
         size_bytes: columns.next()?,
+        versions: columns.next()?,
+        version_bytes: columns.next()?,
         settings: stored::read_settings(&columns.next::<String>()?)?,
     })
 }
 
 macro_rules! bucket_columns {
     () => {
-        "project, bucket, created, objects, size_bytes, settings"
+        "project, bucket, created, objects, size_bytes, versions, version_bytes, settings"
     };
 }
 
@@ -222,14 +259,26 @@ const TOTALS: Statement = statement!(
     "SELECT count(*), CAST(coalesce(sum(objects), 0) AS BIGINT), CAST(coalesce(sum(size_bytes), 0) AS BIGINT) \
      FROM buckets WHERE project = $1"
 );
+/// What the counters of a project's buckets add up to, of which there are few.
+const USAGE: Statement = statement!(
+    "SELECT CAST(coalesce(sum(objects + versions), 0) AS BIGINT), \
+     CAST(coalesce(sum(size_bytes + version_bytes), 0) AS BIGINT) FROM buckets WHERE project = $1"
+);
+/// A sum has no row that could be locked, and a new bucket is in nobody's sight: those who ask for one project take turns.
+/// SQLite has one writer anyway.
+const LOCK_USAGE: Statement = Statement {
+    sqlite: "SELECT 1 WHERE $1 IS NOT NULL",
+    postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310032, hashtext($1)) AS held",
+};
 const INSERT_BUCKET: Statement = statement!(
-    "INSERT INTO buckets (project, bucket, created, objects, size_bytes) VALUES ($1, $2, $3, 0, 0) \
+    "INSERT INTO buckets (project, bucket, created, objects, size_bytes, settings) VALUES ($1, $2, $3, 0, 0, $4) \
      ON CONFLICT (project, bucket) DO NOTHING"
 );
 const SETTINGS: Statement = statement!("SELECT settings FROM buckets WHERE bucket = $1 LIMIT 100");
 const CONFIGURE: Statement =
     statement!("UPDATE buckets SET settings = $3 WHERE project = $1 AND bucket = $2");
 const DELETE_BUCKET: Statement = statement!("DELETE FROM buckets WHERE project = $1 AND bucket = $2");
+const DELETE_SAMPLES: Statement = statement!("DELETE FROM bucket_samples WHERE project = $1 AND bucket = $2");
 const ANYTHING_IN_BUCKET: Statement = statement!(
     "SELECT 1 FROM objects WHERE project = $1 AND bucket = $2 \
      UNION ALL SELECT 1 FROM object_versions WHERE project = $1 AND bucket = $2 \
@@ -240,6 +289,11 @@ const COUNT: Statement = statement!(
      WHERE project = $1 AND bucket = $2"
 );
 
+const COUNT_VERSION: Statement = statement!(
+    "UPDATE buckets SET versions = versions + $3 - $4, version_bytes = version_bytes + $5 - $6 \
+     WHERE project = $1 AND bucket = $2"
+);
+
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a bucket", &BUCKET),
@@ -247,6 +301,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("list buckets", &BUCKETS),
     ("look up buckets of a name", &SETTINGS),
     ("count an object", &COUNT),
+    ("count a version", &COUNT_VERSION),
     ("look whether a bucket is empty", &ANYTHING_IN_BUCKET),
     ("add up buckets", &TOTALS),
+    ("add up what a project holds", &USAGE),
 ];

@@ -1,10 +1,10 @@
 //! How blobs are stored, and whether anything refers to them.
 
 use async_trait::async_trait;
-use casemate_model::{Digest, StoreError, Timestamp};
-use casemate_objects::{BlobCatalog, Packing};
+use casemate_model::{Digest, Project, StoreError, Timestamp};
+use casemate_objects::{BlobCatalog, Located, Packing, Place};
 
-use super::{first_text_past, object_columns, object_record};
+use super::{first_text_past, object_columns, object_record, read_version};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Statement, locking, statement, values};
@@ -80,6 +80,16 @@ impl BlobCatalog for Store {
             Ok(stored_bytes.map(|stored_bytes| Packing { stored_bytes, base }))
         })?;
         Ok(found.flatten())
+    }
+
+    async fn place_of(&self, project: &Project, digest: &Digest) -> Result<Option<Located>, StoreError> {
+        let action = "look where content is";
+        let row = self.row(action, &PLACE_OF_CONTENT, values![project, digest]).await?;
+        read_one(row, action, |row| {
+            let mut columns = row.read("version");
+            let place = Place { project: columns.next()?, bucket: columns.next()?, key: columns.next()? };
+            Ok(Located { place, version: read_version(&columns.next::<String>()?)? })
+        })
     }
 }
 
@@ -165,6 +175,10 @@ const PLACE_OF_BLOB: Statement = statement!(
     object_columns!(),
     " FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
 );
+const PLACE_OF_CONTENT: Statement = statement!(
+    "SELECT project, bucket, key, version FROM objects WHERE project = $1 AND digest = $2 \
+     UNION ALL SELECT project, bucket, key, version FROM object_versions WHERE project = $1 AND digest = $2 LIMIT 1"
+);
 const BASES_BEFORE: Statement = statement!(
     "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
      WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 AND stored_bytes IS NOT NULL \
@@ -190,6 +204,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("look whether a blob is a base", &IS_BASE),
     ("note how a blob is stored", &NOTE_PACKING),
     ("find where a blob lies", &PLACE_OF_BLOB),
+    ("find content of a project", &PLACE_OF_CONTENT),
     ("look for bases before", &BASES_BEFORE),
     ("look for bases after", &BASES_AFTER),
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use casemate_objects::{Attributes, BucketSettings, CorsRule, Versioning};
+use casemate_objects::{Attributes, BucketSettings, CorsRule, LifecycleRule, OlderVersions, Versioning};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -35,6 +35,7 @@ pub(crate) fn settings_text(settings: &BucketSettings) -> String {
         },
         tags: settings.tags.clone(),
         cors: settings.cors.iter().cloned().map(StoredCors::from).collect(),
+        lifecycle: settings.lifecycle.iter().cloned().map(StoredRule::from).collect(),
     })
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn read_settings(text: &str) -> Result<BucketSettings, Failure> {
         },
         tags: stored.tags,
         cors: stored.cors.into_iter().map(CorsRule::from).collect(),
+        lifecycle: stored.lifecycle.into_iter().map(LifecycleRule::from).collect(),
     })
 }
 
@@ -73,6 +75,7 @@ struct StoredSettings {
     versioning: StoredVersioning,
     tags: BTreeMap<String, String>,
     cors: Vec<StoredCors>,
+    lifecycle: Vec<StoredRule>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -106,6 +109,50 @@ impl From<StoredCors> for CorsRule {
     fn from(stored: StoredCors) -> Self {
         let StoredCors { origins, methods, headers, exposed, age_seconds_max, id } = stored;
         Self { origins, methods, headers, exposed, age_seconds_max, id }
+    }
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct StoredRule {
+    id: String,
+    prefix: String,
+    enabled: bool,
+    expire_days: Option<u32>,
+    older_versions: Option<StoredOlder>,
+    lone_marks: bool,
+    abort_uploads_days: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct StoredOlder {
+    days: u32,
+    keep: u32,
+}
+
+impl From<LifecycleRule> for StoredRule {
+    fn from(rule: LifecycleRule) -> Self {
+        let LifecycleRule {
+            id,
+            prefix,
+            enabled,
+            expire_days,
+            older_versions,
+            lone_marks,
+            abort_uploads_days,
+        } = rule;
+        let older_versions = older_versions.map(|OlderVersions { days, keep }| StoredOlder { days, keep });
+        Self { id, prefix, enabled, expire_days, older_versions, lone_marks, abort_uploads_days }
+    }
+}
+
+impl From<StoredRule> for LifecycleRule {
+    fn from(stored: StoredRule) -> Self {
+        let StoredRule { id, prefix, enabled, expire_days, older_versions, lone_marks, abort_uploads_days } =
+            stored;
+        let older_versions = older_versions.map(|StoredOlder { days, keep }| OlderVersions { days, keep });
+        Self { id, prefix, enabled, expire_days, older_versions, lone_marks, abort_uploads_days }
     }
 }
 

@@ -44,6 +44,7 @@ impl Store {
 pub(super) struct DeleteVersion {
     pub(super) place: Place,
     pub(super) version: Option<VersionId>,
+    pub(super) made: Option<Timestamp>,
     pub(super) event: Event,
 }
 
@@ -57,7 +58,8 @@ impl Change for DeleteVersion {
         tx.lock_bucket(project, bucket).await?;
         let present = tx.lock_object(&self.place).await?;
         let row = tx.row(&VERSION, values![project, bucket, key, self.version]).await?;
-        let Some(version) = row.map(version_record).transpose()? else {
+        let found = row.map(version_record).transpose()?;
+        let Some(version) = found.filter(|found| self.made.is_none_or(|made| found.stored == made)) else {
             return Ok(None);
         };
         if present.is_some_and(|(present, _)| present.version == self.version) {
@@ -66,6 +68,8 @@ impl Change for DeleteVersion {
             tx.count_object(project, bucket, (size_bytes, None)).await?;
         } else {
             tx.execute(&DELETE_VERSION, values![project, bucket, key, version.sequence]).await?;
+            let size_bytes = version.object.as_ref().map_or(0, |object| object.size_bytes);
+            tx.count_version(&self.place, (Some(size_bytes), None)).await?;
         }
         if let Some(object) = &version.object {
             tx.drop_reference(&object.digest, self.event.time).await?;
@@ -145,13 +149,20 @@ impl Tx<'_> {
             old.etag,
             attributes
         ];
-        self.execute(&INSERT_VERSION, values).await.map(drop)
+        self.execute(&INSERT_VERSION, values).await?;
+        self.count_version(&old.place(), (None, Some(old.size_bytes))).await
     }
 
     /// Removes the null version among those that are not the present content.
     pub(super) async fn drop_null_version(&mut self, place: &Place, at: Timestamp) -> Result<(), Failure> {
         let row = self.row(&DROP_NULL, values![place.project, place.bucket, place.key]).await?;
-        match row.map(|row| row.only::<Option<Digest>>("version")).transpose()?.flatten() {
+        let Some(row) = row else {
+            return Ok(());
+        };
+        let mut columns = row.read("version");
+        let (digest, size_bytes): (Option<Digest>, u64) = (columns.next()?, columns.next()?);
+        self.count_version(place, (Some(size_bytes), None)).await?;
+        match digest {
             Some(digest) => self.drop_reference(&digest, at).await,
             None => Ok(()),
         }
@@ -166,7 +177,8 @@ impl Tx<'_> {
     ) -> Result<(), Failure> {
         let Place { project, bucket, key } = place;
         let values = values![project, bucket, key, sequence, version, None::<Digest>, 0u64, "", at, "", "{}"];
-        self.execute(&INSERT_VERSION, values).await.map(drop)
+        self.execute(&INSERT_VERSION, values).await?;
+        self.count_version(place, (None, Some(0))).await
     }
 
     /// Makes the newest version that is left the content of its key, if it has content.
@@ -180,6 +192,7 @@ impl Tx<'_> {
         };
         let Place { project, bucket, key } = place;
         self.execute(&DELETE_VERSION, values![project, bucket, key, newest.sequence]).await?;
+        self.count_version(place, (Some(object.size_bytes), None)).await?;
         self.write_object(&object, newest.sequence).await?;
         self.count_object(project, bucket, (None, Some(object.size_bytes))).await
     }
@@ -276,7 +289,7 @@ const SET_OLD_ATTRIBUTES: Statement = statement!(
 );
 const DROP_NULL: Statement = statement!(
     "DELETE FROM object_versions WHERE project = $1 AND bucket = $2 AND key = $3 AND version = 'null' \
-     RETURNING digest"
+     RETURNING digest, size_bytes"
 );
 
 #[cfg(feature = "test-support")]

@@ -99,7 +99,7 @@ async fn check_blobs(
 
 async fn check_buckets(
     sql: &mut Sql<'_>,
-    mut left: BTreeMap<(String, String), (u64, u64)>,
+    mut left: BTreeMap<(String, String), [u64; 4]>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let buckets = Table { statement: &catalog::ALL_BUCKETS, before_first: values!["", ""].to_vec() };
@@ -107,10 +107,15 @@ async fn check_buckets(
         .walk(sql, findings, |row| {
             let bucket = catalog::bucket_record(row)?;
             let key = (bucket.project.to_string(), bucket.bucket.to_string());
-            let (objects, size_bytes) = left.remove(&key).unwrap_or_default();
+            let counted = left.remove(&key).unwrap_or_default();
             let of = format!("of bucket `{}` of project `{}`", key.1, key.0);
-            let objects = compare(|| format!("objects {of}"), bucket.objects, Some(objects));
-            Ok(objects.or_else(|| compare(|| format!("bytes {of}"), bucket.size_bytes, Some(size_bytes))))
+            let stored = [bucket.objects, bucket.size_bytes, bucket.versions, bucket.version_bytes];
+            let names = ["objects", "bytes", "versions", "bytes of versions"];
+            let pairs = names.into_iter().zip(stored.into_iter().zip(counted));
+            let mut wrong = pairs.filter_map(|(name, (stored, counted))| {
+                compare(|| format!("{name} {of}"), stored, Some(counted))
+            });
+            Ok(wrong.next())
         })
         .await?;
     // Objects without their bucket are found by the engine, as a broken foreign key.

@@ -13,8 +13,8 @@ use crate::{catalog, credentials, registry};
 #[derive(Default)]
 pub(super) struct Counted {
     pub(super) references: BTreeMap<Digest, u64>,
-    /// Objects and their bytes, by project and bucket.
-    pub(super) buckets: BTreeMap<(String, String), (u64, u64)>,
+    /// Objects and their bytes, older versions and theirs, by project and bucket.
+    pub(super) buckets: BTreeMap<(String, String), [u64; 4]>,
     /// Tasks, by project and state.
     pub(super) tasks: BTreeMap<(String, String), u64>,
     /// Tasks that gave a blob, by project and blob.
@@ -89,7 +89,7 @@ impl Counted {
     fn add_object(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         let object = catalog::object_record(row)?;
         let place = (object.project.to_string(), object.bucket.to_string());
-        let (objects, size_bytes) = self.buckets.entry(place).or_default();
+        let [objects, size_bytes, ..] = self.buckets.entry(place).or_default();
         *objects += 1;
         *size_bytes += object.size_bytes;
         self.refer(object.digest);
@@ -97,7 +97,12 @@ impl Counted {
     }
 
     fn add_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
-        if let Some(object) = catalog::version_record(row)?.object {
+        let version = catalog::version_record(row)?;
+        let place = (version.place.project.to_string(), version.place.bucket.to_string());
+        let [.., versions, version_bytes] = self.buckets.entry(place).or_default();
+        *versions += 1;
+        if let Some(object) = version.object {
+            *version_bytes += object.size_bytes;
             self.refer(object.digest);
         }
         Ok(None)

@@ -28,6 +28,7 @@ impl Store {
             catalog::HOT,
             catalog::HOT_BUCKETS,
             catalog::HOT_PACKING,
+            catalog::HOT_SAMPLES,
             catalog::HOT_UPLOADS,
             catalog::HOT_VERSIONS,
             change::HOT,

@@ -4,7 +4,9 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod lifecycle;
 mod queue;
+mod quotas;
 mod registry;
 
 use std::pin::Pin;
@@ -36,6 +38,12 @@ const CASES: &[Case] = cases![
     buckets::versions_are_kept_marked_and_brought_to_light,
     buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
     buckets::uploads_hold_their_parts_until_they_end,
+    buckets::samples_are_one_a_day_and_bounded,
+    buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,
+    quotas::a_quota_counts_versions_and_what_makes_nothing_grow_passes,
+    quotas::many_at_once_do_not_get_past_a_quota,
+    lifecycle::rules_expire_trim_and_give_up_as_the_clock_goes_on,
+    lifecycle::what_changed_meanwhile_is_left_alone,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,

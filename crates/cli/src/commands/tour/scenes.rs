@@ -63,7 +63,7 @@ async fn say_packing(stage: &Stage<'_>, versions: [&Object; 2]) -> Result<(), Cl
     stage.say("9. Meanwhile the node has packed what was stored.");
     for object in versions {
         let wanted = ObjectRef { bucket: object.bucket.clone(), key: object.key.clone() };
-        let info = stage.client.objects_stat(&wanted).await?;
+        let info = stage.client.objects_stat(&wanted, None).await?;
         let size = ByteSize::bytes(object.size_bytes);
         let how = match (info.stored_bytes, &info.base) {
             (None, _) => "still whole: nobody has looked yet".to_owned(),

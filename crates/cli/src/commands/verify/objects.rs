@@ -6,27 +6,27 @@ use std::path::Path;
 use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey, LogicalObject};
 use serde::{Deserialize, Serialize};
 
-use super::Verify;
 use super::progress::Progress;
+use super::{Verify, node};
 use crate::commands::stat::form_name;
 use crate::context::Context;
 use crate::progress;
-use crate::remote::{Meter, RemoteAddress};
+use crate::remote::{AnyAddress, Meter, RemoteAddress};
 use crate::report::{CliError, Status, chain};
 use crate::tables::Column;
 
 /// What checking an object found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Finding {
-    address: String,
+    pub(super) address: String,
     /// `verified`; `unproven` if nothing says what its hash should be; `damaged`.
-    state: Cow<'static, str>,
+    pub(super) state: Cow<'static, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    form: Option<Cow<'static, str>>,
+    pub(super) form: Option<Cow<'static, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    digest: Option<String>,
+    pub(super) digest: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 impl Finding {
@@ -47,13 +47,20 @@ impl Verify {
     pub(super) async fn verify_objects(
         &self,
         context: &Context,
-        addresses: &[RemoteAddress],
+        addresses: &[AnyAddress],
     ) -> Result<Status, CliError> {
         if addresses.is_empty() {
             return Ok(Status::Done);
         }
         let mut findings = Findings::default();
         for address in addresses {
+            let address = match address {
+                AnyAddress::Remote(address) => address,
+                AnyAddress::Node(address) => {
+                    node::check(context, address, &mut findings.all).await?;
+                    continue;
+                }
+            };
             let mut state = Progress::open(&address.to_string(), self.state.as_deref(), self.resume)?;
             let done = self.verify_all(context, address, &mut state, &mut findings).await;
             match done {
@@ -101,7 +108,7 @@ impl Verify {
     }
 
     /// The file that the user named for the state, which is of one address.
-    pub(super) fn refuse_shared_state(&self, addresses: &[RemoteAddress]) -> Result<(), CliError> {
+    pub(super) fn refuse_shared_state(&self, addresses: &[AnyAddress]) -> Result<(), CliError> {
         match (&self.state, addresses.len()) {
             (Some(path), count) if count != 1 => Err(CliError::SharedState { path: Path::to_owned(path) }),
             _ => Ok(()),

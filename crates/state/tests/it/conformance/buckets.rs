@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
-use casemate_model::{BucketName, Digest, UploadId, VersionId};
+use casemate_model::{BucketName, Digest, Project, UploadId, VersionId};
 use casemate_objects::{
-    Attributes, Before, BucketCatalog, BucketDeleted, BucketSettings, CorsRule, Deleted, ETag, ObjectCatalog,
-    ObjectRecord, PartRecord, Place, Put, PutRule, UploadCatalog, UploadPage, UploadRecord, VersionPage,
-    VersionRecord, Versioning,
+    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketSample, BucketSettings, CorsRule,
+    Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions, Packing, PartRecord,
+    Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
+    Versioning,
 };
 
 use crate::context::Context;
@@ -21,7 +22,8 @@ impl Context {
     }
 
     async fn make_bucket(&self) -> bool {
-        self.store.create_bucket(&self.project, &bucket(), self.event("buckets.create")).await.unwrap()
+        let (settings, event) = (BucketSettings::default(), self.event("buckets.create"));
+        self.store.create_bucket(&self.project, &bucket(), &settings, event).await.unwrap()
     }
 
     /// Puts content, and returns the version that it became.
@@ -35,7 +37,7 @@ impl Context {
 
     async fn delete_version(&self, key: &str, version: Option<VersionId>) -> Option<VersionRecord> {
         let place = self.object(key, b"").place();
-        self.store.delete_version(&place, version, self.event("objects.delete")).await.unwrap()
+        self.store.delete_version(&place, version, None, self.event("objects.delete")).await.unwrap()
     }
 
     async fn mark(&self, key: &str) -> Deleted {
@@ -85,6 +87,12 @@ pub(super) async fn buckets_are_made_set_and_deleted_when_empty(context: &Contex
             origins: vec!["*".to_owned()],
             age_seconds_max: Some(5),
             ..CorsRule::default()
+        }],
+        lifecycle: vec![LifecycleRule {
+            id: "tmp".to_owned(),
+            expire_days: Some(3),
+            older_versions: Some(OlderVersions { days: 0, keep: 2 }),
+            ..LifecycleRule::default()
         }],
     };
     let configure = async |name: &str| {
@@ -246,4 +254,79 @@ pub(super) async fn uploads_hold_their_parts_until_they_end(context: &Context) {
     assert_eq!(put(upload.id, &part(3, b"late")).await, None);
     assert_eq!(context.store.parts(upload.id, 0, 9).await.unwrap(), []);
     assert!(context.store.end_upload(other.id, None).await.unwrap());
+}
+
+pub(super) async fn samples_are_one_a_day_and_bounded(context: &Context) {
+    let sample = |day, stored_bytes| BucketSample {
+        day,
+        measured: context.now(),
+        objects: 1,
+        versions: 2,
+        content_bytes: 30,
+        stored_bytes,
+    };
+    let put = async |name: &str, day, stored_bytes, oldest_day| {
+        let (name, sample) = (name.parse().unwrap(), sample(day, stored_bytes));
+        context.store.put_sample(&context.project, &name, &sample, oldest_day).await.unwrap();
+    };
+    let samples = async |bucket: Option<&BucketName>, before| {
+        context.store.samples(&context.project, bucket, before, 9).await.unwrap()
+    };
+    put("builds", 7, 1, 0).await;
+    assert_eq!(samples(Some(&bucket()), 99).await, [], "there is no such bucket");
+    context.make_bucket().await;
+    for (day, stored_bytes) in [(5, 10), (7, 20), (7, 25), (6, 15)] {
+        put("builds", day, stored_bytes, 0).await;
+    }
+    assert_eq!(samples(Some(&bucket()), 99).await, [sample(7, 25), sample(6, 15), sample(5, 10)]);
+    assert_eq!(samples(Some(&bucket()), 7).await, [sample(6, 15), sample(5, 10)]);
+    put("builds", 8, 30, 7).await;
+    assert_eq!(samples(Some(&bucket()), 99).await, [sample(8, 30), sample(7, 25)]);
+
+    let (other, event) = ("other".parse().unwrap(), context.event("buckets.create"));
+    context.store.create_bucket(&context.project, &other, &BucketSettings::default(), event).await.unwrap();
+    put("other", 8, 12, 0).await;
+    let both = BucketSample { objects: 2, versions: 4, content_bytes: 60, stored_bytes: 42, ..sample(8, 0) };
+    assert_eq!(samples(None, 99).await, [both, sample(7, 25)], "added up by day");
+    let deleted = context.store.delete_bucket(&context.project, &other, context.event("buckets.delete"));
+    assert_eq!(deleted.await.unwrap(), BucketDeleted::Done, "samples are nothing in it");
+}
+
+pub(super) async fn what_a_bucket_takes_counts_shared_content_once_and_bases_with_it(context: &Context) {
+    let stored = async || context.store.stored_bytes(&context.project, &bucket()).await.unwrap();
+    assert_eq!(stored().await, 0);
+    context.make_bucket().await;
+    context.keep_versions(Versioning::On).await;
+    let base = Digest::of(b"the base");
+    let first = context.put_version("a", b"the base").await;
+    context.put_version("a", b"the base, changed").await;
+    context.put_version("b", b"the base").await;
+    assert_eq!(stored().await, 8 + 17, "what nobody looked at is whole");
+    let found = context.store.bucket(&context.project, &bucket()).await.unwrap().unwrap();
+    assert_eq!((found.objects, found.size_bytes, found.versions, found.version_bytes), (2, 25, 1, 8));
+    let packing = Packing { stored_bytes: 3, base: Some(base) };
+    let whole = Packing { stored_bytes: 8, base: None };
+    assert!(context.store.note_packing(&base, whole, context.now()).await.unwrap());
+    let changed = Digest::of(b"the base, changed");
+    assert!(context.store.note_packing(&changed, packing, context.now()).await.unwrap());
+    assert_eq!(stored().await, 8 + 3);
+
+    let place_of = async |project: &str, digest: &Digest| {
+        let project: Project = project.parse().unwrap();
+        context.store.place_of(&project, digest).await.unwrap()
+    };
+    let at_b = Some(context.object("b", b"").place());
+    assert_eq!(place_of("default", &base).await.map(|at| at.place), at_b, "what is present comes first");
+    assert_eq!(place_of("elsewhere", &base).await, None);
+    context.delete_version("b", None).await;
+    context.mark("b").await;
+    context.delete_version("a", first).await;
+    let Some(Located { place, version }) = place_of("default", &base).await else {
+        panic!("a version has it")
+    };
+    assert_eq!((place.key.as_str(), version.is_some()), ("b", true));
+    assert_eq!(stored().await, 8 + 3);
+    // A base that no object has any more is still needed.
+    context.delete_version("b", version).await;
+    assert_eq!((place_of("default", &base).await, stored().await), (None, 8 + 3));
 }
