@@ -1,6 +1,9 @@
 //! The directory of blob files: `blobs/ab/cd/<64 hex digits of the content's SHA-256>`, and the same with `.packed` for
 //! blobs that are packed. Where both are there, either will do.
 
+#[cfg(test)]
+mod corruption;
+pub(crate) mod inventory;
 mod packing;
 
 use std::io::{Read, Write};
@@ -11,6 +14,7 @@ use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
 use crate::verified::VerifiedBlob;
+use inventory::{Condition, Form};
 use packing::Bases;
 pub(crate) use packing::CONTENT_BYTES_MAX;
 
@@ -53,7 +57,11 @@ impl Blobs {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
         root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { root: root.clone(), directory, free_bytes_min, bases: Arc::default() })
+        Ok(Self::of(root.clone(), directory, free_bytes_min))
+    }
+
+    fn of(root: Dir, directory: Dir, free_bytes_min: u64) -> Self {
+        Self { root, directory, free_bytes_min, bases: Arc::default() }
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -71,6 +79,8 @@ impl Blobs {
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
             Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest),
+            // A crash may have left a sound packed form beside; if not, what is said is what is wrong here.
+            Err(damaged @ ObjectsError::Corrupt { .. }) => self.open_packed(digest).map_err(|_| damaged),
             other => other,
         }
     }
@@ -96,24 +106,17 @@ impl Blobs {
         self.remove_packed(digest)
     }
 
-    /// Moves a blob out of the way if it is still damaged; true if it was moved. Nothing may be put in its place
-    /// meanwhile, or that would be moved. A later upload of the same content heals it.
+    /// Moves what is damaged of a blob out of the way; true if something was moved. Nothing may be put in its place
+    /// meanwhile, or that would be moved. A later upload of the same content heals it. A difference to a damaged base is
+    /// not damaged itself: it stays, and is readable again when its base is.
     pub(crate) fn set_aside(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        match self.open_verified(digest) {
-            Ok(_) | Err(ObjectsError::BlobMissing { .. }) => return Ok(false),
-            Err(ObjectsError::Corrupt { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        for (from, suffix) in [(path_of(digest), ""), (packed_path_of(digest), PACKED)] {
-            let moved = self
-                .root
-                .rename(&format!("blobs/{from}"), &format!("quarantine/{}{suffix}", digest.to_hex()));
-            match moved {
-                Err(error) if error.is_not_found() => {}
-                other => other.map_err(ObjectsError::Files)?,
+        let mut moved = false;
+        for form in [Form::Whole, Form::Packed] {
+            if self.examine(digest, form)? == Condition::Damaged {
+                moved |= self.set_form_aside(digest, form)?;
             }
         }
-        Ok(true)
+        Ok(moved)
     }
 
     /// The directories that hold blobs, relative to the blob directory.

@@ -11,6 +11,7 @@
 
 mod blobs;
 mod error;
+mod fsck;
 mod objects;
 mod ports;
 mod records;
@@ -18,13 +19,16 @@ mod records;
 pub mod test_support;
 mod verified;
 
+pub use blobs::inventory::{BaseFault, Form};
 pub use error::ObjectsError;
+pub use fsck::{Fault, Finding, Fsck, FsckOptions, FsckReport, Mending, Repair, SetAside};
 pub use objects::{
-    CompletedPart, Hold, Listing, NewObject, NewPart, Objects, Settings, Stamp, StoredBlob, Version,
+    CompletedPart, Hold, Listing, NewObject, NewPart, Objects, Settings, Stamp, StoredBlob, UploadLeftovers,
+    Version,
 };
 pub use ports::{
-    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, ObjectCatalog, ObjectPage, Place, UploadCatalog,
-    UploadPage, VersionPage,
+    BlobCatalog, BlobRecord, BucketCatalog, BucketDeleted, Catalog, Inventory, ObjectCatalog, ObjectPage,
+    Place, UploadCatalog, UploadPage, VersionPage,
 };
 pub use records::{
     Attributes, Before, BucketRecord, BucketSettings, BucketTotals, CorsRule, Deleted, ETag, ETagError,

@@ -1,4 +1,5 @@
 mod buckets;
+mod leftovers;
 mod listing;
 mod staging;
 mod upkeep;
@@ -20,6 +21,7 @@ use crate::{
     VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
+pub use leftovers::UploadLeftovers;
 pub use listing::Listing;
 pub use uploads::{CompletedPart, NewPart};
 
@@ -392,7 +394,7 @@ fn not_found(bucket: &BucketName, key: &ObjectKey) -> ObjectsError {
 }
 
 /// Runs blocking work where it cannot hold up the runtime.
-async fn off_runtime<T: Send + 'static>(
+pub(crate) async fn off_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ObjectsError> + Send + 'static,
 ) -> Result<T, ObjectsError> {
     match tokio::task::spawn_blocking(work).await {
@@ -402,4 +404,4 @@ async fn off_runtime<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

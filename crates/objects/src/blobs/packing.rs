@@ -76,7 +76,7 @@ impl Blobs {
     }
 
     /// The base that packed bytes name. Whatever is wrong with the bytes, what they should have been is not there.
-    fn base_of(&self, digest: &Digest, packed: &[u8]) -> Result<Option<Digest>, ObjectsError> {
+    pub(super) fn base_of(&self, digest: &Digest, packed: &[u8]) -> Result<Option<Digest>, ObjectsError> {
         let base = native::base(packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
         Ok(base.map(Digest::from_bytes))
     }
@@ -103,7 +103,7 @@ impl Blobs {
         Ok(opened)
     }
 
-    fn read_packed(&self, digest: &Digest) -> Result<Vec<u8>, ObjectsError> {
+    pub(super) fn read_packed(&self, digest: &Digest) -> Result<Vec<u8>, ObjectsError> {
         let mut bytes = Vec::new();
         let file = self.open_file(digest, &packed_path_of(digest))?;
         // Only what is smaller than its content is kept packed.
@@ -114,11 +114,11 @@ impl Blobs {
         Ok(bytes)
     }
 
-    /// Makes sure that a blob has its whole form, so that a packed form may be replaced or dropped.
+    /// Makes sure that a blob has a sound whole form, so that a packed form may be replaced or dropped.
     fn ensure_whole(&self, digest: &Digest, content: &[u8]) -> Result<(), ObjectsError> {
-        match self.open_file(digest, &path_of(digest)) {
+        match self.open_whole(digest) {
             Ok(_) => Ok(()),
-            Err(ObjectsError::BlobMissing { .. }) => {
+            Err(ObjectsError::BlobMissing { .. } | ObjectsError::Corrupt { .. }) => {
                 let mut staged = self.stage()?;
                 staged.push(content)?;
                 staged.commit(Some(*digest)).map(drop)

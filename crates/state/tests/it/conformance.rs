@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod inventory;
 mod queue;
 mod registry;
 
@@ -36,6 +37,8 @@ const CASES: &[Case] = cases![
     buckets::versions_are_kept_marked_and_brought_to_light,
     buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
     buckets::uploads_hold_their_parts_until_they_end,
+    inventory::blobs_come_in_the_order_of_their_digests,
+    inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,
