@@ -46,6 +46,8 @@ pub(crate) struct Written {
     pub(crate) object_bytes_max: String,
     /// What objects leave free on their disk, for the database and the log, such as `64MiB`.
     pub(crate) free_bytes_min: String,
+    /// How long content stays after nothing refers to it, in seconds.
+    pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -88,6 +90,7 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
+    pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
@@ -163,6 +166,7 @@ impl Default for Written {
             database_url_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
             free_bytes_min: "64MiB".to_owned(),
+            collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
             requests_per_second: 200,
@@ -205,6 +209,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
         ("s3_requests_burst", u64::from(written.s3_requests_burst)),
         ("task_seconds_max", written.task_seconds_max),
+        ("collect_grace_seconds", written.collect_grace_seconds),
     ] {
         if value == 0 {
             return Err(bad(key, "0", positive));
@@ -223,6 +228,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         database: database(written)?,
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
         free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
+        collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
