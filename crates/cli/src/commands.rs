@@ -7,6 +7,7 @@ mod cp;
 mod db;
 mod doctor;
 mod du;
+mod fsck;
 mod key;
 mod login;
 mod ls;
@@ -63,6 +64,7 @@ pub(crate) enum Command {
     Config(config::Config),
     #[command(subcommand)]
     Db(db::Db),
+    Fsck(fsck::Fsck),
     Completions(completions::Completions),
 }
 
@@ -91,6 +93,7 @@ impl Command {
             Self::Doctor(command) => command.execute(context).await,
             Self::Config(command) => command.execute(context),
             Self::Db(command) => command.execute(context).await,
+            Self::Fsck(command) => command.execute(context).await,
             Self::Completions(command) => command.execute(context),
         }
     }

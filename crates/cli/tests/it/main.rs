@@ -6,5 +6,6 @@ mod binary;
 mod buckets;
 mod edge;
 mod errors;
+mod fsck;
 mod help;
 mod journey;
