@@ -9,3 +9,4 @@ mod errors;
 mod fsck;
 mod help;
 mod journey;
+mod weaknesses;
