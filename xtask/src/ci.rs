@@ -29,6 +29,10 @@ const STEPS: &[Step] = &[
 /// The same selection as `make run`, so that both share their build.
 const BUILD: [&str; 4] = ["build", "--locked", "--package", "casemate-cli"];
 
+/// As the workspace was built for the other tests, so that nothing is built again.
+const CORRUPTIONS: [&str; 6] =
+    ["nextest", "run", "--locked", "--workspace", "--filterset", "test(no_wrong_byte_is_served)"];
+
 /// What Python DeltaGlider is compared with.
 const INTEROP_EXAMPLE: [&str; 8] =
     ["build", "--locked", "--package", "casemate-remote", "--example", "dg", "--features", "test-support"];
@@ -163,6 +167,8 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     run_command(python("tests/acceptance/deltaglider_interop.py").arg(&dg).arg(&tools))?;
     run_command(python("tests/acceptance/s3_conformance.py").arg(&binary).arg("--tools").arg(&tools))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
+    run_command(python("tests/acceptance/kill_s3.py").arg(&binary).args(["--cycles", "8"]))?;
+    run_command(workspace.cargo(&CORRUPTIONS).env("CASEMATE_TEST_CORRUPTIONS", "100000"))?;
     // A file system to fill is mounted in a namespace, which not every machine lets everybody make.
     let can_mount = python("tests/acceptance/disk_full.py").arg("--can-mount").status();
     if !can_mount.is_ok_and(|status| status.success()) {
@@ -172,7 +178,8 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
         );
         return Ok(());
     }
-    run_command(python("tests/acceptance/disk_full.py").arg(&binary))
+    run_command(python("tests/acceptance/disk_full.py").arg(&binary))?;
+    run_command(python("tests/acceptance/disk_storm.py").arg(&binary).args(["--rounds", "3"]))
 }
 
 /// npm leaves a file beside what it installed; packages are stale when the lock file is younger.

@@ -10,6 +10,7 @@ mod db;
 mod diff;
 mod doctor;
 mod du;
+mod fsck;
 mod key;
 mod login;
 mod ls;
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     Config(config::Config),
     #[command(subcommand)]
     Db(db::Db),
+    Fsck(fsck::Fsck),
     Completions(completions::Completions),
 }
 
@@ -111,6 +113,7 @@ impl Command {
             Self::Doctor(command) => command.execute(context).await,
             Self::Config(command) => command.execute(context),
             Self::Db(command) => command.execute(context).await,
+            Self::Fsck(command) => command.execute(context).await,
             Self::Completions(command) => command.execute(context),
         }
     }

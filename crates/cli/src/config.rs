@@ -54,6 +54,8 @@ pub(crate) struct Written {
     pub(crate) project_bytes_max: String,
     /// Most objects and versions that they may hold; 0 for any number.
     pub(crate) project_objects_max: u64,
+    /// How long content stays after nothing refers to it, in seconds.
+    pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -100,6 +102,7 @@ pub(crate) struct Config {
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
+    pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
@@ -180,6 +183,7 @@ impl Default for Written {
             free_bytes_min: "64MiB".to_owned(),
             project_bytes_max: String::new(),
             project_objects_max: 0,
+            collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
             requests_per_second: 200,
@@ -228,6 +232,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
         ("s3_requests_burst", u64::from(written.s3_requests_burst)),
         ("task_seconds_max", written.task_seconds_max),
+        ("collect_grace_seconds", written.collect_grace_seconds),
     ] {
         if value == 0 {
             return Err(bad(key, "0", positive));
@@ -253,6 +258,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
                 text => Some(size("project_bytes_max", text)?),
             },
         },
+        collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },

@@ -201,7 +201,11 @@ async fn control(
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
-        settings: ControlSettings { limits_ceiling: config.limits_ceiling, runs_max: config.workers },
+        settings: ControlSettings {
+            limits_ceiling: config.limits_ceiling,
+            runs_max: config.workers,
+            collect_grace: config.collect_grace,
+        },
         entropy,
     }))
 }

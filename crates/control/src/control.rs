@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use casemate_identity::{Authenticator, Credentials, LoginLinks};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
@@ -52,6 +53,8 @@ pub struct Settings {
     pub limits_ceiling: RunLimits,
     /// Tasks that run at once.
     pub runs_max: usize,
+    /// How long content stays after nothing refers to it, for transfers that are under way.
+    pub collect_grace: Duration,
 }
 
 /// All use cases of a node. Cheap to clone.

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::Timestamp;
+use casemate_objects::UploadLeftovers;
 use casemate_tasks::{RetryPolicy, TaskRecord};
 
 use crate::{Control, ControlError};
@@ -9,11 +10,8 @@ use crate::{Control, ControlError};
 /// How often deadlines and lost leases are looked for, at least.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often unreferenced content is looked for.
+/// How often unreferenced content is looked for, at least.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How long content stays after nothing refers to it, for transfers that are under way.
-const COLLECT_GRACE: Duration = Duration::from_secs(10 * 60);
 
 /// How long an upload in parts may be under way.
 const UPLOAD_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -41,15 +39,18 @@ pub(crate) async fn sweep(control: Control) {
 
 /// Removes content that nothing refers to. It may have to wait for uploads, so nothing else waits for it.
 pub(crate) async fn collect(control: Control) {
-    let mut collections = tokio::time::interval(COLLECT_INTERVAL);
+    let every = COLLECT_INTERVAL.min(control.parts.settings.collect_grace);
+    let mut collections = tokio::time::interval(every);
+    collections.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut comparisons = tokio::time::interval(ORPHAN_INTERVAL);
+    let mut leftovers = UploadLeftovers::default();
     loop {
         tokio::select! {
             () = control.stopping.cancelled() => return,
             _ = collections.tick() => {
                 tokio::select! {
                     () = control.stopping.cancelled() => return,
-                    collected = control.collect() => note(collected),
+                    collected = control.collect(&mut leftovers) => note(collected),
                 }
             }
             _ = comparisons.tick() => {
@@ -118,12 +119,13 @@ impl Control {
         if collected > 0 {
             tracing::info!(collected, "removed files that no row of the catalog knows");
         }
+        self.parts.objects.collect_second_forms().await?;
         metrics::counter!("casemate_collected_orphans_total").increment(collected);
         Ok(())
     }
 
-    async fn collect(&self) -> Result<(), ControlError> {
-        let grace = u64::try_from(COLLECT_GRACE.as_millis()).expect("minutes fit");
+    async fn collect(&self, leftovers: &mut UploadLeftovers) -> Result<(), ControlError> {
+        let grace = u64::try_from(self.parts.settings.collect_grace.as_millis()).unwrap_or(u64::MAX);
         let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
         let collected = self.collect_objects(before.expect("earlier than now")).await?;
         metrics::counter!("casemate_collected_blobs_total").increment(collected);
@@ -131,6 +133,10 @@ impl Control {
         let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
         let collected = self.collect_uploads(before.expect("earlier than now")).await?;
         metrics::counter!("casemate_expired_uploads_total").increment(collected);
+        let collected = self.parts.objects.collect_upload_leftovers(leftovers).await?;
+        if collected > 0 {
+            tracing::info!(collected, "removed files of uploads that are over");
+        }
         Ok(())
     }
 }

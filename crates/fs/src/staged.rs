@@ -216,6 +216,11 @@ pub(crate) fn unique_name() -> String {
     format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&random))
 }
 
+/// Whether a name is that of a staged file, or of the leftover of one.
+pub fn is_staged(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// How the names of staged files begin.
 pub(crate) const PREFIX: &str = ".casemate-staged-";
 

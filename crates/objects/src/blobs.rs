@@ -2,6 +2,9 @@
 //! blobs that are packed. Where both are there, either will do. Large blobs have the table of their pieces beside them,
 //! with `.pieces`; where it is missing it is made again.
 
+#[cfg(test)]
+mod corruption;
+pub(crate) mod inventory;
 mod packing;
 mod pieces;
 mod segments;
@@ -15,6 +18,7 @@ use casemate_model::{Digest, Hasher};
 
 use crate::ObjectsError;
 use crate::verified::{self, VerifiedBlob};
+use inventory::{Condition, Form};
 use packing::Bases;
 pub(crate) use packing::PACKED_BYTES_MAX;
 pub use pieces::PieceKey;
@@ -39,8 +43,8 @@ pub(crate) struct Blobs {
     root: Dir,
     directory: Dir,
     free_bytes_min: u64,
-    /// Vouches for tables of pieces.
-    piece_key: PieceKey,
+    /// Vouches for tables of pieces. Without one none is believed, and none is written.
+    piece_key: Option<PieceKey>,
     /// Bases that were opened lately.
     bases: Arc<Bases>,
 }
@@ -63,7 +67,11 @@ impl Blobs {
         let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
         directory.sweep_staged().map_err(ObjectsError::Files)?;
         root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self { root: root.clone(), directory, free_bytes_min, piece_key, bases: Arc::default() })
+        Ok(Self::of(root.clone(), directory, free_bytes_min, Some(piece_key)))
+    }
+
+    fn of(root: Dir, directory: Dir, free_bytes_min: u64, piece_key: Option<PieceKey>) -> Self {
+        Self { root, directory, free_bytes_min, piece_key, bases: Arc::default() }
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -82,6 +90,8 @@ impl Blobs {
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
             Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest),
+            // A crash may have left a sound packed form beside; if not, what is said is what is wrong here.
+            Err(damaged @ ObjectsError::Corrupt { .. }) => self.open_packed(digest).map_err(|_| damaged),
             other => other,
         }
     }
@@ -89,11 +99,8 @@ impl Blobs {
     /// Reads all of a blob and checks what it hashes to, whatever a table says; returns its size in bytes.
     pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectsError> {
         let blob = self.open_verified(digest)?;
-        if blob.digest_again()? == *digest {
-            Ok(blob.size_bytes())
-        } else {
-            Err(ObjectsError::Corrupt { digest: *digest })
-        }
+        blob.check_again()?;
+        Ok(blob.size_bytes())
     }
 
     fn open_whole(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
@@ -141,6 +148,9 @@ impl Blobs {
 
     /// The table of a blob's pieces, if there is one to be believed.
     fn read_pieces(&self, digest: &Digest, length: u64) -> Result<Option<Pieces>, ObjectsError> {
+        let Some(key) = &self.piece_key else {
+            return Ok(None);
+        };
         let bytes_max = Pieces::table_bytes(length);
         let mut bytes = Vec::new();
         match self.open_file(digest, &pieces_path_of(digest)) {
@@ -148,16 +158,19 @@ impl Blobs {
             Err(ObjectsError::BlobMissing { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Pieces::parse(&bytes, digest, &self.piece_key))
+        Ok(Pieces::parse(&bytes, digest, key))
     }
 
     /// Puts the table of a blob's pieces beside it. It need not survive a crash.
     fn write_pieces(&self, digest: &Digest, pieces: &Pieces) -> Result<(), ObjectsError> {
+        let Some(key) = &self.piece_key else {
+            return Ok(());
+        };
         let path = pieces_path_of(digest);
         let (leaf, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let leaf = self.directory.subdir(leaf).map_err(ObjectsError::Files)?;
         let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
-        staged.append(&pieces.write(digest, &self.piece_key)).map_err(ObjectsError::Files)?;
+        staged.append(&pieces.write(digest, key)).map_err(ObjectsError::Files)?;
         staged.commit_scratch(&leaf, name).map_err(ObjectsError::Files)
     }
 
@@ -179,27 +192,20 @@ impl Blobs {
         self.remove_packed(digest)
     }
 
-    /// Moves a blob out of the way if it is still damaged; true if it was moved. Nothing may be put in its place
-    /// meanwhile, or that would be moved. A later upload of the same content heals it.
+    /// Moves what is damaged of a blob out of the way; true if something was moved. Nothing may be put in its place
+    /// meanwhile, or that would be moved. A later upload of the same content heals it. A difference to a damaged base is
+    /// not damaged itself: it stays, and is readable again when its base is.
     pub(crate) fn set_aside(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        match self.verify(digest) {
-            Ok(_) | Err(ObjectsError::BlobMissing { .. }) => return Ok(false),
-            Err(ObjectsError::Corrupt { digest: damaged }) if damaged == *digest => {}
-            // Its base is damaged, and that is for the base.
-            Err(ObjectsError::Corrupt { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        for (from, suffix) in [(path_of(digest), ""), (packed_path_of(digest), PACKED)] {
-            let moved = self
-                .root
-                .rename(&format!("blobs/{from}"), &format!("quarantine/{}{suffix}", digest.to_hex()));
-            match moved {
-                Err(error) if error.is_not_found() => {}
-                other => other.map_err(ObjectsError::Files)?,
+        let mut moved = false;
+        for form in [Form::Whole, Form::Packed] {
+            if self.examine(digest, form)? == Condition::Damaged {
+                moved |= self.set_form_aside(digest, form)?;
             }
         }
-        self.remove_pieces(digest)?;
-        Ok(true)
+        if moved {
+            self.remove_pieces(digest)?;
+        }
+        Ok(moved)
     }
 
     /// The directories that hold blobs, relative to the blob directory.

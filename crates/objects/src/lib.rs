@@ -11,6 +11,7 @@
 
 mod blobs;
 mod error;
+mod fsck;
 mod lifecycle;
 mod objects;
 mod ports;
@@ -20,15 +21,17 @@ pub mod test_support;
 mod verified;
 
 pub use blobs::PieceKey;
+pub use blobs::inventory::{BaseFault, Form};
 pub use error::ObjectsError;
+pub use fsck::{Fault, Finding, Fsck, FsckOptions, FsckReport, Mending, Repair, SetAside};
 pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};
 pub use objects::{
     CompletedPart, Graph, Hold, Lapsed, Listing, NewObject, NewPart, Node, Objects, Settings, Stamp, Storage,
-    StoredBlob, Verdict, Version,
+    StoredBlob, UploadLeftovers, Verdict, Version,
 };
 pub use ports::{
-    BlobCatalog, BucketCatalog, BucketDeleted, Catalog, Located, ObjectCatalog, ObjectPage, Place,
-    SampleCatalog, UploadCatalog, UploadPage, VersionPage,
+    BlobCatalog, BlobRecord, BucketCatalog, BucketDeleted, Catalog, Inventory, Located, ObjectCatalog,
+    ObjectPage, Place, SampleCatalog, UploadCatalog, UploadPage, VersionPage,
 };
 pub use records::{
     Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, CorsRule, Deleted, ETag,

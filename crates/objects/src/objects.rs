@@ -1,6 +1,7 @@
 mod buckets;
 mod expiry;
 mod figures;
+mod leftovers;
 mod listing;
 mod staging;
 mod upkeep;
@@ -24,7 +25,9 @@ use crate::{
 
 pub use expiry::Lapsed;
 pub use figures::{Graph, Node, Storage, Verdict};
+pub use leftovers::UploadLeftovers;
 pub use listing::Listing;
+pub(crate) use uploads::CHUNK_BYTES;
 pub use uploads::{CompletedPart, NewPart};
 
 /// The store of objects.
@@ -418,7 +421,7 @@ fn not_found(bucket: &BucketName, key: &ObjectKey) -> ObjectsError {
 }
 
 /// Runs blocking work where it cannot hold up the runtime.
-async fn off_runtime<T: Send + 'static>(
+pub(crate) async fn off_runtime<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ObjectsError> + Send + 'static,
 ) -> Result<T, ObjectsError> {
     match tokio::task::spawn_blocking(work).await {
@@ -428,4 +431,4 @@ async fn off_runtime<T: Send + 'static>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 //! Where the store keeps what it knows: five small ports, which one catalog implements.
 
+mod inventory;
+
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
@@ -8,6 +10,8 @@ use crate::{
     Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted, ObjectRecord,
     Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
 };
+
+pub use inventory::{BlobRecord, Inventory};
 
 /// Where it is written down which object is which blob, and how often each blob is referred to.
 pub trait Catalog: BlobCatalog + BucketCatalog + ObjectCatalog + SampleCatalog + UploadCatalog {}

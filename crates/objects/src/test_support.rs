@@ -1,5 +1,7 @@
 //! A catalog in memory, for tests of this crate and of those above it.
 
+mod inventory;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 

@@ -1,6 +1,7 @@
 //! Objects and their versions. Buckets, uploads and how blobs are stored are in the modules beside.
 
 mod buckets;
+mod inventory;
 mod packing;
 mod samples;
 mod stored;
@@ -383,8 +384,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
 ];
 #[cfg(feature = "test-support")]
 pub(crate) use {
-    buckets::HOT as HOT_BUCKETS, packing::HOT as HOT_PACKING, samples::HOT as HOT_SAMPLES,
-    uploads::HOT as HOT_UPLOADS, versions::HOT as HOT_VERSIONS,
+    buckets::HOT as HOT_BUCKETS, inventory::HOT as HOT_INVENTORY, packing::HOT as HOT_PACKING,
+    samples::HOT as HOT_SAMPLES, uploads::HOT as HOT_UPLOADS, versions::HOT as HOT_VERSIONS,
 };
 
 #[cfg(test)]

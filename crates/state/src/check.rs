@@ -3,6 +3,7 @@
 mod counts;
 mod log;
 mod records;
+mod sizes;
 
 use std::fmt;
 
@@ -165,6 +166,7 @@ async fn check_all(sql: &mut Sql<'_>) -> Result<Report, Failure> {
     }
     let counted = records::check(sql, &mut findings).await?;
     counts::check(sql, counted, &mut findings).await?;
+    sizes::check(sql, &mut findings).await?;
     log::check(sql, &mut findings).await?;
     Ok(findings.report)
 }

@@ -153,3 +153,30 @@ fn threads_share_a_cache_without_false_alarms() {
     drop(cache);
     assert_eq!(world.witness.events(), []);
 }
+
+/// The recipe that Python DeltaGlider documents for its key, the Base64 of a Fernet key, ended it; and a cache that it said
+/// several processes share was a random directory of each.
+#[test]
+fn weakness_15_the_documented_key_opens_the_same_cache_in_the_next_process() {
+    let bytes: [u8; 32] = std::array::from_fn(|at| 200 + u8::try_from(at).unwrap());
+    let fernet = data_encoding::BASE64URL.encode(&bytes);
+    let documented = data_encoding::BASE64.encode(fernet.as_bytes());
+    let directory = tempfile::tempdir().unwrap();
+    let resolved = |key: &str| {
+        let pairs = [
+            ("HOME", "/home/ada"),
+            ("DG_CACHE_DIR", directory.path().to_str().unwrap()),
+            ("DG_CACHE_ENCRYPTION_KEY", key),
+        ];
+        let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let sources = casemate_cache::SettingSources { environment, ..Default::default() };
+        casemate_cache::CacheConfig::resolve(&sources).unwrap()
+    };
+    assert_eq!(resolved(&documented), resolved(&fernet));
+    let world = World::kept(true);
+    let first = casemate_cache::open(&resolved(&documented), world.surroundings()).unwrap();
+    let key = put(&*first, "app", CONTENT);
+    drop(first);
+    let second = casemate_cache::open(&resolved(&fernet), world.surroundings()).unwrap();
+    assert_eq!(get(&*second, &key).as_deref(), Some(CONTENT));
+}

@@ -143,7 +143,7 @@ fn set_log_aside(directory: &Dir) -> Result<Option<String>, CliError> {
     Ok(Some(name))
 }
 
-async fn open(config: &Config, directory: &Dir) -> Result<Store, CliError> {
+pub(super) async fn open(config: &Config, directory: &Dir) -> Result<Store, CliError> {
     let secrets = directory.private_subdir("secrets")?;
     let (node_key, _) = wire::node_key(&secrets, &SystemEntropy)?;
     Ok(wire::open_store(config, directory, &node_key, Arc::new(SystemClock)).await?)

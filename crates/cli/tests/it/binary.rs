@@ -15,6 +15,16 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Waits for the end of a process.
+    pub(crate) fn of(child: Child) -> Self {
+        let output = child.wait_with_output().unwrap();
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Standard output of a command that had to succeed.
     pub(crate) fn text(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
@@ -66,14 +76,27 @@ impl User {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
-        done(self.command(arguments).spawn().unwrap())
+        Done::of(self.command(arguments).spawn().unwrap())
     }
 
     /// Runs a command that reads `input`.
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Done {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
-        done(child)
+        Done::of(child)
+    }
+
+    /// What an object takes on the disk; `None` until the node has looked whether packing pays.
+    pub(crate) fn stored_bytes(&self, address: &str) -> Option<u64> {
+        self.run(&["stat", address, "--json"]).json()["stored_bytes"].as_u64()
+    }
+
+    /// Waits until the node has looked whether packing pays.
+    pub(crate) fn wait_until_packed(&self, address: &str) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while self.stored_bytes(address).is_none() {
+            assert!(std::time::Instant::now() < end, "{address} is not packed");
+        }
     }
 
     /// Starts a node in the user's default place and waits until it serves.
@@ -90,16 +113,16 @@ impl User {
         let (mut url, mut s3_url) = (None, None);
         for line in &mut lines {
             let line = line.unwrap();
-            if let Some((address, _)) = line.strip_prefix("S3 is at ").and_then(|rest| rest.split_once(';')) {
-                s3_url = Some(address.to_owned());
-            }
             if let Some(address) = line.strip_prefix("The console is at ") {
                 url = Some(address.to_owned());
+            }
+            if let Some(said) = line.strip_prefix("S3 is at ") {
+                s3_url = said.split(';').next().map(str::to_owned);
             }
             if line.starts_with("Ctrl-C") {
                 // What the node says later must not fill the pipe.
                 std::thread::spawn(move || lines.for_each(drop));
-                return Node { process, url: url.unwrap(), s3_url: s3_url.unwrap() };
+                return Node { process, url: url.unwrap(), s3_url };
             }
             seen.push_str(&line);
             seen.push('\n');
@@ -109,23 +132,26 @@ impl User {
     }
 }
 
-pub(crate) fn done(child: Child) -> Done {
-    let output = child.wait_with_output().unwrap();
-    Done {
-        code: output.status.code().unwrap(),
-        stdout: output.stdout,
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
 /// A node that ends with the test.
 pub(crate) struct Node {
     process: Child,
     pub(crate) url: String,
-    pub(crate) s3_url: String,
+    s3_url: Option<String>,
 }
 
 impl Node {
+    /// Where its S3 is.
+    pub(crate) fn s3_url(&self) -> &str {
+        self.s3_url.as_deref().unwrap()
+    }
+
+    /// The most memory that the node has had so far, without its workers.
+    pub(crate) fn peak_memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// Stops the node as its operator would.
     pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();

@@ -1,9 +1,9 @@
 //! Buckets of others, here in a directory: everything that needs neither node nor network.
 
-use crate::binary::{Done, User, done, text};
+use crate::binary::{Done, User, text};
 
 /// Two versions of an archive: much of the second is the first.
-fn versions() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn versions() -> (Vec<u8>, Vec<u8>) {
     let mut state = 7_u64;
     let mut noise = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -17,14 +17,14 @@ fn versions() -> (Vec<u8>, Vec<u8>) {
 }
 
 /// A user with an empty bucket, and its address.
-fn bucket() -> (User, String) {
+pub(crate) fn bucket() -> (User, String) {
     let user = User::new();
     casemate_fs::make_user_dir(&user.path("bucket")).unwrap();
     let address = format!("file://{}", text(&user.path("bucket")));
     (user, address)
 }
 
-fn failed(done: Done, code: i32, says: &str) {
+pub(crate) fn failed(done: Done, code: i32, says: &str) {
     assert_eq!(done.code, code, "{}", done.stderr);
     assert!(done.stderr.contains(says), "{}", done.stderr);
 }
@@ -76,10 +76,10 @@ fn whoever_has_no_home_has_a_cache_in_memory() {
         user.run(&["cp", &user.file(name, content), &format!("{bucket}//")]).text();
     }
     let mut command = user.command(&["cp", &format!("{bucket}//a-2.zip"), "-"]);
-    let got = done(command.env_remove("HOME").spawn().unwrap());
+    let got = Done::of(command.env_remove("HOME").spawn().unwrap());
     assert_eq!((got.code, got.stdout, got.stderr.as_str()), (0, second, ""));
     let mut command = user.command(&["cache", "show", "--json"]);
-    let shown = done(command.env_remove("HOME").spawn().unwrap()).json();
+    let shown = Done::of(command.env_remove("HOME").spawn().unwrap()).json();
     assert_eq!(shown["cache"], "in memory, at most 100 MiB");
 }
 

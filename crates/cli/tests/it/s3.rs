@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::binary::{Done, Node, User, done};
+use crate::binary::{Done, Node, User};
 
 /// A user with a node, its S3 credentials, and two buckets that are empty.
 pub(crate) struct Shop {
@@ -28,7 +28,7 @@ impl Shop {
             user.run(&["cp", &seed, &format!("cm://{bucket}/seed")]).text();
             user.run(&["rm", &format!("cm://{bucket}/seed")]).text();
         }
-        let gate = Gate::before(node.s3_url.strip_prefix("http://").unwrap());
+        let gate = Gate::before(node.s3_url().strip_prefix("http://").unwrap());
         Self { user, gate, key, _node: node }
     }
 
@@ -45,12 +45,12 @@ impl Shop {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
-        done(self.start(arguments))
+        Done::of(self.start(arguments))
     }
 
     /// The same with further variables.
     pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Done {
-        done(self.command(arguments).envs(variables.iter().copied()).spawn().unwrap())
+        Done::of(self.command(arguments).envs(variables.iter().copied()).spawn().unwrap())
     }
 }
 

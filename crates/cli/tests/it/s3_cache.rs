@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::binary::{done, send_signal, text};
+use crate::binary::{Done, send_signal, text};
 use crate::s3::{Shop, failed, version};
 
 const REFERENCE: &str = "GET /one/app/reference.bin";
@@ -149,7 +149,7 @@ fn a_signal_takes_the_cache_along() {
         let shop = shop();
         let copy = stopped_in_the_middle(&shop);
         send_signal(&copy, signal);
-        assert_eq!(done(copy).code, code);
+        assert_eq!(Done::of(copy).code, code);
         assert_eq!(files(&shop), [] as [PathBuf; 0]);
     }
 }

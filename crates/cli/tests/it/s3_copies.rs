@@ -1,6 +1,6 @@
 //! Copies between files, a node and S3, in every direction.
 
-use crate::binary::{done, text};
+use crate::binary::{Done, text};
 use crate::s3::{Shop, failed, version};
 
 #[test]
@@ -137,7 +137,7 @@ fn writers_at_once_lose_nothing() {
     // Each is the first of its folder, for all it knows.
     let writers: Vec<_> = files.iter().map(|file| shop.start(&["cp", file, "s3://one/race/"])).collect();
     for writer in writers {
-        done(writer).text();
+        Done::of(writer).text();
     }
     for n in 0..6 {
         let key = format!("s3://one/race/first-{n}.zip");
@@ -146,7 +146,7 @@ fn writers_at_once_lose_nothing() {
 
     let writers: Vec<_> =
         files.iter().map(|file| shop.start(&["cp", file, "s3://one/race/same.zip"])).collect();
-    let codes: Vec<i32> = writers.into_iter().map(|writer| done(writer).code).collect();
+    let codes: Vec<i32> = writers.into_iter().map(|writer| Done::of(writer).code).collect();
     // Whoever lost was told so.
     assert!(codes.contains(&0) && codes.iter().all(|code| [0, 5].contains(code)), "{codes:?}");
     let stored = shop.run(&["cp", "s3://one/race/same.zip", "-"]).stdout;

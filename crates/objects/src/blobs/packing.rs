@@ -133,7 +133,7 @@ impl Blobs {
 
     /// The base that the packed form of a blob names. Whatever is wrong with its bytes, what they should have been is not
     /// there.
-    fn base_of(&self, digest: &Digest) -> Result<Option<Digest>, ObjectsError> {
+    pub(super) fn base_of(&self, digest: &Digest) -> Result<Option<Digest>, ObjectsError> {
         let mut file = self.open_file(digest, &packed_path_of(digest))?;
         match segmented_form(&mut file, digest)? {
             Some((_, form)) => Ok(form.base().map(|base| Digest::from_bytes(*base))),
@@ -154,11 +154,11 @@ impl Blobs {
         Ok(opened)
     }
 
-    /// Makes sure that a blob has its whole form, so that a packed form may be replaced or dropped.
+    /// Makes sure that a blob has a sound whole form, so that a packed form may be replaced or dropped.
     fn ensure_whole(&self, digest: &Digest, blob: &VerifiedBlob) -> Result<(), ObjectsError> {
-        match self.open_file(digest, &path_of(digest)) {
+        match self.open_whole(digest).and_then(|whole| whole.check_again()) {
             Ok(_) => Ok(()),
-            Err(ObjectsError::BlobMissing { .. }) => {
+            Err(ObjectsError::BlobMissing { .. } | ObjectsError::Corrupt { .. }) => {
                 let mut staged = self.stage()?;
                 blob.read_pieces(|piece| staged.push(&piece))?;
                 staged.commit(Some(*digest)).map(drop)
@@ -281,9 +281,7 @@ impl Blobs {
     /// Removes the whole form of a blob whose packed form is sound; true if there was one.
     pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
         let packed = self.open_packed(digest)?;
-        if packed.digest_again()? != *digest {
-            return Err(ObjectsError::Corrupt { digest: *digest });
-        }
+        packed.check_again()?;
         if !packed.is_read_anywhere() {
             self.remove_pieces(digest)?;
         }

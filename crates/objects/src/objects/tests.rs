@@ -12,15 +12,15 @@ use super::*;
 use crate::Packing;
 use crate::test_support::MemoryCatalog;
 
-struct World {
-    objects: Objects,
-    catalog: Arc<MemoryCatalog>,
-    clock: ManualClock,
-    scratch: TempDir,
+pub(crate) struct World {
+    pub(crate) objects: Objects,
+    pub(crate) catalog: Arc<MemoryCatalog>,
+    pub(crate) clock: ManualClock,
+    pub(crate) scratch: TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(settings(1))
     }
 
@@ -32,12 +32,12 @@ impl World {
         Self { objects, catalog, clock: ManualClock::new(), scratch }
     }
 
-    fn permit<O: Operation>() -> Permit<O> {
+    pub(crate) fn permit<O: Operation>() -> Permit<O> {
         let home = Project::default_project();
         authorize(&Principal::local_user(0, home.clone()), &home).unwrap()
     }
 
-    fn event(&self) -> Event {
+    pub(crate) fn event(&self) -> Event {
         Event {
             time: self.clock.now(),
             request: RequestId::generate(self.clock.now(), &CountingEntropy::default()),
@@ -51,7 +51,7 @@ impl World {
         }
     }
 
-    async fn put(
+    pub(crate) async fn put(
         &self,
         key: &str,
         content: &[u8],
@@ -79,12 +79,12 @@ impl World {
         }
     }
 
-    fn stamp(&self) -> Stamp {
+    pub(crate) fn stamp(&self) -> Stamp {
         let now = self.clock.now();
         Stamp { now, version: VersionId::generate(now, &CountingEntropy::default()) }
     }
 
-    async fn get(&self, key: &str) -> Result<Vec<u8>, ObjectsError> {
+    pub(crate) async fn get(&self, key: &str) -> Result<Vec<u8>, ObjectsError> {
         let (_, blob) = self
             .objects
             .get(&Self::permit(), (&bucket(), &object_key(key)), Version::Latest, |_| true)
@@ -97,7 +97,7 @@ impl World {
         Ok(content)
     }
 
-    async fn delete(&self, key: &str) {
+    pub(crate) async fn delete(&self, key: &str) {
         let (bucket, key) = (bucket(), object_key(key));
         let marker = self.stamp().version;
         let place = Place { project: Project::default_project(), bucket, key };
@@ -108,9 +108,14 @@ impl World {
     }
 
     /// Where the blob of `content` lies, which only a test may know.
-    fn path_of(&self, content: &[u8]) -> std::path::PathBuf {
+    pub(crate) fn path_of(&self, content: &[u8]) -> std::path::PathBuf {
         let hex = Digest::of(content).to_hex();
         self.scratch.path().join("objects/blobs").join(&hex[..2]).join(&hex[2..4]).join(hex)
+    }
+
+    /// The files, for states that no store would make.
+    pub(crate) fn blobs(&self) -> &Blobs {
+        &self.objects.blobs
     }
 
     fn staged_files(&self) -> usize {
@@ -128,11 +133,11 @@ fn settings(free_bytes_min: u64) -> Settings {
     }
 }
 
-fn bucket() -> BucketName {
+pub(crate) fn bucket() -> BucketName {
     "builds".parse().unwrap()
 }
 
-fn object_key(text: &str) -> ObjectKey {
+pub(crate) fn object_key(text: &str) -> ObjectKey {
     text.parse().unwrap()
 }
 
@@ -172,7 +177,7 @@ async fn damage_is_found_set_aside_never_served_and_healed_by_a_new_upload() {
     let world = World::new();
     let content = vec![7; 50_000];
     world.put("a", &content, None).await.unwrap();
-    for change in ["flip", "cut", "grow", "swap"] {
+    for (number, change) in ["flip", "cut", "grow", "swap"].into_iter().enumerate() {
         let path = world.path_of(&content);
         let mut bytes = content.clone();
         match change {
@@ -185,7 +190,10 @@ async fn damage_is_found_set_aside_never_served_and_healed_by_a_new_upload() {
         assert!(matches!(world.get("a").await, Err(ObjectsError::Corrupt { .. })), "{change}");
         assert!(world.objects.set_aside(Digest::of(&content)).await.unwrap(), "{change}");
         assert!(!path.exists(), "{change}: set aside");
-        let quarantined = world.scratch.path().join("objects/quarantine").join(Digest::of(&content).to_hex());
+        // What was set aside before stays.
+        let name =
+            Digest::of(&content).to_hex() + &if number == 0 { String::new() } else { format!(".{number}") };
+        let quarantined = world.scratch.path().join("objects/quarantine").join(name);
         assert_eq!(std::fs::read(quarantined).unwrap(), bytes, "{change}: kept to be looked at");
         assert!(matches!(world.get("a").await, Err(ObjectsError::BlobMissing { .. })), "{change}");
 
@@ -278,14 +286,14 @@ async fn objects_leave_room_for_the_node() {
 }
 
 /// Text that hardly compresses, the same for the same seed.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let digests = (0_u64..)
         .flat_map(|count| *Digest::of(&[seed.to_be_bytes(), count.to_be_bytes()].concat()).as_bytes());
     digests.take(length).collect()
 }
 
 /// Two versions of something, the second with a change in its middle.
-fn versions() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn versions() -> (Vec<u8>, Vec<u8>) {
     let first = noise(1, 100_000);
     let mut second = first.clone();
     second.splice(50_000..50_010, noise(2, 30));
@@ -293,15 +301,15 @@ fn versions() -> (Vec<u8>, Vec<u8>) {
 }
 
 impl World {
-    fn packed_path_of(&self, content: &[u8]) -> std::path::PathBuf {
+    pub(crate) fn packed_path_of(&self, content: &[u8]) -> std::path::PathBuf {
         self.path_of(content).with_extension("packed")
     }
 
-    async fn pack(&self) -> u64 {
+    pub(crate) async fn pack(&self) -> u64 {
         self.objects.pack(self.clock.now(), 100).await.unwrap()
     }
 
-    async fn packing_of(&self, content: &[u8]) -> Packing {
+    pub(crate) async fn packing_of(&self, content: &[u8]) -> Packing {
         self.objects.catalog.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
     }
 }

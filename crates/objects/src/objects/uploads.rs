@@ -27,7 +27,7 @@ const PART_BYTES_MIN: u64 = 5 << 20;
 const PIECES_WAITING_MAX: usize = 4;
 
 /// How much of a part is read at a time.
-const CHUNK_BYTES: usize = 256 << 10;
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 
 /// Parts that are read from the catalog in one go.
 const PARTS_PAGE: u32 = 1_000;
@@ -110,6 +110,8 @@ impl Objects {
         let record =
             PartRecord { number: part.number, size_bytes, etag, file, checksums: finish(), stored: part.now };
         let (uploads, path) = (self.uploads.clone(), format!("{}/{}", part.upload, record.file));
+        // Between its file and its row it would look like a leftover.
+        let _hold = self.hold().await;
         off_runtime(move || {
             uploads.private_subdir(&part.upload.to_string()).map_err(ObjectsError::Files)?;
             staged.commit_replace(&path).map_err(ObjectsError::Files)
@@ -249,7 +251,7 @@ impl Objects {
         Ok(parts)
     }
 
-    async fn remove_part(&self, id: UploadId, file: String) -> Result<(), ObjectsError> {
+    pub(super) async fn remove_part(&self, id: UploadId, file: String) -> Result<(), ObjectsError> {
         let uploads = self.uploads.clone();
         off_runtime(move || uploads.remove_file(&format!("{id}/{file}")).map_err(ObjectsError::Files))
             .await

@@ -141,7 +141,11 @@ fn upload_record(row: Row) -> Result<UploadRecord, Failure> {
 }
 
 fn part_record(row: Row) -> Result<PartRecord, Failure> {
-    let mut columns = row.read("part");
+    part_record_of(&mut row.read("part"))
+}
+
+/// Reads [`part_columns`].
+pub(super) fn part_record_of(columns: &mut crate::sql::Columns) -> Result<PartRecord, Failure> {
     Ok(PartRecord {
         number: columns.next()?,
         size_bytes: columns.next()?,

@@ -27,6 +27,7 @@ impl Store {
             blobs::HOT,
             catalog::HOT,
             catalog::HOT_BUCKETS,
+            catalog::HOT_INVENTORY,
             catalog::HOT_PACKING,
             catalog::HOT_SAMPLES,
             catalog::HOT_UPLOADS,

@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod inventory;
 mod lifecycle;
 mod queue;
 mod quotas;
@@ -44,6 +45,8 @@ const CASES: &[Case] = cases![
     quotas::many_at_once_do_not_get_past_a_quota,
     lifecycle::rules_expire_trim_and_give_up_as_the_clock_goes_on,
     lifecycle::what_changed_meanwhile_is_left_alone,
+    inventory::blobs_come_in_the_order_of_their_digests,
+    inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     queue::a_task_lives_from_submission_to_success,

@@ -55,6 +55,13 @@ fn a_check_names_what_is_damaged() {
                 Some(format!("the blob {content} is referred to 3 times but not written down")),
             ),
             (
+                "UPDATE blobs SET size_bytes = 9",
+                Some(
+                    "a damaged object: `key` in bucket `builds` of project `default` says 7 bytes, its content 9"
+                        .to_owned(),
+                ),
+            ),
+            (
                 "UPDATE buckets SET objects = 5",
                 Some(
                     "the counter of objects of bucket `builds` of project `default` says 5, but there are 1"
