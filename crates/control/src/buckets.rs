@@ -57,6 +57,7 @@ impl Control {
     ) -> Result<(), ControlError> {
         let resource = bucket_resource(bucket);
         let permit = self.permit::<operation::ConfigureBucket>(caller, &resource).await?;
+        let _alone = self.configuring.lock().await;
         let mut settings = self.parts.objects.bucket(permit.project(), bucket).await?.settings;
         change(&mut settings);
         LifecycleRule::check_all(&settings.lifecycle).map_err(ObjectsError::Lifecycle)?;

@@ -37,7 +37,8 @@ impl Control {
             after = buckets.last().map(|bucket| (bucket.project.clone(), bucket.bucket.clone()));
             for bucket in &buckets {
                 for rule in bucket.settings.lifecycle.iter().filter(|rule| rule.enabled) {
-                    self.apply_lifecycle_rule(bucket, rule).await?;
+                    // One that fails is tried again in the next round, and keeps no other waiting.
+                    note(self.apply_lifecycle_rule(bucket, rule).await);
                 }
             }
             if buckets.len() < BUCKETS_PAGE as usize {

@@ -21,6 +21,9 @@ pub struct CopySource {
     pub version: Version,
 }
 
+/// How often tags are set anew when the object is replaced meanwhile.
+const TAG_ATTEMPTS: usize = 5;
+
 impl Control {
     /// Stores an object; when this returns, it is durable. `late` adds what only the end of the body could tell.
     pub async fn put_object<B, E>(
@@ -249,11 +252,16 @@ impl Control {
     ) -> Result<ObjectRecord, ControlError> {
         let resource = object_resource(bucket, key);
         let permit = self.permit::<operation::TagObject>(caller, &resource).await?;
-        let found = self.parts.objects.find_version(permit.project(), bucket, key, version).await?;
-        let attributes = Attributes { tags, ..found.attributes.clone() };
-        let event = self.event(caller, permit.action(), &resource, "tagged");
-        self.parts.objects.set_attributes(&permit, &found, &attributes, event).await?;
-        Ok(ObjectRecord { attributes, ..found })
+        for _ in 0..TAG_ATTEMPTS {
+            let found = self.parts.objects.find_version(permit.project(), bucket, key, version).await?;
+            let attributes = Attributes { tags: tags.clone(), ..found.attributes.clone() };
+            let event = self.event(caller, permit.action(), &resource, "tagged");
+            // Another object may have come in its place, whose attributes these are not.
+            if self.parts.objects.set_attributes(&permit, &found, &attributes, event).await? {
+                return Ok(ObjectRecord { attributes, ..found });
+            }
+        }
+        Err(ObjectsError::Unfit { absent: false }.into())
     }
 
     /// The time, and an id for the version that something may become.

@@ -165,6 +165,11 @@ pub fn base(packed: &[u8], limits: &Limits) -> Result<Option<[u8; 32]>, UnpackEr
     Header::parse(packed, limits).map(|(header, _)| header.base).ok_or(UnpackError::Header)
 }
 
+/// How many bytes packed bytes say that they unpack to.
+pub fn length(packed: &[u8], limits: &Limits) -> Result<u64, UnpackError> {
+    Header::parse(packed, limits).map(|(header, _)| header.length).ok_or(UnpackError::Header)
+}
+
 fn keep_smaller(best: &mut Option<Packed>, other: Packed) {
     if best.as_ref().is_none_or(|best| other.bytes.len() < best.bytes.len()) {
         *best = Some(other);

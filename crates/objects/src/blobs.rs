@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod corruption;
 pub(crate) mod inventory;
+mod opened;
 mod packing;
 mod pieces;
 mod segments;
@@ -19,8 +20,8 @@ use casemate_model::{Digest, Hasher};
 use crate::ObjectsError;
 use crate::verified::{self, VerifiedBlob};
 use inventory::{Condition, Form};
-use packing::Bases;
-pub(crate) use packing::PACKED_BYTES_MAX;
+use opened::{Bases, Gate};
+pub(crate) use packing::{PACKED_BYTES_MAX, PackedBlob};
 pub use pieces::PieceKey;
 pub(crate) use pieces::{PieceHasher, Pieces};
 use segments::HeldFile;
@@ -47,6 +48,7 @@ pub(crate) struct Blobs {
     piece_key: Option<PieceKey>,
     /// Bases that were opened lately.
     bases: Arc<Bases>,
+    gate: Arc<Gate>,
 }
 
 /// A blob that is being written. Dropped, it leaves nothing behind.
@@ -71,7 +73,7 @@ impl Blobs {
     }
 
     fn of(root: Dir, directory: Dir, free_bytes_min: u64, piece_key: Option<PieceKey>) -> Self {
-        Self { root, directory, free_bytes_min, piece_key, bases: Arc::default() }
+        Self { root, directory, free_bytes_min, piece_key, bases: Arc::default(), gate: Arc::default() }
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
@@ -136,7 +138,7 @@ impl Blobs {
                     return Err(ObjectsError::Corrupt { digest: *digest });
                 }
                 let pieces = hasher.finish();
-                self.write_pieces(digest, &pieces)?;
+                self.keep_pieces(digest, &pieces);
                 pieces
             }
         };
@@ -172,6 +174,14 @@ impl Blobs {
         let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
         staged.append(&pieces.write(digest, key)).map_err(ObjectsError::Files)?;
         staged.commit_scratch(&leaf, name).map_err(ObjectsError::Files)
+    }
+
+    /// The same where the content serves without it.
+    fn keep_pieces(&self, digest: &Digest, pieces: &Pieces) {
+        if let Err(error) = self.write_pieces(digest, pieces) {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, %digest, "a table of pieces cannot be kept and will be made again");
+        }
     }
 
     fn remove_pieces(&self, digest: &Digest) -> Result<(), ObjectsError> {
@@ -288,7 +298,7 @@ impl StagedBlob {
         // An existing file is replaced by the same content, which heals it if it was damaged.
         self.file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
         if self.size_bytes > PIECED_BYTES_MIN {
-            self.blobs.write_pieces(&found, &self.pieces.finish())?;
+            self.blobs.keep_pieces(&found, &self.pieces.finish());
         }
         Ok((found, self.size_bytes))
     }

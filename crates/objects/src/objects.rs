@@ -260,18 +260,15 @@ impl Objects {
         Ok(self.catalog.delete_version(&place, version, None, event).await?)
     }
 
-    /// Replaces what is said of an object beside its content.
+    /// Replaces what is said of an object beside its content; false if it is another object by now.
     pub async fn set_attributes(
         &self,
         _permit: &Permit<operation::TagObject>,
         object: &ObjectRecord,
         attributes: &Attributes,
         event: Event,
-    ) -> Result<(), ObjectsError> {
-        if self.catalog.set_attributes(&object.place(), object.version, attributes, event).await? {
-            return Ok(());
-        }
-        Err(not_found(&object.bucket, &object.key))
+    ) -> Result<bool, ObjectsError> {
+        Ok(self.catalog.set_attributes(object, attributes, event).await?)
     }
 
     /// Finds an object's record for a use case that holds another permit in the same project.

@@ -74,11 +74,10 @@ pub trait ObjectCatalog: Send + Sync + 'static {
         event: Event,
     ) -> Result<Option<VersionRecord>, StoreError>;
 
-    /// Replaces what is said of a version beside its content; false, and no entry, if there is none.
+    /// Replaces what is said of a version beside its content; false, and no entry, if what is there is not `object`.
     async fn set_attributes(
         &self,
-        place: &Place,
-        version: Option<VersionId>,
+        object: &ObjectRecord,
         attributes: &Attributes,
         event: Event,
     ) -> Result<bool, StoreError>;

@@ -132,13 +132,7 @@ impl ObjectCatalog for MemoryCatalog {
         Ok(None)
     }
 
-    async fn set_attributes(
-        &self,
-        _: &Place,
-        _: Option<VersionId>,
-        _: &Attributes,
-        _: Event,
-    ) -> Result<bool, StoreError> {
+    async fn set_attributes(&self, _: &ObjectRecord, _: &Attributes, _: Event) -> Result<bool, StoreError> {
         Ok(false)
     }
 

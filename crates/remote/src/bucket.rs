@@ -200,9 +200,13 @@ pub async fn list_all(
             return Err(BucketError::TooMany { prefix: query.prefix, keys_max });
         }
         match page.next {
-            // A store that gives the same page again would keep us here forever.
-            Some(next) if query.page.as_ref() != Some(&next) => query.page = Some(next),
-            Some(_) | None => return Ok(all),
+            None => return Ok(all),
+            // A store that gives the same page again would keep us here for ever, and half a list must not pass for all.
+            Some(next) if query.page.as_ref() == Some(&next) => {
+                let source = "its pages come again and again".into();
+                return Err(BucketError::Unavailable { action: "list", key: query.prefix, source });
+            }
+            next => query.page = next,
         }
     }
 }

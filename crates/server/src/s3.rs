@@ -21,6 +21,7 @@ mod listing;
 mod metadata;
 mod objects;
 mod protocol;
+mod signature;
 mod tags;
 mod uploads;
 

@@ -100,13 +100,12 @@ impl ObjectCatalog for Store {
 
     async fn set_attributes(
         &self,
-        place: &Place,
-        version: Option<VersionId>,
+        object: &ObjectRecord,
         attributes: &Attributes,
         event: Event,
     ) -> Result<bool, StoreError> {
-        let (place, attributes) = (place.clone(), attributes.clone());
-        self.change(versions::SetAttributes { place, version, attributes, event }).await
+        let (object, attributes) = (object.clone(), attributes.clone());
+        self.change(versions::SetAttributes { object, attributes, event }).await
     }
 
     async fn is_readable(&self, project: &Project, digest: &Digest) -> Result<bool, StoreError> {
@@ -343,7 +342,6 @@ macro_rules! one_object {
         "project = $1 AND bucket = $2 AND key = $3"
     };
 }
-use object_columns;
 
 const OBJECT: Statement = statement!("SELECT ", object_columns!(), " FROM objects WHERE ", one_object!());
 const LOCK_OBJECT: Statement =

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
         #[source]
         source: Arc<dyn Error + Send + Sync>,
     },
+    #[error("another node changed what this change had looked at")]
+    Overtaken,
     #[error("the writer of the store has stopped")]
     Stopped,
     #[error("the database did not answer in {waited_ms} ms")]
@@ -47,8 +49,10 @@ impl Failure {
     }
 
     pub(crate) fn remedy(&self) -> Remedy {
-        let Self::Engine(error) = self else {
-            return Remedy::None;
+        let error = match self {
+            Self::Engine(error) => error,
+            Self::Overtaken => return Remedy::RunAgain,
+            _ => return Remedy::None,
         };
         match &**error {
             sqlx::Error::Database(error) => database_remedy(&**error),

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_packed_blobs"),
     migration!(3, "0003_buckets_and_versions"),
     migration!(4, "0004_bucket_figures"),
+    migration!(5, "0005_versions_by_content"),
 ];
 
 /// The version that this program brings a database to.

@@ -6,7 +6,7 @@
 //! ```
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use casemate_delta::native::{self, Options};
 use casemate_delta::segmented::{self, PackError, ReadAt, Segmented, Sketch};
@@ -36,46 +36,17 @@ const LIMITS: Limits =
 /// How hard segments are packed, as zstd counts.
 const SEGMENT_LEVEL: i32 = 9;
 
-/// Bytes that the bases may take that are kept open, with what was inflated of them; the last one used stays in any case.
-const BASES_BYTES_MAX: usize = 96 << 20;
-
 /// How much is written before the disk is measured again.
 const UNMEASURED_BYTES_MAX: u64 = 64 << 20;
+
+/// Larger content is unpacked by few at once.
+const UNGATED_BYTES_MAX: u64 = 2 << 20;
 
 /// The packed form of a blob, not in its place yet.
 pub(crate) struct PackedBlob {
     staged: StagedFile,
     pub(crate) stored_bytes: u64,
     pub(crate) base: Option<Digest>,
-}
-
-/// Bases that were opened lately, the last one used at the end. Versions are read one after the other, and each would
-/// unpack the same base.
-#[derive(Default)]
-pub(super) struct Bases(Mutex<Vec<Arc<Opened>>>);
-
-impl Bases {
-    fn get(&self, digest: &Digest) -> Option<Arc<Opened>> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = open.iter().position(|base| base.digest() == digest.as_bytes())?;
-        let base = open.remove(at);
-        open.push(Arc::clone(&base));
-        drop_oldest(&mut open);
-        Some(base)
-    }
-
-    fn keep(&self, base: &Arc<Opened>) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.push(Arc::clone(base));
-        drop_oldest(&mut open);
-    }
-}
-
-/// Bases grow while they are used, so they are measured each time.
-fn drop_oldest(open: &mut Vec<Arc<Opened>>) {
-    while open.len() > 1 && open.iter().map(|base| base.held_bytes()).sum::<usize>() > BASES_BYTES_MAX {
-        open.remove(0);
-    }
 }
 
 impl Blobs {
@@ -90,6 +61,9 @@ impl Blobs {
 
     fn open_native(&self, digest: &Digest, file: File) -> Result<VerifiedBlob, ObjectsError> {
         let packed = read_native(digest, file)?;
+        let length =
+            native::length(&packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
+        let _place = (length > UNGATED_BYTES_MAX).then(|| self.gate.enter());
         let base = match native_base(digest, &packed)? {
             None => None,
             Some(base) => Some(self.open_base(&base)?),
@@ -278,13 +252,16 @@ impl Blobs {
         packed.staged.commit_replace(&packed_path_of(digest)).map_err(ObjectsError::Files)
     }
 
-    /// Removes the whole form of a blob whose packed form is sound; true if there was one.
-    pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
+    /// Reads the packed form of a blob to its end.
+    pub(crate) fn check_packed(&self, digest: &Digest) -> Result<(), ObjectsError> {
         let packed = self.open_packed(digest)?;
         packed.check_again()?;
-        if !packed.is_read_anywhere() {
-            self.remove_pieces(digest)?;
-        }
+        if packed.is_read_anywhere() { Ok(()) } else { self.remove_pieces(digest) }
+    }
+
+    /// Removes the whole form of a blob whose packed form was checked, and is still there; true if there was one.
+    pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
+        self.open_file(digest, &packed_path_of(digest))?;
         self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)
     }
 

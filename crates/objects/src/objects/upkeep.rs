@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casemate_model::{Digest, Timestamp};
 
 use super::{Objects, off_runtime};
-use crate::blobs::PACKED_BYTES_MAX;
+use crate::blobs::{PACKED_BYTES_MAX, PackedBlob};
 use crate::{ObjectsError, Packing};
 
 /// How many unreferenced blobs are collected at a time; in between, uploads go on.
@@ -80,12 +80,14 @@ impl Objects {
         let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, limit).await?;
         let count = waiting.len() as u64;
         for digest in waiting {
-            // Nothing is collected meanwhile, so base and blob stay.
-            let _hold = self.hold().await;
             match self.pack_one(digest, now).await {
                 // Damage is for those who read it to report; here it only means that there is nothing to pack.
-                Err(ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. }) => {
-                    self.leave_whole(digest, now).await?;
+                Err(
+                    ObjectsError::Corrupt { digest: broken } | ObjectsError::BlobMissing { digest: broken },
+                ) if broken == digest => self.leave_whole(digest, now).await?,
+                // It may be a difference to what is broken, and must not forget that.
+                Err(error @ (ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. })) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, %digest, "cannot be packed");
                 }
                 other => other?,
             }
@@ -100,20 +102,42 @@ impl Objects {
         let Some(packed) = made.await? else {
             return self.leave_whole(digest, now).await;
         };
+        if !self.put_packed(digest, packed, now).await? {
+            return Ok(());
+        }
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.check_packed(&digest)).await?;
+        // A blob that was deleted meanwhile has no packed form any more.
+        let _hold = self.hold().await;
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.remove_whole(&digest).map(drop)).await
+    }
+
+    /// Puts a packed form in its place and notes it; false if it is not to be. Blob or base may have been collected while it
+    /// was made, for which nobody waited; then the catalog knows them no more.
+    async fn put_packed(
+        &self,
+        digest: Digest,
+        packed: PackedBlob,
+        now: Timestamp,
+    ) -> Result<bool, ObjectsError> {
+        let _hold = self.hold().await;
         let packing = Packing { stored_bytes: packed.stored_bytes, base: packed.base };
         let blobs = self.blobs.clone();
         off_runtime(move || blobs.put_packed(&digest, packed)).await?;
-        let noted = self.catalog.note_packing(&digest, packing, now).await?;
-        let blobs = self.blobs.clone();
-        if noted {
-            off_runtime(move || blobs.remove_whole(&digest).map(drop)).await
-        } else {
-            off_runtime(move || blobs.remove_packed(&digest)).await
+        if self.catalog.note_packing(&digest, packing, now).await? {
+            return Ok(true);
         }
+        let blobs = self.blobs.clone();
+        off_runtime(move || blobs.remove_packed(&digest)).await?;
+        Ok(false)
     }
 
-    /// Notes that packing a blob does not pay.
+    /// Notes that packing a blob does not pay, unless something else was noted.
     async fn leave_whole(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
+        if self.catalog.packing(&digest).await?.is_some() {
+            return Ok(());
+        }
         let stored_bytes = self.catalog.blob_size(&digest).await?.unwrap_or(0);
         self.catalog.note_packing(&digest, Packing { stored_bytes, base: None }, now).await?;
         Ok(())

@@ -21,6 +21,8 @@ struct Answer {
     contents: Vec<Contents>,
     #[serde(default)]
     common_prefixes: Vec<CommonPrefix>,
+    #[serde(default)]
+    is_truncated: bool,
     next_continuation_token: Option<String>,
 }
 
@@ -56,6 +58,9 @@ impl S3Lister {
 
 fn read(body: &[u8]) -> Result<ListPage, Cause> {
     let answer: Answer = quick_xml::de::from_reader(body)?;
+    if answer.is_truncated && answer.next_continuation_token.is_none() {
+        return Err("the list is cut off, and says not where it goes on".into());
+    }
     let mut page = ListPage { next: answer.next_continuation_token, ..ListPage::default() };
     for Contents { key, size, last_modified, etag } in answer.contents {
         let modified: Timestamp = last_modified.parse()?;
@@ -96,6 +101,14 @@ mod tests {
         assert_eq!(keys, ["a//b & c", "folder/"]);
         assert_eq!((page.prefixes, page.next.as_deref()), (vec!["d/".to_owned()], Some("t")));
         assert_eq!(page.entries[0].etag.as_deref(), Some("\"1\""));
+    }
+
+    #[test]
+    fn a_list_that_is_cut_off_is_no_list() {
+        let cut = br#"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"#;
+        assert!(read(cut).unwrap_err().to_string().contains("cut off"));
+        let whole = br#"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"#;
+        assert_eq!(read(whole).unwrap().next, None);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use super::DeltaGliderError;
 use super::names::{REFERENCE_NAME, header_text, reference_key, split};
 use crate::{Head, Metadata};
 
+/// The longest that a file may be said to be: what is said of many can then be added up.
+const FILE_BYTES_MAX: u64 = 1 << 43;
+
 /// What an object in the bucket is, by its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
@@ -71,6 +74,7 @@ impl Record {
             return Ok(Self::Direct(DirectRecord { file_sha256, created }));
         }
         let file_size = fields.get("file-size").and_then(|text| text.parse().ok());
+        let file_size = file_size.filter(|size| *size <= FILE_BYTES_MAX);
         Ok(Self::Delta(DeltaRecord {
             file_sha256,
             file_size: file_size.ok_or_else(|| fields.missing("file-size"))?,

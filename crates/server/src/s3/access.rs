@@ -3,7 +3,6 @@
 use casemate_control::Caller;
 use casemate_identity::IdentityError;
 use casemate_model::{KeyId, RequestId};
-use http::header;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3Result, s3_error};
@@ -81,9 +80,6 @@ impl S3Access for Listed {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let credentials =
             context.credentials().ok_or_else(|| s3_error!(AccessDenied, "the request is not signed"))?;
-        if is_signed_the_old_way(context) {
-            return Err(s3_error!(AccessDenied, "signatures of version 2 are not accepted; use version 4"));
-        }
         let name = context.s3_op().name();
         if !OPERATIONS.iter().any(|(listed, _)| *listed == name) {
             return Err(s3_error!(NotImplemented, "this node does not serve that operation"));
@@ -98,13 +94,6 @@ impl S3Access for Listed {
         context.extensions_mut().insert(Caller { principal, request });
         Ok(())
     }
-}
-
-/// Version 2 signs neither the body nor all headers.
-fn is_signed_the_old_way(context: &S3AccessContext<'_>) -> bool {
-    let header = context.headers().get(header::AUTHORIZATION);
-    let by_header = header.is_some_and(|value| value.as_bytes().starts_with(b"AWS "));
-    by_header || context.uri().query().is_some_and(|query| query.contains("AWSAccessKeyId="))
 }
 
 fn refuse(error: IdentityError) -> S3Error {

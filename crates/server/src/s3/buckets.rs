@@ -211,6 +211,10 @@ pub(super) async fn put_bucket_cors(
     Ok(PutBucketCorsOutput::default())
 }
 
+/// Most origins, headers and exposed headers of one rule, and the longest of them.
+const CORS_NAMES_MAX: usize = 64;
+const CORS_NAME_BYTES_MAX: usize = 256;
+
 fn cors_rule(rule: CORSRule) -> S3Result<CorsRule> {
     let known = ["GET", "PUT", "POST", "DELETE", "HEAD"];
     if rule.allowed_methods.iter().any(|method| !known.contains(&method.as_str())) {
@@ -218,6 +222,14 @@ fn cors_rule(rule: CORSRule) -> S3Result<CorsRule> {
     }
     if rule.allowed_origins.iter().any(|origin| origin.matches('*').count() > 1) {
         return Err(s3_error!(InvalidRequest, "an origin has one * at most"));
+    }
+    let lists =
+        [rule.allowed_headers.as_deref(), rule.expose_headers.as_deref(), Some(&rule.allowed_origins)];
+    let names = lists.into_iter().flatten();
+    if names.clone().any(|list| list.len() > CORS_NAMES_MAX)
+        || names.flatten().any(|name| name.len() > CORS_NAME_BYTES_MAX)
+    {
+        return Err(s3_error!(InvalidRequest, "a rule has at most 64 headers and origins of 256 bytes each"));
     }
     Ok(CorsRule {
         origins: rule.allowed_origins,

@@ -91,6 +91,12 @@ fn understood(rule: LifecycleRule, index: usize) -> S3Result<Rule> {
         _ => return Err(s3_error!(MalformedXML, "the status of a rule is Enabled or Disabled")),
     };
     let older = rule.noncurrent_version_expiration;
+    if older
+        .as_ref()
+        .is_some_and(|older| older.noncurrent_days.is_none() && older.newer_noncurrent_versions.is_none())
+    {
+        return Err(s3_error!(MalformedXML, "a rule for older versions says after how many days"));
+    }
     let older_versions = older.map(|older| -> S3Result<OlderVersions> {
         Ok(OlderVersions {
             days: older.noncurrent_days.map(days).transpose()?.unwrap_or(0),
@@ -129,7 +135,12 @@ fn prefix(old: Option<String>, filter: Option<LifecycleRuleFilter>) -> S3Result<
             "a rule chooses objects by their prefix, not by tags or sizes"
         ));
     }
-    Ok(filter.prefix.or(and.prefix).or(old).unwrap_or_default())
+    let mut places = [filter.prefix, and.prefix, old].into_iter().flatten();
+    let prefix = places.next().unwrap_or_default();
+    if places.next().is_some() {
+        return Err(s3_error!(MalformedXML, "a rule has one prefix"));
+    }
+    Ok(prefix)
 }
 
 fn days(number: i32) -> S3Result<u32> {

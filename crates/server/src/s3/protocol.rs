@@ -14,10 +14,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
 /// Most bytes of a document that a client may send, and of an error that is completed.
-const DOCUMENT_BYTES_MAX: usize = 2 << 20;
-
-/// The longest that an address may be signed for: seven days.
-const PRESIGNED_SECONDS_MAX: u64 = 604_800;
+const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 
 /// What an answer must know of its request.
 pub(super) struct Asked {
@@ -47,7 +44,8 @@ pub(super) async fn prepare(request: Request) -> (Asked, S3Result<Request>) {
 async fn check(request: Request) -> S3Result<Request> {
     refuse_what_is_not_done(request.headers())?;
     check_words(&request)?;
-    if request.headers().contains_key(CONTENT_MD5) && is_document(&request) {
+    super::signature::check(request.headers(), request.uri().query())?;
+    if is_document(&request) {
         return check_document(request).await;
     }
     Ok(request)
@@ -101,13 +99,6 @@ fn check_words(request: &Request) -> S3Result<()> {
     if request.method() == Method::PUT && content && !sized {
         return Err(s3_error!(MissingContentLength));
     }
-    let seconds = query(request).find_map(|(name, value)| (name == "X-Amz-Expires").then_some(value));
-    if seconds.is_some_and(|text| text.parse::<u64>().is_ok_and(|seconds| seconds > PRESIGNED_SECONDS_MAX)) {
-        return Err(s3_error!(
-            AuthorizationQueryParametersError,
-            "an address is signed for seven days at most"
-        ));
-    }
     Ok(())
 }
 
@@ -126,11 +117,11 @@ fn is_document(request: &Request) -> bool {
     }
 }
 
-/// Compares a document with its MD5, which the library does not.
+/// Bounds a document, and compares it with its MD5, which the library does not.
 async fn check_document(request: Request) -> S3Result<Request> {
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_MD5).and_then(|value| value.to_str().ok());
-    let announced = super::objects::md5(announced)?;
+    let announced = announced.map(|announced| super::objects::md5(Some(announced))).transpose()?.flatten();
     let collected = Limited::new(body, DOCUMENT_BYTES_MAX).collect().await;
     let bytes = collected.map_err(|_| s3_error!(MaxMessageLengthExceeded))?.to_bytes();
     let found: [u8; 16] = Md5::digest(&bytes).into();

@@ -193,7 +193,11 @@ impl Tx<'_> {
         bucket: &BucketName,
         at: Timestamp,
     ) -> Result<(), Failure> {
-        self.execute(&INSERT_BUCKET, values![project, bucket, at, "{}"]).await.map(drop)
+        // Who made it first may have put the very key that was looked for in vain.
+        match self.execute(&INSERT_BUCKET, values![project, bucket, at, "{}"]).await? {
+            0 => Err(Failure::Overtaken),
+            _ => Ok(()),
+        }
     }
 
     /// Counts an object of `new` bytes more, and one of `old` bytes less.

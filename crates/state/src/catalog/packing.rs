@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use casemate_model::{Digest, Project, StoreError, Timestamp};
 use casemate_objects::{BlobCatalog, Located, Packing, Place};
 
-use super::{first_text_past, object_columns, object_record, read_version};
+use super::{first_text_past, read_version};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Statement, locking, statement, values};
@@ -43,18 +43,20 @@ impl BlobCatalog for Store {
         if self.row(action, &IS_BASE, values![digest]).await?.is_some() {
             return Ok(Vec::new());
         }
-        let place = self.row(action, &PLACE_OF_BLOB, values![digest]).await?;
-        let Some(place) = read_one(place, action, object_record)? else {
+        let Some(place) = self.any_place_of(action, digest).await? else {
             return Ok(Vec::new());
         };
         let prefix = place.key.as_str().rsplit_once('/').map_or("", |(prefix, _)| prefix);
         let end = first_text_past(prefix).unwrap_or_else(|| char::MAX.to_string());
         let (project, bucket, key) = (&place.project, &place.bucket, &place.key);
+        let versions = self.rows(action, &BASES_OF_KEY, values![project, bucket, key, limit]).await?;
         let before = self.rows(action, &BASES_BEFORE, values![project, bucket, prefix, key, limit]).await?;
         let after = self.rows(action, &BASES_AFTER, values![project, bucket, key, end, limit]).await?;
         let mut bases = Vec::new();
-        // Newer versions sort behind older ones more often than not, so the older neighbours come first.
-        for base in read_all(before.into_iter().chain(after).collect(), action, |row| row.only("blob"))? {
+        // Other versions of the key are nearest. Newer neighbours sort behind older ones more often than not, so the older
+        // come first.
+        let rows = versions.into_iter().chain(before).chain(after).collect();
+        for base in read_all(rows, action, |row| row.only("blob"))? {
             if base != *digest && !bases.contains(&base) && bases.len() < limit as usize {
                 bases.push(base);
             }
@@ -93,6 +95,23 @@ impl BlobCatalog for Store {
     }
 }
 
+impl Store {
+    /// One of the places that content has, as what is there now if it is that anywhere.
+    async fn any_place_of(&self, action: &'static str, digest: &Digest) -> Result<Option<Place>, StoreError> {
+        for statement in [&PLACE_OF_BLOB, &VERSION_PLACE_OF_BLOB] {
+            let row = self.row(action, statement, values![digest]).await?;
+            let place = read_one(row, action, |row| {
+                let mut columns = row.read("place");
+                Ok(Place { project: columns.next()?, bucket: columns.next()?, key: columns.next()? })
+            })?;
+            if place.is_some() {
+                return Ok(place);
+            }
+        }
+        Ok(None)
+    }
+}
+
 struct ForgetBlob {
     digest: Digest,
     at: Timestamp,
@@ -104,7 +123,7 @@ impl Change for ForgetBlob {
     const ACTION: &'static str = "forget a blob";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Some(row) = tx.row(&FORGET_BLOB, values![self.digest]).await? else {
+        let Some(row) = tx.row(&FORGET_BLOB, values![self.digest, self.at]).await? else {
             return Ok(false);
         };
         let base: Option<Digest> = row.only("blob")?;
@@ -155,8 +174,9 @@ const BLOB_SIZE: Statement = statement!("SELECT size_bytes FROM blobs WHERE dige
 const UNREFERENCED: Statement = statement!(
     "SELECT digest FROM blobs WHERE unreferenced_since < $1 ORDER BY unreferenced_since, digest LIMIT $2"
 );
-const FORGET_BLOB: Statement =
-    statement!("DELETE FROM blobs WHERE digest = $1 AND reference_count = 0 RETURNING base");
+const FORGET_BLOB: Statement = statement!(
+    "DELETE FROM blobs WHERE digest = $1 AND reference_count = 0 AND unreferenced_since <= $2 RETURNING base"
+);
 /// In the order of their keys, so that a later version finds an earlier one packed. It sorts a bounded number of rows, in the
 /// background.
 const BLOBS_TO_PACK: Statement = statement!(
@@ -171,17 +191,24 @@ const LOCK_BASE: Statement = locking!("SELECT base FROM blobs WHERE digest = $1"
 const IS_BASE: Statement = statement!("SELECT digest FROM blobs WHERE base = $1 LIMIT 1");
 const NOTE_PACKING: Statement = statement!("UPDATE blobs SET stored_bytes = $2, base = $3 WHERE digest = $1");
 const PLACE_OF_BLOB: Statement = statement!(
-    "SELECT ",
-    object_columns!(),
-    " FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
+    "SELECT project, bucket, key FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
+);
+const VERSION_PLACE_OF_BLOB: Statement = statement!(
+    "SELECT project, bucket, key FROM object_versions WHERE digest = $1 ORDER BY project, bucket, key LIMIT 1"
 );
 const PLACE_OF_CONTENT: Statement = statement!(
     "SELECT project, bucket, key, version FROM objects WHERE project = $1 AND digest = $2 \
      UNION ALL SELECT project, bucket, key, version FROM object_versions WHERE project = $1 AND digest = $2 LIMIT 1"
 );
+const BASES_OF_KEY: Statement = statement!(
+    "SELECT coalesce(blobs.base, blobs.digest) FROM object_versions \
+     JOIN blobs ON blobs.digest = object_versions.digest \
+     WHERE project = $1 AND bucket = $2 AND key = $3 AND stored_bytes IS NOT NULL \
+     ORDER BY sequence DESC LIMIT $4"
+);
 const BASES_BEFORE: Statement = statement!(
     "SELECT coalesce(blobs.base, blobs.digest) FROM objects JOIN blobs ON blobs.digest = objects.digest \
-     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key < $4 AND stored_bytes IS NOT NULL \
+     WHERE project = $1 AND bucket = $2 AND key >= $3 AND key <= $4 AND stored_bytes IS NOT NULL \
      ORDER BY key DESC LIMIT $5"
 );
 const BASES_AFTER: Statement = statement!(
@@ -205,6 +232,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("note how a blob is stored", &NOTE_PACKING),
     ("find where a blob lies", &PLACE_OF_BLOB),
     ("find content of a project", &PLACE_OF_CONTENT),
+    ("find where a version's blob lies", &VERSION_PLACE_OF_BLOB),
+    ("look for bases of a key", &BASES_OF_KEY),
     ("look for bases before", &BASES_BEFORE),
     ("look for bases after", &BASES_AFTER),
 ];

@@ -83,8 +83,7 @@ impl Change for DeleteVersion {
 }
 
 pub(super) struct SetAttributes {
-    pub(super) place: Place,
-    pub(super) version: Option<VersionId>,
+    pub(super) object: ObjectRecord,
     pub(super) attributes: Attributes,
     pub(super) event: Event,
 }
@@ -95,9 +94,9 @@ impl Change for SetAttributes {
     const ACTION: &'static str = "set the attributes of an object";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Place { project, bucket, key } = &self.place;
+        let ObjectRecord { project, bucket, key, version, digest, stored, .. } = &self.object;
         let text = stored::attributes_text(&self.attributes);
-        let values = values![project, bucket, key, self.version, text];
+        let values = values![project, bucket, key, *version, text, *digest, *stored];
         let changed =
             tx.execute(&SET_ATTRIBUTES, values).await? + tx.execute(&SET_OLD_ATTRIBUTES, values).await?;
         if changed > 0 {
@@ -280,12 +279,13 @@ const DELETE_VERSION: Statement = statement!(
     "DELETE FROM object_versions WHERE project = $1 AND bucket = $2 AND key = $3 AND sequence = $4"
 );
 const SET_ATTRIBUTES: Statement = statement!(
-    "UPDATE objects SET attributes = $5 WHERE project = $1 AND bucket = $2 AND key = $3 AND version = $4"
+    "UPDATE objects SET attributes = $5 WHERE project = $1 AND bucket = $2 AND key = $3 AND version = $4 \
+     AND digest = $6 AND stored = $7"
 );
 /// A mark of deletion has no attributes.
 const SET_OLD_ATTRIBUTES: Statement = statement!(
     "UPDATE object_versions SET attributes = $5 \
-     WHERE project = $1 AND bucket = $2 AND key = $3 AND version = $4 AND digest IS NOT NULL"
+     WHERE project = $1 AND bucket = $2 AND key = $3 AND version = $4 AND digest = $6 AND stored = $7"
 );
 const DROP_NULL: Statement = statement!(
     "DELETE FROM object_versions WHERE project = $1 AND bucket = $2 AND key = $3 AND version = 'null' \

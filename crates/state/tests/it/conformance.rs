@@ -38,6 +38,7 @@ const CASES: &[Case] = cases![
     buckets::a_put_waits_for_what_must_be_there,
     buckets::versions_are_kept_marked_and_brought_to_light,
     buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
+    buckets::versions_of_a_key_are_bases_of_each_other,
     buckets::uploads_hold_their_parts_until_they_end,
     buckets::samples_are_one_a_day_and_bounded,
     buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,

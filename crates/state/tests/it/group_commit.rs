@@ -8,7 +8,7 @@ use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
 use casemate_model::{KeyId, Role, ScopeSet, StoreError};
 use casemate_names::{Claimed, Registry};
-use casemate_objects::{ObjectCatalog, PutRule};
+use casemate_objects::{ObjectCatalog, ObjectRecord, Put, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Queue, Submitted};
 use futures_util::future::{join, join_all};
@@ -196,6 +196,32 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
             assert_eq!(report.findings, []);
             store.close().await;
         }
+    });
+}
+
+/// Nobody can lock a bucket that is not there; who makes it second must look again at what is in it.
+#[test]
+fn first_puts_of_two_nodes_into_a_new_bucket_count_once() {
+    with_postgres(|server| async move {
+        let url = server.fresh_database().await;
+        let context = Context::postgres(url.clone()).await;
+        let second = open_postgres(url, "second", Arc::clone(&context.clock)).await;
+        for round in 0..40 {
+            let bucket: casemate_model::BucketName = format!("bucket-{round}").parse().unwrap();
+            let object =
+                |content: &[u8]| ObjectRecord { bucket: bucket.clone(), ..context.object("key", content) };
+            let (one, two) = (object(b"one"), object(b"two"));
+            let rule = PutRule::default();
+            let puts = join(
+                context.store.put_object(&one, &rule, context.event("objects.put")),
+                second.put_object(&two, &rule, context.event("objects.put")),
+            );
+            let (one, two) = puts.await;
+            assert!(matches!((one.unwrap(), two.unwrap()), (Put::Done { .. }, Put::Done { .. })));
+        }
+        assert_eq!(context.store.check().await.unwrap().findings, []);
+        second.close().await;
+        context.store.close().await;
     });
 }
 

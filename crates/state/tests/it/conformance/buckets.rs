@@ -139,10 +139,14 @@ pub(super) async fn a_put_waits_for_what_must_be_there(context: &Context) {
     let attributes =
         Attributes { tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]), ..Attributes::default() };
     let set = async |key: &str| {
-        let (place, event) = (context.object(key, b"").place(), context.event("objects.tag"));
-        context.store.set_attributes(&place, None, &attributes, event).await.unwrap()
+        let (object, event) = (context.object(key, b"two"), context.event("objects.tag"));
+        context.store.set_attributes(&object, &attributes, event).await.unwrap()
     };
     assert!(set("a").await && !set("b").await);
+    let (other, event) = (context.object("a", b"one"), context.event("objects.tag"));
+    let bare = Attributes::default();
+    let replaced = context.store.set_attributes(&other, &bare, event);
+    assert!(!replaced.await.unwrap(), "of an object that was replaced");
     let found = context.store.object(&context.project, &bucket(), &"a".parse().unwrap()).await.unwrap();
     assert_eq!(found.unwrap().attributes, attributes);
 }
@@ -200,6 +204,28 @@ pub(super) async fn a_bucket_that_stopped_keeping_versions_has_one_null_version(
     assert!(context.is_unreferenced(Digest::of(b"three")).await);
     let left = context.object_versions(None, 9).await;
     assert_eq!(left.iter().map(|version| version.1).collect::<Vec<_>>(), [None, Some(Digest::of(b"one"))]);
+}
+
+pub(super) async fn versions_of_a_key_are_bases_of_each_other(context: &Context) {
+    context.make_bucket().await;
+    context.keep_versions(Versioning::On).await;
+    for content in [&b"one"[..], b"two", b"three"] {
+        context.put_version("app", content).await;
+    }
+    let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(Digest::of);
+    let alone = Packing { stored_bytes: 1, base: None };
+    assert!(context.store.note_packing(&one, alone, context.now()).await.unwrap());
+    for digest in [two, three] {
+        assert_eq!(context.store.base_candidates(&digest, 9).await.unwrap(), [one], "an older version");
+    }
+    assert!(context.store.note_packing(&three, alone, context.now()).await.unwrap());
+    context.put_version("apple", b"other").await;
+    assert!(context.store.note_packing(&Digest::of(b"other"), alone, context.now()).await.unwrap());
+    let candidates = context.store.base_candidates(&two, 9).await.unwrap();
+    assert_eq!(candidates, [one, three, Digest::of(b"other")], "versions first, then neighbours");
+    context.mark("app").await;
+    let candidates = context.store.base_candidates(&two, 2).await.unwrap();
+    assert_eq!(candidates, [three, one], "the newest version first");
 }
 
 pub(super) async fn uploads_hold_their_parts_until_they_end(context: &Context) {

@@ -1,0 +1,67 @@
+//! What unpacking in memory keeps, and how many do it at once.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use casemate_delta::through::Opened;
+use casemate_model::Digest;
+
+/// Bytes that the bases may take that are kept open, with what was inflated of them; the last one used stays in any case.
+const BASES_BYTES_MAX: usize = 96 << 20;
+
+/// Bases that were opened lately, the last one used at the end. Versions are read one after the other, and each would
+/// unpack the same base.
+#[derive(Default)]
+pub(super) struct Bases(Mutex<Vec<Arc<Opened>>>);
+
+impl Bases {
+    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Opened>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = open.iter().position(|base| base.digest() == digest.as_bytes())?;
+        let base = open.remove(at);
+        open.push(Arc::clone(&base));
+        drop_oldest(&mut open);
+        Some(base)
+    }
+
+    pub(super) fn keep(&self, base: &Arc<Opened>) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push(Arc::clone(base));
+        drop_oldest(&mut open);
+    }
+}
+
+/// Bases grow while they are used, so they are measured each time.
+fn drop_oldest(open: &mut Vec<Arc<Opened>>) {
+    while open.len() > 1 && open.iter().map(|base| base.held_bytes()).sum::<usize>() > BASES_BYTES_MAX {
+        open.remove(0);
+    }
+}
+
+/// How many may unpack large content in memory at once. Each may take some hundred megabytes while it does.
+const UNPACKING_MAX: usize = 4;
+
+/// Lets few in at a time; others wait.
+#[derive(Default)]
+pub(super) struct Gate {
+    inside: Mutex<usize>,
+    left: Condvar,
+}
+
+/// A place behind a [`Gate`], until it is dropped.
+pub(super) struct InGate<'g>(&'g Gate);
+
+impl Gate {
+    pub(super) fn enter(&self) -> InGate<'_> {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.left.wait_while(inside, |inside| *inside >= UNPACKING_MAX);
+        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        InGate(self)
+    }
+}
+
+impl Drop for InGate<'_> {
+    fn drop(&mut self) {
+        *self.0.inside.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.left.notify_one();
+    }
+}
