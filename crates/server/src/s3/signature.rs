@@ -30,7 +30,10 @@ pub(super) fn check(headers: &HeaderMap, query: Option<&str>) -> S3Result<()> {
         (Some(_), Some(_)) => return Err(s3_error!(InvalidArgument, "a request is signed once")),
         (Some(text), None) => {
             if text.split_whitespace().next() != Some(ALGORITHM) {
-                return Err(s3_error!(AccessDenied, "requests are signed by AWS4-HMAC-SHA256"));
+                return Err(s3_error!(
+                    AuthorizationHeaderMalformed,
+                    "requests are signed by AWS4-HMAC-SHA256"
+                ));
             }
             let fields = text.split([',', ' ']).filter_map(|field| field.split_once('='));
             fields.filter(|(name, _)| *name == "SignedHeaders").map(|(_, value)| value).next()
