@@ -8,7 +8,6 @@ import dataclasses
 import os
 import pathlib
 import re
-import resource
 import shutil
 import socket
 import subprocess
@@ -296,8 +295,3 @@ def peak_of(pid):
     """The most memory that a running process held."""
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^VmHWM:\s+(\d+) kB", text, re.MULTILINE).group(1)) * 1024
-
-
-def own_peak():
-    """The least that `measured` can tell."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
