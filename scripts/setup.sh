@@ -58,7 +58,16 @@ need_test() {
 
 need_bench() {
     need python3 has python3
+    need python3-pip python3 -m pip --version
+    need python3-venv python3 -c "import ensurepip"
     need wrk has wrk
+    # The tools that objects are compared with, and what the sets that they store are made with.
+    need xdelta3 has xdelta3
+    need zstd has zstd
+    need restic has restic
+    need borgbackup has borg
+    need npm has npm
+    need e2fsprogs file_like "/*bin/mkfs.ext4"
 }
 
 install_packages() {
