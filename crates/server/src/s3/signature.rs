@@ -36,7 +36,9 @@ pub(super) fn check(headers: &HeaderMap, query: Option<&str>) -> S3Result<()> {
                 ));
             }
             let fields = text.split([',', ' ']).filter_map(|field| field.split_once('='));
-            fields.filter(|(name, _)| *name == "SignedHeaders").map(|(_, value)| value).next()
+            let signed = fields.filter(|(name, _)| *name == "SignedHeaders").map(|(_, value)| value).next();
+            signed
+                .ok_or_else(|| s3_error!(AuthorizationHeaderMalformed, "the signed headers are not named"))?
         }
         (None, Some(_)) => {
             if named("X-Amz-Algorithm") != Some(ALGORITHM) {
@@ -46,10 +48,10 @@ pub(super) fn check(headers: &HeaderMap, query: Option<&str>) -> S3Result<()> {
             if seconds.is_none_or(|seconds| seconds > PRESIGNED_SECONDS_MAX) {
                 return Err(presigned("an address is signed for seven days at most"));
             }
-            named("X-Amz-SignedHeaders")
+            named("X-Amz-SignedHeaders").unwrap_or_default()
         }
     };
-    covers(signed.unwrap_or_default(), headers)
+    covers(signed, headers)
 }
 
 /// Whether the signed headers are all that S3 acts on.
