@@ -8,7 +8,7 @@ use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
 use casemate_model::{KeyId, Role, ScopeSet, StoreError};
 use casemate_names::{Claimed, Registry};
-use casemate_objects::{ObjectCatalog, ObjectRecord, Put, PutRule};
+use casemate_objects::{BucketCatalog, ObjectCatalog, ObjectRecord, ProjectQuota, Put, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Queue, Submitted};
 use futures_util::future::{join, join_all};
@@ -222,6 +222,30 @@ fn first_puts_of_two_nodes_into_a_new_bucket_count_once() {
         assert_eq!(context.store.check().await.unwrap().findings, []);
         second.close().await;
         context.store.close().await;
+    });
+}
+
+#[test]
+fn puts_of_two_nodes_do_not_get_past_a_quota() {
+    with_postgres(|server| async move {
+        let url = server.fresh_database().await;
+        let context = Context::postgres(url.clone()).await;
+        let second = open_postgres(url, "second", Arc::clone(&context.clock)).await;
+        let stores = [context.store.clone(), second];
+        let quota = ProjectQuota { objects_max: Some(5), bytes_max: None };
+        let rule = PutRule { quota, ..PutRule::default() };
+        let puts = (0..40usize).map(|number| {
+            let object = context.object(&format!("k{number}"), b"content");
+            let (store, event, rule) = (&stores[number % 2], context.event("objects.put"), &rule);
+            async move { store.put_object(&object, rule, event).await.unwrap() }
+        });
+        let done = join_all(puts).await.into_iter().filter(|put| matches!(put, Put::Done { .. })).count();
+        assert_eq!(done, 5);
+        assert_eq!(context.store.usage(&context.project).await.unwrap().objects, 5);
+        for store in &stores {
+            assert_eq!(store.check().await.unwrap().findings, []);
+            store.close().await;
+        }
     });
 }
 
