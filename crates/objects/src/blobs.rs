@@ -48,6 +48,7 @@ pub(crate) struct Blobs {
     piece_key: Option<PieceKey>,
     /// Bases that were opened lately.
     bases: Arc<Bases>,
+    /// Lets few at a time unpack large content in memory.
     gate: Arc<Gate>,
 }
 

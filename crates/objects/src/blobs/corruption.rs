@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use super::{Blobs, PieceKey, packed_path_of, path_of};
 use crate::ObjectsError;
 
-/// How often files are spoiled, unless `CASEMATE_TEST_CORRUPTIONS` says so; `make acceptance` does it 100,000 times.
+/// How often files are spoiled, unless `CASEMATE_TEST_CORRUPTIONS` says so; the acceptance step of CI does it 100,000 times.
+/// Content is small here; the damage of large content is in `objects/tests/large.rs`.
 const CORRUPTIONS: u64 = 10_000;
 
 #[test]
