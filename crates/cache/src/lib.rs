@@ -15,7 +15,6 @@ mod cache;
 mod config;
 mod error;
 mod event;
-mod frames;
 mod home;
 mod index;
 mod key;

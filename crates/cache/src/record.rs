@@ -2,7 +2,7 @@
 
 use casemate_model::Timestamp;
 
-use crate::frames::{WRAPPED_BYTES, WrappedKey};
+use casemate_encryption::frames::{WRAPPED_BYTES, WrappedKey};
 use crate::secret::Keys;
 
 /// What is known about an entry. Only [`Record::open`] makes one from stored bytes.

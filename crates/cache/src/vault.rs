@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::cache::{Cache, CacheUsage, Put};
 use crate::event::{CacheEvent, Step};
-use crate::frames::{self, WRAPPED_BYTES};
+use casemate_encryption::frames::{self, WRAPPED_BYTES};
 use crate::index::{Arrival, Index, NO_ENTRY, Name, Removed, Slot};
 use crate::record::{Method, Record};
 use crate::secret::{Keys, hashes_to};

@@ -7,7 +7,7 @@ use casemate_fs::{SealedBuilder, SealedBytes};
 use super::{Subject, Vault, signature_of};
 use crate::CacheError;
 use crate::event::{Sign, Step};
-use crate::frames::{self, FRAME_BYTES, FrameError};
+use casemate_encryption::frames::{self, FRAME_BYTES, FrameError};
 use crate::index::Slot;
 use crate::record::{Method, RECORD_BYTES, Record, RecordFault};
 use crate::secret::{hashes_to, same};

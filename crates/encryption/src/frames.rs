@@ -14,14 +14,14 @@ use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Tag, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
 /// The key of one content's frames.
-pub(crate) type FrameKey = Zeroizing<[u8; 32]>;
+pub type FrameKey = Zeroizing<[u8; 32]>;
 
 /// A frame key encrypted under the process key: a nonce, the key and a tag.
-pub(crate) type WrappedKey = [u8; WRAPPED_BYTES];
+pub type WrappedKey = [u8; WRAPPED_BYTES];
 
 /// Why frames could not be read.
 #[derive(Debug)]
-pub(crate) enum FrameError {
+pub enum FrameError {
     /// They are not what was written.
     Broken,
     /// The disk or the memory failed.
@@ -29,37 +29,111 @@ pub(crate) enum FrameError {
 }
 
 /// How long the frames of so much content are.
-pub(crate) fn stored_len(content_len: u64) -> u64 {
+pub fn stored_len(content_len: u64) -> u64 {
     let frames = content_len.div_ceil(FRAME_BYTES as u64).max(1);
     content_len.saturating_add(frames.saturating_mul(TAG_BYTES as u64))
 }
 
 /// Writes content as frames.
-pub(crate) fn write(key: &FrameKey, identity: &[u8], content: &[u8], into: &mut dyn Write) -> io::Result<()> {
-    let cipher = ChaCha20Poly1305::new((&**key).into());
-    let mut buffer = Zeroizing::new(Vec::with_capacity(FRAME_BYTES));
-    let count = content.len().div_ceil(FRAME_BYTES).max(1);
-    for index in 0..count {
-        let start = index * FRAME_BYTES;
-        let end = content.len().min(start + FRAME_BYTES);
-        buffer.clear();
-        buffer.extend_from_slice(&content[start..end]);
-        let place = FramePlace { index: index as u64, last: index + 1 == count };
+pub fn write(key: &FrameKey, identity: &[u8], content: &[u8], into: &mut dyn Write) -> io::Result<()> {
+    let mut writer = FrameWriter::new(key.clone(), identity);
+    writer.push(content, into)?;
+    writer.finish(into)
+}
+
+/// Writes content that comes in pieces as frames.
+pub struct FrameWriter {
+    key: FrameKey,
+    identity: Vec<u8>,
+    index: u64,
+    /// What is not written yet. The last frame is marked as such, so one waits until it is known whether more comes.
+    waiting: Zeroizing<Vec<u8>>,
+}
+
+impl FrameWriter {
+    /// Begins a row of frames, the only one under this key.
+    pub fn new(key: FrameKey, identity: &[u8]) -> Self {
+        let waiting = Zeroizing::new(Vec::with_capacity(FRAME_BYTES + TAG_BYTES));
+        Self { key, identity: identity.to_vec(), index: 0, waiting }
+    }
+
+    /// Adds content.
+    pub fn push(&mut self, mut content: &[u8], into: &mut dyn Write) -> io::Result<()> {
+        while !content.is_empty() {
+            if self.waiting.len() == FRAME_BYTES {
+                self.write_frame(false, into)?;
+            }
+            let (taken, rest) = content.split_at(content.len().min(FRAME_BYTES - self.waiting.len()));
+            self.waiting.extend_from_slice(taken);
+            content = rest;
+        }
+        Ok(())
+    }
+
+    /// Writes the last frame.
+    pub fn finish(mut self, into: &mut dyn Write) -> io::Result<()> {
+        self.write_frame(true, into)
+    }
+
+    fn write_frame(&mut self, last: bool, into: &mut dyn Write) -> io::Result<()> {
+        let cipher = ChaCha20Poly1305::new((&*self.key).into());
+        let place = FramePlace { index: self.index, last };
         let tag = cipher
             .encrypt_inout_detached(
                 &place.nonce().into(),
-                &place.authenticated(identity),
-                (&mut buffer[..]).into(),
+                &place.authenticated(&self.identity),
+                (&mut self.waiting[..]).into(),
             )
             .expect("64 KiB is within the limit of the cipher");
-        into.write_all(&buffer)?;
-        into.write_all(&tag)?;
+        self.waiting.extend_from_slice(&tag);
+        into.write_all(&self.waiting)?;
+        self.waiting.clear();
+        self.index += 1;
+        Ok(())
     }
-    Ok(())
+}
+
+/// How much content frames of this length hold; none if there are no such frames.
+pub fn content_len(stored_len: u64) -> Option<u64> {
+    let frames = stored_len.div_ceil((FRAME_BYTES + TAG_BYTES) as u64).max(1);
+    stored_len.checked_sub(frames * TAG_BYTES as u64).filter(|content| *content > 0 || frames == 1)
+}
+
+/// Where a frame lies among frames of so much content, and how long it is with its tag.
+pub fn frame_span(index: u64, content_len: u64) -> Option<(u64, usize)> {
+    let count = content_len.div_ceil(FRAME_BYTES as u64).max(1);
+    let content = content_len.checked_sub(index * FRAME_BYTES as u64).filter(|_| index < count)?;
+    let length = usize::try_from(content).map_or(FRAME_BYTES, |content| content.min(FRAME_BYTES));
+    Some((index * (FRAME_BYTES + TAG_BYTES) as u64, length + TAG_BYTES))
+}
+
+/// Opens a frame of so much content in its place: what is left is its content. It is emptied if it was not written there.
+pub fn open_frame(
+    key: &FrameKey,
+    identity: &[u8],
+    (index, content_len): (u64, u64),
+    frame: &mut Vec<u8>,
+) -> Result<(), FrameError> {
+    let count = content_len.div_ceil(FRAME_BYTES as u64).max(1);
+    let place = FramePlace { index, last: index + 1 == count };
+    let Some((content, tag)) = frame.split_last_chunk_mut::<TAG_BYTES>() else {
+        return Err(FrameError::Broken);
+    };
+    let opened = ChaCha20Poly1305::new((&**key).into()).decrypt_inout_detached(
+        &place.nonce().into(),
+        &place.authenticated(identity),
+        content.into(),
+        &Tag::from(*tag),
+    );
+    match opened {
+        Ok(()) => frame.truncate(frame.len() - TAG_BYTES),
+        Err(_) => frame.clear(),
+    }
+    opened.map_err(|_| FrameError::Broken)
 }
 
 /// Reads frames of exactly so much content. What was handed on before an error must not be used.
-pub(crate) fn read(
+pub fn read(
     key: &FrameKey,
     identity: &[u8],
     content_len: u64,
@@ -92,7 +166,7 @@ pub(crate) fn read(
 }
 
 /// Fails unless everything was read.
-pub(crate) fn end(from: &mut dyn Read) -> Result<(), FrameError> {
+pub fn end(from: &mut dyn Read) -> Result<(), FrameError> {
     match from.read(&mut [0]) {
         Ok(0) => Ok(()),
         Ok(_) => Err(FrameError::Broken),
@@ -100,7 +174,8 @@ pub(crate) fn end(from: &mut dyn Read) -> Result<(), FrameError> {
     }
 }
 
-pub(crate) fn read_all(from: &mut dyn Read, into: &mut [u8]) -> Result<(), FrameError> {
+/// Fills `into`; frames that end before are broken.
+pub fn read_all(from: &mut dyn Read, into: &mut [u8]) -> Result<(), FrameError> {
     from.read_exact(into).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => FrameError::Broken,
         _ => FrameError::Io(error),
@@ -108,7 +183,7 @@ pub(crate) fn read_all(from: &mut dyn Read, into: &mut [u8]) -> Result<(), Frame
 }
 
 /// Encrypts a frame key under the process key, for one entry. The nonce is random and long enough to be so.
-pub(crate) fn wrap(process: &[u8; 32], identity: &[u8], nonce: [u8; 24], key: &FrameKey) -> WrappedKey {
+pub fn wrap(process: &[u8; 32], identity: &[u8], nonce: [u8; 24], key: &FrameKey) -> WrappedKey {
     let cipher = XChaCha20Poly1305::new(process.into());
     let mut wrapped = [0; WRAPPED_BYTES];
     wrapped[..24].copy_from_slice(&nonce);
@@ -121,7 +196,7 @@ pub(crate) fn wrap(process: &[u8; 32], identity: &[u8], nonce: [u8; 24], key: &F
 }
 
 /// Decrypts a frame key; none if it is not of this process key and entry.
-pub(crate) fn unwrap(process: &[u8; 32], identity: &[u8], wrapped: &WrappedKey) -> Option<FrameKey> {
+pub fn unwrap(process: &[u8; 32], identity: &[u8], wrapped: &WrappedKey) -> Option<FrameKey> {
     let cipher = XChaCha20Poly1305::new(process.into());
     let nonce: [u8; 24] = wrapped[..24].try_into().ok()?;
     let tag: [u8; TAG_BYTES] = wrapped[56..].try_into().ok()?;
@@ -154,9 +229,10 @@ impl FramePlace {
 }
 
 /// How much content a frame holds: enough that tags cost nothing, little enough to stay in the processor's cache.
-pub(crate) const FRAME_BYTES: usize = 64 * 1024;
+pub const FRAME_BYTES: usize = 64 * 1024;
 const TAG_BYTES: usize = 16;
-pub(crate) const WRAPPED_BYTES: usize = 24 + 32 + TAG_BYTES;
+/// How long a wrapped key is.
+pub const WRAPPED_BYTES: usize = 24 + 32 + TAG_BYTES;
 
 #[cfg(test)]
 mod tests {
@@ -184,6 +260,7 @@ mod tests {
             let stored = framed(&content);
             assert_eq!(stored.len() as u64, stored_len(length as u64), "{length}");
             assert_eq!(unframed(&stored, b"identity", length as u64), Some(content), "{length}");
+            assert_eq!(content_len(stored.len() as u64), Some(length as u64), "{length}");
         }
     }
 
