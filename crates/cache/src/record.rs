@@ -2,8 +2,8 @@
 
 use casemate_model::Timestamp;
 
-use casemate_encryption::frames::{WRAPPED_BYTES, WrappedKey};
 use crate::secret::Keys;
+use casemate_encryption::frames::{WRAPPED_BYTES, WrappedKey};
 
 /// What is known about an entry. Only [`Record::open`] makes one from stored bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::cache::{Cache, CacheUsage, Put};
 use crate::event::{CacheEvent, Step};
-use casemate_encryption::frames::{self, WRAPPED_BYTES};
 use crate::index::{Arrival, Index, NO_ENTRY, Name, Removed, Slot};
 use crate::record::{Method, Record};
 use crate::secret::{Keys, hashes_to};
 use crate::store::{FileId, Staged, Store};
 use crate::{CacheError, EntryKey, Surroundings};
+use casemate_encryption::frames::{self, WRAPPED_BYTES};
 
 /// One cache, whose parts were chosen by its configuration.
 pub(crate) struct Vault {

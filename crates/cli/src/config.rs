@@ -9,14 +9,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
-use casemate_objects::ProjectQuota;
+use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::S3Domain;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
 pub(crate) use review::{Finding, Severity, review};
@@ -46,6 +48,10 @@ pub(crate) struct Written {
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
     pub(crate) database_url_file: String,
+    /// A file that holds the key under which content is encrypted, 64 hexadecimal digits; empty to store it as it comes.
+    pub(crate) encryption_key_file: String,
+    /// The file of the key that it replaces, for the start at which they are exchanged.
+    pub(crate) former_encryption_key_file: String,
     /// Most bytes of one object, such as `5GiB`.
     pub(crate) object_bytes_max: String,
     /// What objects leave free on their disk, for the database and the log, such as `64MiB`.
@@ -99,6 +105,7 @@ pub(crate) struct Config {
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
     pub(crate) database: Database,
+    pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
@@ -179,6 +186,8 @@ impl Default for Written {
             s3_domain: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
+            encryption_key_file: String::new(),
+            former_encryption_key_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
             free_bytes_min: "64MiB".to_owned(),
             project_bytes_max: String::new(),
@@ -249,6 +258,10 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
         database: database(written)?,
+        master_keys: MasterKeys {
+            current: master_key("encryption_key_file", &written.encryption_key_file)?,
+            former: master_key("former_encryption_key_file", &written.former_encryption_key_file)?,
+        },
         object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
         free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
         project_quota: ProjectQuota {
@@ -318,6 +331,18 @@ fn database(written: &Written) -> Result<Database, ConfigError> {
         }
         other => Err(bad("database", other, "sqlite or postgres")),
     }
+}
+
+fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, ConfigError> {
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let path = PathBuf::from(file);
+    let bytes =
+        Zeroizing::new(casemate_fs::read_config_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::NotText { path })?;
+    let expected = "a file of 64 hexadecimal digits, as `openssl rand -hex 32` makes them";
+    MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))
 }
 
 fn size(key: &'static str, text: &str) -> Result<u64, ConfigError> {

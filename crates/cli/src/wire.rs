@@ -4,7 +4,7 @@
 //!   data directory (0700, locked)
 //!     secrets/   node.key, pepper.1           made on first start, 0600
 //!     state/     casemate.db                  -> Store -> Credentials, Catalog, Registry, Queue, AuditLog
-//!     objects/   blobs/, quarantine/          -> Objects
+//!     objects/   content/, quarantine/        -> Objects
 //!     log/       tiles and checkpoint         -> Log -> LogKeeper
 //!     sandbox/   scratch, compiled code       -> Sandbox
 //!     casemate.sock                           -> local callers
@@ -17,10 +17,12 @@ use std::sync::Arc;
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_fs::{Dir, DirLock, FsError};
 use casemate_identity::{Authenticator, Pepper, Peppers};
-use casemate_ledger::{Log, LogError, NodeKey, TileStore};
-use casemate_model::{Clock, Entropy};
+use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
+use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
-use casemate_objects::{Objects, ObjectsError, PieceKey, Settings as ObjectsSettings};
+use casemate_objects::{
+    Encryption, EncryptionError, KeyChange, Objects, ObjectsError, PieceKey, Settings as ObjectsSettings,
+};
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
 use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
@@ -88,6 +90,9 @@ pub(crate) enum StartError {
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The key of the object store.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
     /// The object store.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
@@ -106,6 +111,9 @@ pub(crate) enum StartError {
     /// The private socket.
     #[error("cannot serve the private socket")]
     Socket(#[source] std::io::Error),
+    /// The audit log.
+    #[error("the start cannot be recorded")]
+    Recording(#[source] StoreError),
     /// The recorder of metrics.
     #[error("metrics cannot be recorded")]
     Metrics(#[from] BuildError),
@@ -178,13 +186,17 @@ async fn control(
     let store = Arc::new(store.clone());
     let tiles: Arc<dyn TileStore> =
         Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
+    let objects_directory = subdirectory("objects")?;
+    let encryption = encryption(config, &objects_directory, &*store, (&*clock, &entropy)).await?;
     let objects_settings = ObjectsSettings {
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
         quota: config.project_quota,
         piece_key: PieceKey::new(*pepper.key_for("tables of pieces")),
+        encryption,
     };
-    let objects = Objects::open(&subdirectory("objects")?, store.clone(), objects_settings)?;
+    let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
+    objects.adopt_shared_content(&objects_directory, &*store).await?;
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -257,6 +269,32 @@ fn refuse_lost_secrets(root: &Dir, secrets: &Dir) -> Result<(), StartError> {
         _ => return Ok(()),
     };
     Err(StartError::SecretMissing { path: secrets.path().join(missing).display().to_string() })
+}
+
+/// Opens the key of stored content. That it is made, or wrapped anew, is in the log before it is done.
+async fn encryption(
+    config: &Config,
+    directory: &Dir,
+    log: &dyn AuditLog,
+    (clock, entropy): (&dyn Clock, &Arc<dyn Entropy>),
+) -> Result<Option<Encryption>, StartError> {
+    if let Some(change) = KeyChange::ahead(directory, &config.master_keys)? {
+        let time = clock.now();
+        let event = Event {
+            time,
+            request: RequestId::generate(time, &**entropy),
+            actor: PrincipalKind::Node,
+            project: Project::default_project(),
+            action: "objects.encryption_key".into(),
+            resource: "node".to_owned(),
+            decision: Decision::Allowed,
+            outcome: change.word().to_owned(),
+            details: Vec::new(),
+        };
+        log.append(event).await.map_err(StartError::Recording)?;
+        tracing::info!(change = change.word(), "the key that stored content is encrypted under");
+    }
+    Ok(Encryption::open(directory, &config.master_keys, entropy)?)
 }
 
 /// Reads a secret of 32 bytes, or makes it; says which.

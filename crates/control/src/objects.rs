@@ -1,9 +1,9 @@
 use bytes::Bytes;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
+use casemate_model::{BucketName, ObjectKey, Project, Timestamp, VersionId};
 use casemate_objects::{
-    Attributes, Before, Deleted, Graph, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError, Place,
-    PutRule, Stamp, Storage, Verdict, VerifiedBlob, Version, VersionPage, VersionRecord,
+    Attributes, Before, BlobId, Deleted, Graph, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError,
+    Place, PutRule, Stamp, Storage, Verdict, VerifiedBlob, Version, VersionPage, VersionRecord,
 };
 use casemate_policy::operation;
 use futures_util::Stream;
@@ -89,7 +89,7 @@ impl Control {
         let permit = self.permit::<operation::GetObject>(caller, &object_resource(bucket, key)).await?;
         match self.parts.objects.get(&permit, (bucket, key), version, wanted).await {
             Ok(found) => Ok(found),
-            Err(error) => Err(self.record_damage(caller, error).await),
+            Err(error) => Err(self.record_damage(caller, permit.project(), error).await),
         }
     }
 
@@ -139,7 +139,7 @@ impl Control {
         let verdict = match read {
             Ok(()) => Verdict::Sound,
             Err(ObjectsError::BlobMissing { .. }) => Verdict::Missing,
-            Err(error) => match self.record_damage(caller, error).await {
+            Err(error) => match self.record_damage(caller, permit.project(), error).await {
                 ControlError::Objects(ObjectsError::Corrupt { .. }) => Verdict::Damaged,
                 error => return Err(error),
             },
@@ -270,27 +270,30 @@ impl Control {
         Stamp { now, version: VersionId::generate(now, self.entropy()) }
     }
 
-    /// Opens content by its digest and records damage that comes to light.
+    /// Opens content and records damage that comes to light.
     pub(crate) async fn open_content(
         &self,
         caller: &Caller,
-        digest: Digest,
+        blob: BlobId,
     ) -> Result<VerifiedBlob, ControlError> {
-        match self.parts.objects.open_verified(digest).await {
+        match self.parts.objects.open_verified(blob.clone()).await {
             Ok(blob) => Ok(blob),
-            Err(error) => Err(self.record_damage(caller, error).await),
+            Err(error) => Err(self.record_damage(caller, &blob.project, error).await),
         }
     }
 
-    /// Damage is worth an entry of its own, whoever came across it; then the content is set aside. Both happen even if
-    /// the caller goes away. The error stays what it was.
-    pub async fn record_damage(&self, caller: &Caller, error: ObjectsError) -> ControlError {
+    /// Damage of a project's content is worth an entry of its own, whoever came across it; then the content is set aside.
+    /// Both happen even if the caller goes away. The error stays what it was.
+    pub async fn record_damage(
+        &self,
+        caller: &Caller,
+        project: &Project,
+        error: ObjectsError,
+    ) -> ControlError {
         if let ObjectsError::Corrupt { digest } = error {
-            let (control, node) = (
-                self.clone(),
-                Caller { request: caller.request, ..self.node_caller(&caller.principal.project) },
-            );
-            let recorded = self.background.spawn(async move { control.set_aside(&node, digest).await }).await;
+            let (control, blob) = (self.clone(), BlobId::new(project, digest));
+            let node = Caller { request: caller.request, ..self.node_caller(project) };
+            let recorded = self.background.spawn(async move { control.set_aside(&node, &blob).await }).await;
             match recorded {
                 Ok(Ok(())) => {}
                 Ok(Err(failure)) => return failure,
@@ -300,13 +303,14 @@ impl Control {
         error.into()
     }
 
-    async fn set_aside(&self, node: &Caller, digest: Digest) -> Result<(), ControlError> {
+    async fn set_aside(&self, node: &Caller, blob: &BlobId) -> Result<(), ControlError> {
         metrics::counter!("casemate_damaged_objects_total").increment(1);
-        tracing::error!(%digest, request = %node.request, "stored content is damaged and is set aside");
-        let event = self.event(node, "objects.quarantine", &digest.to_string(), "damaged content set aside");
+        tracing::error!(%blob, request = %node.request, "stored content is damaged and is set aside");
+        let event =
+            self.event(node, "objects.quarantine", &blob.digest.to_string(), "damaged content set aside");
         self.parts.audit.append(event).await?;
-        if !self.parts.objects.set_aside(digest).await? {
-            tracing::warn!(%digest, "content that was damaged on one read was sound on the next; it stays");
+        if !self.parts.objects.set_aside(blob).await? {
+            tracing::warn!(%blob, "content that was damaged on one read was sound on the next; it stays");
         }
         Ok(())
     }

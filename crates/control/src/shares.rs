@@ -72,7 +72,7 @@ impl Control {
                 let maker = shared.maker.map_or(PrincipalKind::Node, PrincipalKind::Key);
                 let resource = object_resource(&place.bucket, &place.key);
                 let node = self.node_caller(&shared.project);
-                let blob = self.open_content(&node, shared.digest).await?;
+                let blob = self.open_content(&node, record.blob()).await?;
                 let mut event =
                     self.event(caller, permit.action(), &resource, "sent to the holder of a link");
                 event.project = shared.project.clone();

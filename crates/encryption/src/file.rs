@@ -101,7 +101,9 @@ fn header_seal(key: &ContentKey, header: &[u8; HEADER_BYTES]) -> [u8; 16] {
 }
 
 fn frame_key(key: &ContentKey, salt: &[u8; SALT_BYTES]) -> FrameKey {
-    Zeroizing::new(*blake3::Hasher::new_keyed(key.bytes()).update(b"frames").update(salt).finalize().as_bytes())
+    Zeroizing::new(
+        *blake3::Hasher::new_keyed(key.bytes()).update(b"frames").update(salt).finalize().as_bytes(),
+    )
 }
 
 #[cfg(test)]
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn content_of_any_length_comes_back_by_position() {
         for length in [0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES] {
-            let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let content: Vec<u8> = (0..length).map(|at| at.to_le_bytes()[0] % 251).collect();
             let (one, other) = content.split_at(length / 3);
             let file = encrypted(&[one, other]);
             assert_eq!(decrypted(&file), Some(content), "{length}");

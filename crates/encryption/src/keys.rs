@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use casemate_model::Entropy;
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use crate::frames::{self, WRAPPED_BYTES, WrappedKey};
+
+/// Random bytes that a wrapped key is given.
+pub const NONCE_BYTES: usize = 24;
 
 /// How the text of a wrapped root key begins.
 const KIND: &str = "casemate-root-key-1";
@@ -71,17 +73,8 @@ impl RootKey {
         Self(bytes)
     }
 
-    /// Makes one.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bytes = Zeroizing::new([0; 32]);
-        entropy.fill(&mut *bytes);
-        Self(bytes)
-    }
-
-    /// The text that holds it, of use to nobody without the master key.
-    pub fn wrap(&self, master: &MasterKey, entropy: &dyn Entropy) -> String {
-        let mut nonce = [0; 24];
-        entropy.fill(&mut nonce);
+    /// The text that holds it, of use to nobody without the master key. The nonce must be random.
+    pub fn wrap(&self, master: &MasterKey, nonce: [u8; NONCE_BYTES]) -> String {
         let wrapped = frames::wrap(&master.0, IDENTITY, nonce, &self.0);
         format!("{KIND} {} {}\n", master.id(), HEXLOWER.encode(&wrapped))
     }
@@ -99,7 +92,8 @@ impl RootKey {
 
     /// The key of a project's content. It tells nothing of the root key, nor of the keys of others.
     pub fn content_key(&self, project: &str) -> ContentKey {
-        let key = blake3::Hasher::new_keyed(&self.0).update(b"content of ").update(project.as_bytes()).finalize();
+        let key =
+            blake3::Hasher::new_keyed(&self.0).update(b"content of ").update(project.as_bytes()).finalize();
         ContentKey(Zeroizing::new(*key.as_bytes()))
     }
 }
@@ -144,9 +138,11 @@ impl fmt::Debug for ContentKey {
 
 #[cfg(test)]
 mod tests {
-    use casemate_model::test_support::CountingEntropy;
-
     use super::*;
+
+    fn root() -> RootKey {
+        RootKey::new(Zeroizing::new([5; 32]))
+    }
 
     fn master(digit: char) -> MasterKey {
         MasterKey::parse(&digit.to_string().repeat(64)).unwrap()
@@ -154,12 +150,11 @@ mod tests {
 
     #[test]
     fn a_root_key_is_wrapped_anew_under_another_master_key_and_stays_the_same() {
-        let entropy = CountingEntropy::default();
-        let root = RootKey::generate(&entropy);
-        let first = root.wrap(&master('a'), &entropy);
+        let root = root();
+        let first = root.wrap(&master('a'), [1; NONCE_BYTES]);
         let (opened, at) = RootKey::unwrap(&first, &[&master('b'), &master('a')]).unwrap();
         assert_eq!((at, opened.content_key("p").bytes()), (1, root.content_key("p").bytes()));
-        let second = opened.wrap(&master('b'), &entropy);
+        let second = opened.wrap(&master('b'), [2; NONCE_BYTES]);
         assert_ne!(first, second);
         let (again, _) = RootKey::unwrap(&second, &[&master('b')]).unwrap();
         assert_eq!(again.content_key("p").bytes(), root.content_key("p").bytes());
@@ -168,14 +163,21 @@ mod tests {
 
     #[test]
     fn what_was_wrapped_under_another_key_or_changed_does_not_open() {
-        let entropy = CountingEntropy::default();
-        let text = RootKey::generate(&entropy).wrap(&master('a'), &entropy);
+        let text = root().wrap(&master('a'), [3; NONCE_BYTES]);
         let refused = RootKey::unwrap(&text, &[&master('c')]).unwrap_err();
-        assert!(matches!(&refused, KeyFileError::OtherKey { wrapped_by, .. } if *wrapped_by == master('a').id()));
+        assert!(
+            matches!(&refused, KeyFileError::OtherKey { wrapped_by, .. } if *wrapped_by == master('a').id())
+        );
         let end = if text.trim_end().ends_with('0') { "1\n" } else { "0\n" };
         let changed = format!("{}{end}", &text[..text.len() - 2]);
-        for damaged in [changed.as_str(), "", "casemate-root-key-1", &text[..text.len() - 4], &format!("{text} x")] {
-            assert_eq!(RootKey::unwrap(damaged, &[&master('a')]).unwrap_err(), KeyFileError::Damaged, "{damaged}");
+        for damaged in
+            [changed.as_str(), "", "casemate-root-key-1", &text[..text.len() - 4], &format!("{text} x")]
+        {
+            assert_eq!(
+                RootKey::unwrap(damaged, &[&master('a')]).unwrap_err(),
+                KeyFileError::Damaged,
+                "{damaged}"
+            );
         }
     }
 

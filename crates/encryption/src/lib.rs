@@ -15,4 +15,4 @@ pub mod frames;
 mod keys;
 
 pub use file::{Decryptor, Encryptor, HEADER_BYTES, SALT_BYTES};
-pub use keys::{ContentKey, KeyFileError, MasterKey, MasterKeyError, MasterKeyId, RootKey};
+pub use keys::{ContentKey, KeyFileError, MasterKey, MasterKeyError, MasterKeyId, NONCE_BYTES, RootKey};

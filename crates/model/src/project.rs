@@ -1,9 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The tenant that a resource belongs to: 1 to 63 characters of a-z, 0-9 and inner hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Project(String);
+pub struct Project(Arc<str>);
 
 /// Text that is no [`Project`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +14,7 @@ pub struct ProjectError(String);
 impl Project {
     /// The project that exists from the first start.
     pub fn default_project() -> Self {
-        Self("default".to_owned())
+        Self("default".into())
     }
 
     /// The text form.
@@ -33,7 +34,7 @@ impl FromStr for Project {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if crate::name::is_label(text) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text.into()));
         }
         Err(ProjectError(text.chars().take(80).collect()))
     }

@@ -1,6 +1,7 @@
-//! The directory of blob files: `blobs/ab/cd/<64 hex digits of the content's SHA-256>`, and the same with `.packed` for
-//! blobs that are packed. Where both are there, either will do. Large blobs have the table of their pieces beside them,
-//! with `.pieces`; where it is missing it is made again.
+//! The directories of blob files, one for each project: `content/<project>/ab/cd/<64 hex digits of the content's SHA-256>`,
+//! and the same with `.packed` for blobs that are packed. Where both are there, either will do. Large blobs have the table of
+//! their pieces beside them, with `.pieces`; where it is missing it is made again. Each file is encrypted if the node has a
+//! key for that.
 
 #[cfg(test)]
 mod corruption;
@@ -9,22 +10,26 @@ mod opened;
 mod packing;
 mod pieces;
 mod segments;
+mod store;
+mod stored_file;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
 use casemate_delta::segmented::ReadAt;
-use casemate_fs::{Dir, DirEntry, EntryKind, File, SealedBytes, StagedFile};
-use casemate_model::{Digest, Hasher};
+use casemate_encryption::ContentKey;
+use casemate_fs::{Dir, DirEntry, EntryKind, SealedBytes};
+use casemate_model::{Digest, Entropy, Hasher, Project};
 
-use crate::ObjectsError;
 use crate::verified::{self, VerifiedBlob};
+use crate::{BlobId, ObjectsError};
 use inventory::{Condition, Form};
 use opened::{Bases, Gate};
 pub(crate) use packing::{PACKED_BYTES_MAX, PackedBlob};
 pub use pieces::PieceKey;
 pub(crate) use pieces::{PieceHasher, Pieces};
-use segments::HeldFile;
+pub(crate) use store::BlobStore;
+pub(crate) use stored_file::{FileKey, StoredFile, StoredWriter};
 
 /// Content up to this size is checked and handed out as a whole; larger content piece by piece.
 pub(crate) const PIECED_BYTES_MIN: u64 = 8 << 20;
@@ -38,11 +43,15 @@ const PIECES: &str = ".pieces";
 /// How much of an upload is written before the disk's free space is looked at again.
 const UNMEASURED_BYTES_MAX: usize = 1 << 20;
 
+/// The blobs of one project.
 #[derive(Clone)]
 pub(crate) struct Blobs {
-    /// Holds `blobs/` and `quarantine/`.
+    project: Project,
+    /// Holds `content/` and `quarantine/`.
     root: Dir,
     directory: Dir,
+    /// Encrypts what is written.
+    encryption: Option<ProjectEncryption>,
     free_bytes_min: u64,
     /// Vouches for tables of pieces. Without one none is believed, and none is written.
     piece_key: Option<PieceKey>,
@@ -52,10 +61,16 @@ pub(crate) struct Blobs {
     gate: Arc<Gate>,
 }
 
+#[derive(Clone)]
+struct ProjectEncryption {
+    key: ContentKey,
+    entropy: Arc<dyn Entropy>,
+}
+
 /// A blob that is being written. Dropped, it leaves nothing behind.
 pub(crate) struct StagedBlob {
     blobs: Blobs,
-    file: StagedFile,
+    file: StoredWriter,
     hasher: Hasher,
     pieces: PieceHasher,
     size_bytes: u64,
@@ -64,24 +79,30 @@ pub(crate) struct StagedBlob {
 }
 
 impl Blobs {
-    /// Opens the blob directory under `root`, making it when absent, and sweeps what a crash left half-written.
-    /// Nothing is written while fewer than `free_bytes_min` bytes are free on the disk.
-    pub(crate) fn open(root: &Dir, free_bytes_min: u64, piece_key: PieceKey) -> Result<Self, ObjectsError> {
-        let directory = root.private_subdir("blobs").map_err(ObjectsError::Files)?;
-        directory.sweep_staged().map_err(ObjectsError::Files)?;
-        root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        Ok(Self::of(root.clone(), directory, free_bytes_min, Some(piece_key)))
+    /// Whose they are.
+    pub(crate) fn project(&self) -> &Project {
+        &self.project
     }
 
-    fn of(root: Dir, directory: Dir, free_bytes_min: u64, piece_key: Option<PieceKey>) -> Self {
-        Self { root, directory, free_bytes_min, piece_key, bases: Arc::default(), gate: Arc::default() }
+    /// Begins a file beneath, or in another directory of the same project's content.
+    pub(crate) fn stage_in(&self, directory: &Dir) -> Result<StoredWriter, ObjectsError> {
+        let encryption = self.encryption.as_ref();
+        let key = encryption.map(|project| FileKey { key: &project.key, entropy: &*project.entropy });
+        StoredWriter::stage(directory, key).map_err(ObjectsError::Files)
+    }
+
+    /// Opens a file of this project's content.
+    pub(crate) fn open_in(&self, directory: &Dir, path: &str) -> Result<StoredFile, ObjectsError> {
+        let file = directory.open_file(path).map_err(ObjectsError::Files)?;
+        let key = self.encryption.as_ref().map(|project| &project.key);
+        StoredFile::open(file, key).map_err(read_error)
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
         self.check_room()?;
         Ok(StagedBlob {
             blobs: self.clone(),
-            file: self.directory.stage().map_err(ObjectsError::Files)?,
+            file: self.stage_in(&self.directory)?,
             hasher: Hasher::new(),
             pieces: PieceHasher::default(),
             size_bytes: 0,
@@ -107,8 +128,7 @@ impl Blobs {
     }
 
     fn open_whole(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
-        let file = self.open_file(digest, &path_of(digest))?;
-        let held = HeldFile::new(file).map_err(read_error)?;
+        let held = self.open_file(digest, &path_of(digest))?;
         if held.length() > PIECED_BYTES_MIN {
             return self.pieced(digest, Box::new(held));
         }
@@ -121,7 +141,7 @@ impl Blobs {
         if found != *digest {
             return Err(ObjectsError::Corrupt { digest: *digest });
         }
-        Ok(VerifiedBlob::sealed(builder.seal().map_err(ObjectsError::Files)?))
+        Ok(VerifiedBlob::sealed(&self.project, builder.seal().map_err(ObjectsError::Files)?))
     }
 
     /// Large content with the table of its pieces. Without one all of the content is read, once.
@@ -146,7 +166,7 @@ impl Blobs {
         if table.length() != content.length() {
             return Err(ObjectsError::Corrupt { digest: *digest });
         }
-        Ok(VerifiedBlob::pieced(content, table, *digest))
+        Ok(VerifiedBlob::pieced(BlobId::new(&self.project, *digest), content, table))
     }
 
     /// The table of a blob's pieces, if there is one to be believed.
@@ -157,7 +177,8 @@ impl Blobs {
         let bytes_max = Pieces::table_bytes(length);
         let mut bytes = Vec::new();
         match self.open_file(digest, &pieces_path_of(digest)) {
-            Ok(file) => file.take(bytes_max).read_to_end(&mut bytes).map_err(read_error)?,
+            // What cannot be read is no table, and is made again.
+            Ok(file) => file.reader().take(bytes_max).read_to_end(&mut bytes).unwrap_or_default(),
             Err(ObjectsError::BlobMissing { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -172,9 +193,9 @@ impl Blobs {
         let path = pieces_path_of(digest);
         let (leaf, name) = path.rsplit_once('/').unwrap_or(("", &path));
         let leaf = self.directory.subdir(leaf).map_err(ObjectsError::Files)?;
-        let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
-        staged.append(&pieces.write(digest, key)).map_err(ObjectsError::Files)?;
-        staged.commit_scratch(&leaf, name).map_err(ObjectsError::Files)
+        let mut staged = self.stage_in(&self.directory)?;
+        staged.write_all(&pieces.write(digest, key)).map_err(write_error)?;
+        staged.finish().map_err(write_error)?.commit_scratch(&leaf, name).map_err(ObjectsError::Files)
     }
 
     /// The same where the content serves without it.
@@ -187,13 +208,6 @@ impl Blobs {
 
     fn remove_pieces(&self, digest: &Digest) -> Result<(), ObjectsError> {
         self.directory.remove_file(&pieces_path_of(digest)).map(drop).map_err(ObjectsError::Files)
-    }
-
-    /// Makes and drops a staged file, and returns the free bytes.
-    pub(crate) fn check(&self) -> Result<u64, ObjectsError> {
-        self.check_room()?;
-        drop(self.directory.stage().map_err(ObjectsError::Files)?);
-        self.directory.free_bytes().map_err(ObjectsError::Files)
     }
 
     /// Removes a blob's file; it may be gone already.
@@ -248,23 +262,24 @@ impl Blobs {
         Ok(digests)
     }
 
-    /// Refuses to write when the disk is nearly full: what is left belongs to the catalog and the log, without which
-    /// not even a delete could be recorded.
+    /// Refuses to write when the disk is nearly full.
     pub(crate) fn check_room(&self) -> Result<(), ObjectsError> {
-        let free_bytes = self.directory.free_bytes().map_err(ObjectsError::Files)?;
-        if free_bytes < self.free_bytes_min {
-            return Err(ObjectsError::NoRoom { free_bytes, free_bytes_min: self.free_bytes_min });
-        }
-        Ok(())
+        check_room(&self.directory, self.free_bytes_min)
     }
 
-    fn open_file(&self, digest: &Digest, path: &str) -> Result<File, ObjectsError> {
-        self.directory.open_file(path).map_err(|error| {
-            if error.is_not_found() {
+    /// Makes the directory in which a blob's files lie.
+    fn make_leaf(&self, digest: &Digest) -> Result<(), ObjectsError> {
+        let hex = digest.to_hex();
+        let first = self.directory.private_subdir(&hex[..2]).map_err(ObjectsError::Files)?;
+        first.private_subdir(&hex[2..4]).map(drop).map_err(ObjectsError::Files)
+    }
+
+    fn open_file(&self, digest: &Digest, path: &str) -> Result<StoredFile, ObjectsError> {
+        self.open_in(&self.directory, path).map_err(|error| match error {
+            ObjectsError::Files(error) if error.is_not_found() => {
                 ObjectsError::BlobMissing { digest: *digest }
-            } else {
-                ObjectsError::Files(error)
             }
+            other => other,
         })
     }
 }
@@ -280,7 +295,7 @@ impl StagedBlob {
         self.hasher.update(content);
         self.pieces.update(content);
         self.size_bytes += content.len() as u64;
-        self.file.append(content).map_err(ObjectsError::Files)
+        self.file.write_all(content).map_err(write_error)
     }
 
     pub(crate) fn size_bytes(&self) -> u64 {
@@ -293,16 +308,23 @@ impl StagedBlob {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(ObjectsError::DigestMismatch { expected, found });
         }
-        let hex = found.to_hex();
-        let first = self.blobs.directory.private_subdir(&hex[..2]).map_err(ObjectsError::Files)?;
-        first.private_subdir(&hex[2..4]).map_err(ObjectsError::Files)?;
+        self.blobs.make_leaf(&found)?;
         // An existing file is replaced by the same content, which heals it if it was damaged.
-        self.file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
+        let file = self.file.finish().map_err(write_error)?;
+        file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
         if self.size_bytes > PIECED_BYTES_MIN {
             self.blobs.keep_pieces(&found, &self.pieces.finish());
         }
         Ok((found, self.size_bytes))
     }
+}
+
+fn check_room(directory: &Dir, free_bytes_min: u64) -> Result<(), ObjectsError> {
+    let free_bytes = directory.free_bytes().map_err(ObjectsError::Files)?;
+    if free_bytes < free_bytes_min {
+        return Err(ObjectsError::NoRoom { free_bytes, free_bytes_min });
+    }
+    Ok(())
 }
 
 /// Where the packed form of a blob lies.
@@ -325,6 +347,6 @@ fn read_error(source: std::io::Error) -> ObjectsError {
     ObjectsError::Io { action: "read", source }
 }
 
-fn write_error(source: std::io::Error) -> ObjectsError {
+pub(crate) fn write_error(source: std::io::Error) -> ObjectsError {
     ObjectsError::Io { action: "write", source }
 }

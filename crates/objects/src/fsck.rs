@@ -1,9 +1,9 @@
 //! Checks everything that lies in the directory of objects against itself and against the catalog.
 //!
 //! ```text
-//!   blobs/ab/cd/…  ── in the order of digests ──┐
-//!                                               ├─> both: read to its end, hashed, compared with its row
-//!   rows of blobs  ── in the order of digests ──┘   only a file: an orphan      only a row: missing
+//!   content/…      ── by project and digest ──┐
+//!                                             ├─> both: read to its end, hashed, compared with its row
+//!   rows of blobs  ── by project and digest ──┘   only a file: an orphan      only a row: missing
 //!   uploads/…      ── each directory and file against the rows of uploads, each part against its tag
 //!   quarantine/…   ── listed
 //! ```
@@ -21,15 +21,17 @@ use std::sync::Arc;
 use casemate_fs::{Dir, EntryKind};
 use casemate_model::Timestamp;
 
-use crate::blobs::Blobs;
-use crate::{Inventory, ObjectsError};
+use crate::blobs::BlobStore;
+use crate::encryption::KEY_FILE;
+use crate::{Encryption, Inventory, ObjectsError};
 
 pub use finding::{Fault, Finding, FsckReport, Mending, SetAside};
 
 /// A check of the directory of objects.
 pub struct Fsck {
     root: Dir,
-    blobs: Option<Blobs>,
+    blobs: Option<BlobStore>,
+    encryption: Option<Encryption>,
     uploads: Option<Dir>,
     catalog: Arc<dyn Inventory>,
     options: FsckOptions,
@@ -58,14 +60,20 @@ pub enum Repair {
 }
 
 impl Fsck {
-    /// Prepares a check of `root`, which holds `blobs/`, `uploads/` and `quarantine/`. Nothing is changed by that.
-    pub fn open(root: &Dir, catalog: Arc<dyn Inventory>, options: FsckOptions) -> Result<Self, ObjectsError> {
+    /// Prepares a check of `root`, which holds `content/`, `uploads/` and `quarantine/`. Nothing is changed by that.
+    pub fn open(
+        root: &Dir,
+        catalog: Arc<dyn Inventory>,
+        encryption: Option<Encryption>,
+        options: FsckOptions,
+    ) -> Result<Self, ObjectsError> {
         let uploads = match root.subdir("uploads") {
             Ok(uploads) => Some(uploads),
             Err(error) if error.is_not_found() => None,
             Err(error) => return Err(ObjectsError::Files(error)),
         };
-        Ok(Self { root: root.clone(), blobs: Blobs::open_as_is(root)?, uploads, catalog, options })
+        let blobs = BlobStore::open_as_is(root, encryption.clone())?;
+        Ok(Self { root: root.clone(), blobs, encryption, uploads, catalog, options })
     }
 
     /// How many bytes [`Fsck::run`] is going to read, about.
@@ -90,8 +98,12 @@ impl Fsck {
 
     fn check_root(&self, report: &mut FsckReport) -> Result<(), ObjectsError> {
         for entry in self.root.entries().map_err(ObjectsError::Files)? {
-            let known = matches!(entry.name.as_str(), "blobs" | "uploads" | "quarantine");
-            if !known || entry.kind != EntryKind::Directory {
+            let known = match entry.kind {
+                EntryKind::Directory => matches!(entry.name.as_str(), "content" | "uploads" | "quarantine"),
+                EntryKind::File => entry.name == KEY_FILE,
+                _ => false,
+            };
+            if !known {
                 report.add(Fault::Stranger { path: entry.name }.found());
             }
         }

@@ -1,7 +1,7 @@
 //! Buckets and keys over content-addressed blobs. Every read is checked; what fails the check is never served.
 //!
 //! ```text
-//!   put: stream -> staged file + hash -> blobs/ab/cd/<hex> (durable) -> catalog row + audit entry -> answer
+//!   put: stream -> staged file + hash -> content/<project>/ab/cd/<hex> (durable) -> catalog row + audit entry -> answer
 //!   get: catalog row -> small blob: hashed, as sealed bytes; large blob: each piece hashed before it is handed out
 //! ```
 //!
@@ -9,7 +9,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests"))]
 
+mod blob_id;
 mod blobs;
+mod encryption;
 mod error;
 mod fsck;
 mod lifecycle;
@@ -20,8 +22,10 @@ mod records;
 pub mod test_support;
 mod verified;
 
+pub use blob_id::BlobId;
 pub use blobs::PieceKey;
 pub use blobs::inventory::{BaseFault, Form};
+pub use encryption::{Encryption, EncryptionError, KeyChange, MasterKeys};
 pub use error::ObjectsError;
 pub use fsck::{Fault, Finding, Fsck, FsckOptions, FsckReport, Mending, Repair, SetAside};
 pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};

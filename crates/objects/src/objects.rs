@@ -1,3 +1,4 @@
+mod adoption;
 mod buckets;
 mod expiry;
 mod figures;
@@ -17,10 +18,10 @@ use casemate_policy::{Permit, operation};
 use futures_util::Stream;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use crate::blobs::{Blobs, StagedBlob};
+use crate::blobs::{BlobStore, StagedBlob};
 use crate::{
-    Attributes, Before, Catalog, Deleted, ETag, ObjectRecord, ObjectsError, OverQuota, PieceKey, Place,
-    ProjectQuota, Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
+    Attributes, Before, BlobId, Catalog, Deleted, ETag, Encryption, ObjectRecord, ObjectsError, OverQuota,
+    PieceKey, Place, ProjectQuota, Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
 pub use expiry::Lapsed;
@@ -33,7 +34,7 @@ pub use uploads::{CompletedPart, NewPart};
 /// The store of objects.
 #[derive(Clone)]
 pub struct Objects {
-    blobs: Blobs,
+    blobs: BlobStore,
     /// Parts of uploads that are under way, a directory for each upload.
     uploads: Dir,
     catalog: Arc<dyn Catalog>,
@@ -92,7 +93,7 @@ pub struct StoredBlob {
 }
 
 /// What an operator decides about the store of objects.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Most bytes of an object.
     pub object_bytes_max: u64,
@@ -102,6 +103,8 @@ pub struct Settings {
     pub quota: ProjectQuota,
     /// Vouches for the tables by which parts of large content are checked.
     pub piece_key: PieceKey,
+    /// Encrypts what is stored; without it content is stored as it comes.
+    pub encryption: Option<Encryption>,
 }
 
 impl Objects {
@@ -111,10 +114,10 @@ impl Objects {
         catalog: Arc<dyn Catalog>,
         settings: Settings,
     ) -> Result<Self, ObjectsError> {
-        let blobs = Blobs::open(directory, settings.free_bytes_min, settings.piece_key)?;
+        let Settings { object_bytes_max, free_bytes_min, quota, piece_key, encryption } = settings;
+        let blobs = BlobStore::open(directory, free_bytes_min, piece_key, encryption)?;
         let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
         uploads.sweep_staged().map_err(ObjectsError::Files)?;
-        let Settings { object_bytes_max, quota, .. } = settings;
         Ok(Self { blobs, uploads, catalog, object_bytes_max, quota, referring: Arc::new(RwLock::new(())) })
     }
 
@@ -134,7 +137,8 @@ impl Objects {
         E: std::error::Error + Send + Sync + 'static,
     {
         self.check_before(permit.project(), &new).await?;
-        let (staged, md5) = self.stage(body, new.with_md5 || new.expected_md5.is_some()).await?;
+        let (staged, md5) =
+            self.stage(permit.project(), body, new.with_md5 || new.expected_md5.is_some()).await?;
         check_md5(new.expected_md5, md5)?;
         let _hold = self.hold().await;
         let stored = commit(staged, new.expected).await?;
@@ -181,12 +185,17 @@ impl Objects {
         Hold { _referring: Arc::clone(&self.referring).read_owned().await }
     }
 
-    /// Stores `content` as a blob that nothing refers to yet; the caller makes something refer to it before it
+    /// Stores `content` as a blob of `project` that nothing refers to yet; the caller makes something refer to it before it
     /// drops the hold. Outputs of tasks come in this way.
-    pub async fn put_blob(&self, _hold: &Hold, content: Bytes) -> Result<StoredBlob, ObjectsError> {
-        let blobs = self.blobs.clone();
+    pub async fn put_blob(
+        &self,
+        _hold: &Hold,
+        project: &Project,
+        content: Bytes,
+    ) -> Result<StoredBlob, ObjectsError> {
+        let (blobs, project) = (self.blobs.clone(), project.clone());
         let staged = off_runtime(move || {
-            let mut staged = blobs.stage()?;
+            let mut staged = blobs.of(&project)?.stage()?;
             staged.push(&content)?;
             Ok(staged)
         });
@@ -213,15 +222,15 @@ impl Objects {
         wanted: impl FnOnce(&ObjectRecord) -> bool,
     ) -> Result<(ObjectRecord, Option<VerifiedBlob>), ObjectsError> {
         let record = self.find_version(permit.project(), bucket, key, version).await?;
-        let blob = if wanted(&record) { Some(self.open_verified(record.digest).await?) } else { None };
+        let blob = if wanted(&record) { Some(self.open_verified(record.blob()).await?) } else { None };
         Ok((record, blob))
     }
 
     /// Opens a blob whose content is checked before it is handed out. It asks for no permit: whoever knows a digest from a record that it
     /// was allowed to read may read what the record stands for, and callers come here only with such digests.
-    pub async fn open_verified(&self, digest: Digest) -> Result<VerifiedBlob, ObjectsError> {
+    pub async fn open_verified(&self, blob: BlobId) -> Result<VerifiedBlob, ObjectsError> {
         let blobs = self.blobs.clone();
-        off_runtime(move || blobs.open_verified(&digest)).await
+        off_runtime(move || blobs.of(&blob.project)?.open_verified(&blob.digest)).await
     }
 
     /// Checks that `project` may use content that it names by digest: it must have it already, as an object or as

@@ -7,8 +7,8 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted, ObjectRecord,
-    Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
+    Attributes, Before, BlobId, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted,
+    ObjectRecord, Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
 };
 
 pub use inventory::{BlobRecord, Inventory};
@@ -20,8 +20,9 @@ impl<T: BlobCatalog + BucketCatalog + ObjectCatalog + SampleCatalog + UploadCata
 
 /// The objects of buckets, and their versions.
 ///
-/// A blob is referred to by versions of objects, by name versions and by tasks (module, inputs, outputs). Every method
-/// that adds or drops such a reference keeps the count in the same transaction, whichever port it belongs to.
+/// A blob is referred to by versions of objects, names and tasks (module, inputs, outputs) of its project, and by tasks of
+/// other projects that run it by its name. Every method that adds or drops such a reference keeps the count in the same
+/// transaction, whichever port it belongs to.
 #[async_trait]
 pub trait ObjectCatalog: Send + Sync + 'static {
     /// Makes `object` the content of its key if `rule` allows it. Its version counts only in a bucket that keeps
@@ -209,14 +210,14 @@ pub trait UploadCatalog: Send + Sync + 'static {
 #[async_trait]
 pub trait BlobCatalog: Send + Sync + 'static {
     /// The size of a blob that is written down, or `None`.
-    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError>;
+    async fn blob_size(&self, blob: &BlobId) -> Result<Option<u64>, StoreError>;
 
     /// Blobs that nothing has referred to since before `before`, at most `limit`.
-    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<Digest>, StoreError>;
+    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<BlobId>, StoreError>;
 
     /// Forgets a blob if still nothing refers to it; true if it was forgotten, and its bytes may go. Its base, if it has
     /// one, loses a reference at the time `at`.
-    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError>;
+    async fn forget_blob(&self, blob: &BlobId, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Blobs from `bytes_min` to `bytes_max` bytes that nobody has looked at for packing since they were last put.
     async fn blobs_to_pack(
@@ -224,26 +225,21 @@ pub trait BlobCatalog: Send + Sync + 'static {
         bytes_min: u64,
         bytes_max: u64,
         limit: u32,
-    ) -> Result<Vec<Digest>, StoreError>;
+    ) -> Result<Vec<BlobId>, StoreError>;
 
-    /// Blobs that may serve as the base of `digest`, the most promising first: what lies beside it in its bucket and
-    /// prefix, or what that is stored as a difference to. None for a blob that is itself a base.
-    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError>;
+    /// Content of the same project that may serve as the base of `blob`, the most promising first: what lies beside it in its
+    /// bucket and prefix, or what that is stored as a difference to. None for a blob that is itself a base.
+    async fn base_candidates(&self, blob: &BlobId, limit: u32) -> Result<Vec<Digest>, StoreError>;
 
     /// Writes down how a blob is stored from now on, and refers to its base. False, and nothing is changed, if the blob
     /// is gone, if the base is gone or has a base itself, or if the blob is the base of another and would get one.
-    async fn note_packing(
-        &self,
-        digest: &Digest,
-        packing: Packing,
-        at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    async fn note_packing(&self, blob: &BlobId, packing: Packing, at: Timestamp) -> Result<bool, StoreError>;
 
     /// How a blob is stored; `None` if it is whole as far as anybody has looked, or not written down.
-    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError>;
+    async fn packing(&self, blob: &BlobId) -> Result<Option<Packing>, StoreError>;
 
-    /// An object or version of `project` that has this content, its present ones first; `None` if there is none.
-    async fn place_of(&self, project: &Project, digest: &Digest) -> Result<Option<Located>, StoreError>;
+    /// An object or version that is `blob`, present ones first; `None` if there is none.
+    async fn place_of(&self, blob: &BlobId) -> Result<Option<Located>, StoreError>;
 }
 
 /// Where an object is.

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, UploadId, VersionId};
 
-use crate::{LifecycleRule, Place};
+use crate::{BlobId, LifecycleRule, Place};
 
 /// An object as written down in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl ObjectRecord {
     /// Where the object is.
     pub fn place(&self) -> Place {
         Place { project: self.project.clone(), bucket: self.bucket.clone(), key: self.key.clone() }
+    }
+
+    /// Its content.
+    pub fn blob(&self) -> BlobId {
+        BlobId::new(&self.project, self.digest)
     }
 }
 

@@ -10,7 +10,7 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketRecord, BucketSample,
+    Attributes, Before, BlobCatalog, BlobId, BucketCatalog, BucketDeleted, BucketRecord, BucketSample,
     BucketSettings, BucketTotals, Deleted, Located, ObjectCatalog, ObjectPage, ObjectRecord, Packing,
     PartRecord, Place, ProjectUsage, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord,
     VersionPage, VersionRecord,
@@ -25,22 +25,22 @@ type Upload = (UploadRecord, BTreeMap<u32, PartRecord>);
 pub struct MemoryCatalog {
     objects: Mutex<BTreeMap<Key, ObjectRecord>>,
     /// References of each blob, and since when there are none.
-    blobs: Mutex<BTreeMap<Digest, (u64, u64, Timestamp)>>,
-    packings: Mutex<BTreeMap<Digest, Packing>>,
+    blobs: Mutex<BTreeMap<BlobId, (u64, u64, Timestamp)>>,
+    packings: Mutex<BTreeMap<BlobId, Packing>>,
     uploads: Mutex<BTreeMap<UploadId, Upload>>,
     /// What was recorded, oldest first.
     pub events: Mutex<Vec<Event>>,
 }
 
 impl MemoryCatalog {
-    fn refer(&self, digest: Digest, size_bytes: u64, at: Timestamp) {
+    fn refer(&self, blob: BlobId, size_bytes: u64, at: Timestamp) {
         let mut blobs = self.blobs.lock().expect("unpoisoned");
-        blobs.entry(digest).or_insert((size_bytes, 0, at)).1 += 1;
+        blobs.entry(blob).or_insert((size_bytes, 0, at)).1 += 1;
     }
 
-    fn unrefer(&self, digest: Digest, at: Timestamp) {
+    fn unrefer(&self, blob: &BlobId, at: Timestamp) {
         let mut blobs = self.blobs.lock().expect("unpoisoned");
-        let blob = blobs.get_mut(&digest).expect("it was referred to");
+        let blob = blobs.get_mut(blob).expect("it was referred to");
         *blob = (blob.0, blob.1 - 1, at);
     }
 }
@@ -59,16 +59,16 @@ impl ObjectCatalog for MemoryCatalog {
             return Ok(Put::Unfit { absent: former.is_none() });
         }
         self.events.lock().expect("unpoisoned").push(event);
-        self.refer(object.digest, object.size_bytes, object.stored);
+        self.refer(object.blob(), object.size_bytes, object.stored);
         // It is stored whole now.
-        let packing = self.packings.lock().expect("unpoisoned").remove(&object.digest);
+        let packing = self.packings.lock().expect("unpoisoned").remove(&object.blob());
         if let Some(base) = packing.and_then(|packing| packing.base) {
-            self.unrefer(base, object.stored);
+            self.unrefer(&object.blob().beside(base), object.stored);
         }
         let new = ObjectRecord { version: None, ..object.clone() };
         self.objects.lock().expect("unpoisoned").insert(key, new);
         if let Some(former) = &former {
-            self.unrefer(former.digest, object.stored);
+            self.unrefer(&former.blob(), object.stored);
         }
         Ok(Put::Done { former: former.map(Box::new), version: None })
     }
@@ -109,7 +109,7 @@ impl ObjectCatalog for MemoryCatalog {
         let Some(former) = self.objects.lock().expect("unpoisoned").remove(&key) else {
             return Ok(Deleted::Absent);
         };
-        self.unrefer(former.digest, at);
+        self.unrefer(&former.blob(), at);
         self.events.lock().expect("unpoisoned").push(event);
         Ok(Deleted::Removed(Box::new(former)))
     }
@@ -293,23 +293,23 @@ impl UploadCatalog for MemoryCatalog {
 
 #[async_trait]
 impl BlobCatalog for MemoryCatalog {
-    async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
-        Ok(self.blobs.lock().expect("unpoisoned").get(digest).map(|blob| blob.0))
+    async fn blob_size(&self, blob: &BlobId) -> Result<Option<u64>, StoreError> {
+        Ok(self.blobs.lock().expect("unpoisoned").get(blob).map(|blob| blob.0))
     }
 
-    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<Digest>, StoreError> {
+    async fn unreferenced_blobs(&self, before: Timestamp, limit: u32) -> Result<Vec<BlobId>, StoreError> {
         let blobs = self.blobs.lock().expect("unpoisoned");
         let waiting = blobs.iter().filter(|(_, blob)| blob.1 == 0 && blob.2 < before);
-        Ok(waiting.map(|(digest, _)| *digest).take(limit as usize).collect())
+        Ok(waiting.map(|(id, _)| id.clone()).take(limit as usize).collect())
     }
 
-    async fn forget_blob(&self, digest: &Digest, at: Timestamp) -> Result<bool, StoreError> {
-        let free = self.blobs.lock().expect("unpoisoned").get(digest).is_some_and(|blob| blob.1 == 0);
+    async fn forget_blob(&self, blob: &BlobId, at: Timestamp) -> Result<bool, StoreError> {
+        let free = self.blobs.lock().expect("unpoisoned").get(blob).is_some_and(|blob| blob.1 == 0);
         if free {
-            self.blobs.lock().expect("unpoisoned").remove(digest);
-            let packing = self.packings.lock().expect("unpoisoned").remove(digest);
+            self.blobs.lock().expect("unpoisoned").remove(blob);
+            let packing = self.packings.lock().expect("unpoisoned").remove(blob);
             if let Some(base) = packing.and_then(|packing| packing.base) {
-                self.unrefer(base, at);
+                self.unrefer(&blob.beside(base), at);
             }
         }
         Ok(free)
@@ -320,24 +320,28 @@ impl BlobCatalog for MemoryCatalog {
         bytes_min: u64,
         bytes_max: u64,
         limit: u32,
-    ) -> Result<Vec<Digest>, StoreError> {
+    ) -> Result<Vec<BlobId>, StoreError> {
         let (blobs, packings) =
             (self.blobs.lock().expect("unpoisoned"), self.packings.lock().expect("unpoisoned"));
-        let fits = |(digest, blob): &(&Digest, &(u64, u64, Timestamp))| {
-            (bytes_min..=bytes_max).contains(&blob.0) && !packings.contains_key(*digest)
+        let fits = |(id, blob): &(&BlobId, &(u64, u64, Timestamp))| {
+            (bytes_min..=bytes_max).contains(&blob.0) && !packings.contains_key(*id)
         };
-        Ok(blobs.iter().filter(fits).map(|(digest, _)| *digest).take(limit as usize).collect())
+        Ok(blobs.iter().filter(fits).map(|(id, _)| id.clone()).take(limit as usize).collect())
     }
 
-    async fn base_candidates(&self, digest: &Digest, limit: u32) -> Result<Vec<Digest>, StoreError> {
+    async fn base_candidates(&self, blob: &BlobId, limit: u32) -> Result<Vec<Digest>, StoreError> {
         let (blobs, packings) =
             (self.blobs.lock().expect("unpoisoned"), self.packings.lock().expect("unpoisoned"));
-        if packings.values().any(|packing| packing.base == Some(*digest)) {
+        let is_base = |(id, packing): (&BlobId, &Packing)| {
+            id.project == blob.project && packing.base == Some(blob.digest)
+        };
+        if packings.iter().any(is_base) {
             return Ok(Vec::new());
         }
-        let base = |other: &Digest| packings.get(other).and_then(|packing| packing.base).unwrap_or(*other);
-        let packed = blobs.keys().filter(|other| packings.contains_key(*other));
-        let mut bases: Vec<_> = packed.map(base).filter(|base| base != digest).collect();
+        let base =
+            |other: &BlobId| packings.get(other).and_then(|packing| packing.base).unwrap_or(other.digest);
+        let packed = blobs.keys().filter(|id| id.project == blob.project && packings.contains_key(*id));
+        let mut bases: Vec<_> = packed.map(base).filter(|base| *base != blob.digest).collect();
         bases.dedup();
         bases.truncate(limit as usize);
         Ok(bases)
@@ -345,29 +349,32 @@ impl BlobCatalog for MemoryCatalog {
 
     async fn note_packing(
         &self,
-        digest: &Digest,
+        blob: &BlobId,
         packing: Packing,
         _at: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut packings = self.packings.lock().expect("unpoisoned");
         if let Some(base) = packing.base {
-            let chained = packings.get(&base).is_some_and(|packing| packing.base.is_some());
-            if chained || packings.values().any(|other| other.base == Some(*digest)) {
+            let chained = packings.get(&blob.beside(base)).is_some_and(|packing| packing.base.is_some());
+            let is_base = |(id, other): (&BlobId, &Packing)| {
+                id.project == blob.project && other.base == Some(blob.digest)
+            };
+            if chained || packings.iter().any(is_base) {
                 return Ok(false);
             }
-            self.refer(base, 0, Timestamp::EPOCH);
+            self.refer(blob.beside(base), 0, Timestamp::EPOCH);
         }
-        packings.insert(*digest, packing);
+        packings.insert(blob.clone(), packing);
         Ok(true)
     }
 
-    async fn packing(&self, digest: &Digest) -> Result<Option<Packing>, StoreError> {
-        Ok(self.packings.lock().expect("unpoisoned").get(digest).copied())
+    async fn packing(&self, blob: &BlobId) -> Result<Option<Packing>, StoreError> {
+        Ok(self.packings.lock().expect("unpoisoned").get(blob).copied())
     }
 
-    async fn place_of(&self, project: &Project, digest: &Digest) -> Result<Option<Located>, StoreError> {
+    async fn place_of(&self, blob: &BlobId) -> Result<Option<Located>, StoreError> {
         let objects = self.objects.lock().expect("unpoisoned");
-        let found = objects.values().find(|record| record.project == *project && record.digest == *digest);
+        let found = objects.values().find(|record| record.blob() == *blob);
         Ok(found.map(|record| Located { place: record.place(), version: record.version }))
     }
 }

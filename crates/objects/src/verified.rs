@@ -4,10 +4,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use casemate_delta::segmented::ReadAt;
 use casemate_fs::SealedBytes;
-use casemate_model::{Digest, Hasher};
+use casemate_model::{Digest, Hasher, Project};
 
-use crate::ObjectsError;
 use crate::blobs::{PIECED_BYTES_MIN, Pieces};
+use crate::{BlobId, ObjectsError};
 
 /// Content of which no byte is handed out that was not checked, and that nobody can change or swap after its check.
 ///
@@ -15,6 +15,7 @@ use crate::blobs::{PIECED_BYTES_MIN, Pieces};
 /// before it is handed out: a read ends in an error where the first piece is not what was put, so that a transfer cannot
 /// look complete, and a range costs no more than its pieces.
 pub struct VerifiedBlob {
+    project: Project,
     size_bytes: u64,
     source: Source,
 }
@@ -32,12 +33,22 @@ struct Pieced {
 }
 
 impl VerifiedBlob {
-    pub(crate) fn sealed(bytes: SealedBytes) -> Self {
-        Self { size_bytes: bytes.len(), source: Source::Sealed(bytes) }
+    pub(crate) fn sealed(project: &Project, bytes: SealedBytes) -> Self {
+        Self { project: project.clone(), size_bytes: bytes.len(), source: Source::Sealed(bytes) }
     }
 
-    pub(crate) fn pieced(content: Box<dyn ReadAt + Send + Sync>, pieces: Pieces, digest: Digest) -> Self {
-        Self { size_bytes: pieces.length(), source: Source::Pieced(Pieced { content, pieces, digest }) }
+    pub(crate) fn pieced(blob: BlobId, content: Box<dyn ReadAt + Send + Sync>, pieces: Pieces) -> Self {
+        let BlobId { project, digest } = blob;
+        Self {
+            project,
+            size_bytes: pieces.length(),
+            source: Source::Pieced(Pieced { content, pieces, digest }),
+        }
+    }
+
+    /// Whose content it is.
+    pub fn project(&self) -> &Project {
+        &self.project
     }
 
     /// The size of the content in bytes.
@@ -186,7 +197,7 @@ fn bytes_in(span: &Range<u64>) -> usize {
 }
 
 /// What a failure to read stored content of `digest` means: damage of its base, damage of itself, or a disk that fails.
-fn read_failure(error: io::Error, digest: &Digest) -> ObjectsError {
+pub(crate) fn read_failure(error: io::Error, digest: &Digest) -> ObjectsError {
     match error.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
             ObjectsError::Corrupt { digest: *digest }
@@ -227,7 +238,11 @@ mod tests {
         let mut swapped = content.clone();
         swapped[2 * PIECE] = 8;
         let digest = Digest::of(&content);
-        let blob = VerifiedBlob::pieced(Box::new(Swapped(swapped)), hasher.finish(), digest);
+        let blob = VerifiedBlob::pieced(
+            BlobId::new(&Project::default_project(), digest),
+            Box::new(Swapped(swapped)),
+            hasher.finish(),
+        );
         let mut served = Vec::new();
         let result = blob.read_pieces(|piece| {
             served.extend_from_slice(&piece);

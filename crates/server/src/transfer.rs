@@ -25,7 +25,7 @@ pub(crate) fn stream(
 ) -> ReceiverStream<Result<Bytes, ControlError>> {
     let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
     let runtime = tokio::runtime::Handle::current();
-    let (control, caller) = (control.clone(), caller.clone());
+    let (control, caller, project) = (control.clone(), caller.clone(), blob.project().clone());
     tokio::task::spawn_blocking(move || {
         let _place = place;
         let read = blob.read_range(range, |piece| {
@@ -35,7 +35,7 @@ pub(crate) fn stream(
                 .ok_or_else(|| ObjectsError::UploadBroken { source: "the client went away".into() })
         });
         if let Err(error) = read {
-            let error = runtime.block_on(control.record_damage(&caller, error));
+            let error = runtime.block_on(control.record_damage(&caller, &project, error));
             drop(sender.try_send(Err(error)));
         }
     });

@@ -178,8 +178,8 @@ impl Change for PutObject {
         }
         // The new reference first: the same content again must not look unreferenced in between.
         if !self.rule.known_content {
-            tx.refer_to_stored(&new.digest, new.size_bytes).await?;
-        } else if !tx.refer_to_known(&new.digest).await? {
+            tx.refer_to_stored(&new.blob(), new.size_bytes).await?;
+        } else if !tx.refer_to_known(&new.blob()).await? {
             return Ok(Put::NoContent);
         }
         let (version, next) = match versioning {

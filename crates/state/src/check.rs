@@ -7,7 +7,7 @@ mod sizes;
 
 use std::fmt;
 
-use casemate_model::Digest;
+use casemate_objects::BlobId;
 
 use crate::error::StateError;
 use crate::failure::Failure;
@@ -59,7 +59,7 @@ pub enum Finding {
     /// A blob is referred to more or less often than its row says.
     References {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// What the row says; `None` if there is no row.
         stored: Option<u64>,
         /// What was counted.
@@ -91,11 +91,11 @@ impl fmt::Display for Finding {
             Self::Log { origin, sequence, problem } => {
                 write!(f, "the log of `{origin}` breaks at entry {sequence}: {problem}")
             }
-            Self::References { digest, stored: None, counted } => {
-                write!(f, "the blob {digest} is referred to {counted} times but not written down")
+            Self::References { blob, stored: None, counted } => {
+                write!(f, "the blob {blob} is referred to {counted} times but not written down")
             }
-            Self::References { digest, stored: Some(stored), counted } => {
-                write!(f, "the blob {digest} is referred to {counted} times, but its row says {stored}")
+            Self::References { blob, stored: Some(stored), counted } => {
+                write!(f, "the blob {blob} is referred to {counted} times, but its row says {stored}")
             }
             Self::Counter { what, stored, counted } => {
                 write!(f, "the counter of {what} says {stored}, but there are {counted}")

@@ -6,6 +6,7 @@ use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
 use casemate_names::{
     Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
 };
+use casemate_objects::BlobId;
 
 use crate::catalog::first_text_past;
 use crate::change::{Change, Tx};
@@ -79,7 +80,7 @@ impl Change for Claim {
         if let Some(held) = held(tx, &change.name).await? {
             return Ok(Claimed::Taken(held));
         }
-        if !tx.refer_to_readable(&change.project, &change.digest).await? {
+        if !tx.refer_to_readable(&BlobId::new(&change.project, change.digest)).await? {
             return Ok(Claimed::BlobMissing);
         }
         let last = tx.row(&LAST_SEQUENCE, values![change.name]).await?;
@@ -128,13 +129,13 @@ impl Change for Update {
         };
         if held.digest == change.digest {
             // What the name means already, it may go on meaning.
-            if !tx.refer_to_known(&change.digest).await? {
+            if !tx.refer_to_known(&BlobId::new(&change.project, change.digest)).await? {
                 return Ok(Updated::BlobMissing);
             }
-        } else if !tx.refer_to_readable(&change.project, &change.digest).await? {
+        } else if !tx.refer_to_readable(&BlobId::new(&change.project, change.digest)).await? {
             return Ok(Updated::BlobMissing);
         }
-        tx.drop_reference(&held.digest, change.at).await?;
+        tx.drop_reference(&BlobId::new(&held.project, held.digest), change.at).await?;
         let record =
             NameRecord { sequence: held.sequence + 1, digest: change.digest, updated: change.at, ..held };
         let values = values![record.name, record.sequence, record.digest, record.updated];
@@ -164,7 +165,7 @@ impl Change for Release {
             Some(held) => held,
         };
         tx.execute(&DELETE_NAME, values![self.name]).await?;
-        tx.drop_reference(&held.digest, self.at).await?;
+        tx.drop_reference(&BlobId::new(&held.project, held.digest), self.at).await?;
         let released = NameVersion {
             name: held.name,
             project: held.project,

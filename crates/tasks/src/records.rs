@@ -11,6 +11,8 @@ pub struct TaskSpec {
     pub module: Digest,
     /// The name that the module was given by, if it was given by one. What runs is the digest: a name may move on.
     pub module_name: Option<Name>,
+    /// The project whose content the module is, if another one has the name.
+    pub module_project: Option<Project>,
     /// Arguments after the program name.
     pub args: Vec<String>,
     /// Environment, in the order given.
@@ -89,6 +91,13 @@ pub struct TaskRecord {
     pub updated: Timestamp,
     /// What its last run gave.
     pub result: Option<TaskResult>,
+}
+
+impl TaskRecord {
+    /// The project whose content the module is.
+    pub fn module_project(&self) -> &Project {
+        self.spec.module_project.as_ref().unwrap_or(&self.project)
+    }
 }
 
 /// A run's report, as the holder of the lease hands it in. The store fills in [`TaskResult::entry`].

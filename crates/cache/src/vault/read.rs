@@ -7,11 +7,11 @@ use casemate_fs::{SealedBuilder, SealedBytes};
 use super::{Subject, Vault, signature_of};
 use crate::CacheError;
 use crate::event::{Sign, Step};
-use casemate_encryption::frames::{self, FRAME_BYTES, FrameError};
 use crate::index::Slot;
 use crate::record::{Method, RECORD_BYTES, Record, RecordFault};
 use crate::secret::{hashes_to, same};
 use crate::store::{FileId, Opened};
+use casemate_encryption::frames::{self, FRAME_BYTES, FrameError};
 
 /// Why an entry that is in the index cannot be handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use casemate_fs::Dir;
-use casemate_model::Clock;
-use casemate_objects::{Finding, Fsck as Check, FsckOptions, FsckReport, Repair};
+use casemate_model::{Clock, Entropy};
+use casemate_objects::{Encryption, Finding, Fsck as Check, FsckOptions, FsckReport, MasterKeys, Repair};
 use casemate_state::{Report, Store};
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::progress;
 use crate::report::{CliError, Status};
 use crate::wire::StartError;
-use crate::world::SystemClock;
+use crate::world::{SystemClock, SystemEntropy};
 
 /// Most blobs that are read at the same time; each may take as much memory as it and its base are long.
 const BLOBS_AT_ONCE_MAX: usize = 4;
@@ -53,7 +53,7 @@ impl Fsck {
         let directory = existing_directory(&config)?;
         let _lock = directory.lock("casemate fsck")?;
         let store = db::open(&config, &directory).await?;
-        let checked = self.check(context, &store, &directory).await;
+        let checked = self.check(context, &store, (&directory, &config.master_keys)).await;
         store.close().await;
         let (database, objects) = checked?;
         if context.output.json() {
@@ -69,7 +69,7 @@ impl Fsck {
         &self,
         context: &Context,
         store: &Store,
-        directory: &Dir,
+        place: (&Dir, &MasterKeys),
     ) -> Result<(Report, Option<FsckReport>), CliError> {
         let counting = progress::bar(context.output, "checking the database", None);
         let database = store.check().await;
@@ -83,7 +83,7 @@ impl Fsck {
             (true, false) => Repair::Files,
             (true, true) => Repair::FilesAndOrphans,
         };
-        let objects = check_objects(context, store, directory, repair).await?;
+        let objects = check_objects(context, store, place, repair).await?;
         Ok((database, Some(objects)))
     }
 }
@@ -91,7 +91,7 @@ impl Fsck {
 async fn check_objects(
     context: &Context,
     store: &Store,
-    directory: &Dir,
+    (directory, master_keys): (&Dir, &MasterKeys),
     repair: Repair,
 ) -> Result<FsckReport, CliError> {
     let root = match directory.subdir("objects") {
@@ -103,7 +103,9 @@ async fn check_objects(
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let options =
         FsckOptions { repair, blobs_at_once: processors.min(BLOBS_AT_ONCE_MAX), now: SystemClock.now() };
-    let check = Check::open(&root, Arc::new(store.clone()), options).map_err(StartError::from)?;
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let encryption = Encryption::open_as_is(&root, master_keys, &entropy).map_err(StartError::from)?;
+    let check = Check::open(&root, Arc::new(store.clone()), encryption, options).map_err(StartError::from)?;
     let bytes = check.bytes_expected().await.map_err(StartError::from)?;
     let bar = progress::bar(context.output, "checking objects", Some(bytes));
     let report = check.run(|bytes| bar.inc(bytes)).await;

@@ -56,6 +56,15 @@ pub(crate) fn review(config: &Config) -> Vec<Finding> {
             "one node can use this store: take postgres to run several",
         );
     }
+    if config.master_keys.former.is_some() {
+        let text =
+            "it is needed for one start only: remove the key, and destroy the file when no backup needs it";
+        add(Severity::Warning, "former_encryption_key_file", text);
+    }
+    if config.environment == Environment::Mainnet && config.master_keys.current.is_none() {
+        let text = "content is stored as it comes: name the file of a key, or see that the disk is encrypted";
+        add(Severity::Recommendation, "encryption_key_file", text);
+    }
     if config.environment == Environment::Mainnet && !config.log_json {
         add(Severity::Recommendation, "log_format", "set it to json, so that logs can be searched by field");
     }

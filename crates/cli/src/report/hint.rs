@@ -2,8 +2,10 @@ use std::io::ErrorKind;
 
 use casemate_api::{ClientError, Problem, ProblemCode};
 use casemate_control::ControlError;
+use casemate_encryption::KeyFileError;
 use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
+use casemate_objects::EncryptionError;
 use casemate_remote::BucketError;
 use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
@@ -127,6 +129,12 @@ fn of_start(error: &StartError) -> Option<&'static str> {
             ErrorKind::PermissionDenied => "ports below 1024 are for root: choose another with --listen",
             _ => "choose another with --listen",
         }),
+        StartError::Encryption(EncryptionError::NoMasterKey) => {
+            Some("set `encryption_key_file` to the file of the key that it was encrypted under")
+        }
+        StartError::Encryption(EncryptionError::Key(KeyFileError::OtherKey { .. })) => Some(
+            "set `encryption_key_file` to that key, or `former_encryption_key_file` if it is to be exchanged",
+        ),
         StartError::Directory(FsError::Locked { .. }) => None,
         StartError::Directory(_) => {
             Some("make it yours alone (owner and mode 0700), or name another directory with --data-dir")

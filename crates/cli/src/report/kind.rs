@@ -141,6 +141,8 @@ fn of_start(error: &StartError) -> Kind {
         | StartError::Secret { .. }
         | StartError::SecretMissing { .. }
         | StartError::Log(_)
+        | StartError::Recording(_)
+        | StartError::Encryption(_)
         | StartError::Objects(_)
         | StartError::Sandbox(_)
         | StartError::Socket(_)

@@ -25,7 +25,7 @@ fn fsck(user: &User, data: &Path, options: &[&str]) -> Done {
 
 fn blob(data: &Path, content: &[u8]) -> PathBuf {
     let hex = Digest::of(content).to_hex();
-    data.join("objects/blobs").join(&hex[..2]).join(&hex[2..4]).join(hex)
+    data.join("objects/content/default").join(&hex[..2]).join(&hex[2..4]).join(hex)
 }
 
 /// The kinds of what is found, in order, and how many of them are not mended.
@@ -66,11 +66,11 @@ fn damage_is_named_with_the_way_out_and_mended_where_that_is_safe() {
     let digest = Digest::of(b"content of a");
     let said = String::from_utf8(done.stdout).unwrap();
     let expected = [
-        format!("damaged: the whole form of {digest} is damaged; it is that of cm://builds/a in default"),
-        "  hint: put the same content again under any key of the node, which heals it; or put its file back from a copy \
+        format!("damaged: the whole form of default/{digest} is damaged; it is that of cm://builds/a in default"),
+        "  hint: put the same content again under any key of the project, which heals it; or put its file back from a copy \
          of `objects/`; or delete the objects that have it"
             .to_owned(),
-        format!("orphan: no row knows the content {}, which takes 6 bytes", Digest::of(b"orphan")),
+        format!("orphan: no row knows the content default/{}, which takes 6 bytes", Digest::of(b"orphan")),
         "  hint: nothing is lost: the node removes it, and so does `--repair`".to_owned(),
     ];
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);

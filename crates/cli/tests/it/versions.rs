@@ -108,7 +108,7 @@ fn what_is_stored_is_told_verified_and_found_damaged() {
     failed(user.run(&["verify", "cm://builds/none"]), 3, "there is nothing at");
     let base = user.run(&["stat", &format!("cm://builds/{other}"), "--json"]).json();
     let hex = base["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
-    let blobs = user.path(".local/share/casemate/objects/blobs").join(&hex[..2]).join(&hex[2..4]);
+    let blobs = user.path(".local/share/casemate/objects/content/default").join(&hex[..2]).join(&hex[2..4]);
     for entry in std::fs::read_dir(blobs).unwrap() {
         let path = entry.unwrap().path();
         let mut bytes = std::fs::read(&path).unwrap();

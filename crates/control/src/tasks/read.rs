@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use casemate_model::{Digest, Project, TaskId};
-use casemate_objects::VerifiedBlob;
+use casemate_model::{Project, TaskId};
+use casemate_objects::{BlobId, VerifiedBlob};
 use casemate_policy::operation;
 use casemate_tasks::{Cancelled, TaskPage, TaskRecord, TaskResult, TaskState};
 
@@ -69,11 +69,11 @@ impl Control {
         id: TaskId,
         stderr: bool,
     ) -> Result<VerifiedBlob, ControlError> {
-        let (result, _) = self.readable_result(caller, id).await?;
+        let (result, project) = self.readable_result(caller, id).await?;
         let (digest, what) =
             if stderr { (result.stderr, "standard error") } else { (result.stdout, "standard output") };
         let digest = digest.ok_or_else(|| ControlError::TaskHasNo { task: id, what: what.to_owned() })?;
-        self.open_content(caller, digest).await
+        self.open_content(caller, BlobId { project, digest }).await
     }
 
     /// Opens a file that a task left in its output directory.
@@ -83,16 +83,16 @@ impl Control {
         id: TaskId,
         path: &str,
     ) -> Result<VerifiedBlob, ControlError> {
-        let (result, _) = self.readable_result(caller, id).await?;
+        let (result, project) = self.readable_result(caller, id).await?;
         let file = result.outputs.iter().find(|file| file.path == path);
-        let digest: Digest = match file {
+        let digest = match file {
             Some(file) => file.digest,
             None => {
                 let what = format!("output file `{}`", path.chars().take(80).collect::<String>());
                 return Err(ControlError::TaskHasNo { task: id, what });
             }
         };
-        self.open_content(caller, digest).await
+        self.open_content(caller, BlobId { project, digest }).await
     }
 
     async fn readable_result(

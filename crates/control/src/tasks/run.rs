@@ -3,8 +3,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use casemate_fs::SealedBytes;
 use casemate_ledger::Event;
-use casemate_model::{Digest, Outcome, RunId, Timestamp, Usage};
-use casemate_objects::{Hold, ObjectsError};
+use casemate_model::{Digest, Outcome, Project, RunId, Timestamp, Usage};
+use casemate_objects::{BlobId, Hold, ObjectsError};
 use casemate_sandbox::{Job, Profile, RunReport};
 use casemate_tasks::{Completed, Completion, Held, OutputFile, RetryPolicy, TaskRecord, TaskResult};
 use tokio::time::Instant;
@@ -74,17 +74,19 @@ impl Control {
     /// Loads what the guest needs, each piece checked against its digest.
     async fn job(&self, caller: &Caller, task: &TaskRecord) -> Result<Job, ControlError> {
         let spec = &task.spec;
-        let module = self.sealed(caller, spec.module, MODULE_BYTES_MAX).await?;
+        let own = |digest| BlobId::new(&task.project, digest);
+        let module = BlobId::new(task.module_project(), spec.module);
+        let module = self.sealed(caller, module, MODULE_BYTES_MAX).await?;
         let mut bytes_left = INPUT_BYTES_MAX;
         let mut stdin = None;
         if let Some(digest) = spec.stdin {
-            let content = self.sealed(caller, digest, bytes_left).await?;
+            let content = self.sealed(caller, own(digest), bytes_left).await?;
             bytes_left -= content.len();
             stdin = Some(content);
         }
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for (path, digest) in &spec.inputs {
-            let content = self.sealed(caller, *digest, bytes_left).await?;
+            let content = self.sealed(caller, own(*digest), bytes_left).await?;
             bytes_left -= content.len();
             inputs.push((path.clone(), content));
         }
@@ -111,10 +113,10 @@ impl Control {
     async fn sealed(
         &self,
         caller: &Caller,
-        digest: Digest,
+        blob: BlobId,
         bytes_max: u64,
     ) -> Result<SealedBytes, ControlError> {
-        let blob = self.open_content(caller, digest).await?;
+        let blob = self.open_content(caller, blob).await?;
         let sealing = tokio::task::spawn_blocking(move || blob.into_sealed(bytes_max)).await;
         Ok(sealing.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))?)
     }
@@ -131,9 +133,9 @@ impl Control {
         let RunReport { outcome, usage, stdout, stderr, outputs, .. } = report;
         // Keeps what is stored from being collected until the result refers to it.
         let hold = self.parts.objects.hold().await;
-        let stdout = self.parts.objects.put_blob(&hold, Bytes::from(stdout)).await?;
-        let stderr = self.parts.objects.put_blob(&hold, Bytes::from(stderr)).await?;
-        let outputs = self.store_outputs(&hold, outputs).await?;
+        let stdout = self.parts.objects.put_blob(&hold, &task.project, Bytes::from(stdout)).await?;
+        let stderr = self.parts.objects.put_blob(&hold, &task.project, Bytes::from(stderr)).await?;
+        let outputs = self.store_outputs(&hold, &task.project, outputs).await?;
         let mut result = TaskResult {
             run,
             outcome,
@@ -184,11 +186,12 @@ impl Control {
     async fn store_outputs(
         &self,
         hold: &Hold,
+        project: &Project,
         files: Vec<(String, Vec<u8>)>,
     ) -> Result<Vec<OutputFile>, ControlError> {
         let mut outputs = Vec::with_capacity(files.len());
         for (path, content) in files {
-            let stored = self.parts.objects.put_blob(hold, Bytes::from(content)).await?;
+            let stored = self.parts.objects.put_blob(hold, project, Bytes::from(content)).await?;
             outputs.push(OutputFile { path, digest: stored.digest, size_bytes: stored.size_bytes });
         }
         outputs.sort_by(|one, other| one.path.cmp(&other.path));

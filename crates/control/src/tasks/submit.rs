@@ -97,11 +97,12 @@ impl Control {
         let limits = wanted.limits.within(&self.parts.settings.limits_ceiling)?;
         check_sizes(&wanted)?;
         let project = permit.project();
-        let (module, module_name) = match wanted.module {
+        let (module, module_name, module_project) = match wanted.module {
             ModuleSource::Name(name) => {
-                (self.parts.names.resolve_for_run(permit, &name).await?.digest, Some(name))
+                let held = self.parts.names.resolve_for_run(permit, &name).await?;
+                (held.digest, Some(name), Some(held.project).filter(|holder| holder != project))
             }
-            ModuleSource::Content(source) => (self.input_digest(project, source).await?, None),
+            ModuleSource::Content(source) => (self.input_digest(project, source).await?, None, None),
         };
         let mut stdin = None;
         if let Some(source) = wanted.stdin {
@@ -115,6 +116,7 @@ impl Control {
         Ok(TaskSpec {
             module,
             module_name,
+            module_project,
             args: wanted.args,
             env: wanted.env,
             stdin,

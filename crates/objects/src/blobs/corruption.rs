@@ -5,14 +5,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use casemate_fs::Dir;
-use casemate_model::Digest;
+use casemate_model::{Digest, Project};
 use tempfile::TempDir;
 
-use super::{Blobs, PieceKey, packed_path_of, path_of};
-use crate::ObjectsError;
+use super::{BlobStore, Blobs, PieceKey, packed_path_of, path_of};
+use crate::{Encryption, ObjectsError};
 
 /// How often files are spoiled, unless `CASEMATE_TEST_CORRUPTIONS` says so; the acceptance step of CI does it 100,000 times.
-/// Content is small here; the damage of large content is in `objects/tests/large.rs`.
+/// One thread's files are encrypted, the other's not. Content is small here; the damage of large content is in `objects/tests/large.rs`.
 const CORRUPTIONS: u64 = 10_000;
 
 #[test]
@@ -24,10 +24,12 @@ fn whatever_is_done_to_the_files_no_wrong_byte_is_served() {
         RandomState::new().hash_one("seed")
     });
     println!("{count} corruptions, CASEMATE_TEST_SEED={seed}");
-    let threads = std::thread::available_parallelism().map_or(1, |found| found.get() as u64).min(4);
+    let threads = std::thread::available_parallelism().map_or(1, |found| found.get() as u64).clamp(2, 4);
     let counts = std::thread::scope(|scope| {
-        let part =
-            |thread| scope.spawn(move || spoil_often(Noise(seed ^ (thread << 60)), count.div_ceil(threads)));
+        let part = |thread| {
+            let encrypted = thread % 2 == 1;
+            scope.spawn(move || spoil_often(Noise(seed ^ (thread << 60)), count.div_ceil(threads), encrypted))
+        };
         let running: Vec<_> = (0..threads).map(part).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
@@ -66,14 +68,13 @@ impl fmt::Display for Counts {
     }
 }
 
-fn spoil_often(mut noise: Noise, count: u64) -> Counts {
-    let store = Store::new(&mut noise);
+fn spoil_often(mut noise: Noise, count: u64, encrypted: bool) -> Counts {
+    let store = Store::new(&mut noise, encrypted);
     let mut counts = Counts::default();
     for _ in 0..count {
         let spoiled = store.spoil(&mut noise);
         counts.corruptions += 1;
-        // Opened anew, so that no base is remembered from before.
-        let blobs = Blobs::open_as_is(&store.root).unwrap().unwrap();
+        let blobs = store.open_as_is();
         for blob in store.concerned(&spoiled) {
             counts.reads += 1;
             match read(&blobs, &blob.digest()) {
@@ -140,6 +141,7 @@ struct StoredFile {
 /// A directory with blobs of all forms.
 struct Store {
     root: Dir,
+    encryption: Option<Encryption>,
     blobs: Vec<Blob>,
     files: Vec<StoredFile>,
     scratch: TempDir,
@@ -147,14 +149,16 @@ struct Store {
 
 impl Store {
     /// Two families of versions, of which one has a whole base and one a packed one, and blobs that stand alone.
-    fn new(noise: &mut Noise) -> Self {
+    fn new(noise: &mut Noise, encrypted: bool) -> Self {
         let scratch = TempDir::new().unwrap();
         let root = Dir::open_private(&scratch.path().join("objects")).unwrap();
-        let stored = Blobs::open(&root, 1, PieceKey::new([1; 32])).unwrap();
+        let encryption = encrypted.then(|| Encryption::of_tests(&root));
+        let stored = BlobStore::open(&root, 1, PieceKey::new([1; 32]), encryption.clone()).unwrap();
+        let stored = stored.of(&Project::default_project()).unwrap();
         let random = noise.bytes(6_000);
         let text: Vec<u8> =
             (0..300).flat_map(|line| format!("line {line} of a text\n").into_bytes()).collect();
-        let mut store = Self { root, blobs: Vec::new(), files: Vec::new(), scratch };
+        let mut store = Self { root, encryption, blobs: Vec::new(), files: Vec::new(), scratch };
         for first in [random, text] {
             let base = store.put(&stored, first.clone(), None);
             for _ in 0..4 {
@@ -187,11 +191,17 @@ impl Store {
             stored.remove_whole(&digest).unwrap();
             path = packed_path_of(&digest);
         }
-        let path = self.scratch.path().join("objects/blobs").join(path);
+        let path = self.scratch.path().join("objects/content/default").join(path);
         let bytes = std::fs::read(&path).unwrap();
         self.files.push(StoredFile { digest, path, bytes });
         self.blobs.push(Blob { content, base });
         digest
+    }
+
+    /// Opened anew, so that no base is remembered from before.
+    fn open_as_is(&self) -> Blobs {
+        let store = BlobStore::open_as_is(&self.root, self.encryption.clone()).unwrap().unwrap();
+        store.existing(&Project::default_project()).unwrap()
     }
 
     /// Does harm to one file or two, and returns which.

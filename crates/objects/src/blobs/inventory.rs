@@ -1,9 +1,10 @@
-//! What lies in the directory of blobs, form by form: for checking it, and for putting it in order.
+//! What lies in the directory of a project's blobs, form by form: for checking it, and for putting it in order.
 
+use casemate_delta::segmented::ReadAt;
 use casemate_fs::{Dir, EntryKind, FsError};
 use casemate_model::Digest;
 
-use super::{Blobs, PACKED, PIECES, packed_path_of, path_of};
+use super::{Blobs, PACKED, PIECES, packed_path_of, path_of, write_error};
 use crate::ObjectsError;
 
 /// A form in which a blob can be stored.
@@ -39,6 +40,8 @@ pub(crate) enum Condition {
     Sound {
         /// The bytes of the content.
         size_bytes: u64,
+        /// The bytes of the form, before it is encrypted.
+        stored_bytes: u64,
     },
     /// It is not there.
     Absent,
@@ -55,6 +58,16 @@ pub(crate) enum Condition {
     Unreadable(String),
 }
 
+impl Condition {
+    /// The bytes of the form, if it serves.
+    pub(crate) fn stored_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Sound { stored_bytes, .. } => Some(*stored_bytes),
+            _ => None,
+        }
+    }
+}
+
 /// Why a blob cannot serve as a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BaseFault {
@@ -67,15 +80,6 @@ pub enum BaseFault {
 }
 
 impl Blobs {
-    /// Opens the directory under `root` as it is: nothing is made and nothing is swept. `None` if there is none.
-    pub(crate) fn open_as_is(root: &Dir) -> Result<Option<Self>, ObjectsError> {
-        match root.subdir("blobs") {
-            Ok(directory) => Ok(Some(Self::of(root.clone(), directory, 0, None))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(ObjectsError::Files(error)),
-        }
-    }
-
     /// The directories of blobs in the order of their digests, and what is none: files that a crash left half-written,
     /// and strangers.
     pub(crate) fn shelves(&self) -> Result<(Vec<String>, Vec<String>), ObjectsError> {
@@ -138,7 +142,10 @@ impl Blobs {
             None => Ok(blob),
         });
         Ok(match checked {
-            Ok(blob) => Condition::Sound { size_bytes: blob.size_bytes() },
+            Ok(blob) => Condition::Sound {
+                size_bytes: blob.size_bytes(),
+                stored_bytes: self.open_file(digest, &form_path(digest, form))?.length(),
+            },
             Err(ObjectsError::BlobMissing { digest: missing }) if missing == *digest => Condition::Absent,
             Err(ObjectsError::BlobMissing { digest: base }) => {
                 Condition::Base { base, why: BaseFault::Missing }
@@ -175,32 +182,63 @@ impl Blobs {
         if !matches!(self.examine(digest, kept)?, Condition::Sound { .. }) {
             return Ok(false);
         }
-        let other = match kept {
-            Form::Whole => packed_path_of(digest),
-            Form::Packed => path_of(digest),
-        };
+        let other = form_path(
+            digest,
+            match kept {
+                Form::Whole => Form::Packed,
+                Form::Packed => Form::Whole,
+            },
+        );
         self.directory.remove_file(&other).map_err(ObjectsError::Files)
     }
 
     /// Moves one form of a blob to the quarantine, under a name that is free there; true if it was there.
     pub(crate) fn set_form_aside(&self, digest: &Digest, form: Form) -> Result<bool, ObjectsError> {
-        let (path, suffix) = match form {
-            Form::Whole => (path_of(digest), ""),
-            Form::Packed => (packed_path_of(digest), PACKED),
-        };
+        let suffix = if form == Form::Packed { PACKED } else { "" };
         let quarantine = self.root.private_subdir("quarantine").map_err(ObjectsError::Files)?;
-        let name = format!("{}{suffix}", digest.to_hex());
+        let name = format!("{}.{}{suffix}", self.project, digest.to_hex());
         let name = free_name(&quarantine, name).map_err(ObjectsError::Files)?;
-        match self.root.rename(&format!("blobs/{path}"), &format!("quarantine/{name}")) {
+        let path = form_path(digest, form);
+        match self.root.rename(&format!("content/{}/{path}", self.project), &format!("quarantine/{name}")) {
             Ok(()) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(ObjectsError::Files(error)),
         }
     }
 
+    /// Copies the files of a blob from a directory where they lie as they lie here, unless they are here; true if any came.
+    pub(crate) fn adopt(&self, from: &Dir, digest: &Digest) -> Result<bool, ObjectsError> {
+        let mut came = false;
+        for form in [Form::Whole, Form::Packed] {
+            let path = form_path(digest, form);
+            let mut file = match from.open_file(&path) {
+                Ok(file) => file,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(ObjectsError::Files(error)),
+            };
+            if self.open_file(digest, &path).is_ok() {
+                continue;
+            }
+            let mut staged = self.stage_in(&self.directory)?;
+            std::io::copy(&mut file, &mut staged).map_err(write_error)?;
+            self.make_leaf(digest)?;
+            let staged = staged.finish().map_err(write_error)?;
+            staged.commit_replace(&path).map_err(ObjectsError::Files)?;
+            came = true;
+        }
+        Ok(came)
+    }
+
     /// Removes what a crash left half-written; returns how many files.
     pub(crate) fn sweep(&self) -> Result<usize, ObjectsError> {
         self.directory.sweep_staged().map_err(ObjectsError::Files)
+    }
+}
+
+fn form_path(digest: &Digest, form: Form) -> String {
+    match form {
+        Form::Whole => path_of(digest),
+        Form::Packed => packed_path_of(digest),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use casemate_delta::through::Opened;
-use casemate_model::Digest;
+
+use crate::BlobId;
 
 /// Bytes that the bases may take that are kept open, with what was inflated of them; the last one used stays in any case.
 const BASES_BYTES_MAX: usize = 96 << 20;
@@ -11,28 +12,29 @@ const BASES_BYTES_MAX: usize = 96 << 20;
 /// Bases that were opened lately, the last one used at the end. Versions are read one after the other, and each would
 /// unpack the same base.
 #[derive(Default)]
-pub(super) struct Bases(Mutex<Vec<Arc<Opened>>>);
+pub(super) struct Bases(Mutex<Vec<(BlobId, Arc<Opened>)>>);
 
 impl Bases {
-    pub(super) fn get(&self, digest: &Digest) -> Option<Arc<Opened>> {
+    pub(super) fn get(&self, blob: &BlobId) -> Option<Arc<Opened>> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = open.iter().position(|base| base.digest() == digest.as_bytes())?;
-        let base = open.remove(at);
-        open.push(Arc::clone(&base));
+        let at = open.iter().position(|(id, _)| id == blob)?;
+        let found = open.remove(at);
+        let base = Arc::clone(&found.1);
+        open.push(found);
         drop_oldest(&mut open);
         Some(base)
     }
 
-    pub(super) fn keep(&self, base: &Arc<Opened>) {
+    pub(super) fn keep(&self, blob: BlobId, base: &Arc<Opened>) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.push(Arc::clone(base));
+        open.push((blob, Arc::clone(base)));
         drop_oldest(&mut open);
     }
 }
 
 /// Bases grow while they are used, so they are measured each time.
-fn drop_oldest(open: &mut Vec<Arc<Opened>>) {
-    while open.len() > 1 && open.iter().map(|base| base.held_bytes()).sum::<usize>() > BASES_BYTES_MAX {
+fn drop_oldest(open: &mut Vec<(BlobId, Arc<Opened>)>) {
+    while open.len() > 1 && open.iter().map(|(_, base)| base.held_bytes()).sum::<usize>() > BASES_BYTES_MAX {
         open.remove(0);
     }
 }

@@ -12,13 +12,15 @@ use casemate_delta::native::{self, Options};
 use casemate_delta::segmented::{self, PackError, ReadAt, Segmented, Sketch};
 use casemate_delta::through::Opened;
 use casemate_delta::{Limits, Policy, through};
-use casemate_fs::{File, SealedBuilder, SealedBytes, StagedFile};
+use casemate_fs::{SealedBuilder, SealedBytes};
 use casemate_model::{Digest, Hasher};
 
-use super::segments::{HeldFile, SegmentedContent};
-use super::{Blobs, PIECED_BYTES_MIN, packed_path_of, path_of, read_error};
-use crate::ObjectsError;
-use crate::verified::VerifiedBlob;
+use super::segments::SegmentedContent;
+use super::{
+    Blobs, PIECED_BYTES_MIN, StoredFile, StoredWriter, packed_path_of, path_of, read_error, write_error,
+};
+use crate::verified::{VerifiedBlob, read_failure};
+use crate::{BlobId, ObjectsError};
 
 /// Longer content stays whole.
 pub(crate) const PACKED_BYTES_MAX: u64 = segmented::LENGTH_MAX;
@@ -44,7 +46,8 @@ const UNGATED_BYTES_MAX: u64 = 2 << 20;
 
 /// The packed form of a blob, not in its place yet.
 pub(crate) struct PackedBlob {
-    staged: StagedFile,
+    staged: StoredWriter,
+    /// How long it is before it is encrypted.
     pub(crate) stored_bytes: u64,
     pub(crate) base: Option<Digest>,
 }
@@ -52,14 +55,14 @@ pub(crate) struct PackedBlob {
 impl Blobs {
     /// Opens a packed blob. At most one difference is applied: a base never has one itself.
     pub(super) fn open_packed(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
-        let mut file = self.open_file(digest, &packed_path_of(digest))?;
-        match segmented_form(&mut file, digest)? {
-            Some((packed, form)) => self.open_segmented(digest, packed, form),
-            None => self.open_native(digest, file),
+        let packed = self.open_file(digest, &packed_path_of(digest))?;
+        match segmented_form(&packed, digest)? {
+            Some(form) => self.open_segmented(digest, packed, form),
+            None => self.open_native(digest, &packed),
         }
     }
 
-    fn open_native(&self, digest: &Digest, file: File) -> Result<VerifiedBlob, ObjectsError> {
+    fn open_native(&self, digest: &Digest, file: &StoredFile) -> Result<VerifiedBlob, ObjectsError> {
         let packed = read_native(digest, file)?;
         let length =
             native::length(&packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
@@ -73,7 +76,7 @@ impl Blobs {
             .map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
         let (found, sealed) = content.seal()?;
         if found == *digest {
-            Ok(VerifiedBlob::sealed(sealed))
+            Ok(VerifiedBlob::sealed(&self.project, sealed))
         } else {
             Err(ObjectsError::Corrupt { digest: *digest })
         }
@@ -82,7 +85,7 @@ impl Blobs {
     fn open_segmented(
         &self,
         digest: &Digest,
-        packed: HeldFile,
+        packed: StoredFile,
         form: Segmented,
     ) -> Result<VerifiedBlob, ObjectsError> {
         let base: Option<Box<dyn ReadAt + Send + Sync>> = match form.base() {
@@ -108,23 +111,24 @@ impl Blobs {
     /// The base that the packed form of a blob names. Whatever is wrong with its bytes, what they should have been is not
     /// there.
     pub(super) fn base_of(&self, digest: &Digest) -> Result<Option<Digest>, ObjectsError> {
-        let mut file = self.open_file(digest, &packed_path_of(digest))?;
-        match segmented_form(&mut file, digest)? {
-            Some((_, form)) => Ok(form.base().map(|base| Digest::from_bytes(*base))),
-            None => native_base(digest, &read_native(digest, file)?),
+        let packed = self.open_file(digest, &packed_path_of(digest))?;
+        match segmented_form(&packed, digest)? {
+            Some(form) => Ok(form.base().map(|base| Digest::from_bytes(*base))),
+            None => native_base(digest, &read_native(digest, &packed)?),
         }
     }
 
     /// Opens a base for content that is packed in memory.
     fn open_base(&self, digest: &Digest) -> Result<Arc<Opened>, ObjectsError> {
-        if let Some(base) = self.bases.get(digest) {
+        let id = BlobId::new(&self.project, *digest);
+        if let Some(base) = self.bases.get(&id) {
             return Ok(base);
         }
         let content = self.open_alone(digest)?.into_sealed(NATIVE_BYTES_MAX)?;
         let content = content.read_all().map_err(ObjectsError::Files)?;
         let opened = Opened::new(*digest.as_bytes(), content, &LIMITS);
         let opened = Arc::new(opened.ok_or(ObjectsError::Corrupt { digest: *digest })?);
-        self.bases.keep(&opened);
+        self.bases.keep(id, &opened);
         Ok(opened)
     }
 
@@ -152,7 +156,7 @@ impl Blobs {
             if sealed.len() <= PIECED_BYTES_MIN || through::is_archive(content) {
                 return self.pack_native(content, bases);
             }
-            blob = VerifiedBlob::sealed(sealed);
+            blob = VerifiedBlob::sealed(&self.project, sealed);
         }
         self.pack_segmented(&blob, bases)
     }
@@ -189,8 +193,8 @@ impl Blobs {
             return Ok(None);
         };
         self.check_room()?;
-        let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
-        staged.append(&bytes).map_err(ObjectsError::Files)?;
+        let mut staged = self.stage_in(&self.directory)?;
+        staged.write_all(&bytes).map_err(write_error)?;
         Ok(Some(PackedBlob { staged, stored_bytes: bytes.len() as u64, base }))
     }
 
@@ -202,7 +206,7 @@ impl Blobs {
         let base = self.nearest(blob, bases)?;
         let base = base.as_ref();
         self.check_room()?;
-        let file = self.directory.stage().map_err(ObjectsError::Files)?;
+        let file = self.stage_in(&self.directory)?;
         let mut sink = MeasuredSink { blobs: self, file, unmeasured_bytes: 0 };
         let on = base.map(|base| segmented::Base {
             digest: base.digest.as_bytes(),
@@ -249,7 +253,8 @@ impl Blobs {
 
     /// Makes the packed form of a blob durable, beside its whole form.
     pub(crate) fn put_packed(&self, digest: &Digest, packed: PackedBlob) -> Result<(), ObjectsError> {
-        packed.staged.commit_replace(&packed_path_of(digest)).map_err(ObjectsError::Files)
+        let staged = packed.staged.finish().map_err(write_error)?;
+        staged.commit_replace(&packed_path_of(digest)).map_err(ObjectsError::Files)
     }
 
     /// Reads the packed form of a blob to its end.
@@ -301,29 +306,27 @@ fn pays(stored_bytes: u64, content_bytes: u64) -> bool {
     stored_bytes < content_bytes - content_bytes / 10
 }
 
-/// The packed form, if it is one in segments; else the file is at its start again.
-fn segmented_form(file: &mut File, digest: &Digest) -> Result<Option<(HeldFile, Segmented)>, ObjectsError> {
+/// The form in segments, if it is one.
+fn segmented_form(packed: &StoredFile, digest: &Digest) -> Result<Option<Segmented>, ObjectsError> {
     let mut magic = Vec::new();
-    Read::by_ref(file).take(8).read_to_end(&mut magic).map_err(read_error)?;
-    io::Seek::rewind(file).map_err(read_error)?;
+    packed.reader().take(8).read_to_end(&mut magic).map_err(|error| read_failure(error, digest))?;
     if !Segmented::begins(&magic) {
         return Ok(None);
     }
-    let packed = HeldFile::new(file.try_clone().map_err(read_error)?).map_err(read_error)?;
-    match Segmented::open(&packed) {
-        Ok(form) => Ok(Some((packed, form))),
-        Err(segmented::UnpackError::Read(error)) => Err(read_error(error)),
+    match Segmented::open(packed) {
+        Ok(form) => Ok(Some(form)),
+        Err(segmented::UnpackError::Read(error)) => Err(read_failure(error, digest)),
         Err(_) => Err(ObjectsError::Corrupt { digest: *digest }),
     }
 }
 
-fn read_native(digest: &Digest, file: File) -> Result<Vec<u8>, ObjectsError> {
-    let mut bytes = Vec::new();
+fn read_native(digest: &Digest, file: &StoredFile) -> Result<Vec<u8>, ObjectsError> {
     // Only what is smaller than its content is kept packed.
-    let read = file.take(NATIVE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(read_error)?;
-    if read as u64 > NATIVE_BYTES_MAX {
+    if file.length() > NATIVE_BYTES_MAX {
         return Err(ObjectsError::Corrupt { digest: *digest });
     }
+    let mut bytes = vec![0; usize::try_from(file.length()).expect("64 MiB at most")];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| read_failure(error, digest))?;
     Ok(bytes)
 }
 
@@ -374,7 +377,7 @@ impl Write for Compared<'_> {
 /// A file that is written only while the disk has room.
 struct MeasuredSink<'a> {
     blobs: &'a Blobs,
-    file: StagedFile,
+    file: StoredWriter,
     unmeasured_bytes: u64,
 }
 

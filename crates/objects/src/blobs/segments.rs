@@ -1,41 +1,18 @@
-//! Reading large stored content anywhere: whole files, and packed forms in segments.
+//! Reading content that is packed in segments anywhere.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use casemate_delta::segmented::{ReadAt, SEGMENT_BYTES, Segmented, UnpackError};
-use casemate_fs::File;
+
+use super::StoredFile;
 
 /// Segments that a reader keeps. What leans on a base reads neighbouring segments of it by turns.
 const SEGMENTS_KEPT: usize = 2;
 
-/// A file, by position. Each read names its place, so clones do not disturb each other.
-pub(super) struct HeldFile {
-    file: File,
-    length: u64,
-}
-
-impl HeldFile {
-    pub(super) fn new(file: File) -> io::Result<Self> {
-        let length = file.metadata()?.len();
-        Ok(Self { file, length })
-    }
-}
-
-impl ReadAt for HeldFile {
-    fn length(&self) -> u64 {
-        self.length
-    }
-
-    fn read_exact_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(into, offset)
-    }
-}
-
 /// Content that is packed in segments, with its base. It hands out what the form says; others check it.
 pub(super) struct SegmentedContent {
-    packed: HeldFile,
+    packed: StoredFile,
     form: Segmented,
     base: Option<Box<dyn ReadAt + Send + Sync>>,
     kept: Mutex<Vec<(u64, Arc<Vec<u8>>)>>,
@@ -43,7 +20,7 @@ pub(super) struct SegmentedContent {
 
 impl SegmentedContent {
     pub(super) fn new(
-        packed: HeldFile,
+        packed: StoredFile,
         form: Segmented,
         base: Option<Box<dyn ReadAt + Send + Sync>>,
     ) -> Self {

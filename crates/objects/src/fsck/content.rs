@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use casemate_model::Digest;
+use casemate_model::{Digest, Project};
 use tokio::task::JoinSet;
 
 use super::rows::Rows;
 use super::{Fault, Finding, Fsck, FsckOptions, FsckReport, Mending, Repair};
-use crate::blobs::Blobs;
 use crate::blobs::inventory::{Condition, Form, Forms};
+use crate::blobs::{BlobStore, Blobs};
 use crate::objects::off_runtime;
-use crate::{BlobRecord, Inventory, ObjectsError, Packing};
+use crate::{BlobId, BlobRecord, Inventory, ObjectsError, Packing};
 
 /// Objects that are named in a finding.
 const PLACES_NAMED_MAX: u32 = 3;
@@ -27,6 +27,13 @@ struct Examined {
     named: Option<Digest>,
 }
 
+/// What a check of all blobs is at.
+struct Checking<'c> {
+    rows: Rows<'c>,
+    checks: JoinSet<Result<Checked, ObjectsError>>,
+    orphans: u64,
+}
+
 /// What came of one blob.
 struct Checked {
     findings: Vec<Finding>,
@@ -39,61 +46,85 @@ impl Fsck {
         report: &mut FsckReport,
         read: &mut impl FnMut(u64),
     ) -> Result<(), ObjectsError> {
-        let mut rows = Rows::new(&*self.catalog);
-        let mut checks = JoinSet::new();
-        let mut orphans = 0;
-        if let Some(blobs) = &self.blobs {
-            for path in self.shelves(blobs, report).await? {
-                let here = blobs.clone();
-                let shelf = off_runtime(move || here.shelf(&path).map(|shelf| (shelf, path))).await?.0;
-                let strangers = shelf.strangers.into_iter().map(|path| format!("blobs/{path}"));
-                strangers.for_each(|path| report.add(Fault::Stranger { path }.found()));
-                for forms in shelf.blobs {
-                    while let Some(row) = rows.next_if(|digest| *digest < forms.digest).await? {
-                        report.add(self.missing(row).await?);
-                    }
-                    let Some(row) = rows.next_if(|digest| *digest == forms.digest).await? else {
-                        orphans += 1;
-                        // Where they may go, they are told of when they do, after everything was looked at.
-                        if self.options.repair != Repair::FilesAndOrphans {
-                            report.add(orphan(&forms).found());
-                        }
-                        continue;
-                    };
-                    while checks.len() >= self.options.blobs_at_once.max(1) {
-                        take(&mut checks, report, read).await?;
-                    }
-                    checks.spawn(check(blobs.clone(), Arc::clone(&self.catalog), self.options, row, forms));
-                }
+        let mut checking = Checking { rows: Rows::new(&*self.catalog), checks: JoinSet::new(), orphans: 0 };
+        if let Some(store) = &self.blobs {
+            for project in self.projects(store, report).await? {
+                let store = store.clone();
+                let blobs = off_runtime(move || store.existing(&project)).await?;
+                self.check_project(&blobs, &mut checking, report, read).await?;
             }
         }
-        while !checks.is_empty() {
-            take(&mut checks, report, read).await?;
+        while !checking.checks.is_empty() {
+            take(&mut checking.checks, report, read).await?;
         }
-        while let Some(row) = rows.next_if(|_| true).await? {
+        while let Some(row) = checking.rows.next_if(|_| true).await? {
             report.add(self.missing(row).await?);
         }
         match &self.blobs {
-            Some(blobs) if orphans > 0 && self.options.repair == Repair::FilesAndOrphans => {
-                self.remove_orphans(blobs, report).await
+            Some(store) if checking.orphans > 0 && self.options.repair == Repair::FilesAndOrphans => {
+                self.remove_orphans(store, report).await
             }
             _ => Ok(()),
         }
     }
 
-    /// The directories of blobs; what else is there is reported.
+    async fn check_project(
+        &self,
+        blobs: &Blobs,
+        checking: &mut Checking<'_>,
+        report: &mut FsckReport,
+        read: &mut impl FnMut(u64),
+    ) -> Result<(), ObjectsError> {
+        for path in self.shelves(blobs, report).await? {
+            let here = blobs.clone();
+            let shelf = off_runtime(move || here.shelf(&path)).await?;
+            let strangers = shelf.strangers.into_iter();
+            let strangers = strangers.map(|path| format!("content/{}/{path}", blobs.project()));
+            strangers.for_each(|path| report.add(Fault::Stranger { path }.found()));
+            for forms in shelf.blobs {
+                let blob = BlobId::new(blobs.project(), forms.digest);
+                while let Some(row) = checking.rows.next_if(|id| *id < blob).await? {
+                    report.add(self.missing(row).await?);
+                }
+                let Some(row) = checking.rows.next_if(|id| *id == blob).await? else {
+                    checking.orphans += 1;
+                    // Where they may go, they are told of when they do, after everything was looked at.
+                    if self.options.repair != Repair::FilesAndOrphans {
+                        report.add(orphan(blob, &forms).found());
+                    }
+                    continue;
+                };
+                while checking.checks.len() >= self.options.blobs_at_once.max(1) {
+                    take(&mut checking.checks, report, read).await?;
+                }
+                let catalog = Arc::clone(&self.catalog);
+                checking.checks.spawn(check(blobs.clone(), catalog, self.options, row, forms));
+            }
+        }
+        Ok(())
+    }
+
+    /// The projects that have a directory; what else is there is reported.
+    async fn projects(
+        &self,
+        store: &BlobStore,
+        report: &mut FsckReport,
+    ) -> Result<Vec<Project>, ObjectsError> {
+        let here = store.clone();
+        let (projects, others) = off_runtime(move || here.projects()).await?;
+        others.into_iter().for_each(|name| self.report_other(&name, format!("content/{name}"), report));
+        if self.repairs() {
+            store.sweep()?;
+        }
+        Ok(projects)
+    }
+
+    /// The directories of a project's blobs; what else is there is reported.
     async fn shelves(&self, blobs: &Blobs, report: &mut FsckReport) -> Result<Vec<String>, ObjectsError> {
         let here = blobs.clone();
         let (shelves, others) = off_runtime(move || here.shelves()).await?;
         for name in others {
-            let half_written = casemate_fs::is_staged(&name);
-            let path = format!("blobs/{name}");
-            if !half_written {
-                report.add(Fault::Stranger { path }.found());
-                continue;
-            }
-            let mending = if self.repairs() { Mending::Removed } else { Mending::None };
-            report.add(Finding { fault: Fault::HalfWritten { path }, mending });
+            self.report_other(&name, format!("content/{}/{name}", blobs.project()), report);
         }
         if self.repairs() {
             blobs.sweep()?;
@@ -101,35 +132,48 @@ impl Fsck {
         Ok(shelves)
     }
 
+    fn report_other(&self, name: &str, path: String, report: &mut FsckReport) {
+        if !casemate_fs::is_staged(name) {
+            report.add(Fault::Stranger { path }.found());
+            return;
+        }
+        let mending = if self.repairs() { Mending::Removed } else { Mending::None };
+        report.add(Finding { fault: Fault::HalfWritten { path }, mending });
+    }
+
     async fn missing(&self, row: BlobRecord) -> Result<Finding, ObjectsError> {
-        let places = self.catalog.places_of(&row.digest, PLACES_NAMED_MAX).await?;
-        Ok(Fault::Missing { digest: row.digest, size_bytes: row.size_bytes, places }.found())
+        let places = self.catalog.places_of(&row.id, PLACES_NAMED_MAX).await?;
+        Ok(Fault::Missing { blob: row.id, size_bytes: row.size_bytes, places }.found())
     }
 
     /// Removes what no row knows, except what some file is a difference to, whatever its row says of that.
-    async fn remove_orphans(&self, blobs: &Blobs, report: &mut FsckReport) -> Result<(), ObjectsError> {
+    async fn remove_orphans(&self, store: &BlobStore, report: &mut FsckReport) -> Result<(), ObjectsError> {
         let needed = self.bases_named(report);
-        for path in blobs.shelves()?.0 {
-            for forms in blobs.shelf(&path)?.blobs {
-                if self.catalog.blob_size(&forms.digest).await?.is_some() {
-                    continue;
+        for project in store.projects()?.0 {
+            let blobs = store.existing(&project)?;
+            for path in blobs.shelves()?.0 {
+                for forms in blobs.shelf(&path)?.blobs {
+                    let blob = BlobId::new(&project, forms.digest);
+                    if self.catalog.blob_size(&blob).await?.is_some() {
+                        continue;
+                    }
+                    let removed = !needed.contains(&blob) && !report.truncated;
+                    if removed {
+                        let blobs = blobs.clone();
+                        off_runtime(move || blobs.remove(&forms.digest)).await?;
+                    }
+                    let mending = if removed { Mending::Removed } else { Mending::None };
+                    report.add(Finding { fault: orphan(blob, &forms), mending });
                 }
-                let removed = !needed.contains(&forms.digest) && !report.truncated;
-                if removed {
-                    let blobs = blobs.clone();
-                    off_runtime(move || blobs.remove(&forms.digest)).await?;
-                }
-                let mending = if removed { Mending::Removed } else { Mending::None };
-                report.add(Finding { fault: orphan(&forms), mending });
             }
         }
         Ok(())
     }
 
     /// Bases that files name and rows do not. Those that rows name have rows of their own.
-    fn bases_named(&self, report: &FsckReport) -> BTreeSet<Digest> {
+    fn bases_named(&self, report: &FsckReport) -> BTreeSet<BlobId> {
         let named = |finding: &Finding| match &finding.fault {
-            Fault::BaseDiffers { named, .. } => *named,
+            Fault::BaseDiffers { blob, named, .. } => named.map(|named| blob.beside(named)),
             _ => None,
         };
         report.findings.iter().filter_map(named).collect()
@@ -164,7 +208,7 @@ async fn check(
     let mut faults = examined.faults();
     for fault in &mut faults {
         if let Fault::Damaged { places, .. } = fault {
-            *places = catalog.places_of(&row.digest, PLACES_NAMED_MAX).await?;
+            *places = catalog.places_of(&examined.row.id, PLACES_NAMED_MAX).await?;
         }
     }
     if faults.is_empty() || options.repair == Repair::Nothing {
@@ -182,12 +226,13 @@ async fn check(
 
 fn examine(blobs: &Blobs, row: BlobRecord, forms: Forms) -> Result<Examined, ObjectsError> {
     let look = |form, length: Option<u64>| match length {
-        Some(_) => blobs.examine(&row.digest, form),
+        Some(_) => blobs.examine(&row.id.digest, form),
         None => Ok(Condition::Absent),
     };
     let whole = look(Form::Whole, forms.whole)?;
     let packed = look(Form::Packed, forms.packed)?;
-    Ok(Examined { row, forms, whole, packed, named: blobs.named_base(&row.digest).flatten() })
+    let named = blobs.named_base(&row.id.digest).flatten();
+    Ok(Examined { row, forms, whole, packed, named })
 }
 
 impl Examined {
@@ -202,7 +247,7 @@ impl Examined {
             (true, true) => self.add_second_form(&mut faults),
             (true, false) if matches!(self.packed, Condition::Base { .. }) => {
                 let bytes = self.forms.packed.unwrap_or(0);
-                faults.push(Fault::SecondForm { digest: self.row.digest, form: Form::Packed, bytes });
+                faults.push(Fault::SecondForm { blob: self.row.id.clone(), form: Form::Packed, bytes });
             }
             (true, false) | (false, true) => self.add_packing(&mut faults),
             (false, false) => {}
@@ -215,23 +260,21 @@ impl Examined {
     }
 
     fn add_condition(&self, form: Form, readable: bool, faults: &mut Vec<Fault>) {
-        let digest = self.row.digest;
+        let blob = self.row.id.clone();
         let condition = match form {
             Form::Whole => &self.whole,
             Form::Packed => &self.packed,
         };
         match condition {
-            Condition::Sound { size_bytes } if *size_bytes != self.row.size_bytes => {
-                faults.push(Fault::Size { digest, noted: self.row.size_bytes, found: *size_bytes });
+            Condition::Sound { size_bytes, .. } if *size_bytes != self.row.size_bytes => {
+                faults.push(Fault::Size { blob, noted: self.row.size_bytes, found: *size_bytes });
             }
             Condition::Sound { .. } | Condition::Absent => {}
-            Condition::Damaged => faults.push(Fault::Damaged { digest, form, readable, places: Vec::new() }),
+            Condition::Damaged => faults.push(Fault::Damaged { blob, form, readable, places: Vec::new() }),
             // With the whole form beside it, a difference is only a second form.
             Condition::Base { .. } if readable => {}
-            Condition::Base { base, why } => faults.push(Fault::Base { digest, base: *base, why: *why }),
-            Condition::Unreadable(text) => {
-                faults.push(Fault::Unreadable { digest, form, text: text.clone() })
-            }
+            Condition::Base { base, why } => faults.push(Fault::Base { blob, base: *base, why: *why }),
+            Condition::Unreadable(text) => faults.push(Fault::Unreadable { blob, form, text: text.clone() }),
         }
     }
 
@@ -243,37 +286,37 @@ impl Examined {
         } else {
             (Form::Packed, self.forms.packed)
         };
-        faults.push(Fault::SecondForm { digest: self.row.digest, form, bytes: bytes.unwrap_or(0) });
+        faults.push(Fault::SecondForm { blob: self.row.id.clone(), form, bytes: bytes.unwrap_or(0) });
         self.add_packing(faults);
     }
 
     /// One form serves. Does the row say so?
     fn add_packing(&self, faults: &mut Vec<Fault>) {
-        let digest = self.row.digest;
+        let blob = self.row.id.clone();
         let (found, noted) = (self.packing_without_second_form(), self.row.packing);
         let Some(noted) = noted else {
             if !self.whole_serves() {
-                faults.push(Fault::StoredSize { digest, noted: None, found: found.stored_bytes });
+                faults.push(Fault::StoredSize { blob, noted: None, found: found.stored_bytes });
             }
             return;
         };
         if noted.stored_bytes != found.stored_bytes {
             let noted = Some(noted.stored_bytes);
-            faults.push(Fault::StoredSize { digest, noted, found: found.stored_bytes });
+            faults.push(Fault::StoredSize { blob: blob.clone(), noted, found: found.stored_bytes });
         }
         if noted.base != found.base {
-            faults.push(Fault::BaseDiffers { digest, noted: noted.base, named: found.base });
+            faults.push(Fault::BaseDiffers { blob, noted: noted.base, named: found.base });
         }
     }
 
     /// How the blob is stored once a second form and damage are out of the way.
     fn packing_without_second_form(&self) -> Packing {
-        let packed_serves = matches!(self.packed, Condition::Sound { .. });
         let wants_packed = self.row.packing.is_some_and(|packing| packing.stored_bytes < self.row.size_bytes);
-        if packed_serves && (wants_packed || !self.whole_serves()) {
-            Packing { stored_bytes: self.forms.packed.unwrap_or(0), base: self.named }
-        } else {
-            Packing { stored_bytes: self.forms.whole.unwrap_or(0), base: None }
+        match (self.whole.stored_bytes(), self.packed.stored_bytes()) {
+            (Some(stored_bytes), packed) if packed.is_none() || !wants_packed => {
+                Packing { stored_bytes, base: None }
+            }
+            (_, packed) => Packing { stored_bytes: packed.unwrap_or(0), base: self.named },
         }
     }
 }
@@ -281,19 +324,19 @@ impl Examined {
 /// Mends what concerns files alone.
 fn mend_file(blobs: &Blobs, fault: Fault) -> Result<Finding, ObjectsError> {
     let mending = match &fault {
-        Fault::Damaged { digest, form, readable, .. } => {
-            match (blobs.set_form_aside(digest, *form)?, readable) {
+        Fault::Damaged { blob, form, readable, .. } => {
+            match (blobs.set_form_aside(&blob.digest, *form)?, readable) {
                 (false, _) => Mending::None,
                 (true, true) => Mending::SetAside,
                 (true, false) => Mending::SetAsideAndMissing,
             }
         }
-        Fault::SecondForm { digest, form, .. } => {
+        Fault::SecondForm { blob, form, .. } => {
             let kept = match form {
                 Form::Whole => Form::Packed,
                 Form::Packed => Form::Whole,
             };
-            if blobs.keep_only(digest, kept)? { Mending::Removed } else { Mending::None }
+            if blobs.keep_only(&blob.digest, kept)? { Mending::Removed } else { Mending::None }
         }
         _ => Mending::None,
     };
@@ -311,8 +354,7 @@ async fn correct_row(
     let serves =
         [&examined.whole, &examined.packed].into_iter().any(|form| matches!(form, Condition::Sound { .. }));
     let found = examined.packing_without_second_form();
-    let is_packed =
-        found.stored_bytes != examined.forms.whole.unwrap_or(u64::MAX) || !examined.whole_serves();
+    let is_packed = examined.whole.stored_bytes() != Some(found.stored_bytes);
     let wrong = match examined.row.packing {
         Some(noted) => noted != found,
         None => is_packed,
@@ -324,13 +366,13 @@ async fn correct_row(
     // What the row is to name must serve, or the row would vouch for it.
     if let Some(base) = found.base {
         let here = blobs.clone();
-        if catalog.blob_size(&base).await?.is_none()
+        if catalog.blob_size(&examined.row.id.beside(base)).await?.is_none()
             || off_runtime(move || here.open_verified(&base)).await.is_err()
         {
             return Ok(());
         }
     }
-    if catalog.note_packing(&examined.row.digest, found, options.now).await? {
+    if catalog.note_packing(&examined.row.id, found, options.now).await? {
         for finding in findings {
             if matches!(finding.fault, Fault::StoredSize { .. } | Fault::BaseDiffers { .. }) {
                 finding.mending = Mending::RowCorrected;
@@ -340,6 +382,6 @@ async fn correct_row(
     Ok(())
 }
 
-fn orphan(forms: &Forms) -> Fault {
-    Fault::Orphan { digest: forms.digest, bytes: forms.whole.unwrap_or(0) + forms.packed.unwrap_or(0) }
+fn orphan(blob: BlobId, forms: &Forms) -> Fault {
+    Fault::Orphan { blob, bytes: forms.whole.unwrap_or(0) + forms.packed.unwrap_or(0) }
 }

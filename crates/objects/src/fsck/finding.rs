@@ -2,8 +2,8 @@ use std::fmt;
 
 use casemate_model::{Digest, UploadId};
 
-use crate::Place;
 use crate::blobs::inventory::{BaseFault, Form};
+use crate::{BlobId, Place};
 
 /// Most findings that are listed; a thoroughly damaged store has no use for more.
 const FINDINGS_MAX: usize = 1000;
@@ -66,7 +66,7 @@ pub enum Fault {
     /// A blob has a row and no file.
     Missing {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// The bytes of its content.
         size_bytes: u64,
         /// Some objects that had it.
@@ -75,7 +75,7 @@ pub enum Fault {
     /// The bytes of a file are not what was stored.
     Damaged {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// Which form of it.
         form: Form,
         /// Whether its other form is there and sound.
@@ -86,7 +86,7 @@ pub enum Fault {
     /// The disk does not give a file.
     Unreadable {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// Which form of it.
         form: Form,
         /// What the system says.
@@ -95,7 +95,7 @@ pub enum Fault {
     /// A blob is stored as a difference to one that cannot serve.
     Base {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// What it is a difference to.
         base: Digest,
         /// What is wrong with that.
@@ -104,7 +104,7 @@ pub enum Fault {
     /// The row of a blob names another base than its file.
     BaseDiffers {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// What the row says.
         noted: Option<Digest>,
         /// What the file says.
@@ -113,7 +113,7 @@ pub enum Fault {
     /// The row of a blob names another size than its content has.
     Size {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// What the row says.
         noted: u64,
         /// What its content has.
@@ -122,7 +122,7 @@ pub enum Fault {
     /// The row of a blob says that it takes other space than it does.
     StoredSize {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// What the row says; `None` that it is not packed.
         noted: Option<u64>,
         /// What its file takes.
@@ -131,7 +131,7 @@ pub enum Fault {
     /// A blob has a second form that is not needed.
     SecondForm {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// The form that is not needed.
         form: Form,
         /// The bytes that it takes.
@@ -140,7 +140,7 @@ pub enum Fault {
     /// A blob has files and no row.
     Orphan {
         /// The blob.
-        digest: Digest,
+        blob: BlobId,
         /// The bytes that it takes.
         bytes: u64,
     },
@@ -261,7 +261,7 @@ impl Fault {
                 "`--repair` sets the damaged form aside; the other one serves"
             }
             Self::Missing { .. } | Self::Damaged { .. } => {
-                "put the same content again under any key of the node, which heals it; or put its file back from a copy of \
+                "put the same content again under any key of the project, which heals it; or put its file back from a copy of \
                  `objects/`; or delete the objects that have it"
             }
             Self::Unreadable { .. } => "look at the disk and at who may read the file, then check again",
@@ -291,38 +291,38 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { digest, size_bytes, places } => {
-                write!(f, "the content {digest} of {size_bytes} bytes is missing{}", Had(places))
+            Self::Missing { blob, size_bytes, places } => {
+                write!(f, "the content {blob} of {size_bytes} bytes is missing{}", Had(places))
             }
-            Self::Damaged { digest, form, readable, places } => {
+            Self::Damaged { blob, form, readable, places } => {
                 let rest = if *readable { "; its other form is sound" } else { "" };
-                write!(f, "the {form} form of {digest} is damaged{rest}{}", Had(places))
+                write!(f, "the {form} form of {blob} is damaged{rest}{}", Had(places))
             }
-            Self::Unreadable { digest, form, text } => {
-                write!(f, "the {form} form of {digest} cannot be read: {text}")
+            Self::Unreadable { blob, form, text } => {
+                write!(f, "the {form} form of {blob} cannot be read: {text}")
             }
-            Self::Base { digest, base, why } => {
-                write!(f, "{digest} is stored as a difference to {base}, which is {why}")
+            Self::Base { blob, base, why } => {
+                write!(f, "{blob} is stored as a difference to {base}, which is {why}")
             }
-            Self::BaseDiffers { digest, noted, named } => {
+            Self::BaseDiffers { blob, noted, named } => {
                 let [noted, named] =
                     [noted, named].map(|base| base.map_or("none".to_owned(), |base| base.to_string()));
-                write!(f, "the row of {digest} names the base {noted}, its file {named}")
+                write!(f, "the row of {blob} names the base {noted}, its file {named}")
             }
-            Self::Size { digest, noted, found } => {
-                write!(f, "the row of {digest} says {noted} bytes, its content has {found}")
+            Self::Size { blob, noted, found } => {
+                write!(f, "the row of {blob} says {noted} bytes, its content has {found}")
             }
-            Self::StoredSize { digest, noted: Some(noted), found } => {
-                write!(f, "the row of {digest} says that it takes {noted} bytes, its file has {found}")
+            Self::StoredSize { blob, noted: Some(noted), found } => {
+                write!(f, "the row of {blob} says that it takes {noted} bytes, its file has {found}")
             }
-            Self::StoredSize { digest, noted: None, found } => {
-                write!(f, "the row of {digest} says that it is whole, it is packed in {found} bytes")
+            Self::StoredSize { blob, noted: None, found } => {
+                write!(f, "the row of {blob} says that it is whole, it is packed in {found} bytes")
             }
-            Self::SecondForm { digest, form, bytes } => {
-                write!(f, "{digest} also has its {form} form of {bytes} bytes, which is not needed")
+            Self::SecondForm { blob, form, bytes } => {
+                write!(f, "{blob} also has its {form} form of {bytes} bytes, which is not needed")
             }
-            Self::Orphan { digest, bytes } => {
-                write!(f, "no row knows the content {digest}, which takes {bytes} bytes")
+            Self::Orphan { blob, bytes } => {
+                write!(f, "no row knows the content {blob}, which takes {bytes} bytes")
             }
             Self::HalfWritten { path } => write!(f, "`{path}` was not written to its end"),
             Self::Stranger { path } => write!(f, "`{path}` does not belong there"),

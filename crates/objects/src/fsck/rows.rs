@@ -1,17 +1,15 @@
 use std::collections::VecDeque;
 
-use casemate_model::Digest;
-
-use crate::{BlobRecord, Inventory, ObjectsError};
+use crate::{BlobId, BlobRecord, Inventory, ObjectsError};
 
 /// Rows that are read at a time.
 const PAGE: u32 = 500;
 
-/// The rows of all blobs in the order of their digests.
+/// The rows of all blobs by project and digest.
 pub(super) struct Rows<'c> {
     catalog: &'c dyn Inventory,
     page: VecDeque<BlobRecord>,
-    last: Option<Digest>,
+    last: Option<BlobId>,
     ended: bool,
 }
 
@@ -20,20 +18,20 @@ impl<'c> Rows<'c> {
         Self { catalog, page: VecDeque::new(), last: None, ended: false }
     }
 
-    /// Takes the next row if `fits` says so of its digest.
+    /// Takes the next row if `fits` says so of its blob.
     pub(super) async fn next_if(
         &mut self,
-        fits: impl Fn(&Digest) -> bool + Send,
+        fits: impl Fn(&BlobId) -> bool + Send,
     ) -> Result<Option<BlobRecord>, ObjectsError> {
         if self.page.is_empty() && !self.ended {
             self.page = self.catalog.blobs(self.last.as_ref(), PAGE).await?.into();
             self.ended = self.page.is_empty();
         }
-        if !self.page.front().is_some_and(|row| fits(&row.digest)) {
+        if !self.page.front().is_some_and(|row| fits(&row.id)) {
             return Ok(None);
         }
         let row = self.page.pop_front();
-        self.last = row.map(|row| row.digest);
+        self.last = row.as_ref().map(|row| row.id.clone());
         Ok(row)
     }
 }

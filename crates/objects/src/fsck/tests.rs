@@ -12,7 +12,7 @@ use futures_util::stream;
 
 use super::*;
 use crate::blobs::inventory::{BaseFault, Form};
-use crate::objects::tests::{World, bucket, noise, object_key, versions};
+use crate::objects::tests::{World, blob, bucket, noise, object_key, versions};
 use crate::{Attributes, BlobCatalog, NewPart, Packing, PartRecord, Place, UploadCatalog, UploadRecord};
 
 impl World {
@@ -20,7 +20,7 @@ impl World {
         let root = Dir::open_private(&self.scratch.path().join("objects")).unwrap();
         let options = FsckOptions { repair, blobs_at_once: 3, now: self.clock.now() };
         let mut read = 0;
-        let check = Fsck::open(&root, self.catalog.clone(), options).unwrap();
+        let check = Fsck::open(&root, self.catalog.clone(), None, options).unwrap();
         let report = check.run(|bytes| read += bytes).await.unwrap();
         assert_eq!(read, report.bytes);
         report
@@ -124,7 +124,7 @@ async fn a_sound_store_has_no_findings() {
     });
     // A directory of which there is nothing is in order if nothing is written down.
     let world = World::new();
-    std::fs::remove_dir_all(world.objects_path().join("blobs")).unwrap();
+    std::fs::remove_dir_all(world.objects_path().join("content")).unwrap();
     std::fs::remove_dir_all(world.objects_path().join("uploads")).unwrap();
     world.finds(&[]).await;
 }
@@ -136,8 +136,11 @@ async fn missing_content_is_found_with_the_objects_that_had_it() {
         world.put(key, content, None).await.unwrap();
     }
     std::fs::remove_file(world.path_of(b"one")).unwrap();
-    let missing =
-        Fault::Missing { digest: Digest::of(b"one"), size_bytes: 3, places: vec![place("a"), place("d")] };
+    let missing = Fault::Missing {
+        blob: blob(Digest::of(b"one")),
+        size_bytes: 3,
+        places: vec![place("a"), place("d")],
+    };
     assert!(
         missing
             .to_string()
@@ -165,14 +168,20 @@ async fn damaged_content_is_found_and_set_aside() {
         }
         let digest = Digest::of(&content);
         let places = vec![place("a")];
-        world.finds(&[Fault::Damaged { digest, form: Form::Whole, readable: false, places }]).await;
+        world
+            .finds(&[Fault::Damaged { blob: blob(digest), form: Form::Whole, readable: false, places }])
+            .await;
         let damaged = std::fs::read(&path).unwrap();
         assert_eq!(world.mends(&["missing"]).await, [Mending::SetAsideAndMissing], "{spoil}");
         let report = world.fsck(Repair::Nothing).await;
-        let aside = SetAside { file: digest.to_hex(), size_bytes: damaged.len() as u64 };
+        let aside =
+            SetAside { file: format!("default.{}", digest.to_hex()), size_bytes: damaged.len() as u64 };
         assert_eq!(report.set_aside, [aside], "listed, and no finding of its own");
         assert_eq!(
-            std::fs::read(world.objects_path().join("quarantine").join(digest.to_hex())).unwrap(),
+            std::fs::read(
+                world.objects_path().join("quarantine").join(format!("default.{}", digest.to_hex()))
+            )
+            .unwrap(),
             damaged
         );
         assert_eq!(world.get("b").await.unwrap(), b"sound");
@@ -184,7 +193,7 @@ async fn a_damaged_packed_form_is_found_and_set_aside() {
     let (world, _, packed, key) = World::packed().await;
     flip(&world.packed_path_of(&packed));
     let (digest, places) = (Digest::of(&packed), vec![place(key)]);
-    world.finds(&[Fault::Damaged { digest, form: Form::Packed, readable: false, places }]).await;
+    world.finds(&[Fault::Damaged { blob: blob(digest), form: Form::Packed, readable: false, places }]).await;
     assert_eq!(world.mends(&["missing"]).await, [Mending::SetAsideAndMissing]);
     world.put(key, &packed, None).await.unwrap();
     world.finds(&[]).await;
@@ -203,7 +212,8 @@ async fn of_two_forms_the_sound_one_stays_and_is_served() {
         flip(&path);
         assert_eq!(world.get(key).await.unwrap(), packed, "{damaged}");
         let digest = Digest::of(&packed);
-        let fault = Fault::Damaged { digest, form: damaged, readable: true, places: vec![place(key)] };
+        let fault =
+            Fault::Damaged { blob: blob(digest), form: damaged, readable: true, places: vec![place(key)] };
         let size = packed.len() as u64;
         match damaged {
             Form::Whole => {
@@ -213,8 +223,15 @@ async fn of_two_forms_the_sound_one_stays_and_is_served() {
             }
             Form::Packed => {
                 let base = Some(Digest::of(&base));
-                let stored = Fault::StoredSize { digest, noted: Some(noted.stored_bytes), found: size };
-                world.finds(&[fault, Fault::BaseDiffers { digest, noted: base, named: None }, stored]).await;
+                let stored =
+                    Fault::StoredSize { blob: blob(digest), noted: Some(noted.stored_bytes), found: size };
+                world
+                    .finds(&[
+                        fault,
+                        Fault::BaseDiffers { blob: blob(digest), noted: base, named: None },
+                        stored,
+                    ])
+                    .await;
                 let mended = world.mends(&[]).await;
                 assert_eq!(mended, [Mending::SetAside, Mending::RowCorrected, Mending::RowCorrected]);
                 assert_eq!(world.packing_of(&packed).await, Packing { stored_bytes: size, base: None });
@@ -233,12 +250,12 @@ async fn a_difference_whose_base_cannot_serve_is_found_and_kept() {
         let places = vec![place(base_key)];
         let of_base = if why == BaseFault::Missing {
             std::fs::remove_file(world.path_of(&base)).unwrap();
-            Fault::Missing { digest: base_digest, size_bytes: base.len() as u64, places }
+            Fault::Missing { blob: blob(base_digest), size_bytes: base.len() as u64, places }
         } else {
             flip(&world.path_of(&base));
-            Fault::Damaged { digest: base_digest, form: Form::Whole, readable: false, places }
+            Fault::Damaged { blob: blob(base_digest), form: Form::Whole, readable: false, places }
         };
-        let of_difference = Fault::Base { digest, base: base_digest, why };
+        let of_difference = Fault::Base { blob: blob(digest), base: base_digest, why };
         world.finds(&[of_difference, of_base]).await;
         let kept = std::fs::read(world.packed_path_of(&packed)).unwrap();
         world.mends(&["bad_base", "missing"]).await;
@@ -260,9 +277,9 @@ async fn a_base_that_is_a_difference_is_found() {
     world.blobs().put_packed(&base_digest, chained).unwrap();
     world.blobs().remove_whole(&base_digest).unwrap();
     let faults = [
-        Fault::Base { digest, base: base_digest, why: BaseFault::Difference },
-        Fault::BaseDiffers { digest: base_digest, noted: None, named: Some(third) },
-        Fault::StoredSize { digest: base_digest, noted, found },
+        Fault::Base { blob: blob(digest), base: base_digest, why: BaseFault::Difference },
+        Fault::BaseDiffers { blob: blob(base_digest), noted: None, named: Some(third) },
+        Fault::StoredSize { blob: blob(base_digest), noted, found },
     ];
     world.finds(&faults).await;
     // A row that says so would make the chain lawful.
@@ -274,11 +291,12 @@ async fn rows_that_say_something_else_than_the_files_are_found_and_corrected() {
     let (world, base, packed, key) = World::packed().await;
     let (digest, base_digest) = (Digest::of(&packed), Digest::of(&base));
     let sound = world.packing_of(&packed).await;
-    let note = async |packing| world.catalog.note_packing(&digest, packing, world.clock.now()).await.unwrap();
+    let note =
+        async |packing| world.catalog.note_packing(&blob(digest), packing, world.clock.now()).await.unwrap();
     note(Packing { stored_bytes: sound.stored_bytes + 1, base: None }).await;
-    let differs = Fault::BaseDiffers { digest, noted: None, named: Some(base_digest) };
+    let differs = Fault::BaseDiffers { blob: blob(digest), noted: None, named: Some(base_digest) };
     let noted = Some(sound.stored_bytes + 1);
-    let stored = Fault::StoredSize { digest, noted, found: sound.stored_bytes };
+    let stored = Fault::StoredSize { blob: blob(digest), noted, found: sound.stored_bytes };
     world.finds(&[differs, stored]).await;
     assert_eq!(world.mends(&[]).await, [Mending::RowCorrected; 2]);
     assert_eq!(world.packing_of(&packed).await, sound);
@@ -286,7 +304,7 @@ async fn rows_that_say_something_else_than_the_files_are_found_and_corrected() {
     // The row knows nothing of packing, and only the packed form is there: its base could be collected.
     world.put(key, &packed, None).await.unwrap();
     std::fs::remove_file(world.path_of(&packed)).unwrap();
-    world.finds(&[Fault::StoredSize { digest, noted: None, found: sound.stored_bytes }]).await;
+    world.finds(&[Fault::StoredSize { blob: blob(digest), noted: None, found: sound.stored_bytes }]).await;
     assert_eq!(world.mends(&[]).await, [Mending::RowCorrected]);
     assert_eq!(world.packing_of(&packed).await, sound);
 }
@@ -295,8 +313,8 @@ async fn rows_that_say_something_else_than_the_files_are_found_and_corrected() {
 async fn a_row_with_another_size_is_found_and_nothing_is_made_of_it() {
     let world = World::new();
     world.put("a", b"content", None).await.unwrap();
-    world.catalog.resize(&Digest::of(b"content"), 9);
-    world.finds(&[Fault::Size { digest: Digest::of(b"content"), noted: 9, found: 7 }]).await;
+    world.catalog.resize(&blob(Digest::of(b"content")), 9);
+    world.finds(&[Fault::Size { blob: blob(Digest::of(b"content")), noted: 9, found: 7 }]).await;
     assert_eq!(world.mends(&["wrong_size"]).await, [Mending::None]);
 }
 
@@ -331,15 +349,15 @@ async fn a_thousand_findings_are_listed_and_all_are_counted() {
 fn every_finding_says_what_to_do() {
     let (digest, upload) = (Digest::of(b""), "upl_00000000000000000000000000".parse::<UploadId>());
     let mut faults = vec![
-        Fault::Missing { digest, size_bytes: 1, places: vec![] },
-        Fault::Damaged { digest, form: Form::Whole, readable: true, places: vec![] },
-        Fault::Unreadable { digest, form: Form::Packed, text: "broken disk".to_owned() },
-        Fault::Base { digest, base: digest, why: BaseFault::Missing },
-        Fault::BaseDiffers { digest, noted: None, named: None },
-        Fault::Size { digest, noted: 1, found: 2 },
-        Fault::StoredSize { digest, noted: Some(1), found: 2 },
-        Fault::SecondForm { digest, form: Form::Whole, bytes: 1 },
-        Fault::Orphan { digest, bytes: 1 },
+        Fault::Missing { blob: blob(digest), size_bytes: 1, places: vec![] },
+        Fault::Damaged { blob: blob(digest), form: Form::Whole, readable: true, places: vec![] },
+        Fault::Unreadable { blob: blob(digest), form: Form::Packed, text: "broken disk".to_owned() },
+        Fault::Base { blob: blob(digest), base: digest, why: BaseFault::Missing },
+        Fault::BaseDiffers { blob: blob(digest), noted: None, named: None },
+        Fault::Size { blob: blob(digest), noted: 1, found: 2 },
+        Fault::StoredSize { blob: blob(digest), noted: Some(1), found: 2 },
+        Fault::SecondForm { blob: blob(digest), form: Form::Whole, bytes: 1 },
+        Fault::Orphan { blob: blob(digest), bytes: 1 },
         Fault::HalfWritten { path: "p".to_owned() },
         Fault::Stranger { path: "p".to_owned() },
     ];

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use casemate_encryption::ContentKey;
 use casemate_fs::{Dir, EntryKind};
 use casemate_model::UploadId;
 use md5::{Digest as _, Md5};
 
 use super::{Fault, Finding, Fsck, FsckReport, Mending};
+use crate::blobs::StoredFile;
 use crate::objects::CHUNK_BYTES;
 use crate::objects::off_runtime;
 use crate::{ETag, ObjectsError, PartRecord};
@@ -83,23 +85,36 @@ impl Fsck {
         report: &mut FsckReport,
         read: &mut impl FnMut(u64),
     ) -> Result<(), ObjectsError> {
-        let mut after = None;
+        let (mut after, mut key_of) = (None, None);
         loop {
             let page = self.catalog.all_parts(after, PAGE).await?;
             let Some((id, last)) = page.last() else { return Ok(()) };
             after = Some((*id, last.number));
             for (upload, part) in page {
+                if key_of.as_ref().is_none_or(|(known, _)| *known != upload) {
+                    key_of = Some((upload, self.key_of(upload).await?));
+                }
+                let key = key_of.as_ref().and_then(|(_, key)| key.clone());
                 let (number, uploads) = (part.number, self.uploads.clone());
                 report.parts += 1;
                 report.bytes += part.size_bytes;
                 read(part.size_bytes);
-                match off_runtime(move || part_is_sound(uploads.as_ref(), upload, &part)).await? {
+                match off_runtime(move || part_is_sound(uploads.as_ref(), upload, &part, key.as_ref()))
+                    .await?
+                {
                     Some(true) => {}
                     Some(false) => report.add(Fault::PartDamaged { upload, number }.found()),
                     None => report.add(Fault::PartMissing { upload, number }.found()),
                 }
             }
         }
+    }
+
+    /// The key that the parts of an upload are encrypted under, if they are.
+    async fn key_of(&self, id: UploadId) -> Result<Option<ContentKey>, ObjectsError> {
+        let Some(encryption) = &self.encryption else { return Ok(None) };
+        let upload = self.catalog.upload(id).await?;
+        Ok(upload.map(|upload| encryption.content_key(&upload.place.project)))
     }
 
     fn removed_if(
@@ -119,17 +134,20 @@ fn part_is_sound(
     uploads: Option<&Dir>,
     id: UploadId,
     part: &PartRecord,
+    key: Option<&ContentKey>,
 ) -> Result<Option<bool>, ObjectsError> {
     let Some(uploads) = uploads else { return Ok(None) };
-    let mut file = match uploads.open_file(&format!("{id}/{}", part.file)) {
+    let file = match uploads.open_file(&format!("{id}/{}", part.file)) {
         Ok(file) => file,
         Err(error) if error.is_not_found() => return Ok(None),
         Err(_) => return Ok(Some(false)),
     };
+    let Ok(file) = StoredFile::open(file, key) else { return Ok(Some(false)) };
+    let mut reader = file.reader();
     let (mut hasher, mut chunk, mut size_bytes) = (Md5::new(), vec![0; CHUNK_BYTES], 0);
     loop {
         // What the disk does not give is as bad as what is wrong: the way out is the same.
-        let Ok(length) = file.read(&mut chunk) else { return Ok(Some(false)) };
+        let Ok(length) = reader.read(&mut chunk) else { return Ok(Some(false)) };
         if length == 0 {
             break;
         }

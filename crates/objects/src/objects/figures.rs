@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp};
 use casemate_policy::{Permit, operation};
 
-use super::{Objects, Version, off_runtime};
-use crate::{BucketRecord, BucketSample, Located, ObjectRecord, ObjectsError, Packing, VersionPage};
+use super::{Objects, Version};
+use crate::{BlobId, BucketRecord, BucketSample, Located, ObjectRecord, ObjectsError, Packing, VersionPage};
 
 /// Most versions that a graph is made of.
 const GRAPH_VERSIONS_MAX: u32 = 400;
@@ -19,7 +19,7 @@ const GRAPH_NODES_MAX: usize = 200;
 pub struct Storage {
     /// The bytes that it takes; `None` until the node has looked whether packing pays.
     pub packing: Option<Packing>,
-    /// Where the project has the base, if it still has it. A base of others is not told.
+    /// Where the project has the base, if an object or version is it.
     pub base: Option<Located>,
 }
 
@@ -111,9 +111,9 @@ impl Objects {
 
     /// How an object's content is stored; the caller has a permit for the object.
     pub async fn storage(&self, object: &ObjectRecord) -> Result<Storage, ObjectsError> {
-        let packing = self.catalog.packing(&object.digest).await?;
+        let packing = self.catalog.packing(&object.blob()).await?;
         let base = match packing.and_then(|packing| packing.base) {
-            Some(base) => self.catalog.place_of(&object.project, &base).await?,
+            Some(base) => self.catalog.place_of(&object.blob().beside(base)).await?,
             None => None,
         };
         Ok(Storage { packing, base })
@@ -127,8 +127,7 @@ impl Objects {
         version: Version,
     ) -> Result<(ObjectRecord, Result<(), ObjectsError>), ObjectsError> {
         let record = self.find_version(permit.project(), bucket, key, version).await?;
-        let (blobs, digest) = (self.blobs.clone(), record.digest);
-        let read = off_runtime(move || blobs.verify(&digest).map(drop)).await;
+        let read = self.with_blobs(&record.blob(), |blobs, digest| blobs.verify(digest).map(drop)).await;
         Ok((record, read))
     }
 
@@ -155,7 +154,8 @@ impl Objects {
             }
         }
         for index in 0..graph.nodes.len() {
-            let Some(packing) = self.catalog.packing(&graph.nodes[index].digest).await? else { continue };
+            let blob = BlobId::new(&page.project, graph.nodes[index].digest);
+            let Some(packing) = self.catalog.packing(&blob).await? else { continue };
             let base = match packing.base {
                 Some(base) => self.base_node(&page.project, base, &mut graph, &mut known).await?,
                 None => None,
@@ -179,11 +179,12 @@ impl Objects {
         if let Some(index) = known.get(&base) {
             return Ok(Some(*index));
         }
-        let Some(at) = self.catalog.place_of(project, &base).await? else {
+        let blob = BlobId::new(project, base);
+        let Some(at) = self.catalog.place_of(&blob).await? else {
             return Ok(None);
         };
-        let size_bytes = self.catalog.blob_size(&base).await?.unwrap_or(0);
-        let stored_bytes = self.catalog.packing(&base).await?.map(|packing| packing.stored_bytes);
+        let size_bytes = self.catalog.blob_size(&blob).await?.unwrap_or(0);
+        let stored_bytes = self.catalog.packing(&blob).await?.map(|packing| packing.stored_bytes);
         known.insert(base, graph.nodes.len());
         let node = Node {
             digest: base,

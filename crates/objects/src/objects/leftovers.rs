@@ -6,8 +6,9 @@ use casemate_fs::{Dir, EntryKind};
 use casemate_model::UploadId;
 
 use super::{Objects, off_runtime};
-use crate::ObjectsError;
+use crate::blobs::Blobs;
 use crate::blobs::inventory::Form;
+use crate::{BlobId, ObjectsError};
 
 /// Parts that are read from the catalog in one go.
 const PARTS_PAGE: u32 = 1_000;
@@ -31,22 +32,34 @@ impl Objects {
     pub async fn collect_second_forms(&self) -> Result<u64, ObjectsError> {
         let mut collected = 0;
         let blobs = self.blobs.clone();
-        for path in off_runtime(move || blobs.shelves()).await?.0 {
+        for project in off_runtime(move || blobs.projects()).await?.0 {
             let blobs = self.blobs.clone();
-            let shelf = off_runtime(move || blobs.shelf(&path)).await?;
+            let blobs = off_runtime(move || blobs.existing(&project)).await?;
+            collected += self.collect_second_forms_of(&blobs).await?;
+        }
+        Ok(collected)
+    }
+
+    async fn collect_second_forms_of(&self, blobs: &Blobs) -> Result<u64, ObjectsError> {
+        let mut collected = 0;
+        let here = blobs.clone();
+        for path in off_runtime(move || here.shelves()).await?.0 {
+            let here = blobs.clone();
+            let shelf = off_runtime(move || here.shelf(&path)).await?;
             for forms in shelf.blobs {
                 if forms.whole.is_none() || forms.packed.is_none() {
                     continue;
                 }
                 // Nobody packs under this lock, so the row and the files are of one time.
                 let _nobody_packs = self.referring.write().await;
-                let size = self.catalog.blob_size(&forms.digest).await?;
+                let blob = BlobId::new(blobs.project(), forms.digest);
+                let size = self.catalog.blob_size(&blob).await?;
                 // Until somebody has looked at it for packing, that will settle it.
-                let Some(packing) = self.catalog.packing(&forms.digest).await? else { continue };
+                let Some(packing) = self.catalog.packing(&blob).await? else { continue };
                 let is_packed = size.is_some_and(|size| packing.stored_bytes < size);
                 let kept = if is_packed { Form::Packed } else { Form::Whole };
-                let blobs = self.blobs.clone();
-                let removed = off_runtime(move || blobs.keep_only(&forms.digest, kept)).await?;
+                let here = blobs.clone();
+                let removed = off_runtime(move || here.keep_only(&forms.digest, kept)).await?;
                 collected += u64::from(removed);
             }
         }

@@ -1,6 +1,7 @@
 //! Bytes on their way from the network to the disk, hashed once on the way.
 
 use bytes::Bytes;
+use casemate_model::Project;
 use futures_util::{Stream, StreamExt};
 use md5::{Digest as _, Md5};
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ impl Objects {
     /// beside SHA-256, as neither is fast.
     pub(super) async fn stage<B, E>(
         &self,
+        project: &Project,
         body: B,
         with_md5: bool,
     ) -> Result<(StagedBlob, Option<[u8; 16]>), ObjectsError>
@@ -25,9 +27,9 @@ impl Objects {
         E: std::error::Error + Send + Sync + 'static,
     {
         let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES_WAITING_MAX);
-        let (blobs, bytes_max) = (self.blobs.clone(), self.object_bytes_max);
+        let (blobs, project, bytes_max) = (self.blobs.clone(), project.clone(), self.object_bytes_max);
         let writing = off_runtime(move || {
-            let mut staged = blobs.stage()?;
+            let mut staged = blobs.of(&project)?.stage()?;
             while let Some(piece) = waiting.blocking_recv() {
                 if staged.size_bytes() + piece.len() as u64 > bytes_max {
                     return Err(ObjectsError::TooLarge { bytes_max });

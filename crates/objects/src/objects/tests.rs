@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::Packing;
+use crate::blobs::Blobs;
 use crate::test_support::MemoryCatalog;
 
 pub(crate) struct World {
@@ -110,16 +111,16 @@ impl World {
     /// Where the blob of `content` lies, which only a test may know.
     pub(crate) fn path_of(&self, content: &[u8]) -> std::path::PathBuf {
         let hex = Digest::of(content).to_hex();
-        self.scratch.path().join("objects/blobs").join(&hex[..2]).join(&hex[2..4]).join(hex)
+        self.scratch.path().join("objects/content/default").join(&hex[..2]).join(&hex[2..4]).join(hex)
     }
 
     /// The files, for states that no store would make.
-    pub(crate) fn blobs(&self) -> &Blobs {
-        &self.objects.blobs
+    pub(crate) fn blobs(&self) -> Blobs {
+        self.objects.blobs.of(&Project::default_project()).unwrap()
     }
 
     fn staged_files(&self) -> usize {
-        let entries = std::fs::read_dir(self.scratch.path().join("objects/blobs")).unwrap();
+        let entries = std::fs::read_dir(self.scratch.path().join("objects/content/default")).unwrap();
         entries.filter(|entry| entry.as_ref().unwrap().file_type().unwrap().is_file()).count()
     }
 }
@@ -130,7 +131,13 @@ fn settings(free_bytes_min: u64) -> Settings {
         free_bytes_min,
         quota: ProjectQuota::default(),
         piece_key: PieceKey::new([1; 32]),
+        encryption: None,
     }
+}
+
+/// Content of the default project.
+pub(crate) fn blob(digest: Digest) -> BlobId {
+    BlobId::new(&Project::default_project(), digest)
 }
 
 pub(crate) fn bucket() -> BucketName {
@@ -141,7 +148,9 @@ pub(crate) fn object_key(text: &str) -> ObjectKey {
     text.parse().unwrap()
 }
 
+mod encrypted;
 mod large;
+mod packed;
 
 #[tokio::test]
 async fn what_is_put_is_what_is_got() {
@@ -188,11 +197,11 @@ async fn damage_is_found_set_aside_never_served_and_healed_by_a_new_upload() {
         }
         std::fs::write(&path, &bytes).unwrap();
         assert!(matches!(world.get("a").await, Err(ObjectsError::Corrupt { .. })), "{change}");
-        assert!(world.objects.set_aside(Digest::of(&content)).await.unwrap(), "{change}");
+        assert!(world.objects.set_aside(&blob(Digest::of(&content))).await.unwrap(), "{change}");
         assert!(!path.exists(), "{change}: set aside");
         // What was set aside before stays.
-        let name =
-            Digest::of(&content).to_hex() + &if number == 0 { String::new() } else { format!(".{number}") };
+        let name = format!("default.{}", Digest::of(&content).to_hex());
+        let name = name + &if number == 0 { String::new() } else { format!(".{number}") };
         let quarantined = world.scratch.path().join("objects/quarantine").join(name);
         assert_eq!(std::fs::read(quarantined).unwrap(), bytes, "{change}: kept to be looked at");
         assert!(matches!(world.get("a").await, Err(ObjectsError::BlobMissing { .. })), "{change}");
@@ -237,7 +246,11 @@ async fn content_that_is_held_is_not_collected() {
     world.put("a", b"held", None).await.unwrap();
     world.delete("a").await;
     let hold = world.objects.hold().await;
-    let stored = world.objects.put_blob(&hold, Bytes::from_static(b"held")).await.unwrap();
+    let stored = world
+        .objects
+        .put_blob(&hold, &Project::default_project(), Bytes::from_static(b"held"))
+        .await
+        .unwrap();
     assert_eq!(stored, StoredBlob { digest: Digest::of(b"held"), size_bytes: 4 });
     let (objects, later) = (world.objects.clone(), world.clock.now().saturating_add(Duration::from_secs(1)));
     let collecting = tokio::spawn(async move { objects.collect(later).await });
@@ -245,7 +258,7 @@ async fn content_that_is_held_is_not_collected() {
     while world.objects.referring.try_read().is_ok() {
         tokio::task::yield_now().await;
     }
-    world.objects.put_blob(&hold, Bytes::from_static(b"more")).await.unwrap();
+    world.objects.put_blob(&hold, &Project::default_project(), Bytes::from_static(b"more")).await.unwrap();
     assert!(world.path_of(b"held").exists() && !collecting.is_finished());
     drop(hold);
     assert_eq!(collecting.await.unwrap().unwrap(), 1, "nothing came to refer to it");
@@ -256,7 +269,11 @@ async fn files_without_a_row_go_and_others_stay() {
     let world = World::new();
     world.put("a", b"kept", None).await.unwrap();
     let hold = world.objects.hold().await;
-    world.objects.put_blob(&hold, Bytes::from_static(b"a crash came before the row")).await.unwrap();
+    world
+        .objects
+        .put_blob(&hold, &Project::default_project(), Bytes::from_static(b"a crash came before the row"))
+        .await
+        .unwrap();
     drop(hold);
     assert_eq!(world.objects.collect_orphans().await.unwrap(), 1);
     assert!(!world.path_of(b"a crash came before the row").exists());
@@ -268,8 +285,11 @@ async fn files_without_a_row_go_and_others_stay() {
 async fn sound_content_is_never_set_aside() {
     let world = World::new();
     world.put("a", b"sound", None).await.unwrap();
-    assert!(!world.objects.set_aside(Digest::of(b"sound")).await.unwrap(), "whoever said it was damaged");
-    assert!(!world.objects.set_aside(Digest::of(b"absent")).await.unwrap());
+    assert!(
+        !world.objects.set_aside(&blob(Digest::of(b"sound"))).await.unwrap(),
+        "whoever said it was damaged"
+    );
+    assert!(!world.objects.set_aside(&blob(Digest::of(b"absent"))).await.unwrap());
     assert_eq!(world.get("a").await.unwrap(), b"sound");
 }
 
@@ -310,126 +330,6 @@ impl World {
     }
 
     pub(crate) async fn packing_of(&self, content: &[u8]) -> Packing {
-        self.objects.catalog.packing(&Digest::of(content)).await.unwrap().expect("somebody has looked")
-    }
-}
-
-#[tokio::test]
-async fn versions_are_packed_as_differences_and_come_back_whole() {
-    let world = World::new();
-    let (first, second) = versions();
-    let text = b"a line that is there often\n".repeat(1_000);
-    for (key, content) in [("app/1", &first), ("app/2", &second), ("text", &text)] {
-        world.put(key, content, None).await.unwrap();
-    }
-    assert_eq!((world.pack().await, world.pack().await), (3, 0));
-    let (one, two) = (world.packing_of(&first).await, world.packing_of(&second).await);
-    let (base, difference) = if one.base.is_some() { (two, one) } else { (one, two) };
-    assert_eq!((base.base, base.stored_bytes), (None, base.stored_bytes.max(100_000)), "noise is left whole");
-    assert!(difference.stored_bytes < 500 && difference.base.is_some(), "{difference:?}");
-    assert!(world.packing_of(&text).await.stored_bytes < 200);
-    let (whole, packed) = if one.base.is_some() { (&second, &first) } else { (&first, &second) };
-    assert!(world.path_of(whole).exists() && !world.packed_path_of(whole).exists());
-    assert!(!world.path_of(packed).exists() && world.packed_path_of(packed).exists());
-    for (key, content) in [("app/1", &first), ("app/2", &second), ("text", &text)] {
-        assert_eq!(world.get(key).await.unwrap(), *content, "{key}");
-    }
-
-    // The base outlives its own object for as long as something is a difference to it.
-    world.delete(if one.base.is_some() { "app/2" } else { "app/1" }).await;
-    let later = |seconds| world.clock.now().saturating_add(Duration::from_secs(seconds));
-    assert_eq!(world.objects.collect(later(1)).await.unwrap(), 0);
-    let left = if one.base.is_some() { "app/1" } else { "app/2" };
-    assert_eq!(world.get(left).await.unwrap(), *packed);
-    world.delete(left).await;
-    assert_eq!(world.objects.collect(later(1)).await.unwrap(), 1);
-    assert_eq!(world.objects.collect(later(2)).await.unwrap(), 1);
-    for content in [&first, &second] {
-        assert!(!world.path_of(content).exists() && !world.packed_path_of(content).exists());
-    }
-}
-
-#[tokio::test]
-async fn packing_comes_to_an_end_however_many_versions_there_are() {
-    let world = World::new();
-    let first = noise(1, 60_000);
-    for version in 0..12 {
-        let mut content = first.clone();
-        content.splice(1_000 * version..1_000 * version + 8, noise(version as u64 + 9, 20));
-        world.put(&format!("app/{version}"), &content, None).await.unwrap();
-    }
-    let damaged = noise(99, 60_000);
-    world.put("damaged", &damaged, None).await.unwrap();
-    std::fs::write(world.path_of(&damaged), b"something else").unwrap();
-    assert_eq!((world.pack().await, world.pack().await), (13, 0), "each is looked at once");
-    assert!(matches!(world.get("damaged").await, Err(ObjectsError::Corrupt { .. })));
-}
-
-#[tokio::test]
-async fn damage_in_a_packed_form_or_in_its_base_is_never_served() {
-    let world = World::new();
-    let (first, second) = versions();
-    world.put("app/1", &first, None).await.unwrap();
-    world.put("app/2", &second, None).await.unwrap();
-    world.pack().await;
-    let is_first_base = world.packing_of(&second).await.base.is_some();
-    let (base, packed, key) =
-        if is_first_base { (&first, &second, "app/2") } else { (&second, &first, "app/1") };
-    let path = world.packed_path_of(packed);
-    let sound = std::fs::read(&path).unwrap();
-    for at in 0..sound.len() {
-        let mut bytes = sound.clone();
-        bytes[at] ^= 0x10;
-        std::fs::write(&path, &bytes).unwrap();
-        // Some bits of a frame mean nothing; then what comes back is what was put.
-        match world.get(key).await {
-            Ok(content) => assert_eq!(content, *packed, "byte {at}"),
-            Err(ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. }) => {}
-            Err(error) => panic!("byte {at}: {error:?}"),
-        }
-    }
-    std::fs::write(&path, &sound[..sound.len() / 2]).unwrap();
-    assert!(world.objects.set_aside(Digest::of(packed)).await.unwrap());
-    assert!(matches!(world.get(key).await, Err(ObjectsError::BlobMissing { .. })));
-    world.put(key, packed, None).await.unwrap();
-    assert_eq!(world.get(key).await.unwrap(), *packed, "healed");
-
-    world.pack().await;
-    let mut bytes = base.clone();
-    bytes[7] ^= 1;
-    std::fs::write(world.path_of(base), &bytes).unwrap();
-    let error = world.get(key).await;
-    assert!(
-        matches!(&error, Err(ObjectsError::Corrupt { digest }) if *digest == Digest::of(base))
-            || error.is_ok(),
-        "{error:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_crash_between_the_steps_of_packing_loses_nothing() {
-    let world = World::new();
-    let (first, second) = versions();
-    world.put("app/1", &first, None).await.unwrap();
-    world.put("app/2", &second, None).await.unwrap();
-    // The packed form is there, its row is not: it is made anew, and the whole form goes after that.
-    let leftover = world.packed_path_of(&second);
-    std::fs::write(&leftover, b"half written, or of another base").unwrap();
-    assert_eq!(world.get("app/2").await.unwrap(), second, "the whole form counts");
-    world.pack().await;
-    for (key, content) in [("app/1", &first), ("app/2", &second)] {
-        assert_eq!(world.get(key).await.unwrap(), *content);
-    }
-    // A catalog that went back in time knows nothing of packing, and the whole form is gone.
-    let world = World { catalog: Arc::default(), ..world };
-    let directory = Dir::open_private(&world.scratch.path().join("objects")).unwrap();
-    let settings = settings(1);
-    let objects = Objects::open(&directory, world.catalog.clone(), settings).unwrap();
-    let world = World { objects, ..world };
-    world.put("app/1", &first, None).await.unwrap();
-    world.put("app/2", &second, None).await.unwrap();
-    world.pack().await;
-    for (key, content) in [("app/1", &first), ("app/2", &second)] {
-        assert_eq!(world.get(key).await.unwrap(), *content);
+        self.objects.catalog.packing(&blob(Digest::of(content))).await.unwrap().expect("somebody has looked")
     }
 }

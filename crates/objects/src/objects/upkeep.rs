@@ -5,8 +5,8 @@ use std::sync::Arc;
 use casemate_model::{Digest, Timestamp};
 
 use super::{Objects, off_runtime};
-use crate::blobs::{PACKED_BYTES_MAX, PackedBlob};
-use crate::{ObjectsError, Packing};
+use crate::blobs::{Blobs, PACKED_BYTES_MAX, PackedBlob};
+use crate::{BlobId, ObjectsError, Packing};
 
 /// How many unreferenced blobs are collected at a time; in between, uploads go on.
 const COLLECT_BATCH: u32 = 64;
@@ -28,16 +28,15 @@ impl Objects {
     pub async fn collect(&self, before: Timestamp) -> Result<u64, ObjectsError> {
         let mut collected = 0;
         loop {
-            let digests = self.catalog.unreferenced_blobs(before, COLLECT_BATCH).await?;
-            if digests.is_empty() {
+            let unreferenced = self.catalog.unreferenced_blobs(before, COLLECT_BATCH).await?;
+            if unreferenced.is_empty() {
                 return Ok(collected);
             }
             let _nobody_refers = self.referring.write().await;
-            for digest in digests {
-                if self.catalog.forget_blob(&digest, before).await? {
+            for blob in unreferenced {
+                if self.catalog.forget_blob(&blob, before).await? {
                     // If this fails, the file has no row any more and goes with the orphans.
-                    let blobs = self.blobs.clone();
-                    off_runtime(move || blobs.remove(&digest)).await?;
+                    self.with_blobs(&blob, |blobs, digest| blobs.remove(digest)).await?;
                     collected += 1;
                 }
             }
@@ -49,12 +48,24 @@ impl Objects {
     pub async fn collect_orphans(&self) -> Result<u64, ObjectsError> {
         let mut collected = 0;
         let blobs = self.blobs.clone();
-        for leaf in off_runtime(move || blobs.leaves()).await? {
+        for project in off_runtime(move || blobs.projects()).await?.0 {
             let blobs = self.blobs.clone();
+            let blobs = off_runtime(move || blobs.existing(&project)).await?;
+            collected += self.collect_orphans_of(&blobs).await?;
+        }
+        Ok(collected)
+    }
+
+    async fn collect_orphans_of(&self, blobs: &Blobs) -> Result<u64, ObjectsError> {
+        let mut collected = 0;
+        let here = blobs.clone();
+        for leaf in off_runtime(move || here.leaves()).await? {
+            let here = blobs.clone();
             let mut unknown = Vec::new();
-            for digest in off_runtime(move || blobs.in_leaf(&leaf)).await? {
-                if self.catalog.blob_size(&digest).await?.is_none() {
-                    unknown.push(digest);
+            for digest in off_runtime(move || here.in_leaf(&leaf)).await? {
+                let blob = BlobId::new(blobs.project(), digest);
+                if self.catalog.blob_size(&blob).await?.is_none() {
+                    unknown.push(blob);
                 }
             }
             if unknown.is_empty() {
@@ -62,10 +73,9 @@ impl Objects {
             }
             // Each may be new, its row just not written; under this lock no file is without its row for that reason.
             let _nobody_refers = self.referring.write().await;
-            for digest in unknown {
-                if self.catalog.blob_size(&digest).await?.is_none() {
-                    let blobs = self.blobs.clone();
-                    off_runtime(move || blobs.remove(&digest)).await?;
+            for blob in unknown {
+                if self.catalog.blob_size(&blob).await?.is_none() {
+                    self.with_blobs(&blob, |blobs, digest| blobs.remove(digest)).await?;
                     collected += 1;
                 }
             }
@@ -79,15 +89,15 @@ impl Objects {
     pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
         let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, limit).await?;
         let count = waiting.len() as u64;
-        for digest in waiting {
-            match self.pack_one(digest, now).await {
+        for blob in waiting {
+            match self.pack_one(&blob, now).await {
                 // Damage is for those who read it to report; here it only means that there is nothing to pack.
                 Err(
                     ObjectsError::Corrupt { digest: broken } | ObjectsError::BlobMissing { digest: broken },
-                ) if broken == digest => self.leave_whole(digest, now).await?,
+                ) if broken == blob.digest => self.leave_whole(&blob, now).await?,
                 // It may be a difference to what is broken, and must not forget that.
                 Err(error @ (ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. })) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, %digest, "cannot be packed");
+                    tracing::warn!(error = &error as &dyn std::error::Error, %blob, "cannot be packed");
                 }
                 other => other?,
             }
@@ -95,59 +105,63 @@ impl Objects {
         Ok(count)
     }
 
-    async fn pack_one(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
-        let bases = self.catalog.base_candidates(&digest, BASES_TRIED_MAX).await?;
-        let blobs = self.blobs.clone();
-        let made = off_runtime(move || blobs.pack(&digest, &bases));
+    async fn pack_one(&self, blob: &BlobId, now: Timestamp) -> Result<(), ObjectsError> {
+        let bases = self.catalog.base_candidates(blob, BASES_TRIED_MAX).await?;
+        let made = self.with_blobs(blob, move |blobs, digest| blobs.pack(digest, &bases));
         let Some(packed) = made.await? else {
-            return self.leave_whole(digest, now).await;
+            return self.leave_whole(blob, now).await;
         };
-        if !self.put_packed(digest, packed, now).await? {
+        if !self.put_packed(blob, packed, now).await? {
             return Ok(());
         }
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.check_packed(&digest)).await?;
+        self.with_blobs(blob, |blobs, digest| blobs.check_packed(digest)).await?;
         // A blob that was deleted meanwhile has no packed form any more.
         let _hold = self.hold().await;
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.remove_whole(&digest).map(drop)).await
+        self.with_blobs(blob, |blobs, digest| blobs.remove_whole(digest).map(drop)).await
     }
 
     /// Puts a packed form in its place and notes it; false if it is not to be. Blob or base may have been collected while it
     /// was made, for which nobody waited; then the catalog knows them no more.
     async fn put_packed(
         &self,
-        digest: Digest,
+        blob: &BlobId,
         packed: PackedBlob,
         now: Timestamp,
     ) -> Result<bool, ObjectsError> {
         let _hold = self.hold().await;
         let packing = Packing { stored_bytes: packed.stored_bytes, base: packed.base };
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.put_packed(&digest, packed)).await?;
-        if self.catalog.note_packing(&digest, packing, now).await? {
+        self.with_blobs(blob, |blobs, digest| blobs.put_packed(digest, packed)).await?;
+        if self.catalog.note_packing(blob, packing, now).await? {
             return Ok(true);
         }
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.remove_packed(&digest)).await?;
+        self.with_blobs(blob, |blobs, digest| blobs.remove_packed(digest)).await?;
         Ok(false)
     }
 
     /// Notes that packing a blob does not pay, unless something else was noted.
-    async fn leave_whole(&self, digest: Digest, now: Timestamp) -> Result<(), ObjectsError> {
-        if self.catalog.packing(&digest).await?.is_some() {
+    async fn leave_whole(&self, blob: &BlobId, now: Timestamp) -> Result<(), ObjectsError> {
+        if self.catalog.packing(blob).await?.is_some() {
             return Ok(());
         }
-        let stored_bytes = self.catalog.blob_size(&digest).await?.unwrap_or(0);
-        self.catalog.note_packing(&digest, Packing { stored_bytes, base: None }, now).await?;
+        let stored_bytes = self.catalog.blob_size(blob).await?.unwrap_or(0);
+        self.catalog.note_packing(blob, Packing { stored_bytes, base: None }, now).await?;
         Ok(())
     }
 
     /// Moves content that was found damaged out of the way, unless it is sound when it is looked at again; true if it
     /// was moved. It is kept, under `quarantine/`, to be looked at.
-    pub async fn set_aside(&self, digest: Digest) -> Result<bool, ObjectsError> {
+    pub async fn set_aside(&self, blob: &BlobId) -> Result<bool, ObjectsError> {
         let _nobody_stores = Arc::clone(&self.referring).write_owned().await;
-        let blobs = self.blobs.clone();
-        off_runtime(move || blobs.set_aside(&digest)).await
+        self.with_blobs(blob, |blobs, digest| blobs.set_aside(digest)).await
+    }
+
+    /// Does something with the files of a blob, off the runtime.
+    pub(super) async fn with_blobs<T: Send + 'static>(
+        &self,
+        blob: &BlobId,
+        work: impl FnOnce(&Blobs, &Digest) -> Result<T, ObjectsError> + Send + 'static,
+    ) -> Result<T, ObjectsError> {
+        let (blobs, blob) = (self.blobs.clone(), blob.clone());
+        off_runtime(move || work(&blobs.of(&blob.project)?, &blob.digest)).await
     }
 }

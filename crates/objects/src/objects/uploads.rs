@@ -1,7 +1,7 @@
 //! Uploads in parts: each part is a file of its own until all of them become one blob.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 use casemate_fs::Dir;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::staging::{hash_md5, send};
 use super::{Objects, Stamp, check_md5, commit, off_runtime};
-use crate::blobs::StagedBlob;
+use crate::blobs::{Blobs, StagedBlob, write_error};
 use crate::{ETag, ObjectRecord, ObjectsError, PartRecord, Place, PutRule, UploadRecord};
 
 /// Most parts of an upload, the limit of S3.
@@ -80,7 +80,7 @@ impl Objects {
     /// Stores a part; when this returns, it is durable. `finish` makes the checksums that only its end could tell.
     pub async fn put_part<B, E>(
         &self,
-        _permit: &Permit<operation::PutObject>,
+        permit: &Permit<operation::PutObject>,
         part: NewPart,
         body: B,
         finish: impl FnOnce() -> BTreeMap<String, String>,
@@ -95,9 +95,10 @@ impl Objects {
         let (pieces, waiting) = mpsc::channel(PIECES_WAITING_MAX);
         let (md5_pieces, md5_waiting) = mpsc::channel(PIECES_WAITING_MAX);
         let (blobs, bytes_max, uploads) = (self.blobs.clone(), self.object_bytes_max, self.uploads.clone());
+        let project = permit.project().clone();
         let writing = off_runtime(move || {
             blobs.check_room()?;
-            write_part(&uploads, waiting, bytes_max)
+            write_part(&blobs.of(&project)?, &uploads, waiting, bytes_max)
         });
         let sending = send(body, [Some(pieces), Some(md5_pieces)]);
         let (sent, written, md5) = tokio::join!(sending, writing, hash_md5(md5_waiting));
@@ -155,7 +156,8 @@ impl Objects {
         }
         let (blobs, uploads, id, joined) =
             (self.blobs.clone(), self.uploads.clone(), upload.id, parts.clone());
-        let staged = off_runtime(move || join_parts(blobs.stage()?, &uploads, id, &joined)).await?;
+        let project = upload.place.project.clone();
+        let staged = off_runtime(move || join_parts(&blobs.of(&project)?, &uploads, id, &joined)).await?;
         let hold = self.hold().await;
         let stored = commit(staged, None).await?;
         let mut attributes = upload.attributes.clone();
@@ -267,29 +269,31 @@ impl Objects {
 }
 
 fn write_part(
+    blobs: &Blobs,
     uploads: &Dir,
     mut waiting: mpsc::Receiver<Bytes>,
     bytes_max: u64,
 ) -> Result<(casemate_fs::StagedFile, u64), ObjectsError> {
-    let mut staged = uploads.stage().map_err(ObjectsError::Files)?;
+    let mut staged = blobs.stage_in(uploads)?;
     let mut size_bytes = 0;
     while let Some(piece) = waiting.blocking_recv() {
         size_bytes += piece.len() as u64;
         if size_bytes > bytes_max {
             return Err(ObjectsError::TooLarge { bytes_max });
         }
-        staged.append(&piece).map_err(ObjectsError::Files)?;
+        staged.write_all(&piece).map_err(write_error)?;
     }
-    Ok((staged, size_bytes))
+    Ok((staged.finish().map_err(write_error)?, size_bytes))
 }
 
 /// Copies the parts into one blob. Each part's hash is taken on a thread of its own, beside that of the whole.
 fn join_parts(
-    mut staged: StagedBlob,
+    blobs: &Blobs,
     uploads: &Dir,
     id: UploadId,
     parts: &[PartRecord],
 ) -> Result<StagedBlob, ObjectsError> {
+    let mut staged = blobs.stage()?;
     let (pieces, hashed) = std::sync::mpsc::sync_channel::<(usize, Bytes)>(PIECES_WAITING_MAX);
     let count = parts.len();
     let hashing = std::thread::spawn(move || {
@@ -300,11 +304,11 @@ fn join_parts(
         hashers.into_iter().map(|hasher| ETag::of_md5(hasher.finalize().into())).collect::<Vec<_>>()
     });
     for (index, part) in parts.iter().enumerate() {
-        let mut file = uploads.open_file(&format!("{id}/{}", part.file)).map_err(ObjectsError::Files)?;
+        let file = blobs.open_in(uploads, &format!("{id}/{}", part.file))?;
+        let mut reader = file.reader();
         loop {
             let mut piece = vec![0; CHUNK_BYTES];
-            let length =
-                file.read(&mut piece).map_err(|source| ObjectsError::Io { action: "read", source })?;
+            let length = reader.read(&mut piece).map_err(|source| part_error(part.number, source))?;
             if length == 0 {
                 break;
             }
@@ -319,6 +323,14 @@ fn join_parts(
     match parts.iter().zip(found).find(|(part, found)| part.etag != *found) {
         Some((part, _)) => Err(ObjectsError::PartDamaged { number: part.number }),
         None => Ok(staged),
+    }
+}
+
+/// A frame that is not what was written is damage, as a wrong tag is.
+fn part_error(number: u32, source: io::Error) -> ObjectsError {
+    match source.kind() {
+        io::ErrorKind::InvalidData => ObjectsError::PartDamaged { number },
+        _ => ObjectsError::Io { action: "read", source },
     }
 }
 

@@ -1,16 +1,16 @@
 //! What a check of all objects asks of the catalog.
 
 use async_trait::async_trait;
-use casemate_model::{Digest, StoreError, UploadId};
+use casemate_model::{StoreError, UploadId};
 
 use super::{BlobCatalog, Place, UploadCatalog};
-use crate::{Packing, PartRecord};
+use crate::{BlobId, Packing, PartRecord};
 
 /// Everything that is written down about files, from front to back.
 #[async_trait]
 pub trait Inventory: BlobCatalog + UploadCatalog {
-    /// Blobs after `after` in the order of their digests, at most `limit`.
-    async fn blobs(&self, after: Option<&Digest>, limit: u32) -> Result<Vec<BlobRecord>, StoreError>;
+    /// Blobs after `after` by project and digest, at most `limit`.
+    async fn blobs(&self, after: Option<&BlobId>, limit: u32) -> Result<Vec<BlobRecord>, StoreError>;
 
     /// Parts of all uploads after that of a number, by upload and number, at most `limit`.
     async fn all_parts(
@@ -19,18 +19,18 @@ pub trait Inventory: BlobCatalog + UploadCatalog {
         limit: u32,
     ) -> Result<Vec<(UploadId, PartRecord)>, StoreError>;
 
-    /// Objects that have this content, at most `limit`.
-    async fn places_of(&self, digest: &Digest, limit: u32) -> Result<Vec<Place>, StoreError>;
+    /// Objects that are this blob, at most `limit`.
+    async fn places_of(&self, blob: &BlobId, limit: u32) -> Result<Vec<Place>, StoreError>;
 
     /// The bytes that all blobs take together, as far as it is known how they are stored.
     async fn stored_bytes(&self) -> Result<u64, StoreError>;
 }
 
 /// A blob as written down in the catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobRecord {
     /// The blob.
-    pub digest: Digest,
+    pub id: BlobId,
     /// The bytes of its content.
     pub size_bytes: u64,
     /// How it is stored; `None` if it was put since anybody looked whether it is worth packing.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use casemate_model::{Digest, StoreError, UploadId};
-use casemate_objects::{BlobRecord, Inventory, Packing, PartRecord, Place};
+use casemate_objects::{BlobId, BlobRecord, Inventory, Packing, PartRecord, Place};
 
 use super::uploads::part_record_of;
 use crate::failure::Failure;
@@ -11,10 +11,11 @@ use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 #[async_trait]
 impl Inventory for Store {
-    async fn blobs(&self, after: Option<&Digest>, limit: u32) -> Result<Vec<BlobRecord>, StoreError> {
+    async fn blobs(&self, after: Option<&BlobId>, limit: u32) -> Result<Vec<BlobRecord>, StoreError> {
         let action = "list blobs";
-        let after = after.map_or(&[][..], |after| after.as_bytes());
-        let rows = self.rows(action, &BLOBS, values![after, limit.min(PAGE_MAX)]).await?;
+        let (project, digest) =
+            after.map_or(("", &[][..]), |after| (after.project.as_str(), after.digest.as_bytes()));
+        let rows = self.rows(action, &BLOBS, values![project, digest, limit.min(PAGE_MAX)]).await?;
         read_all(rows, action, blob_record)
     }
 
@@ -32,9 +33,10 @@ impl Inventory for Store {
         })
     }
 
-    async fn places_of(&self, digest: &Digest, limit: u32) -> Result<Vec<Place>, StoreError> {
+    async fn places_of(&self, blob: &BlobId, limit: u32) -> Result<Vec<Place>, StoreError> {
         let action = "look which objects have a blob";
-        let rows = self.rows(action, &PLACES, values![digest, limit.min(PAGE_MAX)]).await?;
+        let rows =
+            self.rows(action, &PLACES, values![blob.project, blob.digest, limit.min(PAGE_MAX)]).await?;
         read_all(rows, action, |row| {
             let mut columns = row.read("object");
             Ok(Place { project: columns.next()?, bucket: columns.next()?, key: columns.next()? })
@@ -50,21 +52,23 @@ impl Inventory for Store {
 
 fn blob_record(row: Row) -> Result<BlobRecord, Failure> {
     let mut columns = row.read("blob");
-    let (digest, size_bytes) = (columns.next()?, columns.next()?);
+    let id = BlobId { project: columns.next()?, digest: columns.next()? };
+    let size_bytes = columns.next()?;
     let (stored_bytes, base): (Option<u64>, Option<Digest>) = (columns.next()?, columns.next()?);
     let packing = stored_bytes.map(|stored_bytes| Packing { stored_bytes, base });
-    Ok(BlobRecord { digest, size_bytes, packing })
+    Ok(BlobRecord { id, size_bytes, packing })
 }
 
 const BLOBS: Statement = statement!(
-    "SELECT digest, size_bytes, stored_bytes, base FROM blobs WHERE digest > $1 ORDER BY digest LIMIT $2"
+    "SELECT project, digest, size_bytes, stored_bytes, base FROM blobs WHERE (project, digest) > ($1, $2) \
+     ORDER BY project, digest LIMIT $3"
 );
 const ALL_PARTS: Statement = statement!(
     "SELECT upload, number, size_bytes, etag, file, checksums, stored FROM upload_parts \
      WHERE (upload, number) > ($1, $2) ORDER BY upload, number LIMIT $3"
 );
 const PLACES: Statement = statement!(
-    "SELECT project, bucket, key FROM objects WHERE digest = $1 ORDER BY project, bucket, key LIMIT $2"
+    "SELECT project, bucket, key FROM objects WHERE project = $1 AND digest = $2 ORDER BY bucket, key LIMIT $3"
 );
 /// It reads every row, once a check.
 const STORED_BYTES: Statement =

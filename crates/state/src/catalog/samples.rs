@@ -104,10 +104,10 @@ macro_rules! sample_columns {
 const STORED_BYTES: Statement = statement!(
     "WITH used AS (SELECT digest FROM objects WHERE project = $1 AND bucket = $2 \
      UNION SELECT digest FROM object_versions WHERE project = $1 AND bucket = $2 AND digest IS NOT NULL), \
-     needed AS (SELECT digest FROM used UNION SELECT base FROM blobs WHERE base IS NOT NULL \
+     needed AS (SELECT digest FROM used UNION SELECT base FROM blobs WHERE project = $1 AND base IS NOT NULL \
      AND digest IN (SELECT digest FROM used)) \
      SELECT CAST(coalesce(sum(coalesce(stored_bytes, size_bytes)), 0) AS BIGINT) FROM blobs \
-     WHERE digest IN (SELECT digest FROM needed)"
+     WHERE project = $1 AND digest IN (SELECT digest FROM needed)"
 );
 const PUT_SAMPLE: Statement = statement!(
     "INSERT INTO bucket_samples (project, bucket, ",

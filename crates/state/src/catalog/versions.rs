@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Digest, StoreError, Timestamp, VersionId};
-use casemate_objects::{Attributes, ObjectRecord, Place, VersionPage, VersionRecord, Versioning};
+use casemate_objects::{Attributes, BlobId, ObjectRecord, Place, VersionPage, VersionRecord, Versioning};
 
 use super::{DELETE_OBJECT, first_text_past, lower_bound, read_etag, read_version, stored};
 use crate::change::{Change, Tx};
@@ -72,7 +72,7 @@ impl Change for DeleteVersion {
             tx.count_version(&self.place, (Some(size_bytes), None)).await?;
         }
         if let Some(object) = &version.object {
-            tx.drop_reference(&object.digest, self.event.time).await?;
+            tx.drop_reference(&object.blob(), self.event.time).await?;
         }
         if version.latest {
             tx.bring_to_light(&self.place).await?;
@@ -132,7 +132,7 @@ impl Tx<'_> {
             Versioning::Suspended => old.version.is_some(),
         };
         if !kept {
-            return self.drop_reference(&old.digest, at).await;
+            return self.drop_reference(&old.blob(), at).await;
         }
         let attributes = stored::attributes_text(&old.attributes);
         let values = values![
@@ -162,7 +162,7 @@ impl Tx<'_> {
         let (digest, size_bytes): (Option<Digest>, u64) = (columns.next()?, columns.next()?);
         self.count_version(place, (Some(size_bytes), None)).await?;
         match digest {
-            Some(digest) => self.drop_reference(&digest, at).await,
+            Some(digest) => self.drop_reference(&BlobId::new(&place.project, digest), at).await,
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use casemate_model::Digest;
+use casemate_objects::BlobId;
 
 use super::records::{Counted, Table};
 use super::{Finding, Findings};
@@ -79,20 +80,21 @@ async fn check_outputs(
 
 async fn check_blobs(
     sql: &mut Sql<'_>,
-    mut left: BTreeMap<Digest, u64>,
+    mut left: BTreeMap<BlobId, u64>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
-    let blobs = Table { statement: &ALL_BLOBS, before_first: values![[].as_slice()].to_vec() };
+    let blobs = Table { statement: &ALL_BLOBS, before_first: vec!["".to_value(), [].as_slice().to_value()] };
     blobs
         .walk(sql, findings, |row| {
             let mut columns = row.read("blob");
-            let (digest, stored): (Digest, u64) = (columns.next()?, columns.next()?);
-            let counted = left.remove(&digest).unwrap_or(0);
-            Ok((stored != counted).then_some(Finding::References { digest, stored: Some(stored), counted }))
+            let blob = BlobId { project: columns.next()?, digest: columns.next()? };
+            let stored: u64 = columns.next()?;
+            let counted = left.remove(&blob).unwrap_or(0);
+            Ok((stored != counted).then_some(Finding::References { blob, stored: Some(stored), counted }))
         })
         .await?;
-    for (digest, counted) in left {
-        findings.add(Finding::References { digest, stored: None, counted });
+    for (blob, counted) in left {
+        findings.add(Finding::References { blob, stored: None, counted });
     }
     Ok(())
 }
@@ -133,8 +135,10 @@ fn report_uncounted<K>(left: BTreeMap<K, u64>, what: impl Fn(&K) -> String, find
     }
 }
 
-const ALL_BLOBS: Statement =
-    statement!("SELECT digest, reference_count FROM blobs WHERE digest > $1 ORDER BY digest LIMIT $2");
+const ALL_BLOBS: Statement = statement!(
+    "SELECT project, digest, reference_count FROM blobs WHERE (project, digest) > ($1, $2) \
+     ORDER BY project, digest LIMIT $3"
+);
 const ALL_OUTPUTS: Statement = statement!(
     "SELECT project, digest, tasks FROM task_outputs WHERE (project, digest) > ($1, $2) \
      ORDER BY project, digest LIMIT $3"

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use casemate_model::Digest;
+use casemate_objects::BlobId;
 use casemate_tasks::TaskRecord;
 
 use super::{Finding, Findings, STEP};
@@ -12,7 +13,7 @@ use crate::{catalog, credentials, registry};
 /// What was counted while every record was read.
 #[derive(Default)]
 pub(super) struct Counted {
-    pub(super) references: BTreeMap<Digest, u64>,
+    pub(super) references: BTreeMap<BlobId, u64>,
     /// Objects and their bytes, older versions and theirs, by project and bucket.
     pub(super) buckets: BTreeMap<(String, String), [u64; 4]>,
     /// Tasks, by project and state.
@@ -42,7 +43,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     let versions =
         Table { statement: &catalog::ALL_OBJECT_VERSIONS, before_first: values!["", "", "", 0u64].to_vec() };
     versions.walk(sql, findings, |row| counted.add_version(row)).await?;
-    let bases = Table { statement: &catalog::ALL_BASES, before_first: values![[].as_slice()].to_vec() };
+    let bases =
+        Table { statement: &catalog::ALL_BASES, before_first: vec!["".to_value(), [].as_slice().to_value()] };
     bases.walk(sql, findings, |row| counted.add_base(row)).await?;
     Ok(counted)
 }
@@ -92,7 +94,7 @@ impl Counted {
         let [objects, size_bytes, ..] = self.buckets.entry(place).or_default();
         *objects += 1;
         *size_bytes += object.size_bytes;
-        self.refer(object.digest);
+        self.refer(object.blob());
         Ok(None)
     }
 
@@ -103,13 +105,14 @@ impl Counted {
         *versions += 1;
         if let Some(object) = version.object {
             *version_bytes += object.size_bytes;
-            self.refer(object.digest);
+            self.refer(object.blob());
         }
         Ok(None)
     }
 
     fn add_name(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
-        self.refer(registry::name_record(row)?.digest);
+        let name = registry::name_record(row)?;
+        self.refer(BlobId::new(&name.project, name.digest));
         Ok(None)
     }
 
@@ -117,12 +120,12 @@ impl Counted {
         let mut columns = row.read("task");
         let task: TaskRecord = read_task(&mut columns)?;
         let schedule = Schedule { take_at: columns.next()?, lapse_at: columns.next()? };
-        for digest in spec_blobs(&task.spec) {
-            self.refer(digest);
+        for blob in spec_blobs(&task) {
+            self.refer(blob);
         }
         let project = task.project.to_string();
         for digest in task.result.iter().flat_map(result_blobs) {
-            self.refer(digest);
+            self.refer(BlobId::new(&task.project, digest));
             *self.outputs.entry((project.clone(), digest)).or_default() += 1;
         }
         let state = task.progress.state;
@@ -139,13 +142,13 @@ impl Counted {
 
     fn add_base(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         let mut columns = row.read("blob");
-        let (_, base): (Digest, Digest) = (columns.next()?, columns.next()?);
-        self.refer(base);
+        let blob = BlobId { project: columns.next()?, digest: columns.next()? };
+        self.refer(blob.beside(columns.next()?));
         Ok(None)
     }
 
-    fn refer(&mut self, digest: Digest) {
-        *self.references.entry(digest).or_default() += 1;
+    fn refer(&mut self, blob: BlobId) {
+        *self.references.entry(blob).or_default() += 1;
     }
 }
 

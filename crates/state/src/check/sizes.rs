@@ -37,14 +37,16 @@ fn version_differs(row: Row) -> Result<Option<Finding>, Failure> {
 }
 
 const OBJECTS: Statement = statement!(
-    "SELECT project, bucket, key, objects.size_bytes, blobs.size_bytes FROM objects \
-     JOIN blobs ON blobs.digest = objects.digest \
-     WHERE objects.size_bytes <> blobs.size_bytes AND (project, bucket, key) > ($1, $2, $3) \
-     ORDER BY project, bucket, key LIMIT $4"
+    "SELECT objects.project, bucket, key, objects.size_bytes, blobs.size_bytes FROM objects \
+     JOIN blobs ON blobs.project = objects.project AND blobs.digest = objects.digest \
+     WHERE objects.size_bytes <> blobs.size_bytes AND (objects.project, bucket, key) > ($1, $2, $3) \
+     ORDER BY objects.project, bucket, key LIMIT $4"
 );
 const VERSIONS: Statement = statement!(
-    "SELECT project, bucket, key, sequence, object_versions.size_bytes, blobs.size_bytes FROM object_versions \
-     JOIN blobs ON blobs.digest = object_versions.digest \
+    "SELECT object_versions.project, bucket, key, sequence, object_versions.size_bytes, blobs.size_bytes \
+     FROM object_versions \
+     JOIN blobs ON blobs.project = object_versions.project AND blobs.digest = object_versions.digest \
      WHERE object_versions.size_bytes <> blobs.size_bytes \
-     AND (project, bucket, key, sequence) > ($1, $2, $3, $4) ORDER BY project, bucket, key, sequence LIMIT $5"
+     AND (object_versions.project, bucket, key, sequence) > ($1, $2, $3, $4) \
+     ORDER BY object_versions.project, bucket, key, sequence LIMIT $5"
 );

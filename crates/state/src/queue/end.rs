@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, TaskId, Timestamp};
+use casemate_objects::BlobId;
 use casemate_tasks::{
     Cancelled, Completed, Completion, EndEvent, Progress, RetryPolicy, Step, TaskRecord, TaskResult,
 };
@@ -40,7 +41,7 @@ impl Change for Complete {
         self.refer_to_outputs(tx, &task.project).await?;
         if let Some(former) = &task.result {
             for digest in result_blobs(former) {
-                tx.drop_reference(&digest, completion.at).await?;
+                tx.drop_reference(&BlobId::new(&task.project, digest), completion.at).await?;
                 tx.execute(&DROP_OUTPUT, values![task.project, digest]).await?;
                 tx.execute(&FORGET_OUTPUT, values![task.project, digest]).await?;
             }
@@ -68,7 +69,7 @@ impl Complete {
                 None if result.stdout == Some(digest) => completion.stdout_bytes,
                 None => completion.stderr_bytes,
             };
-            tx.refer_to_stored(&digest, size_bytes).await?;
+            tx.refer_to_stored(&BlobId::new(project, digest), size_bytes).await?;
             tx.execute(&ADD_OUTPUT, values![project, digest]).await?;
         }
         Ok(())

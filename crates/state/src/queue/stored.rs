@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use casemate_model::{Digest, Outcome, RunLimits, Usage};
-use casemate_tasks::{OutputFile, TaskResult, TaskSpec};
+use casemate_objects::BlobId;
+use casemate_tasks::{OutputFile, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
 /// A stored text that is not what was written.
@@ -23,10 +24,12 @@ pub(crate) enum StoredError {
     Value { part: &'static str, text: String, wanted: &'static str },
 }
 
-/// The blobs that a specification refers to, each once.
-pub(crate) fn spec_blobs(spec: &TaskSpec) -> BTreeSet<Digest> {
+/// The blobs that the specification of a task refers to, each once.
+pub(crate) fn spec_blobs(task: &TaskRecord) -> BTreeSet<BlobId> {
+    let spec = &task.spec;
     let inputs = spec.inputs.iter().map(|(_, digest)| *digest);
-    inputs.chain(spec.stdin).chain([spec.module]).collect()
+    let own = inputs.chain(spec.stdin).map(|digest| BlobId::new(&task.project, digest));
+    own.chain([BlobId::new(task.module_project(), spec.module)]).collect()
 }
 
 /// The blobs that a result refers to, each once.
@@ -39,6 +42,7 @@ pub(super) fn spec_text(spec: &TaskSpec) -> String {
     json(&StoredSpec {
         module: spec.module.to_string(),
         module_name: spec.module_name.as_ref().map(ToString::to_string),
+        module_project: spec.module_project.as_ref().map(ToString::to_string),
         args: spec.args.clone(),
         env: spec.env.clone(),
         stdin: spec.stdin.map(|digest| digest.to_string()),
@@ -54,9 +58,11 @@ pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
     let stored: StoredSpec = parse(part, text)?;
     let inputs = stored.inputs.into_iter().map(|(path, text)| Ok((path, digest(part, text)?)));
     let name = |text: String| text.parse().map_err(|_| bad_value(part, text, "name"));
+    let project = |text: String| text.parse().map_err(|_| bad_value(part, text, "project"));
     Ok(TaskSpec {
         module: digest(part, stored.module)?,
         module_name: stored.module_name.map(name).transpose()?,
+        module_project: stored.module_project.map(project).transpose()?,
         args: stored.args,
         env: stored.env,
         stdin: stored.stdin.map(|text| digest(part, text)).transpose()?,
@@ -127,6 +133,8 @@ struct StoredSpec {
     module: String,
     #[serde(default)]
     module_name: Option<String>,
+    #[serde(default)]
+    module_project: Option<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     stdin: Option<String>,

@@ -19,19 +19,19 @@ impl Change for Submit {
     const ACTION: &'static str = "submit a task";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Submitted, Failure> {
-        let blobs = spec_blobs(&self.task.spec);
+        let blobs = spec_blobs(&self.task);
         // All are looked at before one is counted, because a refusal must not leave a trace.
-        for digest in &blobs {
-            if !tx.is_known(digest).await? {
-                return Ok(Submitted::BlobMissing(*digest));
+        for blob in &blobs {
+            if !tx.is_known(blob).await? {
+                return Ok(Submitted::BlobMissing(blob.digest));
             }
         }
         let open_max = tx.limits().open_tasks_max;
         if tx.execute(&OPEN_TASK, values![self.task.project, open_max]).await? == 0 {
             return Ok(Submitted::QueueFull { open_max });
         }
-        for digest in &blobs {
-            tx.refer_to_known(digest).await?;
+        for blob in &blobs {
+            tx.refer_to_known(blob).await?;
         }
         tx.insert_task(&self.task).await?;
         tx.record(&self.event).await?;

@@ -9,7 +9,7 @@ use casemate_model::{
     VersionId, WorkerId,
 };
 use casemate_names::NameChange;
-use casemate_objects::{Attributes, BlobCatalog, ETag, ObjectCatalog, ObjectRecord, PutRule};
+use casemate_objects::{Attributes, BlobCatalog, BlobId, ETag, ObjectCatalog, ObjectRecord, PutRule};
 use casemate_state::test_support::PrivatePostgres;
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Completion, Lease, Progress, TaskRecord, TaskResult, TaskSpec};
@@ -104,6 +104,11 @@ impl Context {
         }
     }
 
+    /// Content of the project.
+    pub(crate) fn blob(&self, digest: Digest) -> BlobId {
+        BlobId::new(&self.project, digest)
+    }
+
     pub(crate) fn task(&self, module: Digest) -> TaskRecord {
         TaskRecord {
             id: TaskId::generate(self.now(), &self.entropy),
@@ -111,6 +116,7 @@ impl Context {
             spec: TaskSpec {
                 module,
                 module_name: Some("reader.tools".parse().expect("a name")),
+                module_project: None,
                 args: vec!["--count".to_owned(), "nul \0 and \u{1f980}".to_owned()],
                 env: vec![("KEY".to_owned(), "value".to_owned())],
                 stdin: None,
@@ -160,7 +166,7 @@ impl Context {
 
     /// Whether a blob may be swept, that is, is written down and not referred to.
     pub(crate) async fn is_unreferenced(&self, digest: Digest) -> bool {
-        self.store.unreferenced_blobs(Timestamp::MAX, 1000).await.unwrap().contains(&digest)
+        self.store.unreferenced_blobs(Timestamp::MAX, 1000).await.unwrap().contains(&self.blob(digest))
     }
 }
 

@@ -48,11 +48,11 @@ fn a_check_names_what_is_damaged() {
             ("SELECT 1", None),
             (
                 "UPDATE blobs SET reference_count = 9",
-                Some(format!("the blob {content} is referred to 3 times, but its row says 9")),
+                Some(format!("the blob default/{content} is referred to 3 times, but its row says 9")),
             ),
             (
                 "DELETE FROM blobs",
-                Some(format!("the blob {content} is referred to 3 times but not written down")),
+                Some(format!("the blob default/{content} is referred to 3 times but not written down")),
             ),
             (
                 "UPDATE blobs SET size_bytes = 9",

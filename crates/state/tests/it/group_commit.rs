@@ -178,8 +178,9 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         });
         join_all(puts).await;
         for _ in 0..5 {
-            let submitted =
-                stores[1].submit(&context.task(digest), context.event("tasks.submit")).await.unwrap();
+            let mut task = context.task(digest);
+            task.spec.module_project = Some("project-0".parse().unwrap());
+            let submitted = stores[1].submit(&task, context.event("tasks.submit")).await.unwrap();
             assert_eq!(submitted, Submitted::Accepted);
         }
         let takes = (0..10usize).map(|number| stores[number % 2].take(context.lease(10), context.now(), 1));

@@ -154,3 +154,91 @@ fn a_bad_url_is_refused_without_being_repeated() {
         }
     });
 }
+
+/// What two projects have of one piece of content, of a base and a difference, before content belonged to projects.
+fn shared_content(bytes: impl Fn(u8) -> String) -> String {
+    let hex = |digit: u8| format!("sha256:{}", format!("{digit:02x}").repeat(32));
+    let (module, base, difference, output) = (bytes(1), bytes(2), bytes(3), bytes(4));
+    let spec = format!(
+        r#"{{"module":"{m}","stdin":"{m}","inputs":[["a","{d}"],["b","{d}"]]}}"#,
+        m = hex(1),
+        d = hex(3)
+    );
+    let result =
+        format!(r#"{{"stdout":"{o}","stderr":null,"outputs":[{{"digest":"{m}"}}]}}"#, o = hex(4), m = hex(1));
+    let object = |project: &str, key: &str, digest: &str| {
+        format!(
+            "INSERT INTO objects (project, bucket, key, digest, size_bytes, media_type, stored) \
+             VALUES ('{project}', 'b', '{key}', {digest}, 5, 't', 1);"
+        )
+    };
+    let blob = |digest: &str, stored: &str, base: &str| {
+        format!(
+            "INSERT INTO blobs (digest, size_bytes, reference_count, stored_bytes, base) \
+             VALUES ({digest}, 5, 9, {stored}, {base});"
+        )
+    };
+    [
+        "INSERT INTO buckets (project, bucket, created, objects, size_bytes) VALUES ('one', 'b', 1, 1, 5), ('two', 'b', 1, 2, 10);".to_owned(),
+        object("one", "k", &module),
+        object("two", "k", &module),
+        object("two", "l", &difference),
+        format!(
+            "INSERT INTO names (name, project, sequence, digest, claimed, updated) VALUES ('n', 'one', 1, {module}, 1, 1);"
+        ),
+        format!(
+            "INSERT INTO tasks (id, project, state, attempt, fence, due, deadline, cancel_requested, spec, actor, request, \
+             created, updated, result, receipt, entry) VALUES ('t', 'one', 'succeeded', 1, 1, 1, 1, 0, '{spec}', 'a', 'r', \
+             1, 1, '{result}', {output}, 1);"
+        ),
+        blob(&module, "NULL", "NULL"),
+        blob(&base, "4", "NULL"),
+        blob(&difference, "1", &base),
+        blob(&output, "NULL", "NULL"),
+    ]
+    .concat()
+}
+
+const BLOBS_OF_PROJECTS: &str = "SELECT project || ' ' || substr({}, 1, 2) || ' ' || \
+    CAST(reference_count AS TEXT) || ' ' || coalesce(CAST(stored_bytes AS TEXT), '-') FROM blobs ORDER BY 1";
+
+/// The module of project one: its object, its name, and once each in what its task is and gave.
+const EXPECTED: [&str; 7] =
+    ["one 01 4 -", "one 02 1 4", "one 03 1 1", "one 04 1 -", "two 01 1 -", "two 02 1 4", "two 03 1 1"];
+
+macro_rules! before_0006 {
+    ($engine:literal) => {
+        [
+            include_str!(concat!("../../../../migrations/", $engine, "/0001_foundation.sql")),
+            include_str!(concat!("../../../../migrations/", $engine, "/0002_packed_blobs.sql")),
+            include_str!(concat!("../../../../migrations/", $engine, "/0003_buckets_and_versions.sql")),
+            include_str!(concat!("../../../../migrations/", $engine, "/0004_bucket_figures.sql")),
+            include_str!(concat!("../../../../migrations/", $engine, "/0005_versions_by_content.sql")),
+        ]
+        .concat()
+    };
+}
+
+#[test]
+fn what_projects_shared_becomes_content_of_each() {
+    with_postgres(|server| async move {
+        let sqlite = include_str!("../../../../migrations/sqlite/0006_blobs_of_projects.sql");
+        let rows = shared_content(|digit| format!("X'{}'", format!("{digit:02x}").repeat(32)));
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        let script = before_0006!("sqlite") + &rows + sqlite;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        let query = BLOBS_OF_PROJECTS.replace("{}", "lower(hex(digest))");
+        let found = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_all(&mut connection).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), EXPECTED);
+
+        let postgres = include_str!("../../../../migrations/postgres/0006_blobs_of_projects.sql");
+        let rows = shared_content(|digit| format!("decode('{}', 'hex')", format!("{digit:02x}").repeat(32)));
+        let url = server.fresh_database().await;
+        let mut connection = PgConnection::connect(url.expose_secret()).await.unwrap();
+        let script = before_0006!("postgres") + &rows + postgres;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        let query = BLOBS_OF_PROJECTS.replace("{}", "encode(digest, 'hex')");
+        let found = sqlx::query(sqlx::AssertSqlSafe(query)).fetch_all(&mut connection).await.unwrap();
+        assert_eq!(found.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), EXPECTED);
+    });
+}

@@ -21,7 +21,9 @@ async fn second_forms_are_found_and_go_also_while_the_node_runs() {
             std::fs::write(&path, &bytes).unwrap();
             let digest = Digest::of(content);
             if form == Form::Whole {
-                world.finds(&[Fault::SecondForm { digest, form, bytes: bytes.len() as u64 }]).await;
+                world
+                    .finds(&[Fault::SecondForm { blob: blob(digest), form, bytes: bytes.len() as u64 }])
+                    .await;
             }
             if by_node {
                 assert_eq!(world.objects.collect_second_forms().await.unwrap(), 1);
@@ -55,9 +57,9 @@ async fn orphans_are_found_and_go_only_where_the_catalog_can_be_believed() {
     let world = World::new();
     world.put("a", b"known", None).await.unwrap();
     let hold = world.objects.hold().await;
-    world.objects.put_blob(&hold, Bytes::from_static(b"orphan")).await.unwrap();
+    world.objects.put_blob(&hold, &Project::default_project(), Bytes::from_static(b"orphan")).await.unwrap();
     drop(hold);
-    world.finds(&[Fault::Orphan { digest: Digest::of(b"orphan"), bytes: 6 }]).await;
+    world.finds(&[Fault::Orphan { blob: blob(Digest::of(b"orphan")), bytes: 6 }]).await;
     assert_eq!(world.fsck(Repair::Files).await.findings[0].mending, Mending::None);
     assert!(world.path_of(b"orphan").exists());
     assert_eq!(world.mends(&[]).await, [Mending::Removed]);
@@ -72,9 +74,13 @@ async fn an_orphan_that_some_file_needs_stays() {
     let sound = world.packing_of(&packed).await;
     let base_key = if key == "app/1" { "app/2" } else { "app/1" };
     // The row forgets the base, and then the base's own row goes.
-    world.catalog.note_packing(&digest, Packing { base: None, ..sound }, world.clock.now()).await.unwrap();
+    world
+        .catalog
+        .note_packing(&blob(digest), Packing { base: None, ..sound }, world.clock.now())
+        .await
+        .unwrap();
     world.delete(base_key).await;
-    world.catalog.forget(&Digest::of(&base));
+    world.catalog.forget(&blob(Digest::of(&base)));
     world.mends(&["wrong_base", "orphan"]).await;
     assert_eq!(world.get(key).await.unwrap(), packed);
 }
@@ -85,25 +91,28 @@ async fn half_written_files_and_strangers_are_found() {
     world.put("a", b"known", None).await.unwrap();
     let objects = world.objects_path();
     let staged = ".casemate-staged-0123456789abcdef";
-    std::fs::write(objects.join("blobs").join(staged), b"half").unwrap();
+    std::fs::write(objects.join("content/default").join(staged), b"half").unwrap();
     std::fs::write(objects.join("uploads").join(staged), b"half").unwrap();
     std::fs::write(objects.join("notes.txt"), b"mine").unwrap();
-    std::fs::create_dir(objects.join("blobs/zz")).unwrap();
+    std::fs::create_dir(objects.join("content/default/zz")).unwrap();
+    std::fs::create_dir(objects.join("content/No Project")).unwrap();
     // A blob in a place where nobody looks for it.
     let elsewhere = world.path_of(b"known").parent().unwrap().join(Digest::of(b"other").to_hex());
     std::fs::write(&elsewhere, b"other").unwrap();
     let stranger = |path: String| Fault::Stranger { path };
-    let elsewhere_path = elsewhere.strip_prefix(objects.join("blobs")).unwrap().display().to_string();
+    let elsewhere_path =
+        elsewhere.strip_prefix(objects.join("content/default")).unwrap().display().to_string();
     world
         .finds(&[
-            stranger(format!("blobs/{elsewhere_path}")),
-            stranger("blobs/zz".to_owned()),
+            stranger("content/No Project".to_owned()),
+            stranger(format!("content/default/{elsewhere_path}")),
+            stranger("content/default/zz".to_owned()),
             stranger("notes.txt".to_owned()),
-            Fault::HalfWritten { path: format!("blobs/{staged}") },
+            Fault::HalfWritten { path: format!("content/default/{staged}") },
             Fault::HalfWritten { path: format!("uploads/{staged}") },
         ])
         .await;
-    world.mends(&["stranger"; 3]).await;
+    world.mends(&["stranger"; 4]).await;
     assert!(elsewhere.exists(), "what is not known is not removed");
 }
 

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use casemate_model::{BucketName, Digest, Project, UploadId, VersionId};
 use casemate_objects::{
-    Attributes, Before, BlobCatalog, BucketCatalog, BucketDeleted, BucketSample, BucketSettings, CorsRule,
-    Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions, Packing, PartRecord,
-    Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
-    Versioning,
+    Attributes, Before, BlobCatalog, BlobId, BucketCatalog, BucketDeleted, BucketSample, BucketSettings,
+    CorsRule, Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions, Packing,
+    PartRecord, Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage,
+    VersionRecord, Versioning,
 };
 
 use crate::context::Context;
@@ -214,17 +214,23 @@ pub(super) async fn versions_of_a_key_are_bases_of_each_other(context: &Context)
     }
     let [one, two, three] = [b"one".as_slice(), b"two", b"three"].map(Digest::of);
     let alone = Packing { stored_bytes: 1, base: None };
-    assert!(context.store.note_packing(&one, alone, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&context.blob(one), alone, context.now()).await.unwrap());
     for digest in [two, three] {
-        assert_eq!(context.store.base_candidates(&digest, 9).await.unwrap(), [one], "an older version");
+        assert_eq!(
+            context.store.base_candidates(&context.blob(digest), 9).await.unwrap(),
+            [one],
+            "an older version"
+        );
     }
-    assert!(context.store.note_packing(&three, alone, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&context.blob(three), alone, context.now()).await.unwrap());
     context.put_version("apple", b"other").await;
-    assert!(context.store.note_packing(&Digest::of(b"other"), alone, context.now()).await.unwrap());
-    let candidates = context.store.base_candidates(&two, 9).await.unwrap();
+    assert!(
+        context.store.note_packing(&context.blob(Digest::of(b"other")), alone, context.now()).await.unwrap()
+    );
+    let candidates = context.store.base_candidates(&context.blob(two), 9).await.unwrap();
     assert_eq!(candidates, [one, three, Digest::of(b"other")], "versions first, then neighbours");
     context.mark("app").await;
-    let candidates = context.store.base_candidates(&two, 2).await.unwrap();
+    let candidates = context.store.base_candidates(&context.blob(two), 2).await.unwrap();
     assert_eq!(candidates, [three, one], "the newest version first");
 }
 
@@ -332,14 +338,14 @@ pub(super) async fn what_a_bucket_takes_counts_shared_content_once_and_bases_wit
     assert_eq!((found.objects, found.size_bytes, found.versions, found.version_bytes), (2, 25, 1, 8));
     let packing = Packing { stored_bytes: 3, base: Some(base) };
     let whole = Packing { stored_bytes: 8, base: None };
-    assert!(context.store.note_packing(&base, whole, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&context.blob(base), whole, context.now()).await.unwrap());
     let changed = Digest::of(b"the base, changed");
-    assert!(context.store.note_packing(&changed, packing, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&context.blob(changed), packing, context.now()).await.unwrap());
     assert_eq!(stored().await, 8 + 3);
 
     let place_of = async |project: &str, digest: &Digest| {
         let project: Project = project.parse().unwrap();
-        context.store.place_of(&project, digest).await.unwrap()
+        context.store.place_of(&BlobId::new(&project, *digest)).await.unwrap()
     };
     let at_b = Some(context.object("b", b"").place());
     assert_eq!(place_of("default", &base).await.map(|at| at.place), at_b, "what is present comes first");

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use casemate_ledger::AuditLog;
-use casemate_model::{Digest, Outcome, Project};
+use casemate_model::{Digest, Outcome, Project, VersionId};
 use casemate_names::{Registry, Updated};
 use casemate_objects::{
-    Before, BlobCatalog, BucketCatalog, BucketTotals, Deleted, ObjectCatalog, ObjectPage, ObjectRecord,
-    Packing, Put, PutRule,
+    Before, BlobCatalog, BucketCatalog, BucketTotals, Deleted, Inventory, ObjectCatalog, ObjectPage,
+    ObjectRecord, Packing, Put, PutRule,
 };
-use casemate_tasks::{Queue, RetryPolicy};
+use casemate_tasks::{Queue, RetryPolicy, Submitted};
 
 use crate::context::Context;
 
@@ -90,7 +90,7 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
     context.store.claim(&change, context.event("names.claim")).await.unwrap();
     let task = context.task(digest);
     context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
-    assert_eq!(context.store.blob_size(&digest).await.unwrap(), Some(4));
+    assert_eq!(context.store.blob_size(&context.blob(digest)).await.unwrap(), Some(4));
 
     context.delete("a").await;
     context.delete("b").await;
@@ -108,7 +108,7 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
 
 pub(super) async fn a_blob_is_forgotten_only_when_nothing_refers_to_it(context: &Context) {
     let digest = context.put("a", b"content").await;
-    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap());
+    assert!(!context.store.forget_blob(&context.blob(digest), context.now()).await.unwrap());
     context.delete("a").await;
     let deleted = context.now();
     assert_eq!(
@@ -117,15 +117,21 @@ pub(super) async fn a_blob_is_forgotten_only_when_nothing_refers_to_it(context: 
         "not before it was deleted"
     );
     context.clock.advance(Duration::from_secs(1));
-    assert_eq!(context.store.unreferenced_blobs(context.now(), 10).await.unwrap(), vec![digest]);
+    assert_eq!(
+        context.store.unreferenced_blobs(context.now(), 10).await.unwrap(),
+        vec![context.blob(digest)]
+    );
 
     // Referred to again before the sweep came.
     context.put("b", b"content").await;
-    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap());
+    assert!(!context.store.forget_blob(&context.blob(digest), context.now()).await.unwrap());
     context.delete("b").await;
-    assert!(context.store.forget_blob(&digest, context.now()).await.unwrap());
-    assert!(!context.store.forget_blob(&digest, context.now()).await.unwrap(), "it is forgotten already");
-    assert_eq!(context.store.blob_size(&digest).await.unwrap(), None);
+    assert!(context.store.forget_blob(&context.blob(digest), context.now()).await.unwrap());
+    assert!(
+        !context.store.forget_blob(&context.blob(digest), context.now()).await.unwrap(),
+        "it is forgotten already"
+    );
+    assert_eq!(context.store.blob_size(&context.blob(digest)).await.unwrap(), None);
 }
 
 pub(super) async fn a_prefix_is_bytes_and_has_no_special_characters(context: &Context) {
@@ -185,6 +191,63 @@ pub(super) async fn a_blob_is_readable_in_the_projects_that_have_it(context: &Co
     );
 }
 
+pub(super) async fn the_same_content_of_two_projects_is_two_blobs(context: &Context) {
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    let digest = context.put("app/1", b"content").await;
+    let neighbour = context.put("app/2", b"neighbour").await;
+    let theirs = ObjectRecord { project: elsewhere.clone(), ..context.object("app/1", b"content") };
+    context.store.put_object(&theirs, &PutRule::default(), context.event("objects.put")).await.unwrap();
+    let (our_blob, their_blob) = (context.blob(digest), theirs.blob());
+    assert_eq!(context.store.blobs(None, 9).await.unwrap().len(), 3);
+
+    // How one is stored tells nothing of the other, and neither is packed on what the other project has.
+    let packing = Packing { stored_bytes: 3, base: Some(neighbour) };
+    let whole = Packing { stored_bytes: 9, base: None };
+    assert!(context.store.note_packing(&context.blob(neighbour), whole, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&our_blob, packing, context.now()).await.unwrap());
+    assert_eq!(context.store.packing(&our_blob).await.unwrap(), Some(packing));
+    assert_eq!(context.store.packing(&their_blob).await.unwrap(), None);
+    assert_eq!(context.store.base_candidates(&their_blob, 9).await.unwrap(), []);
+    assert!(!context.store.note_packing(&their_blob, packing, context.now()).await.unwrap());
+    assert_eq!(context.store.blobs_to_pack(1, 9, 9).await.unwrap(), std::slice::from_ref(&their_blob));
+
+    // Deleting ours leaves theirs.
+    context.delete("app/1").await;
+    context.clock.advance(Duration::from_secs(1));
+    assert_eq!(
+        context.store.unreferenced_blobs(context.now(), 9).await.unwrap(),
+        std::slice::from_ref(&our_blob)
+    );
+    assert!(!context.store.forget_blob(&their_blob, context.now()).await.unwrap());
+    assert!(context.store.forget_blob(&our_blob, context.now()).await.unwrap());
+    assert_eq!(context.store.blob_size(&their_blob).await.unwrap(), Some(7));
+}
+
+pub(super) async fn a_task_refers_to_the_module_of_the_project_that_has_its_name(context: &Context) {
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    let module = ObjectRecord { project: elsewhere.clone(), ..context.object("app.wasm", b"module") };
+    context.store.put_object(&module, &PutRule::default(), context.event("objects.put")).await.unwrap();
+    let mut task = context.task(module.digest);
+    let submitted = context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
+    assert!(matches!(submitted, Submitted::BlobMissing(digest) if digest == module.digest), "it is not ours");
+    task.spec.module_project = Some(elsewhere);
+    let submitted = context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
+    assert!(matches!(submitted, Submitted::Accepted));
+    let read = context.store.task(&context.project, task.id).await.unwrap().unwrap();
+    assert_eq!(read.module_project(), &module.project);
+
+    let place = module.place();
+    let marker = VersionId::generate(context.now(), &context.entropy);
+    context
+        .store
+        .delete_object(&place, &Before::Anything, marker, context.event("objects.delete"))
+        .await
+        .unwrap();
+    context.clock.advance(Duration::from_secs(1));
+    assert!(!context.store.forget_blob(&module.blob(), context.now()).await.unwrap(), "the task needs it");
+    assert!(!context.store.is_readable(&context.project, &module.digest).await.unwrap());
+}
+
 pub(super) async fn no_page_is_longer_than_a_thousand(context: &Context) {
     let puts = (0..1001).map(|number| async move { context.put(&format!("{number:04}"), b"x").await });
     futures_util::future::join_all(puts).await;
@@ -201,53 +264,54 @@ pub(super) async fn a_base_stays_as_long_as_something_is_stored_as_a_difference_
     context.put("other", b"elsewhere").await;
     assert_eq!(context.store.blobs_to_pack(4, 100, 10).await.unwrap().len(), 2, "by size");
     assert_eq!(
-        context.store.base_candidates(&two, 9).await.unwrap(),
+        context.store.base_candidates(&context.blob(two), 9).await.unwrap(),
         [],
         "nobody has looked at the others yet"
     );
     let alone = Packing { stored_bytes: 1, base: None };
     for other in [one, three] {
-        assert!(context.store.note_packing(&other, alone, context.now()).await.unwrap());
+        assert!(context.store.note_packing(&context.blob(other), alone, context.now()).await.unwrap());
     }
-    let candidates = context.store.base_candidates(&two, 9).await.unwrap();
+    let candidates = context.store.base_candidates(&context.blob(two), 9).await.unwrap();
     assert_eq!(candidates, [one, three], "its neighbours below the prefix");
-    assert_eq!(context.store.packing(&two).await.unwrap(), None);
+    assert_eq!(context.store.packing(&context.blob(two)).await.unwrap(), None);
 
     let on = |base| Packing { stored_bytes: 1, base: Some(base) };
     let note = async |digest: Digest, packing| {
-        context.store.note_packing(&digest, packing, context.now()).await.unwrap()
+        context.store.note_packing(&context.blob(digest), packing, context.now()).await.unwrap()
     };
     assert!(!note(two, on(two)).await, "not to itself");
     assert!(!note(two, on(Digest::of(b"absent"))).await);
     assert!(!note(Digest::of(b"absent"), on(one)).await);
     assert!(note(two, on(one)).await);
-    assert_eq!(context.store.packing(&two).await.unwrap(), Some(on(one)));
+    assert_eq!(context.store.packing(&context.blob(two)).await.unwrap(), Some(on(one)));
     assert!(!note(three, on(two)).await, "no difference to a difference");
     assert!(!note(one, on(three)).await, "a base gets none itself");
     assert_eq!(
-        context.store.base_candidates(&three, 9).await.unwrap(),
+        context.store.base_candidates(&context.blob(three), 9).await.unwrap(),
         [one],
         "what its neighbour stands on"
     );
 
-    assert_eq!(context.store.base_candidates(&one, 9).await.unwrap(), [], "it is a base");
+    assert_eq!(context.store.base_candidates(&context.blob(one), 9).await.unwrap(), [], "it is a base");
 
     context.delete("app/1").await;
     assert!(
-        !context.is_unreferenced(one).await && !context.store.forget_blob(&one, context.now()).await.unwrap()
+        !context.is_unreferenced(one).await
+            && !context.store.forget_blob(&context.blob(one), context.now()).await.unwrap()
     );
     assert_eq!(context.store.check().await.unwrap().findings, []);
     // Put anew it is whole again, and may be packed on something else.
     context.put("app/2", b"two").await;
-    assert_eq!(context.store.packing(&two).await.unwrap(), None);
+    assert_eq!(context.store.packing(&context.blob(two)).await.unwrap(), None);
     assert!(note(two, on(three)).await);
     assert!(context.is_unreferenced(one).await);
     context.delete("app/2").await;
     context.delete("app/3").await;
-    assert!(context.store.forget_blob(&two, context.now()).await.unwrap());
+    assert!(context.store.forget_blob(&context.blob(two), context.now()).await.unwrap());
     assert!(
         context.is_unreferenced(three).await
-            && context.store.forget_blob(&three, context.now()).await.unwrap()
+            && context.store.forget_blob(&context.blob(three), context.now()).await.unwrap()
     );
     assert_eq!(context.store.check().await.unwrap().findings, []);
 }

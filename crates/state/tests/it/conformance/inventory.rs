@@ -8,35 +8,38 @@ use casemate_objects::{
 
 use crate::context::Context;
 
-pub(super) async fn blobs_come_in_the_order_of_their_digests(context: &Context) {
+pub(super) async fn blobs_come_by_project_and_digest(context: &Context) {
     for (key, content) in [("a", &b"one"[..]), ("b", b"three"), ("c", b"one")] {
         context.put(key, content).await;
     }
     let record = |content: &[u8]| BlobRecord {
-        digest: Digest::of(content),
+        id: context.blob(Digest::of(content)),
         size_bytes: content.len() as u64,
         packing: None,
     };
     let mut expected = [record(b"one"), record(b"three")];
-    expected.sort_by_key(|record| record.digest);
+    expected.sort_by_key(|record| record.id.clone());
     assert_eq!(context.store.blobs(None, 9).await.unwrap(), expected);
     assert_eq!(context.store.blobs(None, 1).await.unwrap(), expected[..1]);
-    assert_eq!(context.store.blobs(Some(&expected[0].digest), 9).await.unwrap(), expected[1..]);
-    assert_eq!(context.store.blobs(Some(&expected[1].digest), 9).await.unwrap(), []);
+    assert_eq!(context.store.blobs(Some(&expected[0].id), 9).await.unwrap(), expected[1..]);
+    assert_eq!(context.store.blobs(Some(&expected[1].id), 9).await.unwrap(), []);
     assert_eq!(context.store.stored_bytes().await.unwrap(), 8);
 
-    let (base, packed) = (expected[0].digest, expected[1].digest);
+    let (base, packed) = (expected[0].id.digest, expected[1].id.digest);
     let packing = Packing { stored_bytes: 2, base: Some(base) };
     let size = expected[0].size_bytes;
-    assert!(context.store.note_packing(&packed, packing, context.now()).await.unwrap());
+    assert!(context.store.note_packing(&context.blob(packed), packing, context.now()).await.unwrap());
     expected[1].packing = Some(packing);
     assert_eq!(context.store.blobs(None, 9).await.unwrap(), expected);
     assert_eq!(context.store.stored_bytes().await.unwrap(), size + 2);
 
     let place = |key: &str| context.object(key, b"").place();
-    assert_eq!(context.store.places_of(&Digest::of(b"one"), 9).await.unwrap(), [place("a"), place("c")]);
-    assert_eq!(context.store.places_of(&Digest::of(b"one"), 1).await.unwrap(), [place("a")]);
-    assert_eq!(context.store.places_of(&Digest::of(b"none"), 9).await.unwrap(), []);
+    assert_eq!(
+        context.store.places_of(&context.blob(Digest::of(b"one")), 9).await.unwrap(),
+        [place("a"), place("c")]
+    );
+    assert_eq!(context.store.places_of(&context.blob(Digest::of(b"one")), 1).await.unwrap(), [place("a")]);
+    assert_eq!(context.store.places_of(&context.blob(Digest::of(b"none")), 9).await.unwrap(), []);
 }
 
 pub(super) async fn parts_of_all_uploads_come_in_order(context: &Context) {

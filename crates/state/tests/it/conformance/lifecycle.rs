@@ -32,6 +32,7 @@ impl<'c> Shelf<'c> {
             free_bytes_min: 0,
             quota: ProjectQuota::default(),
             piece_key: PieceKey::new([1; 32]),
+            encryption: None,
         };
         let objects = Objects::open(&root, Arc::new(context.store.clone()), settings).unwrap();
         let rule = LifecycleRule { id: "r".to_owned(), enabled: true, ..rule };

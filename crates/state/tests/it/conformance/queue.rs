@@ -92,7 +92,9 @@ pub(super) async fn a_task_lives_from_submission_to_success(context: &Context) {
     assert_eq!(context.stored(task.id).await, *done);
     assert_eq!(context.counts().await, [(TaskState::Succeeded, 1)]);
     assert_eq!(
-        casemate_objects::BlobCatalog::blob_size(&context.store, &Digest::of(b"file")).await.unwrap(),
+        casemate_objects::BlobCatalog::blob_size(&context.store, &context.blob(Digest::of(b"file")))
+            .await
+            .unwrap(),
         Some(4)
     );
     let again = context.complete(&completion).await;
@@ -121,7 +123,10 @@ pub(super) async fn a_lost_lease_cannot_write(context: &Context) {
     let Completed::Accepted(done) = context.complete(&completion).await else { panic!("the lease is held") };
     assert_eq!(done.progress.state, TaskState::Failed);
     let late = Digest::of(b"late");
-    assert_eq!(casemate_objects::BlobCatalog::blob_size(&context.store, &late).await.unwrap(), None);
+    assert_eq!(
+        casemate_objects::BlobCatalog::blob_size(&context.store, &context.blob(late)).await.unwrap(),
+        None
+    );
 }
 
 pub(super) async fn a_failure_of_the_node_is_tried_again_until_no_attempt_is_left(context: &Context) {
@@ -252,6 +257,7 @@ pub(super) async fn a_full_queue_and_a_missing_blob_refuse_a_task(context: &Cont
     assert_eq!(context.store.submit(&context.task(known), context.event("refused")).await.unwrap(), full);
     let mut elsewhere = context.task(known);
     elsewhere.project = "elsewhere".parse().unwrap();
+    elsewhere.spec.module_project = Some(context.project.clone());
     let submitted = context.store.submit(&elsewhere, context.event("tasks.submit")).await.unwrap();
     assert_eq!(submitted, Submitted::Accepted, "each project has its own room");
 
