@@ -2014,6 +2014,58 @@ def chunked_unsigned_with_wrong_trailer(t):
     eq(t.names(bucket), [])
 
 
+def in_chunks(t, bucket, body, length, name="x-amz-checksum-crc32"):
+    return t.raw.send("PUT", f"/{bucket}/foo", body=body, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER", headers={
+        "content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(length), "x-amz-trailer": name})
+
+
+@case
+def chunked_unsigned_without_the_trailer_it_announces(t):
+    bucket = t.bucket()
+    for end in [b"0\r\n\r\n", b"0\r\n", b"0\r\nx-amz-checksum-sha1:AAAA\r\n\r\n"]:
+        refused(in_chunks(t, bucket, b"3\r\nbar\r\n" + end, 3), 400, "MalformedTrailerError")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_trailer_that_nobody_checks(t):
+    bucket = t.bucket()
+    refused(trailing(t, bucket, b"bar", "AAAA", name="x-amz-checksum-other"), 400, "InvalidRequest")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_without_an_end(t):
+    bucket = t.bucket()
+    for body in [b"", b"3\r\nba", b"3\r\nbar", b"3\r\nbar\r\n"]:
+        refused(in_chunks(t, bucket, body, 3), 400, "IncompleteBody")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_that_is_no_chunks(t):
+    bucket = t.bucket()
+    for body in [b"bar", b"+3\r\nbar\r\n0\r\n\r\n", b"x\r\nbar", b"3\r\nbarbar\r\n", b"3" * 2000]:
+        refused(in_chunks(t, bucket, body, 3), 400, "InvalidRequest|IncompleteBody")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_unsigned_one_chunk_of_the_whole(t):
+    bucket, content = t.bucket(), noise(9 * MIB, 7)
+    status(trailing(t, bucket, content, crc32(content)), 200)
+    eq(md5(t.get(bucket)), md5(content))
+
+
+@case
+def chunked_signed_large_chunks(t):
+    bucket, content = t.bucket(), noise(16 * MIB + 1, 8)
+    refused(t.raw.chunked(f"/{bucket}/foo", [content]), 400, "InvalidRequest")
+    eq(t.names(bucket), [])
+    pieces = [content[:16 * MIB], content[16 * MIB :]]
+    eq(status(t.raw.chunked(f"/{bucket}/foo", pieces), 200).headers["etag"].strip('"'), md5(content))
+
+
 # Presigned requests.
 
 @case

@@ -10,6 +10,7 @@ mod access;
 mod body;
 mod buckets;
 mod checksums;
+mod chunks;
 mod content;
 mod copies;
 mod cors;

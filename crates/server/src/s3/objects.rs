@@ -23,7 +23,7 @@ pub(super) async fn put_object(
     request: S3Request<PutObjectInput>,
 ) -> S3Result<PutObjectOutput> {
     let caller = caller(&request).clone();
-    let sums = Sums::of(&request.headers, request.trailing_headers.clone())?;
+    let sums = Sums::of(&request)?;
     let expires = expires(&request.headers);
     let input = request.input;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
