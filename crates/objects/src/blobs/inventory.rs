@@ -179,7 +179,7 @@ impl Blobs {
             Form::Whole => packed_path_of(digest),
             Form::Packed => path_of(digest),
         };
-        self.directory.remove_file(&other).map_err(ObjectsError::Files)
+        self.remove_file(&other)
     }
 
     /// Moves one form of a blob to the quarantine, under a name that is free there; true if it was there.

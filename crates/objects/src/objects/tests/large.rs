@@ -88,6 +88,21 @@ async fn a_lost_or_foreign_table_of_pieces_is_made_again() {
     }
 }
 
+#[tokio::test]
+async fn a_table_of_pieces_that_is_no_file_is_made_again() {
+    for kind in OTHER_KINDS {
+        let world = world();
+        let content = noise(1, LARGE);
+        world.put("image", &content, None).await.unwrap();
+        let path = world.pieces_path_of(&content);
+        let sound = std::fs::read(&path).unwrap();
+        put_in_place(kind, &path);
+        assert!(world.range(&content, 5..10).await.unwrap() == content[5..10], "{kind}");
+        // A directory is not replaced, and the content is served without a table.
+        assert_eq!(std::fs::read(&path).ok(), (kind != "directory").then_some(sound), "{kind}");
+    }
+}
+
 /// An attacker who can write the files but not the node's key: content and a table that fits it.
 #[tokio::test]
 async fn a_forged_table_does_not_make_forged_content_true() {
