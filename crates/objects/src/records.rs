@@ -156,9 +156,19 @@ pub struct BucketRecord {
     pub versions: u64,
     /// Bytes of those versions before any sharing, kept as a counter.
     pub version_bytes: u64,
+    /// Bytes of the parts of its unfinished uploads, kept as a counter.
+    pub upload_bytes: u64,
     /// What its owner has set.
     pub settings: BucketSettings,
 }
+
+/// Whether a text can be the media type of an object: it goes out as the header that it is, whatever it says.
+pub fn is_media_type(text: &str) -> bool {
+    (1..=MEDIA_TYPE_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The longest media type.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 /// What a bucket held at a time, and what that took on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,7 +256,7 @@ pub struct BucketTotals {
 }
 
 /// The most that the buckets of a project may hold together: objects, older versions and marks of deletion, and their bytes
-/// before any sharing. What others store, and how well it packs, makes no difference to it.
+/// and those of unfinished uploads before any sharing. What others store, and how well it packs, makes no difference to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProjectQuota {
     /// Objects and versions; `None` for any number.
@@ -277,8 +287,10 @@ impl ProjectQuota {
 pub struct ProjectUsage {
     /// Objects, older versions and marks of deletion.
     pub objects: u64,
-    /// Their bytes before any sharing.
+    /// Their bytes and those of unfinished uploads, before any sharing.
     pub bytes: u64,
+    /// How many of these bytes are parts of unfinished uploads.
+    pub upload_bytes: u64,
 }
 
 /// What a quota refused.
@@ -303,6 +315,9 @@ pub struct PutRule {
     pub before: Before,
     /// Its content is stored already, as that of another object.
     pub known_content: bool,
+    /// The upload that it completes, which ends in the same transaction: there is no moment at which both are there, or
+    /// neither.
+    pub completes: Option<UploadId>,
     /// Only if the project then holds no more than this. Looked at in the transaction that makes the change, one project at
     /// a time, so that no number of requests at once gets past it.
     pub quota: ProjectQuota,
@@ -351,6 +366,11 @@ pub enum Put {
     NoBucket,
     /// Its content, which was to be there, is gone.
     NoContent,
+    /// The upload that it completes is over.
+    NoUpload {
+        /// Which.
+        id: UploadId,
+    },
     /// The project would hold more than its quota.
     OverQuota(OverQuota),
     /// The place does not hold what it must; it is empty if this is true.
@@ -358,6 +378,31 @@ pub enum Put {
         /// Whether there was nothing in the place.
         absent: bool,
     },
+}
+
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartPut {
+    /// It is written down.
+    Done {
+        /// The part of that number before.
+        former: Option<PartRecord>,
+    },
+    /// The upload is over.
+    NoUpload,
+    /// The project would hold more than its quota.
+    OverQuota(OverQuota),
+}
+
+/// What became of new settings of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configured {
+    /// They are written down.
+    Done,
+    /// There is no such bucket.
+    Absent,
+    /// Its settings are not what they were made of.
+    Overtaken,
 }
 
 /// What became of a request to delete an object.

@@ -32,6 +32,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003_buckets_and_versions"),
     migration!(4, "0004_bucket_figures"),
     migration!(5, "0005_versions_by_content"),
+    migration!(6, "0006_reserved"),
+    migration!(7, "0007_bytes_of_uploads"),
 ];
 
 /// The version that this program brings a database to.

@@ -142,6 +142,7 @@ pub(crate) fn object_key(text: &str) -> ObjectKey {
 }
 
 mod large;
+mod uploads;
 
 #[tokio::test]
 async fn what_is_put_is_what_is_got() {

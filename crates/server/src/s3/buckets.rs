@@ -158,7 +158,7 @@ pub(super) async fn put_bucket_tagging(
 ) -> S3Result<PutBucketTaggingOutput> {
     let name = bucket(&request.input.bucket)?;
     let tags = tags(request.input.tagging.tag_set.clone(), BucketSettings::TAGS_MAX)?;
-    let change = move |settings: &mut BucketSettings| settings.tags = tags;
+    let change = move |settings: &mut BucketSettings| settings.tags.clone_from(&tags);
     state.control.configure_bucket(caller(&request), &name, "tagged", change).await.map_err(refuse)?;
     Ok(PutBucketTaggingOutput::default())
 }
@@ -202,7 +202,7 @@ pub(super) async fn put_bucket_cors(
     }
     let cors = rules.into_iter().map(cors_rule).collect::<S3Result<Vec<_>>>()?;
     let name = bucket(&request.input.bucket)?;
-    let change = move |settings: &mut BucketSettings| settings.cors = cors;
+    let change = move |settings: &mut BucketSettings| settings.cors.clone_from(&cors);
     state
         .control
         .configure_bucket(caller(&request), &name, "other origins set", change)

@@ -23,6 +23,7 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         ObjectsError::NotFound { .. } | ObjectsError::Marked { .. } => S3ErrorCode::NoSuchKey,
         ObjectsError::BucketNotFound { .. } => S3ErrorCode::NoSuchBucket,
         ObjectsError::BucketNotEmpty { .. } => S3ErrorCode::BucketNotEmpty,
+        ObjectsError::BucketContended { .. } => S3ErrorCode::OperationAborted,
         ObjectsError::VersionNotFound { .. } => S3ErrorCode::NoSuchVersion,
         ObjectsError::VersionIsMarker { .. } => S3ErrorCode::MethodNotAllowed,
         ObjectsError::Unfit { absent: true } => S3ErrorCode::NoSuchKey,
