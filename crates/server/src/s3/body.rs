@@ -188,6 +188,9 @@ pub(super) fn checked(
             Ok(Some(Ok(piece))) => {
                 hasher.update(&piece);
                 length += piece.len() as u64;
+                if sums.length.is_some_and(|announced| length > announced) {
+                    return Some((Err(BodyError::Broken), None));
+                }
                 Some((Ok(piece), Some((body, hasher, sums, length))))
             }
             Ok(None) => sums.check(hasher, length).err().map(|error| (Err(error), None)),

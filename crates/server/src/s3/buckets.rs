@@ -267,7 +267,9 @@ pub(super) async fn put_bucket_acl(
     state: &AppState,
     request: S3Request<PutBucketAclInput>,
 ) -> S3Result<PutBucketAclOutput> {
-    show(state, caller(&request), &request.input.bucket).await?;
+    let name = bucket(&request.input.bucket)?;
+    // It may only say what is the case, but it is a change all the same.
+    state.control.show_bucket_to_configure(caller(&request), &name).await.map_err(refuse)?;
     refuse_grants(request.input.acl.as_ref().map(BucketCannedACL::as_str))?;
     refuse_policy(request.input.access_control_policy.as_ref(), caller(&request))?;
     Ok(PutBucketAclOutput::default())

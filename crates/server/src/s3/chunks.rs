@@ -51,7 +51,7 @@ pub(super) fn guard(request: Request) -> Request {
             Ok((piece, false)) => Some((Ok(piece), Some(guarded))),
             Ok((piece, true)) => Some((Ok(piece), None)),
             Err(error) => {
-                drop(guarded.refused.0.set(error));
+                guarded.refused.0.set(error).ok();
                 Some((Err(error), None))
             }
         }
@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn signed_chunks_go_on_as_they_came_however_they_are_cut() {
-        let sent = b"5;chunk-signature=aa\r\nhello\r\n0;chunk-signature=bb\r\nx-amz-checksum-crc32:AA\r\n\r\n";
+        let sent =
+            b"5;chunk-signature=aa\r\nhello\r\n0;chunk-signature=bb\r\nx-amz-checksum-crc32:AA\r\n\r\n";
         for step in [1, 2, 7, 1000] {
             assert_eq!(all(true, sent, step).unwrap(), sent, "{step}");
         }
@@ -257,7 +258,15 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused() {
-        for sent in ["+5\r\nhello\r\n0\r\n", "\r\n", "5\nhello", "g\r\n", "5\r\nhelloX\r\n", "5\r\nhello\rX", ";a\r\n"] {
+        for sent in [
+            "+5\r\nhello\r\n0\r\n",
+            "\r\n",
+            "5\nhello",
+            "g\r\n",
+            "5\r\nhelloX\r\n",
+            "5\r\nhello\rX",
+            ";a\r\n",
+        ] {
             assert_eq!(all(false, sent.as_bytes(), 1), Err(BodyError::Chunks), "{sent:?}");
         }
         assert_eq!(chunks(false).take(&[b'0'; 1025]), Err(BodyError::Chunks));
