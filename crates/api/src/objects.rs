@@ -123,6 +123,8 @@ pub struct BucketSample {
 
 /// What a project holds, and the most that it may: its operator sets that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+// What runs use has the plain name in the document.
+#[schema(as = ProjectUsage)]
 pub struct Usage {
     /// Objects, older versions and marks of deletion in all buckets.
     pub objects: u64,
