@@ -1,5 +1,6 @@
 //! Content that is checked piece by piece, and packed in segments.
 
+use super::kinds::{OTHER_KINDS, put_in_place};
 use super::*;
 
 const PIECE: usize = 256 << 10;
