@@ -45,10 +45,10 @@ function drawTotals(samples) {
 }
 
 /** How much of what the operator allows is used; nothing where anything is allowed. */
-function drawQuota({ objects, objects_max: objectsMax, bytes: used, bytes_max: bytesMax }) {
+function drawQuota({ objects, objects_max: objectsMax, bytes: used, bytes_max: bytesMax, upload_bytes: uploading }) {
   const rows = [
     objectsMax !== null && ["Objects and versions", objects, objectsMax, `${count(objects)} of ${count(objectsMax)}`],
-    bytesMax !== null && ["Bytes", used, bytesMax, `${bytes(used)} of ${bytes(bytesMax)}`],
+    bytesMax !== null && ["Bytes", used, bytesMax, `${bytes(used)} of ${bytes(bytesMax)}${uploading > 0 ? `, ${bytes(uploading)} in unfinished uploads` : ""}`],
   ].filter(Boolean);
   if (rows.length === 0) return null;
   return panel("Quota of the project", h("ul", { class: "limits" }, rows.map(([label, value, max, text]) =>

@@ -42,6 +42,7 @@ if "--tools" in sys.argv:
 
 from botocore.exceptions import ClientError
 
+from node import Client
 from s3_node import Endpoint, Key, Raw, code, now, texts
 
 THREADS = 4
@@ -2014,6 +2015,76 @@ def chunked_unsigned_with_wrong_trailer(t):
     eq(t.names(bucket), [])
 
 
+def in_chunks(t, bucket, body, length, name="x-amz-checksum-crc32"):
+    return t.raw.send("PUT", f"/{bucket}/foo", body=body, payload="STREAMING-UNSIGNED-PAYLOAD-TRAILER", headers={
+        "content-encoding": "aws-chunked", "x-amz-decoded-content-length": str(length), "x-amz-trailer": name})
+
+
+@case
+def chunked_unsigned_without_the_trailer_it_announces(t):
+    bucket = t.bucket()
+    for end in [b"0\r\n\r\n", b"0\r\n", b"0\r\nx-amz-checksum-sha1:AAAA\r\n\r\n"]:
+        refused(in_chunks(t, bucket, b"3\r\nbar\r\n" + end, 3), 400, "MalformedTrailerError")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_trailer_that_nobody_checks(t):
+    bucket = t.bucket()
+    refused(trailing(t, bucket, b"bar", "AAAA", name="x-amz-checksum-other"), 400, "InvalidRequest")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_without_an_end(t):
+    bucket = t.bucket()
+    for body in [b"", b"3\r\nba", b"3\r\nbar", b"3\r\nbar\r\n"]:
+        refused(in_chunks(t, bucket, body, 3), 400, "IncompleteBody")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_that_is_no_chunks(t):
+    bucket = t.bucket()
+    for body in [b"bar", b"+3\r\nbar\r\n0\r\n\r\n", b"x\r\nbar", b"3\r\nbarbar\r\n", b"3" * 2000]:
+        refused(in_chunks(t, bucket, body, 3), 400, "InvalidRequest|IncompleteBody")
+    eq(t.names(bucket), [])
+
+
+@case
+def chunked_unsigned_one_chunk_of_the_whole(t):
+    bucket, content = t.bucket(), noise(9 * MIB, 7)
+    status(trailing(t, bucket, content, crc32(content)), 200)
+    eq(md5(t.get(bucket)), md5(content))
+
+
+@case
+def chunked_signed_large_chunks(t):
+    bucket, content = t.bucket(), noise(16 * MIB + 1, 8)
+    refused(t.raw.chunked(f"/{bucket}/foo", [content]), 400, "InvalidRequest")
+    eq(t.names(bucket), [])
+    pieces = [content[:16 * MIB], content[16 * MIB :]]
+    eq(status(t.raw.chunked(f"/{bucket}/foo", pieces), 200).headers["etag"].strip('"'), md5(content))
+
+
+@case
+def object_response_headers_that_cannot_be(t):
+    bucket = t.bucket("foo")
+    for name in ["content-type", "cache-control", "content-disposition", "content-encoding", "content-language"]:
+        for method in ("GET", "HEAD"):
+            refused(t.raw.send(method, f"/{bucket}/foo", {f"response-{name}": "a\r\nb: c"}), 400, "InvalidArgument|InvalidRequest" if method == "GET" else "")
+
+
+@case
+def object_with_a_media_type_of_the_native_api(t):
+    bucket = t.bucket()
+    client = Client(t.suite.endpoint.node.directory)
+    begin = {"bucket": bucket, "key": "foo", "media_type": "text/plain\r\nx-injected: yes"}
+    for text in [begin["media_type"], "text/\u00e4", "\x7f", "a" * 256, ""]:
+        answer = client.json("POST", "/uploads", begin | {"media_type": text})
+        eq((answer[0], answer[1]["pointer"]), (400, "/media_type"), repr(text))
+
+
 # Presigned requests.
 
 @case
@@ -2574,6 +2645,23 @@ def abort_multipart_upload(t):
     eq(t.c.abort_multipart_upload(Bucket=bucket, Key="foo", UploadId=upload)["ResponseMetadata"]["HTTPStatusCode"], 204)
     eq(t.names(bucket), [])
     fails(404, "NoSuchUpload", t.c.list_parts, Bucket=bucket, Key="foo", UploadId=upload)
+
+
+@case
+def abort_multipart_upload_beside_complete(t):
+    bucket, content = t.bucket(), noise(PART, 3)
+    for number in range(6):
+        key = f"key-{number}"
+        upload = t.c.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        tag = t.c.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=1, Body=content)["ETag"]
+        parts = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            completing = pool.submit(t.c.complete_multipart_upload, Bucket=bucket, Key=key, UploadId=upload, MultipartUpload=parts)
+            aborting = pool.submit(lambda: (time.sleep(number * 0.004), t.c.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload)))
+            refusals = [done.exception() for done in (completing, aborting)]
+        one = [error for error in refusals if error]
+        eq([error.response["Error"]["Code"] for error in one], ["NoSuchUpload"], "one of them comes first")
+        eq(t.names(bucket, Prefix=key), [] if refusals[0] else [key])
 
 
 @case
@@ -3520,6 +3608,14 @@ def acl_grant_of_others_is_refused(t):
 def object_acl_create_contentlength_none(t):
     bucket = t.bucket("foo")
     status(t.raw.send("PUT", f"/{bucket}/foo", {"acl": ""}, {"x-amz-acl": "private"}, late={"content-length": None}), 200)
+
+
+@case
+def acl_of_a_viewer(t):
+    bucket = t.bucket("foo")
+    t.viewer.get_object_acl(Bucket=bucket, Key="foo")
+    fails(403, "AccessDenied", t.viewer.put_object_acl, Bucket=bucket, Key="foo", ACL="private")
+    fails(403, "AccessDenied", t.viewer.put_bucket_acl, Bucket=bucket, ACL="private")
 
 
 @case

@@ -166,6 +166,7 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     let (dg, tools) = (workspace.target().join("debug/examples/dg"), workspace.target().join("deltaglider"));
     run_command(python("tests/acceptance/deltaglider_interop.py").arg(&dg).arg(&tools))?;
     run_command(python("tests/acceptance/s3_conformance.py").arg(&binary).arg("--tools").arg(&tools))?;
+    run_command(python("tests/acceptance/s3_memory.py").arg(&binary))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
     run_command(python("tests/acceptance/kill_s3.py").arg(&binary).args(["--cycles", "8"]))?;
     run_command(workspace.cargo(&CORRUPTIONS).env("CASEMATE_TEST_CORRUPTIONS", "100000"))?;

@@ -123,17 +123,23 @@ pub struct BucketSample {
 
 /// What a project holds, and the most that it may: its operator sets that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+// What runs use has the plain name in the document.
+#[schema(as = ProjectUsage)]
 pub struct Usage {
     /// Objects, older versions and marks of deletion in all buckets.
     pub objects: u64,
     /// The most there may be; null for any number.
     #[schema(required = true)]
     pub objects_max: Option<u64>,
-    /// The bytes of all of them, before any sharing.
+    /// The bytes of all of them and of unfinished uploads, before any sharing.
     pub bytes: u64,
     /// The most there may be; null for any number.
     #[schema(required = true)]
     pub bytes_max: Option<u64>,
+    /// How many of these bytes are parts of unfinished uploads.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub upload_bytes: u64,
 }
 
 /// A bucket to make.

@@ -395,6 +395,10 @@ mod tests {
             "the configuration key `environment` cannot be `prod`: use development, testnet or mainnet"
         );
         assert_eq!(
+            refused(|written| written.s3_domain = "a.b:99".to_owned()),
+            "the configuration key `s3_domain` cannot be `a.b:99`: use a domain, such as s3.example.org, or nothing"
+        );
+        assert_eq!(
             refused(|written| written.requests_burst = 0),
             "the configuration key `requests_burst` cannot be `0`: use a number of at least 1"
         );

@@ -6,6 +6,9 @@ use casemate_policy::operation;
 
 use crate::{Caller, Control, ControlError};
 
+/// How often others may come first before a change of settings is given up. Each time one of them got his way.
+const CONFIGURE_ATTEMPTS_MAX: u32 = 100;
+
 impl Control {
     /// Lists buckets.
     pub async fn list_buckets(
@@ -34,6 +37,16 @@ impl Control {
         Ok(self.parts.objects.bucket(permit.project(), bucket).await?)
     }
 
+    /// The same for a caller who may change its settings; others are refused.
+    pub async fn show_bucket_to_configure(
+        &self,
+        caller: &Caller,
+        bucket: &BucketName,
+    ) -> Result<BucketRecord, ControlError> {
+        let permit = self.permit::<operation::ConfigureBucket>(caller, &bucket_resource(bucket)).await?;
+        Ok(self.parts.objects.bucket(permit.project(), bucket).await?)
+    }
+
     /// Makes an empty bucket; false if it is there already.
     pub async fn create_bucket(
         &self,
@@ -47,22 +60,29 @@ impl Control {
         Ok(self.parts.objects.create_bucket(&permit, bucket, settings, event).await?)
     }
 
-    /// Changes the settings of a bucket by `change`.
+    /// Changes the settings of a bucket by `change`, once more if somebody else changed them meanwhile, here or on another
+    /// node.
     pub async fn configure_bucket(
         &self,
         caller: &Caller,
         bucket: &BucketName,
         what: &'static str,
-        change: impl FnOnce(&mut BucketSettings) + Send,
+        change: impl Fn(&mut BucketSettings) + Send + Sync,
     ) -> Result<(), ControlError> {
         let resource = bucket_resource(bucket);
         let permit = self.permit::<operation::ConfigureBucket>(caller, &resource).await?;
-        let _alone = self.configuring.lock().await;
-        let mut settings = self.parts.objects.bucket(permit.project(), bucket).await?.settings;
-        change(&mut settings);
-        LifecycleRule::check_all(&settings.lifecycle).map_err(ObjectsError::Lifecycle)?;
-        let event = self.event(caller, permit.action(), &resource, what);
-        Ok(self.parts.objects.configure_bucket(&permit, bucket, &settings, event).await?)
+        for _ in 0..CONFIGURE_ATTEMPTS_MAX {
+            let read = self.parts.objects.bucket(permit.project(), bucket).await?.settings;
+            let mut settings = read.clone();
+            change(&mut settings);
+            LifecycleRule::check_all(&settings.lifecycle).map_err(ObjectsError::Lifecycle)?;
+            let event = self.event(caller, permit.action(), &resource, what);
+            let settings = (&read, &settings);
+            if self.parts.objects.configure_bucket(&permit, bucket, settings, event).await? {
+                return Ok(());
+            }
+        }
+        Err(ObjectsError::BucketContended { bucket: bucket.to_string() }.into())
     }
 
     /// What pages of other origins may do with buckets of a name. Browsers ask before anybody has signed, so it takes no

@@ -69,8 +69,6 @@ pub struct Control {
     /// This run of this node, as the holder of leases.
     pub(crate) worker: WorkerId,
     pub(crate) started: Timestamp,
-    /// Held while the settings of a bucket are read, changed and written.
-    pub(crate) configuring: Arc<tokio::sync::Mutex<()>>,
     /// Told when something was packed, and what buckets take has changed.
     pub(crate) packed: Arc<tokio::sync::Notify>,
     /// Cancelled when the node stops accepting work.
@@ -96,7 +94,6 @@ impl Control {
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
             packed: Arc::default(),
-            configuring: Arc::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             failed: CancellationToken::new(),

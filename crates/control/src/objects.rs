@@ -242,6 +242,17 @@ impl Control {
         Ok(deleted)
     }
 
+    /// Finds an object for a caller who may change what is said of it; others are refused.
+    pub async fn find_object_to_tag(
+        &self,
+        caller: &Caller,
+        (bucket, key): (&BucketName, &ObjectKey),
+        version: Version,
+    ) -> Result<ObjectRecord, ControlError> {
+        let permit = self.permit::<operation::TagObject>(caller, &object_resource(bucket, key)).await?;
+        Ok(self.parts.objects.find_version(permit.project(), bucket, key, version).await?)
+    }
+
     /// Replaces the tags of an object.
     pub async fn tag_object(
         &self,

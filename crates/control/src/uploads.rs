@@ -57,7 +57,7 @@ impl Control {
         E: std::error::Error + Send + Sync + 'static,
     {
         let (permit, found) = self.upload_permit(caller, upload).await?;
-        let part = NewPart { upload: found.id, number, expected_md5, now: self.now() };
+        let part = NewPart { upload: &found, number, expected_md5, now: self.now() };
         let record = self.parts.objects.put_part(&permit, part, body, finish).await?;
         metrics::counter!("casemate_object_bytes_stored_total").increment(record.size_bytes);
         Ok(record)

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use crate::relative::Relative;
 use crate::steps::{Place, Steps, SystemSteps};
@@ -54,8 +55,13 @@ impl Dir {
     /// Opens a regular file beneath for reading. Anything else is refused, without waiting for a writer.
     pub fn open_file(&self, relative: &str) -> Result<File, FsError> {
         let parsed = Relative::parse(relative)?;
-        let fd = self.open_beneath(&parsed, READ)?;
-        regular(fd, &self.path.join(relative)).map(|(file, _)| file)
+        let path = self.path.join(relative);
+        let fd = beneath::open(self.as_fd(), &parsed, READ).map_err(|errno| match errno {
+            // How the kernel refuses to open a socket, or a device that is not there.
+            Errno::NXIO => FsError::NotAFile { path: path.clone(), found: "socket or device" },
+            errno => FsError::io("open", path.clone(), errno),
+        })?;
+        regular(fd, &path).map(|(file, _)| file)
     }
 
     /// Reads a whole file beneath; an error if it is larger than `bytes_max`.
@@ -87,7 +93,7 @@ impl Dir {
         let fd = rustix::fs::open(&path, HELD | flags, Mode::empty());
         let fd = fd.map_err(|errno| {
             let link = path.is_symlink() && flags.contains(OFlags::NOFOLLOW);
-            FsError::io("open the directory", &*path, if link { rustix::io::Errno::LOOP } else { errno })
+            FsError::io("open the directory", &*path, if link { Errno::LOOP } else { errno })
         })?;
         Ok(Self::of(fd, path))
     }

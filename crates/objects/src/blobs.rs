@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use casemate_delta::segmented::ReadAt;
 use casemate_encryption::ContentKey;
-use casemate_fs::{Dir, DirEntry, EntryKind, SealedBytes};
+use casemate_fs::{Dir, DirEntry, EntryKind, FsError, SealedBytes};
 use casemate_model::{Digest, Entropy, Hasher, Project};
 
 use crate::verified::{self, VerifiedBlob};
@@ -74,8 +74,32 @@ pub(crate) struct StagedBlob {
     hasher: Hasher,
     pieces: PieceHasher,
     size_bytes: u64,
-    /// How much was written since the disk was last measured.
+    room: Room,
+}
+
+/// The disk's free space, looked at again and again while something is written.
+pub(crate) struct Room {
+    blobs: Blobs,
+    /// How much was written since it was last looked at.
     unmeasured_bytes: usize,
+}
+
+impl Room {
+    /// Looks whether there is any.
+    pub(crate) fn of(blobs: &Blobs) -> Result<Self, ObjectsError> {
+        blobs.check_room()?;
+        Ok(Self { blobs: blobs.clone(), unmeasured_bytes: 0 })
+    }
+
+    /// Takes so much of it.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), ObjectsError> {
+        self.unmeasured_bytes += bytes;
+        if self.unmeasured_bytes > UNMEASURED_BYTES_MAX {
+            self.blobs.check_room()?;
+            self.unmeasured_bytes = 0;
+        }
+        Ok(())
+    }
 }
 
 impl Blobs {
@@ -99,14 +123,13 @@ impl Blobs {
     }
 
     pub(crate) fn stage(&self) -> Result<StagedBlob, ObjectsError> {
-        self.check_room()?;
         Ok(StagedBlob {
+            room: Room::of(self)?,
             blobs: self.clone(),
             file: self.stage_in(&self.directory)?,
             hasher: Hasher::new(),
             pieces: PieceHasher::default(),
             size_bytes: 0,
-            unmeasured_bytes: 0,
         })
     }
 
@@ -180,6 +203,10 @@ impl Blobs {
             // What cannot be read is no table, and is made again.
             Ok(file) => file.reader().take(bytes_max).read_to_end(&mut bytes).unwrap_or_default(),
             Err(ObjectsError::BlobMissing { .. }) => return Ok(None),
+            Err(ObjectsError::Corrupt { .. }) => {
+                tracing::warn!(%digest, "a table of pieces is no file and will be made again");
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         Ok(Pieces::parse(&bytes, digest, key))
@@ -207,12 +234,23 @@ impl Blobs {
     }
 
     fn remove_pieces(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        self.directory.remove_file(&pieces_path_of(digest)).map(drop).map_err(ObjectsError::Files)
+        self.remove_file(&pieces_path_of(digest)).map(drop)
+    }
+
+    /// Removes a file of a blob; true if there was one. A directory in its place is not ours and stays.
+    fn remove_file(&self, path: &str) -> Result<bool, ObjectsError> {
+        match self.directory.remove_file(path) {
+            Err(error) if error.is_directory() => {
+                tracing::warn!(path, "a directory is where a file of a blob belongs, and stays");
+                Ok(false)
+            }
+            removed => removed.map_err(ObjectsError::Files),
+        }
     }
 
     /// Removes a blob's file; it may be gone already.
     pub(crate) fn remove(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)?;
+        self.remove_file(&path_of(digest))?;
         self.remove_pieces(digest)?;
         self.remove_packed(digest)
     }
@@ -274,24 +312,31 @@ impl Blobs {
         first.private_subdir(&hex[2..4]).map(drop).map_err(ObjectsError::Files)
     }
 
+    /// Opens a file of a blob. What is there and is no file, such as a FIFO or a link, is damage like other bytes are.
     fn open_file(&self, digest: &Digest, path: &str) -> Result<StoredFile, ObjectsError> {
         self.open_in(&self.directory, path).map_err(|error| match error {
             ObjectsError::Files(error) if error.is_not_found() => {
                 ObjectsError::BlobMissing { digest: *digest }
             }
-            other => other,
+            ObjectsError::Files(FsError::NotAFile { .. }) => ObjectsError::Corrupt { digest: *digest },
+            // The link itself, and not a directory above it, behind which the file may be.
+            ObjectsError::Files(FsError::SymlinkRefused { .. }) if self.is_in_place(path) => {
+                ObjectsError::Corrupt { digest: *digest }
+            }
+            error => error,
         })
+    }
+
+    /// Whether the directory in which a file belongs is there.
+    fn is_in_place(&self, path: &str) -> bool {
+        path.rsplit_once('/').is_some_and(|(leaf, _)| self.directory.subdir(leaf).is_ok())
     }
 }
 
 impl StagedBlob {
     /// Adds content.
     pub(crate) fn push(&mut self, content: &[u8]) -> Result<(), ObjectsError> {
-        self.unmeasured_bytes += content.len();
-        if self.unmeasured_bytes > UNMEASURED_BYTES_MAX {
-            self.blobs.check_room()?;
-            self.unmeasured_bytes = 0;
-        }
+        self.room.take(content.len())?;
         self.hasher.update(content);
         self.pieces.update(content);
         self.size_bytes += content.len() as u64;
@@ -349,4 +394,23 @@ fn read_error(source: std::io::Error) -> ObjectsError {
 
 pub(crate) fn write_error(source: std::io::Error) -> ObjectsError {
     ObjectsError::Io { action: "write", source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_looked_for_again_while_something_is_written() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Dir::open_private(&scratch.path().join("objects")).unwrap();
+        let store = BlobStore::open(&root, 1, PieceKey::new([1; 32]), None).unwrap();
+        let blobs = store.of(&Project::default_project()).unwrap();
+        let mut room = Room::of(&blobs).unwrap();
+        // The disk fills up.
+        room.blobs.free_bytes_min = u64::MAX;
+        assert!(Room::of(&room.blobs).is_err());
+        room.take(UNMEASURED_BYTES_MAX).unwrap();
+        assert!(matches!(room.take(1), Err(ObjectsError::NoRoom { .. })));
+    }
 }

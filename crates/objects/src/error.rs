@@ -26,6 +26,12 @@ pub enum ObjectsError {
         /// The bucket.
         bucket: String,
     },
+    /// Others changed the settings of the bucket again and again while they were to be changed.
+    #[error("the settings of the bucket `{bucket}` are changed by too many at once")]
+    BucketContended {
+        /// The bucket.
+        bucket: String,
+    },
     /// There is no such version of the object.
     #[error("there is no such version of `{key}` in the bucket `{bucket}`")]
     VersionNotFound {

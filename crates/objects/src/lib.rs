@@ -38,8 +38,8 @@ pub use ports::{
     ObjectPage, Place, SampleCatalog, UploadCatalog, UploadPage, VersionPage,
 };
 pub use records::{
-    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, CorsRule, Deleted, ETag,
-    ETagError, ObjectRecord, OverQuota, Packing, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule,
-    UploadRecord, VersionRecord, Versioning,
+    Attributes, Before, BucketRecord, BucketSample, BucketSettings, BucketTotals, Configured, CorsRule,
+    Deleted, ETag, ETagError, ObjectRecord, OverQuota, Packing, PartPut, PartRecord, ProjectQuota,
+    ProjectUsage, Put, PutRule, UploadRecord, VersionRecord, Versioning, is_media_type,
 };
 pub use verified::VerifiedBlob;

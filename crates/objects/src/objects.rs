@@ -356,18 +356,24 @@ impl Objects {
         if new.rule.bucket_exists && self.catalog.bucket(project, &new.bucket).await?.is_none() {
             return Err(ObjectsError::BucketNotFound { bucket: new.bucket.to_string() });
         }
+        self.check_quota_before(project).await?;
+        if new.rule.before != Before::Anything {
+            let object = self.catalog.object(project, &new.bucket, &new.key).await?;
+            if !new.rule.before.fits(object.as_ref()) {
+                return Err(ObjectsError::Unfit { absent: object.is_none() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses content where there is too much already.
+    async fn check_quota_before(&self, project: &Project) -> Result<(), ObjectsError> {
         if self.quota.limits_anything() {
             // A whole object more is at least one byte more, but for the empty one. The catalog decides.
             let usage = self.catalog.usage(project).await?;
             let full = self.quota.bytes_max.is_some_and(|max| usage.bytes > max);
             if let Some(over) = self.quota.refuses(&usage, (0, 1)).filter(|_| full) {
                 return Err(over.into());
-            }
-        }
-        if new.rule.before != Before::Anything {
-            let object = self.catalog.object(project, &new.bucket, &new.key).await?;
-            if !new.rule.before.fits(object.as_ref()) {
-                return Err(ObjectsError::Unfit { absent: object.is_none() });
             }
         }
         Ok(())
@@ -386,6 +392,7 @@ impl Objects {
             Put::Done { version, .. } => Ok(ObjectRecord { version, ..record }),
             Put::NoBucket => Err(ObjectsError::BucketNotFound { bucket: record.bucket.to_string() }),
             Put::OverQuota(over) => Err(over.into()),
+            Put::NoUpload { id } => Err(ObjectsError::UploadNotFound { id }),
             Put::NoContent => Err(ObjectsError::BlobMissing { digest: record.digest }),
             Put::Unfit { absent } => Err(ObjectsError::Unfit { absent }),
         }

@@ -7,8 +7,9 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BlobId, BucketRecord, BucketSample, BucketSettings, BucketTotals, Deleted,
-    ObjectRecord, Packing, PartRecord, ProjectUsage, Put, PutRule, UploadRecord, VersionRecord,
+    Attributes, Before, BlobId, BucketRecord, BucketSample, BucketSettings, BucketTotals, Configured, Deleted,
+    ObjectRecord, Packing, PartPut, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule, UploadRecord,
+    VersionRecord,
 };
 
 pub use inventory::{BlobRecord, Inventory};
@@ -114,14 +115,15 @@ pub trait BucketCatalog: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<BucketRecord>, StoreError>;
 
-    /// Replaces the settings of a bucket; false, and no entry, if there is no such bucket.
+    /// Replaces the settings `read` of a bucket by `settings`. No entry if there is no such bucket, or it has other settings
+    /// by now.
     async fn configure_bucket(
         &self,
         project: &Project,
         bucket: &BucketName,
-        settings: &BucketSettings,
+        (read, settings): (&BucketSettings, &BucketSettings),
         event: Event,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Configured, StoreError>;
 
     /// Deletes a bucket in which there is nothing: no object, no version and no upload.
     async fn delete_bucket(
@@ -188,19 +190,20 @@ pub trait UploadCatalog: Send + Sync + 'static {
     /// Uploads of a bucket by key and id, after a key and an id of it.
     async fn uploads(&self, page: &UploadPage) -> Result<Vec<UploadRecord>, StoreError>;
 
-    /// Writes a part down in the place of a former one, which is returned; `None` inside if there was none. `None` if the
-    /// upload is over.
+    /// Writes a part down in the place of a former one, if the project then holds no more than `quota`. Looked at in the
+    /// transaction that makes the change, as for objects.
     async fn put_part(
         &self,
-        id: UploadId,
+        upload: &UploadRecord,
         part: &PartRecord,
-    ) -> Result<Option<Option<PartRecord>>, StoreError>;
+        quota: ProjectQuota,
+    ) -> Result<PartPut, StoreError>;
 
     /// Parts of an upload after the number `after`, at most `limit`.
     async fn parts(&self, id: UploadId, after: u32, limit: u32) -> Result<Vec<PartRecord>, StoreError>;
 
     /// Forgets an upload and its parts; false if it was over already. With an event if it is given up.
-    async fn end_upload(&self, id: UploadId, event: Option<Event>) -> Result<bool, StoreError>;
+    async fn end_upload(&self, upload: &UploadRecord, event: Option<Event>) -> Result<bool, StoreError>;
 
     /// Uploads that were begun before `before`, at most `limit`.
     async fn stale_uploads(&self, before: Timestamp, limit: u32) -> Result<Vec<UploadRecord>, StoreError>;

@@ -1,3 +1,5 @@
+mod quota;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -5,6 +7,8 @@ use std::str::FromStr;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, UploadId, VersionId};
 
 use crate::{BlobId, LifecycleRule, Place};
+
+pub use quota::{OverQuota, ProjectQuota, ProjectUsage};
 
 /// An object as written down in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,9 +165,19 @@ pub struct BucketRecord {
     pub versions: u64,
     /// Bytes of those versions before any sharing, kept as a counter.
     pub version_bytes: u64,
+    /// Bytes of the parts of its unfinished uploads, kept as a counter.
+    pub upload_bytes: u64,
     /// What its owner has set.
     pub settings: BucketSettings,
 }
+
+/// Whether a text can be the media type of an object: it goes out as the header that it is, whatever it says.
+pub fn is_media_type(text: &str) -> bool {
+    (1..=MEDIA_TYPE_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// The longest media type.
+const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
 /// What a bucket held at a time, and what that took on the disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,55 +264,6 @@ pub struct BucketTotals {
     pub size_bytes: u64,
 }
 
-/// The most that the buckets of a project may hold together: objects, older versions and marks of deletion, and their bytes
-/// before any sharing. What others store, and how well it packs, makes no difference to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProjectQuota {
-    /// Objects and versions; `None` for any number.
-    pub objects_max: Option<u64>,
-    /// Their bytes; `None` for any number.
-    pub bytes_max: Option<u64>,
-}
-
-impl ProjectQuota {
-    /// Whether it limits anything.
-    pub fn limits_anything(&self) -> bool {
-        self.objects_max.is_some() || self.bytes_max.is_some()
-    }
-
-    /// What is too much, if `growth` objects and bytes come to what there is. What makes nothing grow is never too much.
-    pub fn refuses(&self, usage: &ProjectUsage, growth: (u64, u64)) -> Option<OverQuota> {
-        let over = |what, used: u64, more: u64, max: Option<u64>| {
-            let max = max.filter(|max| more > 0 && used.saturating_add(more) > *max)?;
-            Some(OverQuota { what, used, more, max })
-        };
-        let objects = over("objects and versions", usage.objects, growth.0, self.objects_max);
-        objects.or_else(|| over("bytes", usage.bytes, growth.1, self.bytes_max))
-    }
-}
-
-/// What the buckets of a project hold, as quotas count it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProjectUsage {
-    /// Objects, older versions and marks of deletion.
-    pub objects: u64,
-    /// Their bytes before any sharing.
-    pub bytes: u64,
-}
-
-/// What a quota refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OverQuota {
-    /// What there would be too much of.
-    pub what: &'static str,
-    /// What there is.
-    pub used: u64,
-    /// What was to come to it.
-    pub more: u64,
-    /// The most there may be.
-    pub max: u64,
-}
-
 /// When an object may be put.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PutRule {
@@ -308,6 +273,9 @@ pub struct PutRule {
     pub before: Before,
     /// Its content is stored already, as that of another object.
     pub known_content: bool,
+    /// The upload that it completes, which ends in the same transaction: there is no moment at which both are there, or
+    /// neither.
+    pub completes: Option<UploadId>,
     /// Only if the project then holds no more than this. Looked at in the transaction that makes the change, one project at
     /// a time, so that no number of requests at once gets past it.
     pub quota: ProjectQuota,
@@ -356,6 +324,11 @@ pub enum Put {
     NoBucket,
     /// Its content, which was to be there, is gone.
     NoContent,
+    /// The upload that it completes is over.
+    NoUpload {
+        /// Which.
+        id: UploadId,
+    },
     /// The project would hold more than its quota.
     OverQuota(OverQuota),
     /// The place does not hold what it must; it is empty if this is true.
@@ -363,6 +336,31 @@ pub enum Put {
         /// Whether there was nothing in the place.
         absent: bool,
     },
+}
+
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartPut {
+    /// It is written down.
+    Done {
+        /// The part of that number before.
+        former: Option<PartRecord>,
+    },
+    /// The upload is over.
+    NoUpload,
+    /// The project would hold more than its quota.
+    OverQuota(OverQuota),
+}
+
+/// What became of new settings of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configured {
+    /// They are written down.
+    Done,
+    /// There is no such bucket.
+    Absent,
+    /// Its settings are not what they were made of.
+    Overtaken,
 }
 
 /// What became of a request to delete an object.

@@ -11,9 +11,9 @@ use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timesta
 
 use crate::{
     Attributes, Before, BlobCatalog, BlobId, BucketCatalog, BucketDeleted, BucketRecord, BucketSample,
-    BucketSettings, BucketTotals, Deleted, Located, ObjectCatalog, ObjectPage, ObjectRecord, Packing,
-    PartRecord, Place, ProjectUsage, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord,
-    VersionPage, VersionRecord,
+    BucketSettings, BucketTotals, Configured, Deleted, Located, ObjectCatalog, ObjectPage, ObjectRecord,
+    Packing, PartPut, PartRecord, Place, ProjectQuota, ProjectUsage, Put, PutRule, SampleCatalog,
+    UploadCatalog, UploadPage, UploadRecord, VersionPage, VersionRecord,
 };
 
 type Key = (Project, BucketName, ObjectKey);
@@ -53,6 +53,11 @@ impl ObjectCatalog for MemoryCatalog {
         rule: &PutRule,
         event: Event,
     ) -> Result<Put, StoreError> {
+        if let Some(id) = rule.completes
+            && self.uploads.lock().expect("unpoisoned").remove(&id).is_none()
+        {
+            return Ok(Put::NoUpload { id });
+        }
         let key = (object.project.clone(), object.bucket.clone(), object.key.clone());
         let former = self.objects.lock().expect("unpoisoned").get(&key).cloned();
         if !rule.before.fits(former.as_ref()) {
@@ -167,6 +172,7 @@ impl BucketCatalog for MemoryCatalog {
             size_bytes: 0,
             versions: 0,
             version_bytes: 0,
+            upload_bytes: 0,
             settings: BucketSettings::default(),
         }))
     }
@@ -188,10 +194,10 @@ impl BucketCatalog for MemoryCatalog {
         &self,
         _: &Project,
         _: &BucketName,
-        _: &BucketSettings,
+        _: (&BucketSettings, &BucketSettings),
         _: Event,
-    ) -> Result<bool, StoreError> {
-        Ok(false)
+    ) -> Result<Configured, StoreError> {
+        Ok(Configured::Absent)
     }
 
     async fn delete_bucket(
@@ -266,11 +272,20 @@ impl UploadCatalog for MemoryCatalog {
 
     async fn put_part(
         &self,
-        id: UploadId,
+        upload: &UploadRecord,
         part: &PartRecord,
-    ) -> Result<Option<Option<PartRecord>>, StoreError> {
+        quota: ProjectQuota,
+    ) -> Result<PartPut, StoreError> {
         let mut uploads = self.uploads.lock().expect("unpoisoned");
-        Ok(uploads.get_mut(&id).map(|(_, parts)| parts.insert(part.number, part.clone())))
+        let there = uploads.values().flat_map(|(_, parts)| parts.values()).map(|part| part.size_bytes).sum();
+        let usage = ProjectUsage { bytes: there, upload_bytes: there, ..ProjectUsage::default() };
+        let Some((_, parts)) = uploads.get_mut(&upload.id) else {
+            return Ok(PartPut::NoUpload);
+        };
+        if let Some(over) = quota.refuses(&usage, (0, part.size_bytes)) {
+            return Ok(PartPut::OverQuota(over));
+        }
+        Ok(PartPut::Done { former: parts.insert(part.number, part.clone()) })
     }
 
     async fn parts(&self, id: UploadId, after: u32, limit: u32) -> Result<Vec<PartRecord>, StoreError> {
@@ -279,9 +294,9 @@ impl UploadCatalog for MemoryCatalog {
         Ok(parts.map(|(_, part)| part.clone()).take(limit as usize).collect())
     }
 
-    async fn end_upload(&self, id: UploadId, event: Option<Event>) -> Result<bool, StoreError> {
+    async fn end_upload(&self, upload: &UploadRecord, event: Option<Event>) -> Result<bool, StoreError> {
         self.events.lock().expect("unpoisoned").extend(event);
-        Ok(self.uploads.lock().expect("unpoisoned").remove(&id).is_some())
+        Ok(self.uploads.lock().expect("unpoisoned").remove(&upload.id).is_some())
     }
 
     async fn stale_uploads(&self, before: Timestamp, _: u32) -> Result<Vec<UploadRecord>, StoreError> {

@@ -24,4 +24,4 @@ mod transfer;
 pub use app::{Server, Settings};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
-pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain};
+pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};

@@ -221,9 +221,9 @@ impl Problem {
             | ObjectsError::VersionIsMarker { .. }
             | ObjectsError::Marked { .. }
             | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
-            ObjectsError::BucketNotEmpty { .. } | ObjectsError::Unfit { .. } => {
-                Self::new(Code::Conflict, text)
-            }
+            ObjectsError::BucketNotEmpty { .. }
+            | ObjectsError::BucketContended { .. }
+            | ObjectsError::Unfit { .. } => Self::new(Code::Conflict, text),
             ObjectsError::PartNumber { .. }
             | ObjectsError::PartOrder
             | ObjectsError::PartMissing { .. }

@@ -10,6 +10,7 @@ mod access;
 mod body;
 mod buckets;
 mod checksums;
+mod chunks;
 mod content;
 mod copies;
 mod cors;
@@ -34,7 +35,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use casemate_model::BucketName;
 use http::{Method, header};
-use s3s::host::{DomainError, S3Host, SingleDomain, VirtualHost};
+use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use tower::ServiceExt;
@@ -88,11 +89,27 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-impl FromStr for S3Domain {
-    type Err = DomainError;
+/// A text that is no name of DNS, or one with a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a domain is a DNS name without a port")]
+pub struct S3DomainError;
 
-    fn from_str(text: &str) -> Result<Self, DomainError> {
-        SingleDomain::new(text).map(|_| Self(text.to_owned()))
+impl FromStr for S3Domain {
+    type Err = S3DomainError;
+
+    fn from_str(text: &str) -> Result<Self, S3DomainError> {
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        // A name whose last label is a number is an address, before which there can be no name.
+        let is_address =
+            text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        // A bucket and a dot come before it, and a name has at most 253 characters.
+        let fits = text.len() <= 253 - 64 && text.split('.').all(is_label) && !is_address;
+        fits.then(|| Self(text.to_ascii_lowercase())).ok_or(S3DomainError)
     }
 }
 
@@ -146,5 +163,45 @@ fn refused(error: S3Error) -> Response {
     match error.to_http_response() {
         Ok(response) => response.map(Body::new).into_response(),
         Err(_) => http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::S3Domain;
+
+    #[test]
+    fn a_domain_is_a_dns_name_without_a_port() {
+        let bucket = |domain: &str, host: &str| {
+            let domain: S3Domain = domain.parse().unwrap();
+            domain.bucket(host).map(str::to_owned)
+        };
+        assert_eq!(bucket("s3.example.org", "builds.s3.example.org:9000"), Some("builds".to_owned()));
+        assert_eq!(bucket("S3.Example.org", "builds.s3.example.org"), Some("builds".to_owned()));
+        assert_eq!(bucket("localhost", "builds.localhost"), Some("builds".to_owned()));
+        assert_eq!(bucket("s3.example.org", "s3.example.org"), None);
+        for text in [
+            "",
+            "a.b:99",
+            "a.b:",
+            ":99",
+            "a..b",
+            ".a",
+            "a.",
+            "-a.b",
+            "a-.b",
+            "a_b.c",
+            "a/b",
+            "a b",
+            "[::1]",
+            "127.0.0.1",
+            "*.a",
+            "ä.b",
+            "a.b?c",
+            "http://a.b",
+        ] {
+            assert!(text.parse::<S3Domain>().is_err(), "{text:?}");
+        }
+        assert!(["a".repeat(64), ["abc"; 64].join(".")].iter().all(|text| text.parse::<S3Domain>().is_err()));
     }
 }

@@ -18,6 +18,7 @@ use casemate_objects::{
 
 pub(crate) use buckets::{ALL_BUCKETS, bucket_record};
 pub(crate) use packing::ALL_BASES;
+pub(crate) use uploads::ALL_PART_SIZES;
 pub(crate) use versions::{ALL_OBJECT_VERSIONS, version_record};
 
 use crate::blobs::IS_READABLE;
@@ -164,12 +165,19 @@ impl Change for PutObject {
         }
         let versioning = bucket.unwrap_or_default();
         let place = new.place();
+        let completed_bytes = match self.rule.completes {
+            Some(id) if !tx.lock_upload(id).await? => return Ok(Put::NoUpload { id }),
+            Some(id) => tx.upload_bytes(id).await?,
+            None => 0,
+        };
         let old = tx.lock_object(&place).await?;
         let (old, sequence) = (old.as_ref().map(|(old, _)| old), old.as_ref().map(|(_, sequence)| *sequence));
         if !self.rule.before.fits(old) {
             return Ok(Put::Unfit { absent: old.is_none() });
         }
-        let over = usage.and_then(|usage| self.rule.quota.refuses(&usage, growth(old, new, versioning)));
+        let (objects, bytes) = growth(old, new, versioning);
+        let growth = (objects, bytes.saturating_sub(completed_bytes));
+        let over = usage.and_then(|usage| self.rule.quota.refuses(&usage, growth));
         if let Some(over) = over {
             return Ok(Put::OverQuota(over));
         }
@@ -196,6 +204,9 @@ impl Change for PutObject {
         let sizes = (old.map(|old| old.size_bytes), Some(new.size_bytes));
         tx.count_object(&new.project, &new.bucket, sizes).await?;
         tx.write_object(&ObjectRecord { version, ..new.clone() }, next).await?;
+        if let Some(id) = self.rule.completes {
+            tx.forget_upload(id, &place).await?;
+        }
         tx.record(&self.event).await?;
         Ok(Put::Done { former: old.cloned().map(Box::new), version })
     }

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_bucket_figures"),
     migration!(5, "0005_versions_by_content"),
     migration!(6, "0006_blobs_of_projects"),
+    migration!(7, "0007_bytes_of_uploads"),
 ];
 
 /// The version that this program brings a database to.

@@ -154,6 +154,7 @@ impl Usage {
         context.output.fields(&[
             ("objects and versions", format!("{} of {}", usage.objects, of(usage.objects_max))),
             ("bytes", format!("{} of {}", usage.bytes, of(usage.bytes_max))),
+            ("of them in unfinished uploads", usage.upload_bytes.to_string()),
         ])?;
         Ok(Status::Done)
     }

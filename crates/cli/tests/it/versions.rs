@@ -162,8 +162,8 @@ fn a_project_stays_within_its_quota() {
     failed(user.run_with_input(&["cp", "-", "cm://builds/c"], b""), 6, "2 objects and versions of the 2");
     let usage = user.run(&["bucket", "usage", "--json"]).json();
     assert_eq!(
-        (&usage["bytes"], &usage["bytes_max"], &usage["objects"]),
-        (&10.into(), &10.into(), &2.into())
+        (&usage["bytes"], &usage["bytes_max"], &usage["objects"], &usage["upload_bytes"]),
+        (&10.into(), &10.into(), &2.into(), &0.into())
     );
     // Each project has a quota of its own, and deleting makes room.
     user.run_with_input(&["cp", "-", "cm://builds/a", "--project", "other"], b"12345678").text();

@@ -182,14 +182,11 @@ impl Blobs {
         if !matches!(self.examine(digest, kept)?, Condition::Sound { .. }) {
             return Ok(false);
         }
-        let other = form_path(
-            digest,
-            match kept {
-                Form::Whole => Form::Packed,
-                Form::Packed => Form::Whole,
-            },
-        );
-        self.directory.remove_file(&other).map_err(ObjectsError::Files)
+        let other = match kept {
+            Form::Whole => packed_path_of(digest),
+            Form::Packed => path_of(digest),
+        };
+        self.remove_file(&other)
     }
 
     /// Moves one form of a blob to the quarantine, under a name that is free there; true if it was there.

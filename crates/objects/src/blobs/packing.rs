@@ -267,12 +267,12 @@ impl Blobs {
     /// Removes the whole form of a blob whose packed form was checked, and is still there; true if there was one.
     pub(crate) fn remove_whole(&self, digest: &Digest) -> Result<bool, ObjectsError> {
         self.open_file(digest, &packed_path_of(digest))?;
-        self.directory.remove_file(&path_of(digest)).map_err(ObjectsError::Files)
+        self.remove_file(&path_of(digest))
     }
 
     /// Removes a packed form that is not to be.
     pub(crate) fn remove_packed(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        self.directory.remove_file(&packed_path_of(digest)).map(drop).map_err(ObjectsError::Files)
+        self.remove_file(&packed_path_of(digest)).map(drop)
     }
 }
 

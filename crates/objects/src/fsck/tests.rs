@@ -75,6 +75,7 @@ impl World {
     }
 
     async fn put_part(&self, upload: UploadId, number: u32, content: &'static [u8]) -> PartRecord {
+        let upload = &self.catalog.upload(upload).await.unwrap().unwrap();
         let part = NewPart { upload, number, expected_md5: None, now: self.clock.now() };
         let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(content))]);
         self.objects.put_part(&Self::permit(), part, body, BTreeMap::new).await.unwrap()

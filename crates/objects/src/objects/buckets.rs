@@ -4,8 +4,8 @@ use casemate_policy::{Permit, operation};
 
 use super::Objects;
 use crate::{
-    BucketDeleted, BucketRecord, BucketSettings, BucketTotals, CorsRule, ObjectsError, ProjectQuota,
-    ProjectUsage,
+    BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Configured, CorsRule, ObjectsError,
+    ProjectQuota, ProjectUsage,
 };
 
 impl Objects {
@@ -36,18 +36,19 @@ impl Objects {
         Ok(self.catalog.create_bucket(permit.project(), bucket, settings, event).await?)
     }
 
-    /// Replaces the settings of a bucket.
+    /// Replaces the settings `read` of a bucket; false if it has others by now.
     pub async fn configure_bucket(
         &self,
         permit: &Permit<operation::ConfigureBucket>,
         bucket: &BucketName,
-        settings: &BucketSettings,
+        (read, settings): (&BucketSettings, &BucketSettings),
         event: Event,
-    ) -> Result<(), ObjectsError> {
-        if self.catalog.configure_bucket(permit.project(), bucket, settings, event).await? {
-            return Ok(());
+    ) -> Result<bool, ObjectsError> {
+        match self.catalog.configure_bucket(permit.project(), bucket, (read, settings), event).await? {
+            Configured::Done => Ok(true),
+            Configured::Overtaken => Ok(false),
+            Configured::Absent => Err(ObjectsError::BucketNotFound { bucket: bucket.to_string() }),
         }
-        Err(ObjectsError::BucketNotFound { bucket: bucket.to_string() })
     }
 
     /// Deletes a bucket in which there is nothing.

@@ -129,7 +129,7 @@ impl Objects {
             for upload in uploads.iter().filter(|upload| upload.begun.saturating_add(days_long(days)) <= now)
             {
                 let (event, _) = event(Lapsed::Aborted(&upload.place, upload.id));
-                if self.catalog.end_upload(upload.id, Some(event)).await? {
+                if self.catalog.end_upload(upload, Some(event)).await? {
                     done += 1;
                 }
                 self.remove_upload(upload.id).await?;

@@ -149,8 +149,10 @@ pub(crate) fn object_key(text: &str) -> ObjectKey {
 }
 
 mod encrypted;
+mod kinds;
 mod large;
 mod packed;
+mod uploads;
 
 #[tokio::test]
 async fn what_is_put_is_what_is_got() {
@@ -220,7 +222,7 @@ async fn a_blob_is_never_followed_through_a_link() {
     std::fs::write(&secret, b"content").unwrap();
     std::fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&secret, &path).unwrap();
-    assert!(matches!(world.get("a").await, Err(ObjectsError::Files(_))));
+    assert!(matches!(world.get("a").await, Err(ObjectsError::Corrupt { .. })));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use casemate_fs::Dir;
+use casemate_fs::{Dir, StagedFile};
 use casemate_ledger::Event;
 use casemate_model::{Timestamp, UploadId};
 use casemate_policy::{Permit, operation};
@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use super::staging::{hash_md5, send};
 use super::{Objects, Stamp, check_md5, commit, off_runtime};
-use crate::blobs::{Blobs, StagedBlob, write_error};
-use crate::{ETag, ObjectRecord, ObjectsError, PartRecord, Place, PutRule, UploadRecord};
+use crate::blobs::{Blobs, Room, StagedBlob, write_error};
+use crate::{ETag, ObjectRecord, ObjectsError, PartPut, PartRecord, Place, PutRule, UploadRecord};
 
 /// Most parts of an upload, the limit of S3.
 pub(crate) const PARTS_MAX: u32 = 10_000;
@@ -34,9 +34,9 @@ const PARTS_PAGE: u32 = 1_000;
 
 /// A part that is about to come.
 #[derive(Clone, Copy, Debug)]
-pub struct NewPart {
+pub struct NewPart<'u> {
     /// Its upload.
-    pub upload: UploadId,
+    pub upload: &'u UploadRecord,
     /// Its number, from 1.
     pub number: u32,
     /// The MD5 that the uploader announced; checked before anything is acknowledged.
@@ -80,8 +80,8 @@ impl Objects {
     /// Stores a part; when this returns, it is durable. `finish` makes the checksums that only its end could tell.
     pub async fn put_part<B, E>(
         &self,
-        permit: &Permit<operation::PutObject>,
-        part: NewPart,
+        _permit: &Permit<operation::PutObject>,
+        part: NewPart<'_>,
         body: B,
         finish: impl FnOnce() -> BTreeMap<String, String>,
     ) -> Result<PartRecord, ObjectsError>
@@ -92,14 +92,13 @@ impl Objects {
         if part.number == 0 || part.number > PARTS_MAX {
             return Err(ObjectsError::PartNumber { number: part.number, number_max: PARTS_MAX });
         }
+        self.check_quota_before(&part.upload.place.project).await?;
         let (pieces, waiting) = mpsc::channel(PIECES_WAITING_MAX);
         let (md5_pieces, md5_waiting) = mpsc::channel(PIECES_WAITING_MAX);
         let (blobs, bytes_max, uploads) = (self.blobs.clone(), self.object_bytes_max, self.uploads.clone());
-        let project = permit.project().clone();
-        let writing = off_runtime(move || {
-            blobs.check_room()?;
-            write_part(&blobs.of(&project)?, &uploads, waiting, bytes_max)
-        });
+        let project = part.upload.place.project.clone();
+        let writing =
+            off_runtime(move || write_part((&blobs.of(&project)?, &uploads), waiting, bytes_max));
         let sending = send(body, [Some(pieces), Some(md5_pieces)]);
         let (sent, written, md5) = tokio::join!(sending, writing, hash_md5(md5_waiting));
         sent?;
@@ -110,24 +109,40 @@ impl Objects {
         let file = format!("{}-{}-{etag}", part.number, part.now.as_millis());
         let record =
             PartRecord { number: part.number, size_bytes, etag, file, checksums: finish(), stored: part.now };
-        let (uploads, path) = (self.uploads.clone(), format!("{}/{}", part.upload, record.file));
         // Between its file and its row it would look like a leftover.
         let _hold = self.hold().await;
+        self.keep_part(part.upload.id, staged, &record.file).await?;
+        self.write_part_down(part.upload, record).await
+    }
+
+    async fn keep_part(&self, id: UploadId, staged: StagedFile, file: &str) -> Result<(), ObjectsError> {
+        let (uploads, path) = (self.uploads.clone(), format!("{id}/{file}"));
         off_runtime(move || {
-            uploads.private_subdir(&part.upload.to_string()).map_err(ObjectsError::Files)?;
+            uploads.private_subdir(&id.to_string()).map_err(ObjectsError::Files)?;
             staged.commit_replace(&path).map_err(ObjectsError::Files)
         })
-        .await?;
-        match self.catalog.put_part(part.upload, &record).await? {
-            Some(former) => {
+        .await
+    }
+
+    async fn write_part_down(
+        &self,
+        upload: &UploadRecord,
+        record: PartRecord,
+    ) -> Result<PartRecord, ObjectsError> {
+        match self.catalog.put_part(upload, &record, self.quota).await? {
+            PartPut::Done { former } => {
                 if let Some(former) = former.filter(|former| former.file != record.file) {
-                    self.remove_part(part.upload, former.file).await?;
+                    self.remove_part(upload.id, former.file).await?;
                 }
                 Ok(record)
             }
-            None => {
-                self.remove_upload(part.upload).await?;
-                Err(ObjectsError::UploadNotFound { id: part.upload })
+            PartPut::OverQuota(over) => {
+                self.remove_part(upload.id, record.file).await?;
+                Err(over.into())
+            }
+            PartPut::NoUpload => {
+                self.remove_upload(upload.id).await?;
+                Err(ObjectsError::UploadNotFound { id: upload.id })
             }
         }
     }
@@ -157,7 +172,14 @@ impl Objects {
         let (blobs, uploads, id, joined) =
             (self.blobs.clone(), self.uploads.clone(), upload.id, parts.clone());
         let project = upload.place.project.clone();
-        let staged = off_runtime(move || join_parts(&blobs.of(&project)?, &uploads, id, &joined)).await?;
+        let staged = off_runtime(move || join_parts(&blobs.of(&project)?, &uploads, id, &joined)).await;
+        let staged = match staged {
+            // Somebody gave it up meanwhile, or completed it.
+            Err(ObjectsError::PartMissing { .. }) if self.catalog.upload(id).await?.is_none() => {
+                return Err(ObjectsError::UploadNotFound { id });
+            }
+            staged => staged?,
+        };
         let hold = self.hold().await;
         let stored = commit(staged, None).await?;
         let mut attributes = upload.attributes.clone();
@@ -176,10 +198,9 @@ impl Objects {
             attributes,
             version: Some(stamp.version),
         };
+        let rule = PutRule { completes: Some(upload.id), ..rule };
         let record = self.write_down(record, &rule, event).await?;
         drop(hold);
-        // After a crash in between, the object is there and the upload can be completed or given up again.
-        self.catalog.end_upload(upload.id, None).await?;
         self.remove_upload(upload.id).await?;
         Ok(record)
     }
@@ -191,7 +212,7 @@ impl Objects {
         upload: &UploadRecord,
         event: Event,
     ) -> Result<(), ObjectsError> {
-        if !self.catalog.end_upload(upload.id, Some(event)).await? {
+        if !self.catalog.end_upload(upload, Some(event)).await? {
             return Err(ObjectsError::UploadNotFound { id: upload.id });
         }
         self.remove_upload(upload.id).await
@@ -211,7 +232,7 @@ impl Objects {
             }
             for upload in stale {
                 let event = event(&upload);
-                self.catalog.end_upload(upload.id, Some(event)).await?;
+                self.catalog.end_upload(&upload, Some(event)).await?;
                 self.remove_upload(upload.id).await?;
                 collected += 1;
             }
@@ -269,11 +290,11 @@ impl Objects {
 }
 
 fn write_part(
-    blobs: &Blobs,
-    uploads: &Dir,
+    (blobs, uploads): (&Blobs, &Dir),
     mut waiting: mpsc::Receiver<Bytes>,
     bytes_max: u64,
-) -> Result<(casemate_fs::StagedFile, u64), ObjectsError> {
+) -> Result<(StagedFile, u64), ObjectsError> {
+    let mut room = Room::of(blobs)?;
     let mut staged = blobs.stage_in(uploads)?;
     let mut size_bytes = 0;
     while let Some(piece) = waiting.blocking_recv() {
@@ -281,6 +302,7 @@ fn write_part(
         if size_bytes > bytes_max {
             return Err(ObjectsError::TooLarge { bytes_max });
         }
+        room.take(piece.len())?;
         staged.write_all(&piece).map_err(write_error)?;
     }
     Ok((staged.finish().map_err(write_error)?, size_bytes))
@@ -304,7 +326,14 @@ fn join_parts(
         hashers.into_iter().map(|hasher| ETag::of_md5(hasher.finalize().into())).collect::<Vec<_>>()
     });
     for (index, part) in parts.iter().enumerate() {
-        let file = blobs.open_in(uploads, &format!("{id}/{}", part.file))?;
+        let opened = blobs.open_in(uploads, &format!("{id}/{}", part.file));
+        let file = opened.map_err(|error| match error {
+            // Another came in its place, or the upload is over.
+            ObjectsError::Files(error) if error.is_not_found() => {
+                ObjectsError::PartMissing { number: part.number }
+            }
+            error => error,
+        })?;
         let mut reader = file.reader();
         loop {
             let mut piece = vec![0; CHUNK_BYTES];

@@ -50,6 +50,7 @@ pub(crate) async fn usage(
         objects_max: quota.objects_max,
         bytes: usage.bytes,
         bytes_max: quota.bytes_max,
+        upload_bytes: usage.upload_bytes,
     }))
 }
 
@@ -112,8 +113,8 @@ pub(crate) async fn configure_bucket(
     // All of it or nothing: one change, with one entry.
     let set = move |settings: &mut BucketSettings| {
         settings.versioning = versioning.unwrap_or(settings.versioning);
-        if let Some(lifecycle) = lifecycle {
-            settings.lifecycle = lifecycle;
+        if let Some(lifecycle) = &lifecycle {
+            settings.lifecycle.clone_from(lifecycle);
         }
     };
     if let Some(what) = what {

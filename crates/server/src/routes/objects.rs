@@ -8,6 +8,7 @@ use casemate_control::{Caller, Control};
 use casemate_model::{BucketName, Digest, ObjectKey};
 use casemate_objects::{
     Attributes, Before, Deleted, NewObject, ObjectPage, ObjectRecord, PutRule, VerifiedBlob, Version,
+    is_media_type,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -265,7 +266,7 @@ pub(super) fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey)
 /// The media type as given, if it is short and printable; it is shown, never trusted.
 fn media_type(headers: &HeaderMap) -> String {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    given.filter(|text| text.len() <= 255).unwrap_or("application/octet-stream").to_owned()
+    given.filter(|text| is_media_type(text)).unwrap_or("application/octet-stream").to_owned()
 }
 
 fn announced(headers: &HeaderMap) -> Result<Option<Digest>, Problem> {

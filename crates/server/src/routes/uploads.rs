@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{Caller, UploadRef};
 use casemate_model::UploadId;
-use casemate_objects::{Attributes, CompletedPart, PartRecord, PutRule};
+use casemate_objects::{Attributes, CompletedPart, PartRecord, PutRule, is_media_type};
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -59,8 +59,8 @@ pub(crate) async fn begin_upload(
 ) -> Result<Response, Problem> {
     let place = (body_field("/bucket", &wanted.bucket)?, body_field("/key", &wanted.key)?);
     let media_type = wanted.media_type.unwrap_or_else(|| wire::objects::MEDIA_TYPE_DEFAULT.to_owned());
-    if media_type.len() > 255 {
-        return Err(Problem::field("/media_type", "has at most 255 bytes"));
+    if !is_media_type(&media_type) {
+        return Err(Problem::field("/media_type", "has 1 to 255 printable characters of ASCII"));
     }
     let begun = state.control.begin_upload(&caller, place, media_type, Attributes::default()).await?;
     let answer = wire::objects::UploadBegun {

@@ -8,8 +8,9 @@ use futures_util::{Stream, StreamExt};
 use http::HeaderMap;
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::{Checksum, StreamingBlob};
-use s3s::{S3Error, S3ErrorCode, TrailingHeaders};
+use s3s::{S3Error, S3ErrorCode, S3Request, TrailingHeaders};
 
+use super::chunks::Refused;
 use crate::transfer::IDLE_MAX;
 
 /// The headers of checksums, by the names that attributes know them by.
@@ -33,6 +34,15 @@ pub(super) enum BodyError {
     /// It is not what the signature covers.
     #[error("the content does not have the SHA-256 that was signed")]
     Signed,
+    /// A checksum that was to come behind it did not.
+    #[error("the trailer that was announced did not come")]
+    Trailer,
+    /// A signed chunk of it would have to be kept whole.
+    #[error("a signed chunk has at most 16 MiB")]
+    ChunkTooLarge,
+    /// It was to come in chunks and is something else.
+    #[error("the content is not in chunks of a length, a line break, so many bytes and a line break")]
+    Chunks,
     /// Nothing came for a while.
     #[error("the content stood still for too long")]
     Idle,
@@ -44,6 +54,8 @@ impl BodyError {
             Self::Signed => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
             Self::Checksum => S3ErrorCode::BadDigest,
             Self::Broken => S3ErrorCode::IncompleteBody,
+            Self::Trailer => S3ErrorCode::Custom("MalformedTrailerError".into()),
+            Self::ChunkTooLarge | Self::Chunks => S3ErrorCode::InvalidRequest,
             Self::Idle => S3ErrorCode::RequestTimeout,
         }
     }
@@ -53,9 +65,12 @@ impl BodyError {
 #[derive(Clone, Default)]
 pub(super) struct Sums {
     announced: BTreeMap<&'static str, String>,
-    /// Names that only the trailer gives a value.
+    /// Names that the client asks for, or that only the trailer gives a value.
     wanted: Vec<&'static str>,
     trailer: Option<TrailingHeaders>,
+    /// Names that the trailer must have.
+    trailing: Vec<&'static str>,
+    chunks: Option<Refused>,
     /// The length that was announced for content that comes in signed pieces.
     length: Option<u64>,
     found: Arc<Mutex<BTreeMap<String, String>>>,
@@ -63,17 +78,30 @@ pub(super) struct Sums {
 
 impl Sums {
     /// Reads from the headers which checksums to take.
-    pub(super) fn of(headers: &HeaderMap, trailer: Option<TrailingHeaders>) -> Result<Self, S3Error> {
-        let mut sums = Self { trailer, ..Self::default() };
+    pub(super) fn of<T>(request: &S3Request<T>) -> Result<Self, S3Error> {
+        let trailer = request.trailing_headers.clone();
+        let chunks = request.extensions.get::<Refused>().cloned();
+        Self::announced(&request.headers, Self { trailer, chunks, ..Self::default() })
+    }
+
+    fn announced(headers: &HeaderMap, mut sums: Self) -> Result<Self, S3Error> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         sums.length = text("x-amz-decoded-content-length").and_then(|text| text.parse().ok());
         let trailing = text("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
+        let trailing: Vec<_> = trailing.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if trailing.iter().any(|name| CHECKSUMS.iter().all(|(_, header)| header != name)) {
+            // What nobody checks must not look as if it had been.
+            return Err(s3s::s3_error!(InvalidRequest, "the value of x-amz-trailer is not supported"));
+        }
         let asked = text("x-amz-sdk-checksum-algorithm").unwrap_or_default().to_ascii_lowercase();
         for (name, header) in CHECKSUMS {
             if let Some(value) = text(header) {
                 sums.announced.insert(name, value.to_owned());
             }
-            if trailing.split(',').any(|trailer| trailer.trim() == header) || asked == name {
+            if trailing.contains(&header) {
+                sums.trailing.push(name);
+            }
+            if trailing.contains(&header) || asked == name {
                 sums.wanted.push(name);
             }
         }
@@ -108,6 +136,9 @@ impl Sums {
         let trailing = self.trailer.as_ref().and_then(TrailingHeaders::take).unwrap_or_default();
         for (name, header) in CHECKSUMS {
             let behind = trailing.get(header).and_then(|value| value.to_str().ok());
+            if behind.is_none() && self.trailing.contains(&name) {
+                return Err(BodyError::Trailer);
+            }
             for announced in [self.announced.get(name).map(String::as_str), behind].into_iter().flatten() {
                 if found.get(name).is_none_or(|found| found != announced) {
                     return Err(BodyError::Checksum);
@@ -151,11 +182,15 @@ pub(super) fn checked(
                 tracing::debug!(%error, "an upload to S3 broke off");
                 // The library does not export the type of this error.
                 let signed = error.to_string().contains("Sha256Mismatch");
-                Some((Err(if signed { BodyError::Signed } else { BodyError::Broken }), None))
+                let why = if signed { BodyError::Signed } else { BodyError::Broken };
+                Some((Err(sums.chunks.and_then(|chunks| chunks.error()).unwrap_or(why)), None))
             }
             Ok(Some(Ok(piece))) => {
                 hasher.update(&piece);
                 length += piece.len() as u64;
+                if sums.length.is_some_and(|announced| length > announced) {
+                    return Some((Err(BodyError::Broken), None));
+                }
                 Some((Ok(piece), Some((body, hasher, sums, length))))
             }
             Ok(None) => sums.check(hasher, length).err().map(|error| (Err(error), None)),

@@ -158,7 +158,7 @@ pub(super) async fn put_bucket_tagging(
 ) -> S3Result<PutBucketTaggingOutput> {
     let name = bucket(&request.input.bucket)?;
     let tags = tags(request.input.tagging.tag_set.clone(), BucketSettings::TAGS_MAX)?;
-    let change = move |settings: &mut BucketSettings| settings.tags = tags;
+    let change = move |settings: &mut BucketSettings| settings.tags.clone_from(&tags);
     state.control.configure_bucket(caller(&request), &name, "tagged", change).await.map_err(refuse)?;
     Ok(PutBucketTaggingOutput::default())
 }
@@ -202,7 +202,7 @@ pub(super) async fn put_bucket_cors(
     }
     let cors = rules.into_iter().map(cors_rule).collect::<S3Result<Vec<_>>>()?;
     let name = bucket(&request.input.bucket)?;
-    let change = move |settings: &mut BucketSettings| settings.cors = cors;
+    let change = move |settings: &mut BucketSettings| settings.cors.clone_from(&cors);
     state
         .control
         .configure_bucket(caller(&request), &name, "other origins set", change)
@@ -267,7 +267,9 @@ pub(super) async fn put_bucket_acl(
     state: &AppState,
     request: S3Request<PutBucketAclInput>,
 ) -> S3Result<PutBucketAclOutput> {
-    show(state, caller(&request), &request.input.bucket).await?;
+    let name = bucket(&request.input.bucket)?;
+    // It may only say what is the case, but it is a change all the same.
+    state.control.show_bucket_to_configure(caller(&request), &name).await.map_err(refuse)?;
     refuse_grants(request.input.acl.as_ref().map(BucketCannedACL::as_str))?;
     refuse_policy(request.input.access_control_policy.as_ref(), caller(&request))?;
     Ok(PutBucketAclOutput::default())

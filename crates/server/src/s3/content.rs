@@ -2,12 +2,13 @@
 
 use std::ops::Range as Span;
 
-use casemate_objects::ObjectRecord;
+use casemate_objects::{ObjectRecord, is_media_type};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use s3s::dto::*;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 
 use super::metadata::time;
+use super::objects::MEDIA_TYPE;
 use super::protocol::custom;
 
 /// What a client demands of what is there (RFC 9110, section 13).
@@ -76,6 +77,14 @@ fn not_modified(record: &ObjectRecord) -> S3Error {
     error
 }
 
+fn is_header(text: &str) -> bool {
+    HeaderValue::from_str(text).is_ok()
+}
+
+fn no_header() -> S3Error {
+    s3_error!(InvalidArgument, "what a header of the answer is to say cannot stand in one")
+}
+
 /// What of an object was asked for.
 pub(super) struct Wanted {
     pub(super) within: Span<u64>,
@@ -135,8 +144,27 @@ impl<'r> Shown<'r> {
         }
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    fn header(&self, name: &str) -> Option<String> {
         self.record.attributes.headers.get(name).cloned()
+    }
+
+    /// What a header of the content says: what the request asks for, or else what is stored.
+    pub(super) fn said(&self, asked: Option<String>, name: &str) -> S3Result<Option<String>> {
+        match asked {
+            Some(text) if !is_header(&text) => Err(no_header()),
+            Some(text) => Ok(Some(text)),
+            None => Ok(self.header(name).filter(|text| is_header(text))),
+        }
+    }
+
+    /// The media type likewise. What was stored before media types were looked at may be none.
+    pub(super) fn media_type(&self, asked: Option<String>) -> S3Result<String> {
+        match asked {
+            Some(text) if !is_media_type(&text) => Err(no_header()),
+            Some(text) => Ok(text),
+            None if is_media_type(&self.record.media_type) => Ok(self.record.media_type.clone()),
+            None => Ok(MEDIA_TYPE.to_owned()),
+        }
     }
 
     /// The header of that name, if it is a date; the uploader may have sent any text.
@@ -147,5 +175,47 @@ impl<'r> Shown<'r> {
     pub(super) fn metadata(&self) -> Option<Metadata> {
         let metadata = &self.record.attributes.metadata;
         Some(metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use casemate_model::Digest;
+    use casemate_objects::{Attributes, ETag};
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_stand_in_a_header_is_not_sent() {
+        let record = |media_type: &str, language: &str| ObjectRecord {
+            project: "default".parse().unwrap(),
+            bucket: "builds".parse().unwrap(),
+            key: "a".parse().unwrap(),
+            digest: Digest::of(b""),
+            size_bytes: 0,
+            media_type: media_type.to_owned(),
+            stored: casemate_model::Timestamp::EPOCH,
+            etag: ETag::of_digest(&Digest::of(b"")),
+            attributes: Attributes {
+                headers: [("content-language".to_owned(), language.to_owned())].into(),
+                ..Attributes::default()
+            },
+            version: None,
+        };
+        let said = |record: &ObjectRecord, asked: Option<&str>| {
+            let shown = Shown::of(record, &span(record, None, None).unwrap());
+            let asked = asked.map(str::to_owned);
+            let language = shown.said(asked.clone(), "content-language");
+            shown.media_type(asked).and_then(|media_type| Ok((media_type, language?)))
+        };
+        let sound = record("text/plain; charset=utf-8", "de");
+        let spoiled = record("text/plain\r\nx: y", "de\r\nx: y");
+        assert_eq!(
+            said(&sound, None).unwrap(),
+            ("text/plain; charset=utf-8".to_owned(), Some("de".to_owned()))
+        );
+        assert_eq!(said(&spoiled, None).unwrap(), (MEDIA_TYPE.to_owned(), None));
+        assert_eq!(said(&spoiled, Some("a/b")).unwrap(), ("a/b".to_owned(), Some("a/b".to_owned())));
+        assert_eq!(said(&sound, Some("a\nb")).unwrap_err().code(), &S3ErrorCode::InvalidArgument);
     }
 }

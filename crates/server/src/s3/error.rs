@@ -23,6 +23,7 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         ObjectsError::NotFound { .. } | ObjectsError::Marked { .. } => S3ErrorCode::NoSuchKey,
         ObjectsError::BucketNotFound { .. } => S3ErrorCode::NoSuchBucket,
         ObjectsError::BucketNotEmpty { .. } => S3ErrorCode::BucketNotEmpty,
+        ObjectsError::BucketContended { .. } => S3ErrorCode::OperationAborted,
         ObjectsError::VersionNotFound { .. } => S3ErrorCode::NoSuchVersion,
         ObjectsError::VersionIsMarker { .. } => S3ErrorCode::MethodNotAllowed,
         ObjectsError::Unfit { absent: true } => S3ErrorCode::NoSuchKey,
@@ -43,8 +44,10 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         }
         ObjectsError::Lifecycle(_) => S3ErrorCode::InvalidRequest,
         ObjectsError::UploadBroken { source } => {
-            let known = source.downcast_ref::<BodyError>();
-            known.map_or(S3ErrorCode::IncompleteBody, |error| error.code())
+            return source.downcast_ref::<BodyError>().map_or_else(
+                || S3Error::with_message(S3ErrorCode::IncompleteBody, error.to_string()),
+                body_error,
+            );
         }
         ObjectsError::NoRoom { .. } | ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) => {
             tracing::error!(error = error as &dyn std::error::Error, "no space is left");
@@ -57,13 +60,18 @@ fn objects_error(error: &ObjectsError) -> S3Error {
         | ObjectsError::Io { .. }
         | ObjectsError::Store(_) => return failed(error),
     };
-    let custom = matches!(code, S3ErrorCode::Custom(_));
     let mut refusal = S3Error::with_message(code, error.to_string());
-    if custom {
-        refusal.set_status_code(http::StatusCode::BAD_REQUEST);
-    }
     if let ObjectsError::Marked { version, .. } | ObjectsError::VersionIsMarker { version, .. } = error {
         refusal.set_headers(marker_headers(*version));
+    }
+    refusal
+}
+
+/// Content that is not what was announced: always the client's affair, whatever the code.
+fn body_error(error: &BodyError) -> S3Error {
+    let mut refusal = S3Error::with_message(error.code(), error.to_string());
+    if matches!(refusal.code(), S3ErrorCode::Custom(_)) {
+        refusal.set_status_code(http::StatusCode::BAD_REQUEST);
     }
     refusal
 }

@@ -31,7 +31,7 @@ pub(super) async fn put_bucket_lifecycle_configuration(
     };
     let rules = configuration.rules.into_iter().enumerate();
     let rules = rules.map(|(index, rule)| understood(rule, index)).collect::<S3Result<Vec<_>>>()?;
-    let change = move |settings: &mut BucketSettings| settings.lifecycle = rules;
+    let change = move |settings: &mut BucketSettings| settings.lifecycle.clone_from(&rules);
     let what = "lifecycle rules set";
     state.control.configure_bucket(caller(&request), &name, what, change).await.map_err(refuse)?;
     Ok(PutBucketLifecycleConfigurationOutput::default())

@@ -1,6 +1,6 @@
 //! Operations on objects.
 
-use casemate_objects::{Attributes, Before, NewObject, ObjectRecord, PutRule};
+use casemate_objects::{Attributes, Before, NewObject, ObjectRecord, PutRule, is_media_type};
 use http::{HeaderMap, header};
 use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
@@ -16,14 +16,14 @@ use crate::app::AppState;
 use crate::transfer::stream;
 
 /// What content is when nobody says what it is.
-const MEDIA_TYPE: &str = "binary/octet-stream";
+pub(super) const MEDIA_TYPE: &str = "binary/octet-stream";
 
 pub(super) async fn put_object(
     state: &AppState,
     request: S3Request<PutObjectInput>,
 ) -> S3Result<PutObjectOutput> {
     let caller = caller(&request).clone();
-    let sums = Sums::of(&request.headers, request.trailing_headers.clone())?;
+    let sums = Sums::of(&request)?;
     let expires = expires(&request.headers);
     let input = request.input;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
@@ -95,13 +95,13 @@ pub(super) async fn get_object(
     let mut output = GetObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         body: Some(body),
-        cache_control: input.response_cache_control.or(shown.header("cache-control")),
-        content_disposition: input.response_content_disposition.or(shown.header("content-disposition")),
-        content_encoding: input.response_content_encoding.or(shown.header("content-encoding")),
-        content_language: input.response_content_language.or(shown.header("content-language")),
+        cache_control: shown.said(input.response_cache_control, "cache-control")?,
+        content_disposition: shown.said(input.response_content_disposition, "content-disposition")?,
+        content_encoding: shown.said(input.response_content_encoding, "content-encoding")?,
+        content_language: shown.said(input.response_content_language, "content-language")?,
         content_length: shown.length,
         content_range: shown.range.clone(),
-        content_type: input.response_content_type.or(Some(record.media_type.clone())),
+        content_type: Some(shown.media_type(input.response_content_type)?),
         e_tag: Some(etag(&record)),
         expires: shown.expires(),
         last_modified: Some(time(record.stored)),
@@ -144,13 +144,13 @@ pub(super) async fn head_object(
     let shown = Shown::of(&record, &span);
     let mut output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
-        cache_control: input.response_cache_control.or(shown.header("cache-control")),
-        content_disposition: input.response_content_disposition.or(shown.header("content-disposition")),
-        content_encoding: input.response_content_encoding.or(shown.header("content-encoding")),
-        content_language: input.response_content_language.or(shown.header("content-language")),
+        cache_control: shown.said(input.response_cache_control, "cache-control")?,
+        content_disposition: shown.said(input.response_content_disposition, "content-disposition")?,
+        content_encoding: shown.said(input.response_content_encoding, "content-encoding")?,
+        content_language: shown.said(input.response_content_language, "content-language")?,
         content_length: shown.length,
         content_range: shown.range.clone(),
-        content_type: input.response_content_type.or(Some(record.media_type.clone())),
+        content_type: Some(shown.media_type(input.response_content_type)?),
         e_tag: Some(etag(&record)),
         expires: shown.expires(),
         last_modified: Some(time(record.stored)),
@@ -249,8 +249,8 @@ pub(super) fn md5(text: Option<&str>) -> S3Result<Option<[u8; 16]>> {
 
 pub(super) fn media_type(text: Option<String>) -> S3Result<String> {
     let text = text.filter(|text| !text.is_empty()).unwrap_or_else(|| MEDIA_TYPE.to_owned());
-    if text.len() > 255 {
-        return Err(s3_error!(InvalidArgument, "a media type has at most 255 bytes"));
+    if !is_media_type(&text) {
+        return Err(s3_error!(InvalidArgument, "a media type has at most 255 printable characters of ASCII"));
     }
     Ok(text)
 }

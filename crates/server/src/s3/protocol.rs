@@ -48,7 +48,7 @@ async fn check(request: Request) -> S3Result<Request> {
     if is_document(&request) {
         return check_document(request).await;
     }
-    Ok(request)
+    Ok(super::chunks::guard(request))
 }
 
 /// Grants, locks and keys of others are not done here; to take them and do nothing would be a lie.

@@ -61,7 +61,10 @@ pub(super) async fn put_object_acl(
     request: S3Request<PutObjectAclInput>,
 ) -> S3Result<PutObjectAclOutput> {
     let input = &request.input;
-    stat(state, &request, (&input.bucket, &input.key), input.version_id.as_deref()).await?;
+    let (bucket, key) = (bucket(&input.bucket)?, key(&input.key)?);
+    let version = version(input.version_id.as_deref())?;
+    // It may only say what is the case, but it is a change all the same.
+    state.control.find_object_to_tag(caller(&request), (&bucket, &key), version).await.map_err(refuse)?;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
     refuse_policy(input.access_control_policy.as_ref(), caller(&request))?;
     Ok(PutObjectAclOutput::default())

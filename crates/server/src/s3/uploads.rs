@@ -54,7 +54,7 @@ pub(super) async fn upload_part(
     request: S3Request<UploadPartInput>,
 ) -> S3Result<UploadPartOutput> {
     let caller = caller(&request).clone();
-    let sums = Sums::of(&request.headers, request.trailing_headers.clone())?;
+    let sums = Sums::of(&request)?;
     let input = request.input;
     let upload = upload_ref(&input.bucket, &input.key, &input.upload_id)?;
     let number = part_number(input.part_number)?;

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{BucketName, Project, StoreError, Timestamp};
 use casemate_objects::{
-    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Place, ProjectUsage, Versioning,
+    BucketCatalog, BucketDeleted, BucketRecord, BucketSettings, BucketTotals, Configured, Place,
+    ProjectUsage, Versioning,
 };
 
 use super::stored;
@@ -51,11 +52,12 @@ impl BucketCatalog for Store {
         &self,
         project: &Project,
         bucket: &BucketName,
-        settings: &BucketSettings,
+        (read, settings): (&BucketSettings, &BucketSettings),
         event: Event,
-    ) -> Result<bool, StoreError> {
-        let (project, bucket, settings) = (project.clone(), bucket.clone(), settings.clone());
-        self.change(ConfigureBucket { project, bucket, settings, event }).await
+    ) -> Result<Configured, StoreError> {
+        let (project, bucket) = (project.clone(), bucket.clone());
+        let (read, settings) = (read.clone(), settings.clone());
+        self.change(ConfigureBucket { project, bucket, read, settings, event }).await
     }
 
     async fn delete_bucket(
@@ -93,7 +95,7 @@ impl BucketCatalog for Store {
 
 fn usage_record(row: Row) -> Result<ProjectUsage, Failure> {
     let mut columns = row.read("bucket");
-    Ok(ProjectUsage { objects: columns.next()?, bytes: columns.next()? })
+    Ok(ProjectUsage { objects: columns.next()?, bytes: columns.next()?, upload_bytes: columns.next()? })
 }
 
 struct CreateBucket {
@@ -122,22 +124,26 @@ impl Change for CreateBucket {
 struct ConfigureBucket {
     project: Project,
     bucket: BucketName,
+    read: BucketSettings,
     settings: BucketSettings,
     event: Event,
 }
 
 #[async_trait]
 impl Change for ConfigureBucket {
-    type Answer = bool;
+    type Answer = Configured;
     const ACTION: &'static str = "change a bucket's settings";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let text = stored::settings_text(&self.settings);
-        let changed = tx.execute(&CONFIGURE, values![self.project, self.bucket, text]).await? == 1;
-        if changed {
-            tx.record(&self.event).await?;
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Configured, Failure> {
+        match tx.lock_settings(&self.project, &self.bucket).await? {
+            None => return Ok(Configured::Absent),
+            Some(found) if found != self.read => return Ok(Configured::Overtaken),
+            Some(_) => {}
         }
-        Ok(changed)
+        let text = stored::settings_text(&self.settings);
+        tx.execute(&CONFIGURE, values![self.project, self.bucket, text]).await?;
+        tx.record(&self.event).await?;
+        Ok(Configured::Done)
     }
 }
 
@@ -174,9 +180,18 @@ impl Tx<'_> {
         project: &Project,
         bucket: &BucketName,
     ) -> Result<Option<Versioning>, Failure> {
+        let settings = self.lock_settings(project, bucket).await?;
+        Ok(settings.map(|settings| settings.versioning))
+    }
+
+    async fn lock_settings(
+        &mut self,
+        project: &Project,
+        bucket: &BucketName,
+    ) -> Result<Option<BucketSettings>, Failure> {
         let row = self.row(&LOCK_BUCKET, values![project, bucket]).await?;
         let text: Option<String> = row.map(|row| row.only("bucket")).transpose()?;
-        text.map(|text| Ok(stored::read_settings(&text)?.versioning)).transpose()
+        text.map(|text| stored::read_settings(&text)).transpose()
     }
 
     /// What a project holds; nobody else who asks this way gets an answer until the transaction ends.
@@ -235,13 +250,14 @@ pub(crate) fn bucket_record(row: Row) -> Result<BucketRecord, Failure> {
         size_bytes: columns.next()?,
         versions: columns.next()?,
         version_bytes: columns.next()?,
+        upload_bytes: columns.next()?,
         settings: stored::read_settings(&columns.next::<String>()?)?,
     })
 }
 
 macro_rules! bucket_columns {
     () => {
-        "project, bucket, created, objects, size_bytes, versions, version_bytes, settings"
+        "project, bucket, created, objects, size_bytes, versions, version_bytes, upload_bytes, settings"
     };
 }
 
@@ -266,7 +282,8 @@ const TOTALS: Statement = statement!(
 /// What the counters of a project's buckets add up to, of which there are few.
 const USAGE: Statement = statement!(
     "SELECT CAST(coalesce(sum(objects + versions), 0) AS BIGINT), \
-     CAST(coalesce(sum(size_bytes + version_bytes), 0) AS BIGINT) FROM buckets WHERE project = $1"
+     CAST(coalesce(sum(size_bytes + version_bytes + upload_bytes), 0) AS BIGINT), \
+     CAST(coalesce(sum(upload_bytes), 0) AS BIGINT) FROM buckets WHERE project = $1"
 );
 /// A sum has no row that could be locked, and a new bucket is in nobody's sight: those who ask for one project take turns.
 /// SQLite has one writer anyway.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{StoreError, Timestamp, UploadId};
-use casemate_objects::{PartRecord, Place, UploadCatalog, UploadPage, UploadRecord};
+use casemate_objects::{PartPut, PartRecord, Place, ProjectQuota, UploadCatalog, UploadPage, UploadRecord};
 
 use super::{first_text_past, stored};
 use crate::change::{Change, Tx};
@@ -37,10 +37,11 @@ impl UploadCatalog for Store {
 
     async fn put_part(
         &self,
-        id: UploadId,
+        upload: &UploadRecord,
         part: &PartRecord,
-    ) -> Result<Option<Option<PartRecord>>, StoreError> {
-        self.change(PutPart { id, part: part.clone() }).await
+        quota: ProjectQuota,
+    ) -> Result<PartPut, StoreError> {
+        self.change(PutPart { id: upload.id, place: upload.place.clone(), part: part.clone(), quota }).await
     }
 
     async fn parts(&self, id: UploadId, after: u32, limit: u32) -> Result<Vec<PartRecord>, StoreError> {
@@ -49,8 +50,8 @@ impl UploadCatalog for Store {
         read_all(rows, action, part_record)
     }
 
-    async fn end_upload(&self, id: UploadId, event: Option<Event>) -> Result<bool, StoreError> {
-        self.change(EndUpload { id, event }).await
+    async fn end_upload(&self, upload: &UploadRecord, event: Option<Event>) -> Result<bool, StoreError> {
+        self.change(EndUpload { id: upload.id, place: upload.place.clone(), event }).await
     }
 
     async fn stale_uploads(&self, before: Timestamp, limit: u32) -> Result<Vec<UploadRecord>, StoreError> {
@@ -85,29 +86,45 @@ impl Change for BeginUpload {
 
 struct PutPart {
     id: UploadId,
+    place: Place,
     part: PartRecord,
+    quota: ProjectQuota,
 }
 
 #[async_trait]
 impl Change for PutPart {
-    type Answer = Option<Option<PartRecord>>;
+    type Answer = PartPut;
     const ACTION: &'static str = "write down a part";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Answer, Failure> {
-        if tx.row(&LOCK_UPLOAD, values![self.id]).await?.is_none() {
-            return Ok(None);
+        let Place { project, bucket, .. } = &self.place;
+        // Usage, bucket, upload: in the order in which a put locks them.
+        let usage = match self.quota.limits_anything() {
+            true => Some(tx.lock_usage(project).await?),
+            false => None,
+        };
+        tx.lock_bucket(project, bucket).await?;
+        if !tx.lock_upload(self.id).await? {
+            return Ok(PartPut::NoUpload);
         }
         let former = tx.row(&PART, values![self.id, self.part.number]).await?;
         let former = former.map(part_record).transpose()?;
+        let sizes = (former.as_ref().map_or(0, |former| former.size_bytes), self.part.size_bytes);
+        let growth = sizes.1.saturating_sub(sizes.0);
+        if let Some(over) = usage.and_then(|usage| self.quota.refuses(&usage, (0, growth))) {
+            return Ok(PartPut::OverQuota(over));
+        }
         let PartRecord { number, size_bytes, etag, file, checksums, stored: at } = &self.part;
         let checksums = stored::checksums_text(checksums);
         tx.execute(&PUT_PART, values![self.id, number, size_bytes, etag, file, checksums, at]).await?;
-        Ok(Some(former))
+        tx.count_upload(&self.place, sizes).await?;
+        Ok(PartPut::Done { former })
     }
 }
 
 struct EndUpload {
     id: UploadId,
+    place: Place,
     event: Option<Event>,
 }
 
@@ -117,15 +134,41 @@ impl Change for EndUpload {
     const ACTION: &'static str = "end an upload";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        if tx.row(&LOCK_UPLOAD, values![self.id]).await?.is_none() {
+        tx.lock_bucket(&self.place.project, &self.place.bucket).await?;
+        if !tx.lock_upload(self.id).await? {
             return Ok(false);
         }
-        tx.execute(&DELETE_PARTS, values![self.id]).await?;
-        tx.execute(&DELETE_UPLOAD, values![self.id]).await?;
+        tx.forget_upload(self.id, &self.place).await?;
         if let Some(event) = &self.event {
             tx.record(event).await?;
         }
         Ok(true)
+    }
+}
+
+impl Tx<'_> {
+    /// Whether an upload is under way; it stays so until the transaction ends. Whoever asks has locked its bucket.
+    pub(super) async fn lock_upload(&mut self, id: UploadId) -> Result<bool, Failure> {
+        Ok(self.row(&LOCK_UPLOAD, values![id]).await?.is_some())
+    }
+
+    /// The bytes of the parts of an upload that is locked.
+    pub(super) async fn upload_bytes(&mut self, id: UploadId) -> Result<u64, Failure> {
+        let row = self.row(&PARTS_BYTES, values![id]).await?;
+        row.map_or(Ok(0), |row| row.only("part"))
+    }
+
+    /// Forgets an upload that is locked, and its parts.
+    pub(super) async fn forget_upload(&mut self, id: UploadId, place: &Place) -> Result<(), Failure> {
+        let bytes = self.upload_bytes(id).await?;
+        self.execute(&DELETE_PARTS, values![id]).await?;
+        self.execute(&DELETE_UPLOAD, values![id]).await?;
+        self.count_upload(place, (bytes, 0)).await
+    }
+
+    /// Counts `new` bytes of parts more, and `old` less.
+    async fn count_upload(&mut self, place: &Place, (old, new): (u64, u64)) -> Result<(), Failure> {
+        self.execute(&COUNT_UPLOAD, values![place.project, place.bucket, new, old]).await.map(drop)
     }
 }
 
@@ -194,6 +237,18 @@ const PUT_PART: Statement = statement!(
      size_bytes = excluded.size_bytes, etag = excluded.etag, file = excluded.file, \
      checksums = excluded.checksums, stored = excluded.stored"
 );
+/// Parts without their upload are found by the engine, as a broken foreign key.
+pub(crate) const ALL_PART_SIZES: Statement = statement!(
+    "SELECT p.upload, p.number, u.project, u.bucket, p.size_bytes FROM upload_parts p JOIN uploads u ON u.id = p.upload \
+     WHERE (p.upload, p.number) > ($1, $2) ORDER BY p.upload, p.number LIMIT $3"
+);
+const PARTS_BYTES: Statement =
+    statement!("SELECT CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM upload_parts WHERE upload = $1");
+/// Not below zero: an older node beside this one does not count parts, and their upload must end all the same.
+const COUNT_UPLOAD: Statement = statement!(
+    "UPDATE buckets SET upload_bytes = CASE WHEN upload_bytes + $3 > $4 THEN upload_bytes + $3 - $4 ELSE 0 END \
+     WHERE project = $1 AND bucket = $2"
+);
 const DELETE_PARTS: Statement = statement!("DELETE FROM upload_parts WHERE upload = $1");
 
 #[cfg(feature = "test-support")]
@@ -204,5 +259,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("list stale uploads", &STALE),
     ("find a part", &PART),
     ("list parts", &PARTS),
+    ("add up the parts of an upload", &PARTS_BYTES),
     ("end the parts of an upload", &DELETE_PARTS),
+    ("count a part", &COUNT_UPLOAD),
 ];

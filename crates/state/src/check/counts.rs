@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use casemate_model::Digest;
-use casemate_objects::BlobId;
+use casemate_objects::{BlobId, BucketRecord};
 
 use super::records::{Counted, Table};
 use super::{Finding, Findings};
@@ -101,7 +101,7 @@ async fn check_blobs(
 
 async fn check_buckets(
     sql: &mut Sql<'_>,
-    mut left: BTreeMap<(String, String), [u64; 4]>,
+    mut left: BTreeMap<(String, String), [u64; 5]>,
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     let buckets = Table { statement: &catalog::ALL_BUCKETS, before_first: values!["", ""].to_vec() };
@@ -111,8 +111,9 @@ async fn check_buckets(
             let key = (bucket.project.to_string(), bucket.bucket.to_string());
             let counted = left.remove(&key).unwrap_or_default();
             let of = format!("of bucket `{}` of project `{}`", key.1, key.0);
-            let stored = [bucket.objects, bucket.size_bytes, bucket.versions, bucket.version_bytes];
-            let names = ["objects", "bytes", "versions", "bytes of versions"];
+            let BucketRecord { objects, size_bytes, versions, version_bytes, upload_bytes, .. } = bucket;
+            let stored = [objects, size_bytes, versions, version_bytes, upload_bytes];
+            let names = ["objects", "bytes", "versions", "bytes of versions", "bytes of unfinished uploads"];
             let pairs = names.into_iter().zip(stored.into_iter().zip(counted));
             let mut wrong = pairs.filter_map(|(name, (stored, counted))| {
                 compare(|| format!("{name} {of}"), stored, Some(counted))

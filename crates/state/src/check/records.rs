@@ -14,8 +14,8 @@ use crate::{catalog, credentials, registry};
 #[derive(Default)]
 pub(super) struct Counted {
     pub(super) references: BTreeMap<BlobId, u64>,
-    /// Objects and their bytes, older versions and theirs, by project and bucket.
-    pub(super) buckets: BTreeMap<(String, String), [u64; 4]>,
+    /// Objects and their bytes, older versions and theirs, bytes of parts of unfinished uploads, by project and bucket.
+    pub(super) buckets: BTreeMap<(String, String), [u64; 5]>,
     /// Tasks, by project and state.
     pub(super) tasks: BTreeMap<(String, String), u64>,
     /// Tasks that gave a blob, by project and blob.
@@ -43,6 +43,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     let versions =
         Table { statement: &catalog::ALL_OBJECT_VERSIONS, before_first: values!["", "", "", 0u64].to_vec() };
     versions.walk(sql, findings, |row| counted.add_version(row)).await?;
+    let parts = Table { statement: &catalog::ALL_PART_SIZES, before_first: values!["", 0u64].to_vec() };
+    parts.walk(sql, findings, |row| counted.add_part(row)).await?;
     let bases =
         Table { statement: &catalog::ALL_BASES, before_first: vec!["".to_value(), [].as_slice().to_value()] };
     bases.walk(sql, findings, |row| counted.add_base(row)).await?;
@@ -101,12 +103,20 @@ impl Counted {
     fn add_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         let version = catalog::version_record(row)?;
         let place = (version.place.project.to_string(), version.place.bucket.to_string());
-        let [.., versions, version_bytes] = self.buckets.entry(place).or_default();
+        let [_, _, versions, version_bytes, _] = self.buckets.entry(place).or_default();
         *versions += 1;
         if let Some(object) = version.object {
             *version_bytes += object.size_bytes;
             self.refer(object.blob());
         }
+        Ok(None)
+    }
+
+    fn add_part(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        let mut columns = row.read("part");
+        let (_, _): (String, u64) = (columns.next()?, columns.next()?);
+        let [.., upload_bytes] = self.buckets.entry((columns.next()?, columns.next()?)).or_default();
+        *upload_bytes += columns.next::<u64>()?;
         Ok(None)
     }
 

@@ -9,6 +9,7 @@ mod lifecycle;
 mod queue;
 mod quotas;
 mod registry;
+mod uploads;
 
 use std::pin::Pin;
 
@@ -41,11 +42,15 @@ const CASES: &[Case] = cases![
     buckets::versions_are_kept_marked_and_brought_to_light,
     buckets::a_bucket_that_stopped_keeping_versions_has_one_null_version,
     buckets::versions_of_a_key_are_bases_of_each_other,
-    buckets::uploads_hold_their_parts_until_they_end,
+    buckets::settings_are_changed_only_from_what_was_read,
     buckets::samples_are_one_a_day_and_bounded,
     buckets::what_a_bucket_takes_counts_shared_content_once_and_bases_with_it,
     quotas::a_quota_counts_versions_and_what_makes_nothing_grow_passes,
     quotas::many_at_once_do_not_get_past_a_quota,
+    uploads::uploads_hold_their_parts_until_they_end,
+    uploads::parts_count_towards_the_quota_until_their_upload_ends,
+    uploads::many_parts_at_once_do_not_get_past_a_quota,
+    uploads::an_upload_ends_with_the_put_that_completes_it,
     lifecycle::rules_expire_trim_and_give_up_as_the_clock_goes_on,
     lifecycle::what_changed_meanwhile_is_left_alone,
     inventory::blobs_come_by_project_and_digest,

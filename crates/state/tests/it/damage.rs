@@ -69,6 +69,13 @@ fn a_check_names_what_is_damaged() {
                 ),
             ),
             (
+                "UPDATE buckets SET upload_bytes = 5",
+                Some(
+                    "the counter of bytes of unfinished uploads of bucket `builds` of project `default` says 5, but there are 0"
+                        .to_owned(),
+                ),
+            ),
+            (
                 "UPDATE task_counts SET tasks = 2",
                 Some("the counter of queued tasks of project `default` says 2, but there are 1".to_owned()),
             ),

@@ -123,7 +123,8 @@ async fn leftovers_of_uploads_are_found_and_go() {
         let (open, ended) = (world.begin(0).await, world.begin(1).await);
         world.put_part(open, 1, b"kept").await;
         world.put_part(ended, 1, b"left").await;
-        world.catalog.end_upload(ended, None).await.unwrap();
+        let row = world.catalog.upload(ended).await.unwrap().unwrap();
+        world.catalog.end_upload(&row, None).await.unwrap();
         std::fs::write(world.uploads_path(open).join("1-0-older"), b"an older part 1").unwrap();
         let file = "1-0-older".to_owned();
         world

@@ -100,7 +100,7 @@ impl World {
             begun: now,
         };
         self.objects.begin_upload(&Self::permit(), &upload, self.event()).await.unwrap();
-        let part = NewPart { upload: upload.id, number: 1, expected_md5: None, now };
+        let part = NewPart { upload: &upload, number: 1, expected_md5: None, now };
         let body = stream::iter([Ok::<_, Infallible>(Bytes::copy_from_slice(content))]);
         let part = self.objects.put_part(&Self::permit(), part, body, Default::default).await.unwrap();
         (upload, part.etag)

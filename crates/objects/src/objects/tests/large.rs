@@ -1,5 +1,6 @@
 //! Content that is checked piece by piece, and packed in segments.
 
+use super::kinds::{OTHER_KINDS, put_in_place};
 use super::*;
 
 const PIECE: usize = 256 << 10;
@@ -85,6 +86,21 @@ async fn a_lost_or_foreign_table_of_pieces_is_made_again() {
         std::fs::write(&path, foreign).unwrap();
         assert!(world.range(&content, 5..10).await.unwrap() == content[5..10]);
         assert_eq!(std::fs::read(&path).unwrap(), sound);
+    }
+}
+
+#[tokio::test]
+async fn a_table_of_pieces_that_is_no_file_is_made_again() {
+    for kind in OTHER_KINDS {
+        let world = world();
+        let content = noise(1, LARGE);
+        world.put("image", &content, None).await.unwrap();
+        let path = world.pieces_path_of(&content);
+        let sound = std::fs::read(&path).unwrap();
+        put_in_place(kind, &path);
+        assert!(world.range(&content, 5..10).await.unwrap() == content[5..10], "{kind}");
+        // A directory is not replaced, and the content is served without a table.
+        assert_eq!(std::fs::read(&path).ok(), (kind != "directory").then_some(sound), "{kind}");
     }
 }
 

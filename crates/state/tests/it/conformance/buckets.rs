@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use casemate_model::{BucketName, Digest, Project, UploadId, VersionId};
+use casemate_ledger::AuditLog;
+use casemate_model::{BucketName, Digest, Project, VersionId};
 use casemate_objects::{
     Attributes, Before, BlobCatalog, BlobId, BucketCatalog, BucketDeleted, BucketSample, BucketSettings,
-    CorsRule, Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions, Packing,
-    PartRecord, Place, Put, PutRule, SampleCatalog, UploadCatalog, UploadPage, UploadRecord, VersionPage,
-    VersionRecord, Versioning,
+    Configured, CorsRule, Deleted, ETag, LifecycleRule, Located, ObjectCatalog, ObjectRecord, OlderVersions,
+    Packing, Put, PutRule, SampleCatalog, VersionPage, VersionRecord, Versioning,
 };
 
 use crate::context::Context;
@@ -17,11 +17,18 @@ fn bucket() -> BucketName {
 impl Context {
     async fn keep_versions(&self, versioning: Versioning) {
         let settings = BucketSettings { versioning, ..BucketSettings::default() };
-        let event = self.event("buckets.configure");
-        assert!(self.store.configure_bucket(&self.project, &bucket(), &settings, event).await.unwrap());
+        assert_eq!(self.configure("builds", &settings).await, Configured::Done);
     }
 
-    async fn make_bucket(&self) -> bool {
+    /// Sets a bucket to something, whatever it was set to.
+    pub(super) async fn configure(&self, name: &str, settings: &BucketSettings) -> Configured {
+        let (name, event) = (name.parse().unwrap(), self.event("buckets.configure"));
+        let found = self.store.bucket(&self.project, &name).await.unwrap();
+        let read = found.map(|found| found.settings).unwrap_or_default();
+        self.store.configure_bucket(&self.project, &name, (&read, settings), event).await.unwrap()
+    }
+
+    pub(super) async fn make_bucket(&self) -> bool {
         let (settings, event) = (BucketSettings::default(), self.event("buckets.create"));
         self.store.create_bucket(&self.project, &bucket(), &settings, event).await.unwrap()
     }
@@ -95,11 +102,8 @@ pub(super) async fn buckets_are_made_set_and_deleted_when_empty(context: &Contex
             ..LifecycleRule::default()
         }],
     };
-    let configure = async |name: &str| {
-        let (name, event) = (name.parse().unwrap(), context.event("buckets.configure"));
-        context.store.configure_bucket(&context.project, &name, &settings, event).await.unwrap()
-    };
-    assert!(configure("builds").await && !configure("absent").await);
+    assert_eq!(context.configure("builds", &settings).await, Configured::Done);
+    assert_eq!(context.configure("absent", &settings).await, Configured::Absent);
     let found = context.store.bucket(&context.project, &bucket()).await.unwrap().unwrap();
     assert_eq!((found.settings, found.objects), (settings.clone(), 0));
 
@@ -234,58 +238,25 @@ pub(super) async fn versions_of_a_key_are_bases_of_each_other(context: &Context)
     assert_eq!(candidates, [three, one], "the newest version first");
 }
 
-pub(super) async fn uploads_hold_their_parts_until_they_end(context: &Context) {
-    let begin = async |key: &str| {
-        let upload = UploadRecord {
-            id: UploadId::generate(context.now(), &context.entropy),
-            place: Place { project: context.project.clone(), bucket: bucket(), key: key.parse().unwrap() },
-            media_type: "text/plain".to_owned(),
-            attributes: Attributes::default(),
-            begun: context.now(),
-        };
-        let begun = context.store.begin_upload(&upload, context.event("objects.put")).await.unwrap();
-        (upload, begun)
-    };
-    assert!(!begin("a").await.1, "without a bucket");
+pub(super) async fn settings_are_changed_only_from_what_was_read(context: &Context) {
     context.make_bucket().await;
-    let (upload, begun) = begin("a").await;
-    let (other, _) = begin("b").await;
-    assert!(begun);
-    let part = |number: u32, content: &[u8]| PartRecord {
-        number,
-        size_bytes: content.len() as u64,
-        etag: ETag::of_digest(&Digest::of(content)),
-        file: format!("{number}-{}", content.len()),
-        checksums: BTreeMap::from([("crc32".to_owned(), "AAAA".to_owned())]),
-        stored: context.now(),
+    let read = context.store.bucket(&context.project, &bucket()).await.unwrap().unwrap().settings;
+    let tagged = |team: &str| BucketSettings {
+        tags: BTreeMap::from([("team".to_owned(), team.to_owned())]),
+        ..BucketSettings::default()
     };
-    let put = async |id, part: &PartRecord| context.store.put_part(id, part).await.unwrap();
-    assert_eq!(put(upload.id, &part(2, b"two")).await, Some(None));
-    assert_eq!(put(upload.id, &part(1, b"first")).await, Some(None));
-    assert_eq!(put(upload.id, &part(1, b"one")).await, Some(Some(part(1, b"first"))));
-    assert_eq!(context.store.parts(upload.id, 0, 9).await.unwrap(), [part(1, b"one"), part(2, b"two")]);
-    assert_eq!(context.store.parts(upload.id, 1, 9).await.unwrap(), [part(2, b"two")]);
-
-    let page = |after| UploadPage {
-        project: context.project.clone(),
-        bucket: bucket(),
-        prefix: String::new(),
-        after,
-        limit: 9,
+    let configure = async |read: &BucketSettings, settings: &BucketSettings| {
+        let event = context.event("buckets.configure");
+        context.store.configure_bucket(&context.project, &bucket(), (read, settings), event).await.unwrap()
     };
-    let list = async |after| context.store.uploads(&page(after)).await.unwrap();
-    assert_eq!(list(None).await, [upload.clone(), other.clone()]);
-    let key = upload.place.key.to_string();
-    assert_eq!(list(Some((key.clone(), Some(upload.id)))).await, std::slice::from_ref(&other));
-    assert_eq!(list(Some((key, None))).await, std::slice::from_ref(&other));
-    context.clock.advance(std::time::Duration::from_secs(1));
-    assert_eq!(context.store.stale_uploads(context.now(), 9).await.unwrap().len(), 2);
-
-    assert!(context.store.end_upload(upload.id, Some(context.event("objects.put"))).await.unwrap());
-    assert!(!context.store.end_upload(upload.id, None).await.unwrap());
-    assert_eq!(put(upload.id, &part(3, b"late")).await, None);
-    assert_eq!(context.store.parts(upload.id, 0, 9).await.unwrap(), []);
-    assert!(context.store.end_upload(other.id, None).await.unwrap());
+    // Two nodes read the same and change it; the second does not undo what the first did.
+    assert_eq!(configure(&read, &tagged("core")).await, Configured::Done);
+    let entries = context.store.size().await.unwrap();
+    assert_eq!(configure(&read, &tagged("docs")).await, Configured::Overtaken);
+    assert_eq!(context.store.size().await.unwrap(), entries, "nothing was done, and nothing recorded");
+    let found = context.store.bucket(&context.project, &bucket()).await.unwrap().unwrap().settings;
+    assert_eq!(found, tagged("core"));
+    assert_eq!(configure(&found, &tagged("docs")).await, Configured::Done);
 }
 
 pub(super) async fn samples_are_one_a_day_and_bounded(context: &Context) {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use casemate_model::{Digest, UploadId};
 use casemate_objects::{
     Attributes, BlobCatalog, BlobRecord, BucketCatalog, ETag, Inventory, Packing, PartRecord, Place,
-    UploadCatalog, UploadRecord,
+    ProjectQuota, UploadCatalog, UploadRecord,
 };
 
 use crate::context::Context;
@@ -63,6 +63,7 @@ pub(super) async fn parts_of_all_uploads_come_in_order(context: &Context) {
         let (media_type, attributes) = ("text/plain".to_owned(), Attributes::default());
         let upload = UploadRecord { id, place, media_type, attributes, begun: context.now() };
         context.store.begin_upload(&upload, context.event("objects.put")).await.unwrap();
+        let quota = ProjectQuota::default();
         for number in [1, 3] {
             let part = PartRecord {
                 number,
@@ -72,7 +73,7 @@ pub(super) async fn parts_of_all_uploads_come_in_order(context: &Context) {
                 checksums: BTreeMap::new(),
                 stored: context.now(),
             };
-            context.store.put_part(id, &part).await.unwrap();
+            context.store.put_part(&upload, &part, quota).await.unwrap();
             expected.push((id, part));
         }
     }
