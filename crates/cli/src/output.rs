@@ -81,6 +81,11 @@ impl Output {
         drop(writeln!(io::stderr().lock(), "{}", escaped_line(text)));
     }
 
+    /// Tells the person several lines of our own.
+    pub(crate) fn notes(self, text: &str) {
+        text.split('\n').for_each(|line| self.note(line));
+    }
+
     /// Writes bytes to standard error as they are.
     pub(crate) fn talk(self, bytes: &[u8]) {
         drop(io::stderr().lock().write_all(bytes));

@@ -32,17 +32,25 @@ pub trait Bucket: Send + Sync + 'static {
 
     /// Removes many objects, together where the store can, and says which were not removed.
     async fn delete_many(&self, keys: &[String]) -> Vec<(String, BucketError)> {
-        let deletions = keys.to_vec().into_iter().map(|key| async move {
-            let deleted = self.delete(&key).await;
-            (key, deleted)
-        });
-        let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE);
-        let mut failed = Vec::new();
-        while let Some((key, deleted)) = deletions.next().await {
-            failed.extend(deleted.err().map(|error| (key, error)));
-        }
-        failed
+        delete_each(self, keys).await
     }
+}
+
+/// Removes objects one by one, several at once.
+pub(crate) async fn delete_each<B: Bucket + ?Sized>(
+    bucket: &B,
+    keys: &[String],
+) -> Vec<(String, BucketError)> {
+    let deletions = keys.to_vec().into_iter().map(|key| async move {
+        let deleted = bucket.delete(&key).await;
+        (key, deleted)
+    });
+    let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE);
+    let mut failed = Vec::new();
+    while let Some((key, deleted)) = deletions.next().await {
+        failed.extend(deleted.err().map(|error| (key, error)));
+    }
+    failed
 }
 
 /// The texts that a user attached to an object, by lower-case name.

@@ -87,6 +87,16 @@ impl CloudBucket {
         Ok(Self { store: store.clone(), lister: Lister::Library(store) })
     }
 
+    /// Every object has an `etag`, and the page of a proxy that wants a login rarely has one.
+    fn check_answer(&self, action: &'static str, key: &str, meta: &ObjectMeta) -> Result<(), BucketError> {
+        if meta.e_tag.is_some() {
+            return Ok(());
+        }
+        let what = "without an ETag".to_owned();
+        let source = crate::ServerFault::NotS3 { what }.into();
+        Err(BucketError::Unavailable { action, key: key.to_owned(), source })
+    }
+
     async fn put_whole(&self, key: &str, upload: Whole, condition: Condition) -> Result<Stored, BucketError> {
         let mode = match condition {
             Condition::Always => PutMode::Overwrite,
@@ -179,6 +189,7 @@ impl Bucket for CloudBucket {
         let options = GetOptions { head: true, ..GetOptions::default() };
         let found = self.store.get_opts(&path_of(key)?, options).await;
         let found = found.map_err(|error| translate("look at", key, error))?;
+        self.check_answer("look at", key, &found.meta)?;
         Ok(head_of(&found.meta, &found.attributes))
     }
 
@@ -191,6 +202,7 @@ impl Bucket for CloudBucket {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&path_of(key)?, options).await;
         let found = found.map_err(|error| translate("read", key, error))?;
+        self.check_answer("read", key, &found.meta)?;
         let (head, range) = (head_of(&found.meta, &found.attributes), found.range.clone());
         let key = key.to_owned();
         let body =
@@ -246,15 +258,8 @@ impl Bucket for CloudBucket {
             return failed;
         }
         // Whoever has no such request, or failed in part, is asked for each: what is gone already is gone.
-        for path in paths {
-            if let Err(error) = self.delete(path.as_ref()).await {
-                let is_of_one = error.is_of_one_object();
-                failed.push((path.to_string(), error));
-                if !is_of_one {
-                    break;
-                }
-            }
-        }
+        let keys: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        failed.extend(crate::bucket::delete_each(self, &keys).await);
         failed
     }
 }
@@ -348,11 +353,11 @@ fn translate(action: &'static str, key: &str, error: Error) -> BucketError {
         Error::AlreadyExists { .. } => BucketError::Exists { key },
         Error::Precondition { .. } => BucketError::Changed { key },
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            BucketError::Denied { key, source: error.into() }
+            BucketError::Denied { key, source: answers::cause_of(&error) }
         }
         Error::InvalidPath { source } => BucketError::BadKey { key, reason: source.to_string() },
         // The rest tells nothing about the object.
-        error => BucketError::Unavailable { action, key, source: error.into() },
+        error => BucketError::Unavailable { action, key, source: answers::cause_of(&error) },
     }
 }
 

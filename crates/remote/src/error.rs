@@ -168,6 +168,12 @@ pub enum ServerFault {
         /// With what.
         what: String,
     },
+    /// It cannot be reached.
+    #[error("the server cannot be reached ({reason})")]
+    Unreachable {
+        /// Why not.
+        reason: String,
+    },
     /// There is no such bucket.
     #[error("the server says that there is no such bucket ({reason})")]
     NoBucket {

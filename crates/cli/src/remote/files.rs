@@ -128,11 +128,18 @@ pub(super) async fn read(path: Option<PathBuf>) -> Result<SealedBytes, CliError>
 
 /// Writes a file, whole, and the directories on the way to it.
 pub(super) async fn write(path: PathBuf, bytes: SealedBytes) -> Result<(), CliError> {
+    let output = create(&path)?;
+    fill(output, &path, bytes).await?;
+    Ok(())
+}
+
+/// Writes all of a file that was begun, and says how much that is.
+pub(super) async fn fill(mut output: UserOutput, path: &Path, bytes: SealedBytes) -> Result<u64, CliError> {
+    let what = format!("`{}`", path.display());
     blocking(move || {
-        let mut file = create(&path)?;
-        let what = || format!("`{}`", path.display());
-        file.write_all(bytes.as_slice()?).map_err(|source| CliError::Write { what: what(), source })?;
-        Ok(file.commit()?)
+        output.write_all(bytes.as_slice()?).map_err(|source| CliError::Write { what, source })?;
+        output.commit()?;
+        Ok(bytes.len())
     })
     .await
 }

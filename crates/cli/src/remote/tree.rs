@@ -177,14 +177,24 @@ impl Tree<'_> {
         match (self, target) {
             (Self::Remote(engine, address), Tree::Files(root)) => {
                 let key = key_below(address, name)?;
-                let output = files::create(&files::file_at(root, target_name)?)?;
+                let path = files::file_at(root, target_name)?;
+                let output = files::create(&path)?;
+                if !output.is_unseen() {
+                    let bytes = engine.get(&key).await?.bytes;
+                    return Ok(Some(files::fill(output, &path, bytes).await?));
+                }
                 let (output, found) = engine.get_into(&key, output).await?;
                 files::commit(output).await?;
                 Ok(Some(found.size_bytes))
             }
             (Self::Node(context, client, address, meter), Tree::Files(root)) => {
                 let object = below(address, name).object()?;
-                let mut output = files::create(&files::file_at(root, target_name)?)?;
+                let path = files::file_at(root, target_name)?;
+                let mut output = files::create(&path)?;
+                if !output.is_unseen() {
+                    let bytes = node::read(client, &object, (context.output, meter)).await?;
+                    return Ok(Some(files::fill(output, &path, bytes).await?));
+                }
                 let size = node::read_into(client, &object, &mut output, (context.output, meter)).await?;
                 files::commit(output).await?;
                 Ok(Some(size))

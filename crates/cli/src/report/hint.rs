@@ -88,6 +88,11 @@ pub(super) fn of(error: &CliError) -> Option<String> {
 
 fn of_bucket(error: &BucketError) -> Option<&'static str> {
     match error.server_fault() {
+        Some(ServerFault::Unreachable { .. }) => {
+            return Some(
+                "see that --endpoint-url names the server and its port, and that it runs and can be reached",
+            );
+        }
         Some(ServerFault::NoBucket { .. }) => {
             return Some(
                 "`casemate ls s3://` lists the buckets; --endpoint-url and --region name another server",

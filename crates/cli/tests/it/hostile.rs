@@ -5,6 +5,7 @@ use std::net::TcpListener;
 
 use crate::binary::{Done, User, text};
 use crate::buckets::{bucket, failed, versions};
+use crate::s3::{Shop, version};
 
 /// A server of S3 that gives the same answer to everything.
 fn server(answer: &'static [u8]) -> String {
@@ -74,7 +75,9 @@ fn what_a_server_does_is_said_with_a_way_out() {
     // Nobody is there: the port was given back.
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let done = failed(ask(&format!("http://{gone}"), &["ls", "s3://bucket"]), 7, "cannot list");
-    assert!(done.stderr.contains("hint: "), "{}", done.stderr);
+    assert!(done.stderr.contains("hint: see that --endpoint-url names the server"), "{}", done.stderr);
+    let page = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n<html></html>";
+    failed(ask(&server(page), &["cp", "s3://bucket/key", "-"]), 7, "without an ETag");
 }
 
 #[test]
@@ -146,4 +149,21 @@ fn names_of_strangers_do_not_steer_a_terminal() {
     let target = text(&user.path("to")).to_owned();
     let done = failed(user.run(&["cp", "-r", &bucket, &target]), 1, "2 of 2 failed");
     assert!(!done.stderr.contains('\u{1b}'), "{:?}", done.stderr);
+}
+
+#[test]
+fn many_objects_are_deleted_in_one_request() {
+    let shop = Shop::new();
+    for n in 1..=6 {
+        let file = shop.user.file(&format!("app-{n}.zip"), &version(n));
+        shop.run(&["cp", &file, "s3://one/app/"]).text();
+    }
+    shop.run(&["cp", &shop.user.file("notes.txt", b"notes"), "s3://one/app/"]).text();
+    let before = shop.gate.count("GET /one?delimiter=%2F&list-type=2&max-keys=1000&prefix=app%2F");
+    let done = shop.run(&["rm", "-r", "s3://one"]);
+    assert_eq!((done.code, done.stderr.matches("deleted ").count()), (0, 7), "{}", done.stderr);
+    assert_eq!(shop.gate.count("POST /one?delete"), 1);
+    let after = shop.gate.count("GET /one?delimiter=%2F&list-type=2&max-keys=1000&prefix=app%2F");
+    assert_eq!(after - before, 2, "before and after the reference goes");
+    assert_eq!(shop.run(&["ls", "-r", "cm://one", "--json"]).json(), serde_json::json!([]));
 }

@@ -2,6 +2,8 @@
 //!
 //! The library below reads answers to their end, however long they are, and puts them into its messages as they come.
 
+use std::error::Error;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -13,7 +15,7 @@ use object_store::client::{
 };
 use serde::Deserialize;
 
-use crate::ServerFault;
+use crate::{Cause, ServerFault};
 
 /// Connects to servers of whom nothing good is expected.
 #[derive(Debug, Default)]
@@ -117,6 +119,44 @@ fn reason_of(status: StatusCode, said: &[u8], place: Option<&str>) -> String {
     let reason: String = format!("{reason}{place}").chars().take(REASON_CHARS_MAX).collect();
     if reason.is_empty() { status.to_string() } else { reason }
 }
+
+/// What an answer that is no success means, of a bucket.
+pub(super) fn fault_of(status: StatusCode, reason: String) -> ServerFault {
+    match status {
+        StatusCode::NOT_FOUND => ServerFault::NoBucket { reason },
+        status if status.is_redirection() => ServerFault::Elsewhere { reason },
+        _ => ServerFault::Refused { reason },
+    }
+}
+
+/// What lies at the bottom of an error of the library, which says the same again on each of its layers.
+pub(super) fn cause_of(error: &(dyn Error + 'static)) -> Cause {
+    let (mut deepest, mut is_unreachable) = (error.to_string(), false);
+    let mut at = Some(error);
+    while let Some(layer) = at {
+        if let Some(fault) = layer.downcast_ref::<ServerFault>() {
+            return fault.clone().into();
+        }
+        if let Some(error) = layer.downcast_ref::<HttpError>() {
+            is_unreachable |= matches!(error.kind(), HttpErrorKind::Connect | HttpErrorKind::Timeout);
+        }
+        deepest = layer.to_string();
+        at = layer.source();
+    }
+    let reason = deepest.trim_end_matches([':', ' ']).to_owned();
+    if let Some(reason) = reason.strip_prefix(NOT_SUCCESS) {
+        let status = reason.get(..3).and_then(|code| StatusCode::from_bytes(code.as_bytes()).ok());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        return fault_of(status, reason.to_owned()).into();
+    }
+    if is_unreachable {
+        return ServerFault::Unreachable { reason }.into();
+    }
+    reason.into()
+}
+
+/// How the library says which status an answer had.
+const NOT_SUCCESS: &str = "Server returned non-2xx status code: ";
 
 /// Whether it is made for browsers.
 pub(super) fn is_page(text: &str) -> bool {

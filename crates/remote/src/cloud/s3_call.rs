@@ -9,8 +9,8 @@ use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequestBody};
 
 use super::RetryBudget;
-use super::answers::WaryConnector;
-use crate::{BucketError, Cause, ServerFault};
+use super::answers::{WaryConnector, cause_of, fault_of};
+use crate::{BucketError, Cause};
 
 /// Asks a server of S3.
 pub(super) struct S3Caller {
@@ -89,8 +89,8 @@ impl S3Caller {
             signer.try_authorize(&mut request, None).map_err(|error| lasting(error.into()))?;
         }
         let failed = |error: HttpError| match error.kind() {
-            HttpErrorKind::Decode => lasting(cause_of(error)),
-            _ => Failure::Passing(error.into()),
+            HttpErrorKind::Decode => lasting(cause_of(&error)),
+            _ => Failure::Passing(cause_of(&error)),
         };
         let answer = self.client.execute(request).await.map_err(failed)?;
         let status = answer.status();
@@ -102,23 +102,9 @@ impl S3Caller {
     }
 }
 
-/// What we found wrong ourselves, without the library around it.
-fn cause_of(error: HttpError) -> Cause {
-    let fault = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<ServerFault>());
-    match fault {
-        Some(fault) => fault.clone().into(),
-        None => error.into(),
-    }
-}
-
 fn refusal(asked: Asked<'_>, status: StatusCode, said: &str) -> Failure {
     let reason = if said == status.to_string() { said.to_owned() } else { format!("{status}: {said}") };
-    let fault = match status {
-        StatusCode::NOT_FOUND => ServerFault::NoBucket { reason },
-        status if status.is_redirection() => ServerFault::Elsewhere { reason },
-        _ => ServerFault::Refused { reason },
-    };
-    let source = Cause::from(fault);
+    let source = Cause::from(fault_of(status, reason));
     match status {
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
             Failure::Lasting(BucketError::Denied { key: asked.key.to_owned(), source })

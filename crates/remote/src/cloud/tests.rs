@@ -189,3 +189,46 @@ async fn metadata_that_is_no_text_is_that_of_one_object() {
     let head = bucket.head("key").await.unwrap();
     assert_eq!((head.metadata["dg-note"].as_str(), head.metadata["other"].as_str()), ("reference", "gr?n"));
 }
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_object() {
+    let (bucket, _) = serve(|_, mut connection| async move {
+        let _ =
+            connection.write_all(answer("200 OK", "<!DOCTYPE html><html>Sign in</html>").as_bytes()).await;
+    })
+    .await;
+    for failed in [bucket.get("key", None).await.err().unwrap(), bucket.head("key").await.unwrap_err()] {
+        let fault = failed.server_fault().unwrap_or_else(|| panic!("{failed:?}"));
+        assert_eq!(*fault, ServerFault::NotS3 { what: "without an ETag".to_owned() });
+    }
+}
+
+#[tokio::test]
+async fn causes_are_said_once() {
+    let (bucket, _) = serve(|_, mut connection| async move {
+        let said = "<Error><Code>InvalidRequest</Code><Message>No</Message></Error>";
+        let _ = connection.write_all(answer("400 Bad Request", said).as_bytes()).await;
+    })
+    .await;
+    let failed = bucket.put("key", Upload::of("x"), Condition::Always).await.unwrap_err();
+    assert_eq!(
+        crate::error::chain(&failed),
+        "cannot store `key`: the bucket did not answer as it should: \
+         the server answered 400 Bad Request: InvalidRequest: No"
+    );
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let settings = S3Settings {
+        endpoint_url: Some(format!("http://{nobody}")),
+        anonymous: true,
+        retry: RetryBudget { tries_max: 1, time_max: Duration::from_secs(20) },
+        ..S3Settings::new("bucket")
+    };
+    let gone = CloudBucket::s3(&settings).unwrap();
+    for failed in [gone.head("key").await.unwrap_err(), gone.list(&ListQuery::all("")).await.unwrap_err()] {
+        let fault = failed.server_fault().unwrap_or_else(|| panic!("{failed:?}"));
+        assert!(
+            matches!(fault, ServerFault::Unreachable { reason } if reason.contains("refused")),
+            "{fault}"
+        );
+    }
+}
