@@ -41,7 +41,7 @@ pub(crate) async fn delete_each<B: Bucket + ?Sized>(
     bucket: &B,
     keys: &[String],
 ) -> Vec<(String, BucketError)> {
-    let deletions = keys.to_vec().into_iter().map(|key| async move {
+    let deletions = keys.iter().cloned().map(|key| async move {
         let deleted = bucket.delete(&key).await;
         (key, deleted)
     });
