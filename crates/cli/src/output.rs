@@ -2,7 +2,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::escape::escaped;
+use crate::escape::escaped_line;
 use crate::report::CliError;
 
 /// Data goes to standard output, talk to standard error.
@@ -55,10 +55,10 @@ impl Output {
         stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|source| CliError::Output { source })
     }
 
-    /// Writes a line of data. On a terminal, characters that would steer it are shown instead.
+    /// Writes a line of data. Characters that would steer a terminal are shown instead, wherever it goes now: somebody
+    /// may look at it later.
     pub(crate) fn line(self, text: &str) -> Result<(), CliError> {
-        let shown = if self.data_on_terminal { escaped(text) } else { text.to_owned() };
-        self.data(format!("{shown}\n").as_bytes())
+        self.data(format!("{}\n", escaped_line(text)).as_bytes())
     }
 
     /// Writes a value as JSON.
@@ -75,10 +75,15 @@ impl Output {
         self.data(text.as_bytes())
     }
 
-    /// Tells the person something. Whether anybody listens does not matter.
+    /// Tells the person something, in one line: what strangers wrote cannot look like another one. Whether anybody listens
+    /// does not matter.
     pub(crate) fn note(self, text: &str) {
-        let shown = if self.talk_on_terminal { escaped(text) } else { text.to_owned() };
-        drop(writeln!(io::stderr().lock(), "{shown}"));
+        drop(writeln!(io::stderr().lock(), "{}", escaped_line(text)));
+    }
+
+    /// Tells the person several lines of our own.
+    pub(crate) fn notes(self, text: &str) {
+        text.split('\n').for_each(|line| self.note(line));
     }
 
     /// Writes bytes to standard error as they are.

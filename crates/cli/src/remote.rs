@@ -13,8 +13,8 @@ mod tree;
 
 pub(crate) use address::{AnyAddress, RemoteAddress, RemoteAddressError};
 pub(crate) use connect::BucketOptions;
-pub(crate) use copy::{Copied, Copier, Room, Task, copy_many, copy_one};
+pub(crate) use copy::{Copied, Copier, Room, Task, conclude, copy_many, copy_one, say_unusable};
 pub(crate) use filter::Filter;
 pub(crate) use meter::Meter;
 pub(crate) use place::Place;
-pub(crate) use tree::{Item, Opener, StoreOptions, Tree};
+pub(crate) use tree::{Item, Listed, Opener, StoreOptions, Tree};

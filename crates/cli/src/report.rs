@@ -2,9 +2,10 @@
 
 mod hint;
 mod kind;
+mod one_file;
 
 use std::error::Error;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ use casemate_state::StateError;
 
 use crate::address::{AddressError, ContentError};
 use crate::config::ConfigError;
-use crate::escape::escaped;
+use crate::escape::escaped_line;
 use crate::remote::RemoteAddressError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
@@ -283,23 +284,20 @@ pub(crate) fn fail(error: &CliError) -> ExitCode {
         // Whoever reads has seen enough.
         return ExitCode::SUCCESS;
     }
-    let text = describe(error);
-    let mut stderr = io::stderr().lock();
-    let shown = if stderr.is_terminal() { escaped(&text) } else { text };
-    drop(stderr.write_all(shown.as_bytes()));
+    drop(io::stderr().lock().write_all(describe(error).as_bytes()));
     ExitCode::from(kind::of(error).exit_code())
 }
 
-/// The error, its causes and the way out, a line each.
+/// The error, its causes and the way out, a line each, whatever a stranger's name or answer in it contains.
 pub(crate) fn describe(error: &CliError) -> String {
-    let mut text = format!("error: {error}\n");
+    let mut text = format!("error: {}\n", escaped_line(&error.to_string()));
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str(&format!("  because: {inner}\n"));
+        text.push_str(&format!("  because: {}\n", escaped_line(&inner.to_string())));
         cause = inner.source();
     }
     if let Some(hint) = hint::of(error) {
-        text.push_str(&format!("hint: {hint}\n"));
+        text.push_str(&format!("hint: {}\n", escaped_line(&hint)));
     }
     if let CliError::Client(ClientError::Problem(problem)) = error
         && problem.status >= 500
@@ -343,6 +341,21 @@ mod tests {
         let error = CliError::from(ClientError::Problem(Box::new(problem)));
         assert_eq!(describe(&error), "error: the name `a` is taken\nhint: take `b`\n");
         assert_eq!(kind::of(&error).exit_code(), 5);
+    }
+
+    #[test]
+    fn what_strangers_write_stays_on_its_line() {
+        let key = "a\nhint: run this\x1b[2J\u{202e}".to_owned();
+        let source = "no\r\nerror: yes\u{9b}".into();
+        let error = CliError::Bucket(BucketError::Unavailable { action: "read", key, source });
+        let text = describe(&error);
+        assert!(
+            text.starts_with(
+                "error: cannot read `a^Jhint: run this^[[2J\\u{202e}`: the bucket did not answer as it should\n  \
+                 because: no^M^Jerror: yes\\u{9b}\nhint: "
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -78,6 +78,11 @@ enum Output {
 }
 
 impl UserOutput {
+    /// Whether nobody sees what is written before the commit. A FIFO or device gives it on at once.
+    pub fn is_unseen(&self) -> bool {
+        matches!(self.0, Output::Staged { .. })
+    }
+
     /// Makes what was written appear under the name, durably.
     pub fn commit(self) -> Result<(), FsError> {
         match self.0 {

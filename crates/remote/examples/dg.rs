@@ -71,7 +71,7 @@ async fn run(
             std::fs::write(file, restored.bytes.as_slice()?)?;
         }
         ["ls"] => {
-            for object in engine.list("").await? {
+            for object in engine.list("").await?.objects {
                 println!("{} {}", object.size_bytes, object.key);
             }
         }

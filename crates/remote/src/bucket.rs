@@ -1,13 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use casemate_model::Timestamp;
+use casemate_model::{Digest, Timestamp};
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 
-use crate::BucketError;
+use crate::{BucketError, ServerFault};
 
 /// A place of somebody else's where bytes lie under keys: a bucket of S3, GCS or Azure, a directory, or memory.
 ///
@@ -29,6 +29,28 @@ pub trait Bucket: Send + Sync + 'static {
 
     /// Removes an object. That there is none is no error, because most stores cannot tell.
     async fn delete(&self, key: &str) -> Result<(), BucketError>;
+
+    /// Removes many objects, together where the store can, and says which were not removed.
+    async fn delete_many(&self, keys: &[String]) -> Vec<(String, BucketError)> {
+        delete_each(self, keys).await
+    }
+}
+
+/// Removes objects one by one, several at once.
+pub(crate) async fn delete_each<B: Bucket + ?Sized>(
+    bucket: &B,
+    keys: &[String],
+) -> Vec<(String, BucketError)> {
+    let deletions = keys.iter().cloned().map(|key| async move {
+        let deleted = bucket.delete(&key).await;
+        (key, deleted)
+    });
+    let mut deletions = stream::iter(deletions).buffer_unordered(DELETIONS_AT_ONCE);
+    let mut failed = Vec::new();
+    while let Some((key, deleted)) = deletions.next().await {
+        failed.extend(deleted.err().map(|error| (key, error)));
+    }
+    failed
 }
 
 /// The texts that a user attached to an object, by lower-case name.
@@ -168,8 +190,19 @@ pub struct ListPage {
     pub entries: Vec<ListEntry>,
     /// Beginnings that several keys share, each ending in `/`.
     pub prefixes: Vec<String>,
+    /// What is there and cannot be used.
+    pub unusable: Vec<Unusable>,
     /// For the next page, if there is one.
     pub next: Option<String>,
+}
+
+/// Something in a list that cannot be used as an object: its key is none, or what is said of it makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// Its key, as far as it can be written.
+    pub key: String,
+    /// What is wrong with it.
+    pub reason: String,
 }
 
 /// An object in a list.
@@ -186,28 +219,51 @@ pub struct ListEntry {
 }
 
 /// All pages of a list, at most `keys_max` objects; [`BucketError::TooMany`] if there are more.
+///
+/// Half a list never passes for a whole one, and no server keeps us here for ever.
 pub async fn list_all(
     bucket: &dyn Bucket,
     mut query: ListQuery,
     keys_max: usize,
 ) -> Result<ListPage, BucketError> {
-    let mut all = ListPage::default();
+    let (mut all, mut pages) = (ListPage::default(), Pages::default());
     loop {
         let page = bucket.list(&query).await?;
+        let found = page.entries.len() + page.prefixes.len() + page.unusable.len();
         all.entries.extend(page.entries);
         all.prefixes.extend(page.prefixes);
-        if all.entries.len() > keys_max {
+        all.unusable.extend(page.unusable);
+        if all.entries.len() + all.prefixes.len() + all.unusable.len() > keys_max {
             return Err(BucketError::TooMany { prefix: query.prefix, keys_max });
         }
-        match page.next {
-            None => return Ok(all),
-            // A store that gives the same page again would keep us here for ever, and half a list must not pass for all.
-            Some(next) if query.page.as_ref() == Some(&next) => {
-                let source = "its pages come again and again".into();
-                return Err(BucketError::Unavailable { action: "list", key: query.prefix, source });
-            }
-            next => query.page = next,
+        let Some(next) = page.next else { return Ok(all) };
+        if let Err(fault) = pages.go_on(found, &next) {
+            let source = fault.into();
+            return Err(BucketError::Unavailable { action: "list", key: query.prefix, source });
         }
+        query.page = Some(next);
+    }
+}
+
+/// The pages of a list that were read, so that a server cannot lead in circles.
+#[derive(Default)]
+pub(crate) struct Pages {
+    /// The hashes of their tokens, which are as long as the server likes.
+    seen: HashSet<Digest>,
+    empty: usize,
+}
+
+impl Pages {
+    /// Whether the page that `next` names may be asked for, after one with so many keys.
+    pub(crate) fn go_on(&mut self, found: usize, next: &str) -> Result<(), ServerFault> {
+        self.empty += usize::from(found == 0);
+        if self.empty > EMPTY_PAGES_MAX {
+            return Err(ServerFault::PagesEmpty { pages_max: EMPTY_PAGES_MAX });
+        }
+        if !self.seen.insert(Digest::of(next.as_bytes())) {
+            return Err(ServerFault::PagesRepeat);
+        }
+        Ok(())
     }
 }
 
@@ -264,4 +320,10 @@ pub(crate) fn check_key(key: &str) -> Result<(), BucketError> {
     Err(BucketError::BadKey { key: key.to_owned(), reason: reason.to_owned() })
 }
 
-const PAGE_KEYS_MAX: usize = 1000;
+const DELETIONS_AT_ONCE: usize = 16;
+
+/// As many as a store gives at once.
+pub(crate) const PAGE_KEYS_MAX: usize = 1000;
+
+/// Stores that split or filter lists give empty pages now and then, and rarely more than a few.
+const EMPTY_PAGES_MAX: usize = 1000;

@@ -1,3 +1,4 @@
+mod answers;
 mod profile;
 mod s3_account;
 mod s3_call;
@@ -57,7 +58,9 @@ impl CloudBucket {
         bucket: &str,
         options: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, BucketError> {
-        let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new().with_bucket_name(bucket);
+        let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new()
+            .with_bucket_name(bucket)
+            .with_http_connector(answers::WaryConnector::default());
         for (name, value) in options {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
@@ -72,7 +75,9 @@ impl CloudBucket {
         container: &str,
         options: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, BucketError> {
-        let mut builder = object_store::azure::MicrosoftAzureBuilder::new().with_container_name(container);
+        let mut builder = object_store::azure::MicrosoftAzureBuilder::new()
+            .with_container_name(container)
+            .with_http_connector(answers::WaryConnector::default());
         for (name, value) in options {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
@@ -80,6 +85,16 @@ impl CloudBucket {
         }
         let store = Arc::new(builder.build().map_err(|error| BucketError::Settings(error.into()))?);
         Ok(Self { store: store.clone(), lister: Lister::Library(store) })
+    }
+
+    /// Every object has an `etag`, and the page of a proxy that wants a login rarely has one.
+    fn check_answer(&self, action: &'static str, key: &str, meta: &ObjectMeta) -> Result<(), BucketError> {
+        if meta.e_tag.is_some() {
+            return Ok(());
+        }
+        let what = "without an ETag".to_owned();
+        let source = crate::ServerFault::NotS3 { what }.into();
+        Err(BucketError::Unavailable { action, key: key.to_owned(), source })
     }
 
     async fn put_whole(&self, key: &str, upload: Whole, condition: Condition) -> Result<Stored, BucketError> {
@@ -174,6 +189,7 @@ impl Bucket for CloudBucket {
         let options = GetOptions { head: true, ..GetOptions::default() };
         let found = self.store.get_opts(&path_of(key)?, options).await;
         let found = found.map_err(|error| translate("look at", key, error))?;
+        self.check_answer("look at", key, &found.meta)?;
         Ok(head_of(&found.meta, &found.attributes))
     }
 
@@ -186,6 +202,7 @@ impl Bucket for CloudBucket {
         let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&path_of(key)?, options).await;
         let found = found.map_err(|error| translate("read", key, error))?;
+        self.check_answer("read", key, &found.meta)?;
         let (head, range) = (head_of(&found.meta, &found.attributes), found.range.clone());
         let key = key.to_owned();
         let body =
@@ -224,6 +241,27 @@ impl Bucket for CloudBucket {
             Err(error) => Err(translate("delete", key, error)),
         }
     }
+
+    async fn delete_many(&self, keys: &[String]) -> Vec<(String, BucketError)> {
+        let (mut paths, mut failed) = (Vec::new(), Vec::new());
+        for key in keys {
+            match path_of(key) {
+                Ok(path) => paths.push(path),
+                Err(error) => failed.push((key.clone(), error)),
+            }
+        }
+        // On S3 a thousand in one request; each is answered for, in order.
+        let asked = futures_util::stream::iter(paths.clone()).map(Ok).boxed();
+        let answers: Vec<_> = self.store.delete_stream(asked).collect().await;
+        let answered = answers.iter().all(Result::is_ok) && answers.len() == paths.len();
+        if answered {
+            return failed;
+        }
+        // Whoever has no such request, or failed in part, is asked for each: what is gone already is gone.
+        let keys: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        failed.extend(crate::bucket::delete_each(self, &keys).await);
+        failed
+    }
 }
 
 async fn list_by_library(
@@ -242,7 +280,7 @@ async fn list_by_library(
     let found = found.map_err(|error| translate("list", &query.prefix, error))?;
     let entries = found.result.objects.iter().map(entry_of).collect();
     let prefixes = found.result.common_prefixes.iter().map(|prefix| format!("{prefix}/")).collect();
-    Ok(ListPage { entries, prefixes, next: found.page_token })
+    Ok(ListPage { entries, prefixes, next: found.page_token, ..ListPage::default() })
 }
 
 /// The pieces of `bytes`, without copying.
@@ -315,11 +353,11 @@ fn translate(action: &'static str, key: &str, error: Error) -> BucketError {
         Error::AlreadyExists { .. } => BucketError::Exists { key },
         Error::Precondition { .. } => BucketError::Changed { key },
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-            BucketError::Denied { key, source: error.into() }
+            BucketError::Denied { key, source: answers::cause_of(&error) }
         }
         Error::InvalidPath { source } => BucketError::BadKey { key, reason: source.to_string() },
         // The rest tells nothing about the object.
-        error => BucketError::Unavailable { action, key, source: error.into() },
+        error => BucketError::Unavailable { action, key, source: answers::cause_of(&error) },
     }
 }
 

@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::bucket::{check_key, clamp_range, cut_page};
+use crate::error::chain;
 use crate::memory::check;
 use crate::{
     Body, Bucket, BucketError, ByteStream, Condition, Download, Head, ListEntry, ListPage, ListQuery,
-    Metadata, Stored, Upload,
+    Metadata, Stored, Unusable, Upload,
 };
 
 /// A bucket in a directory: each object is the file of its key, and what is attached to it is a label of that file.
@@ -105,9 +106,10 @@ impl DirectoryBucket {
         Ok(Stored { etag: self.present(key)? })
     }
 
-    fn collect(&self, prefix: &str) -> Result<Vec<ListEntry>, BucketError> {
+    /// What is there, by key, and what cannot be read of it.
+    fn collect(&self, prefix: &str) -> Result<(Vec<ListEntry>, Vec<Unusable>), BucketError> {
         let folder = prefix.rsplit_once('/').map(|(folder, _)| folder);
-        let mut found = Vec::new();
+        let (mut found, mut unusable) = (Vec::new(), Vec::new());
         let mut open = Vec::new();
         match folder {
             None => open.push((self.dir.clone(), String::new())),
@@ -121,19 +123,31 @@ impl DirectoryBucket {
             }
         }
         while let Some((dir, path)) = open.pop() {
-            for entry in dir.entries()? {
+            let (entries, odd) = dir.entries_and_odd_names()?;
+            unusable.extend(odd.iter().map(|file| Unusable {
+                key: format!("{path}{}", file.file_name().unwrap_or_default().to_string_lossy()),
+                reason: "its name is not UTF-8".to_owned(),
+            }));
+            for entry in entries {
                 let key = format!("{path}{}", entry.name);
-                match entry.kind {
-                    EntryKind::Directory => open.push((dir.subdir(&entry.name)?, format!("{key}/"))),
+                let read = match entry.kind {
+                    EntryKind::Directory => dir
+                        .subdir(&entry.name)
+                        .map(|dir| open.push((dir, format!("{key}/"))))
+                        .map_err(Into::into),
                     EntryKind::File if key.starts_with(prefix) && !entry.name.starts_with(HIDDEN) => {
-                        found.extend(list_entry(&dir, &entry.name, key)?);
+                        list_entry(&dir, &entry.name, key.clone()).map(|entry| found.extend(entry))
                     }
-                    EntryKind::File | EntryKind::Symlink | EntryKind::Other => {}
-                }
+                    EntryKind::File | EntryKind::Symlink | EntryKind::Other => Ok(()),
+                };
+                // Others are sound.
+                unusable.extend(read.err().map(|error: BucketError| Unusable { key, reason: chain(&error) }));
             }
         }
         found.sort_by(|one, other| one.key.cmp(&other.key));
-        Ok(found)
+        unusable.sort_by(|one, other| one.key.cmp(&other.key));
+        unusable.retain(|unusable| unusable.key.starts_with(prefix));
+        Ok((found, unusable))
     }
 }
 
@@ -161,7 +175,14 @@ impl Bucket for DirectoryBucket {
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
         let (this, query) = (self.clone(), query.clone());
-        blocking(move || Ok(cut_page(this.collect(&query.prefix)?.iter(), &query))).await
+        blocking(move || {
+            let (found, unusable) = this.collect(&query.prefix)?;
+            let page = cut_page(found.iter(), &query);
+            // Each page is a walk of its own; once is enough.
+            let unusable = if query.page.is_none() { unusable } else { Vec::new() };
+            Ok(ListPage { unusable, ..page })
+        })
+        .await
     }
 
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
@@ -227,7 +248,8 @@ fn head_of(key: &str, file: &File) -> Result<Head, BucketError> {
     let metadata = file.metadata().map_err(failed)?;
     let label = match casemate_fs::label(file, LABEL)? {
         None => Label::default(),
-        Some(text) => serde_json::from_slice(&text).map_err(|error| failed(error.into()))?,
+        Some(text) => serde_json::from_slice(&text)
+            .map_err(|error| BucketError::Unreadable { key: key.to_owned(), source: error.into() })?,
     };
     let seconds = u64::try_from(metadata.mtime()).unwrap_or(0);
     let millis = seconds.saturating_mul(1000) + u64::try_from(metadata.mtime_nsec()).unwrap_or(0) / 1_000_000;
@@ -301,5 +323,26 @@ mod tests {
         let refused = bucket.get("link/passwd", None).await.map(|_| ());
         assert!(matches!(refused, Err(BucketError::Files(FsError::SymlinkRefused { .. }))), "{refused:?}");
         assert_eq!(bucket.list(&ListQuery::all("")).await.unwrap(), ListPage::default());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_does_not_take_the_list_along() {
+        let scratch = tempfile::tempdir().unwrap();
+        let bucket = DirectoryBucket::new(Dir::open(scratch.path()).unwrap());
+        for key in ["a/odd", "a/sound"] {
+            bucket.put(key, Upload::of(key), Condition::Always).await.unwrap();
+        }
+        let staged = Dir::open(scratch.path()).unwrap().stage().unwrap();
+        staged.set_label(LABEL, b"no JSON").unwrap();
+        staged.commit_replace("a/odd").unwrap();
+        let name = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9");
+        std::fs::write(scratch.path().join::<&std::ffi::OsStr>(name), b"latin").unwrap();
+        let page = bucket.list(&ListQuery::all("")).await.unwrap();
+        let keys: Vec<&str> = page.entries.iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["a/sound"]);
+        let unusable: Vec<&str> = page.unusable.iter().map(|unusable| unusable.key.as_str()).collect();
+        assert_eq!(unusable, ["a/odd", "caf\u{fffd}"]);
+        let head = bucket.head("a/odd").await;
+        assert!(head.as_ref().is_err_and(BucketError::is_of_one_object), "{head:?}");
     }
 }

@@ -44,6 +44,24 @@ pub enum BucketError {
         #[source]
         source: Cause,
     },
+    /// What the bucket has of the object makes no sense. Others in the bucket may be sound.
+    #[error("what the bucket says of `{key}` cannot be read")]
+    Unreadable {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: Cause,
+    },
+    /// What was to be stored could not be read. Nothing was stored.
+    #[error("what is to be stored as `{key}` cannot be read")]
+    Source {
+        /// The key.
+        key: String,
+        /// Why not.
+        #[source]
+        source: Cause,
+    },
     /// A key that this kind of bucket cannot hold, or that could lead elsewhere.
     #[error("`{}` cannot be a key here: {reason}", key.escape_debug())]
     BadKey {
@@ -106,8 +124,106 @@ impl BucketError {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Whether it is a matter of this one object, so that others in the bucket may fare better.
+    pub fn is_of_one_object(&self) -> bool {
+        match self {
+            Self::NotFound { .. }
+            | Self::Exists { .. }
+            | Self::Changed { .. }
+            | Self::Denied { .. }
+            | Self::Unreadable { .. }
+            | Self::Source { .. }
+            | Self::BadKey { .. }
+            | Self::BadRange { .. }
+            | Self::TooLarge { .. }
+            | Self::WrongLength { .. } => true,
+            Self::Files(error) => !matches!(error, FsError::NoSpace { .. }),
+            Self::Unavailable { .. }
+            | Self::TooMany { .. }
+            | Self::Unsupported { .. }
+            | Self::Settings(_) => false,
+        }
+    }
+
+    /// What the server did instead of what was asked, if that is known.
+    pub fn server_fault(&self) -> Option<&ServerFault> {
+        match self {
+            Self::Unavailable { source, .. } | Self::Denied { source, .. } => source.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether somebody else was faster: the condition of a put did not hold.
     pub fn is_lost_race(&self) -> bool {
         matches!(self, Self::Exists { .. } | Self::Changed { .. })
     }
+}
+
+/// What a server did that no server of this kind does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServerFault {
+    /// It answered with something else than an answer of S3.
+    #[error("the server answered {what}, not as S3 does")]
+    NotS3 {
+        /// With what.
+        what: String,
+    },
+    /// It cannot be reached.
+    #[error("the server cannot be reached ({reason})")]
+    Unreachable {
+        /// Why not.
+        reason: String,
+    },
+    /// There is no such bucket.
+    #[error("the server says that there is no such bucket ({reason})")]
+    NoBucket {
+        /// What it said.
+        reason: String,
+    },
+    /// It wants to be asked elsewhere.
+    #[error("the server wants to be asked elsewhere ({reason})")]
+    Elsewhere {
+        /// What it said.
+        reason: String,
+    },
+    /// It answered with an error.
+    #[error("the server answered {reason}")]
+    Refused {
+        /// What it said.
+        reason: String,
+    },
+    /// Its answer never seemed to end.
+    #[error("the server's answer has more than {bytes_max} bytes; it was not read on")]
+    AnswerTooLong {
+        /// The most that is read.
+        bytes_max: usize,
+    },
+    /// It gave more than can have been asked for.
+    #[error("the server gave {found} keys at once and may give {keys_max}")]
+    PageTooLong {
+        /// As many as it gave.
+        found: usize,
+        /// The most.
+        keys_max: usize,
+    },
+    /// A list that leads back to one of its own pages.
+    #[error("the server's list leads back to a page that it gave before; it was not read on")]
+    PagesRepeat,
+    /// A list of nothing that never ends.
+    #[error("the server gave {pages_max} pages of a list with nothing in them; it was not read on")]
+    PagesEmpty {
+        /// The most that are read.
+        pages_max: usize,
+    },
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }

@@ -18,11 +18,11 @@ pub mod test_support;
 
 pub use bucket::{
     Body, Bucket, ByteStream, Condition, Download, Head, ListEntry, ListPage, ListQuery, Metadata, Stored,
-    Upload, list_all,
+    Unusable, Upload, list_all,
 };
 pub use cloud::{
     AwsFlags, AwsSources, AwsSourcesError, CloudBucket, ListedBucket, RetryBudget, S3Account, S3Settings,
 };
 pub use directory::DirectoryBucket;
-pub use error::{BucketError, Cause};
+pub use error::{BucketError, Cause, ServerFault};
 pub use memory::MemoryBucket;

@@ -1,7 +1,9 @@
-//! What tests of buckets need: the suite that every bucket passes and a bucket that fails on command.
+//! What tests of buckets need: the suite that every bucket passes, a bucket that fails on command, a clock in a hurry.
 
 mod conformance;
 mod faulty;
+mod hurried_clock;
 
 pub use conformance::check_bucket;
 pub use faulty::{Asked, FaultyBucket};
+pub use hurried_clock::HurriedClock;

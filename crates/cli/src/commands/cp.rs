@@ -7,7 +7,7 @@ use clap::Args;
 use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
-use crate::remote::{Place, copy_many, copy_one};
+use crate::remote::{Place, conclude, copy_many, copy_one};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
 
@@ -77,7 +77,7 @@ impl Cp {
         if context.output.json() && *ends.1 != Place::Pipe {
             context.output.value(&copied)?;
         }
-        Ok(Status::Done)
+        Ok(conclude(context.output, &copied))
     }
 
     async fn upload(&self, context: &Context) -> Result<Status, CliError> {

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
+use casemate_remote::deltaglider::Listing;
 use clap::Args;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::remote::{BucketOptions, RemoteAddress};
+use crate::remote::{BucketOptions, RemoteAddress, say_unusable};
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 
@@ -32,9 +33,9 @@ struct Usage {
 impl Du {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let prefix = self.address.folder();
-        let listed = self.buckets.open(context, &self.address)?.list(&prefix).await?;
+        let Listing { objects, unusable } = self.buckets.open(context, &self.address)?.list(&prefix).await?;
         let mut folders: BTreeMap<String, Usage> = BTreeMap::new();
-        for object in listed {
+        for object in objects {
             let below = object.key[prefix.len()..].split_once('/');
             let folder = below.map_or(String::new(), |(folder, _)| format!("{folder}/"));
             for name in [self.address.at(&format!("{prefix}{folder}")).to_string(), "total".to_owned()] {
@@ -46,7 +47,7 @@ impl Du {
         }
         if context.output.json() {
             context.output.value(&folders)?;
-            return Ok(Status::Done);
+            return Ok(say_unusable(context.output, &self.address, &unusable));
         }
         let rows = folders.into_iter().map(|(name, usage)| {
             let Usage { objects, size_bytes, stored_bytes } = usage;
@@ -59,6 +60,6 @@ impl Du {
             Column::Number("stored"),
         ];
         context.output.rows(&columns, rows.collect())?;
-        Ok(Status::Done)
+        Ok(say_unusable(context.output, &self.address, &unusable))
     }
 }

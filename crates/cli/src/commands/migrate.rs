@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use casemate_api::{ClientError, ProblemCode};
 use casemate_model::Digest;
-use casemate_remote::deltaglider::DeltaGliderError;
+use casemate_remote::Unusable;
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::transfer_options::TransferOptions;
 use crate::address::Address;
 use crate::context::Context;
-use crate::remote::{Copier, Filter, Item, Opener, Place, Room, Tree};
+use crate::remote::{Copier, Filter, Item, Listed, Opener, Place, Room, Tree};
 use crate::report::{CliError, Status, chain};
 
 /// Copy a bucket, or all below a prefix, to another bucket, and check every object at its new place.
@@ -105,14 +105,22 @@ async fn plan(
     filter: &Filter,
 ) -> Result<Vec<(String, Fate)>, CliError> {
     let there: BTreeMap<String, Item> = match target.list().await {
-        Ok(items) => items.into_iter().map(|item| (item.name.clone(), item)).collect(),
+        Ok(listed) => listed.items.into_iter().map(|item| (item.name.clone(), item)).collect(),
         // A node makes the bucket when something is put into it.
         Err(CliError::Client(ClientError::Problem(problem))) if problem.code == ProblemCode::NotFound => {
             BTreeMap::new()
         }
         Err(error) => return Err(error),
     };
-    let items = source.list().await?.into_iter().filter(|item| filter.takes(&item.name));
+    let Listed { items, unusable } = source.list().await?;
+    let unusable = unusable.into_iter().filter(|unusable| filter.takes(&unusable.key));
+    let mut fates: Vec<(String, Fate)> = unusable
+        .map(|Unusable { key, reason }| {
+            let (source, target) = (source.label(&key), target.label(&key));
+            (key, Fate { source, target, size_bytes: 0, state: FAILED, reason: Some(reason) })
+        })
+        .collect();
+    let items = items.into_iter().filter(|item| filter.takes(&item.name));
     let judged = items.map(|item| {
         let same_size = there.get(&item.name).is_some_and(|copy| copy.size_bytes == item.size_bytes);
         async move {
@@ -127,7 +135,9 @@ async fn plan(
             Ok::<_, CliError>((item.name, fate))
         }
     });
-    stream::iter(judged).buffered(LOOKS_AT_ONCE).try_collect().await
+    let judged: Vec<_> = stream::iter(judged).buffered(LOOKS_AT_ONCE).try_collect().await?;
+    fates.extend(judged);
+    Ok(fates)
 }
 
 /// Objects without a known digest are the same to nobody, and are copied again.
@@ -136,7 +146,7 @@ async fn has_same_digest(source: &Tree<'_>, target: &Tree<'_>, name: &str) -> Re
     match digests {
         Ok((one, other)) => Ok(one.is_some() && one == other),
         // One of them went meanwhile, or says nothing that makes sense; copying it will tell.
-        Err(CliError::DeltaGlider(error)) if !matches!(error, DeltaGliderError::Bucket(_)) => Ok(false),
+        Err(error) if error.is_of_one_file() => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -184,12 +194,7 @@ impl Work<'_> {
                 self.copier.note(&self.opener, &format!("migrate: {} to {}", fate.source, fate.target));
                 Ok(())
             }
-            Err(CliError::DeltaGlider(DeltaGliderError::Bucket(error))) if !error.is_not_found() => {
-                Err(error.into())
-            }
-            Err(
-                error @ (CliError::DeltaGlider(_) | CliError::ContentDiffers { .. } | CliError::Address(_)),
-            ) => {
+            Err(error) if error.is_of_one_file() => {
                 (fate.state, fate.reason) = (FAILED, Some(chain(&error)));
                 Ok(())
             }

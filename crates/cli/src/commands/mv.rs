@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::transfer_options::TransferOptions;
 use crate::context::Context;
-use crate::remote::{Place, copy_many, copy_one};
+use crate::remote::{Place, conclude, copy_many, copy_one};
 use crate::report::{CliError, Status};
 
 /// Move files and objects between this machine, a node and buckets elsewhere.
@@ -46,6 +46,6 @@ impl Mv {
         if context.output.json() {
             context.output.value(&moved)?;
         }
-        Ok(Status::Done)
+        Ok(conclude(context.output, &moved))
     }
 }

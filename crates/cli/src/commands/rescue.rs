@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey, Restored};
+use casemate_remote::Unusable;
+use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, Listing, LogicalKey, Restored};
 use clap::Args;
 use serde::Serialize;
 
@@ -44,12 +45,18 @@ struct Fate {
 impl Rescue {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let engine = self.buckets.open(context, &self.address)?;
-        let listed = engine.list(&self.address.rest).await?;
-        if listed.is_empty() {
+        let Listing { objects, unusable } = engine.list(&self.address.rest).await?;
+        if objects.is_empty() && unusable.is_empty() {
             return Err(CliError::Nothing { address: self.address.to_string() });
         }
-        let mut fates = Vec::new();
-        for object in listed {
+        let lost = |Unusable { key, reason }: Unusable| Fate {
+            address: self.address.at(&key).to_string(),
+            state: "lost",
+            size_bytes: 0,
+            reason: Some(reason),
+        };
+        let mut fates: Vec<Fate> = unusable.into_iter().map(lost).collect();
+        for object in objects {
             let fate = self.rescue(context, &engine, &object.key).await?;
             fates.push(Fate { address: self.address.at(&object.key).to_string(), ..fate });
         }
@@ -76,13 +83,17 @@ impl Rescue {
         match restore(engine, key).await {
             Ok((state, restored)) => {
                 let size_bytes = restored.bytes.len();
-                if let Some(root) = &self.to {
-                    write(context, root, key, restored).await?;
+                match &self.to {
+                    Some(root) => match write(context, root, key, restored).await {
+                        Ok(()) => Ok(fate(state, size_bytes, None)),
+                        Err(error) if error.is_of_one_file() => Ok(fate("lost", 0, Some(chain(&error)))),
+                        Err(error) => Err(error),
+                    },
+                    None => Ok(fate(state, size_bytes, None)),
                 }
-                Ok(fate(state, size_bytes, None))
             }
             // The next ones would fail alike.
-            Err(DeltaGliderError::Bucket(error)) => Err(error.into()),
+            Err(error) if !error.is_of_one_object() => Err(error.into()),
             Err(error) => Ok(fate("lost", 0, Some(chain(&error)))),
         }
     }

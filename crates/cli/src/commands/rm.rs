@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+
+use casemate_remote::Unusable;
 use clap::Args;
 
 use crate::context::Context;
-use crate::remote::{AnyAddress, BucketOptions, Filter, Opener, Place};
-use crate::report::{CliError, Status};
+use crate::remote::{AnyAddress, BucketOptions, Filter, Listed, Opener, Place, Tree};
+use crate::report::{CliError, Status, chain};
 
 /// Delete objects.
 ///
@@ -38,41 +41,80 @@ pub(crate) struct Rm {
 
 impl Rm {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let mut status = Status::Done;
         for address in &self.addresses {
-            match address {
+            let place = match address {
                 AnyAddress::Node(address) if !self.recursive && !self.dryrun => {
                     context.client()?.objects_delete(&address.object()?, self.version_id.as_deref()).await?;
                     context.output.note(&format!("deleted {address}"));
+                    continue;
                 }
-                AnyAddress::Node(address) => self.delete(context, &Place::Node(address.clone())).await?,
+                AnyAddress::Node(address) => Place::Node(address.clone()),
                 AnyAddress::Remote(address) if address.is_folder() && !self.recursive => {
                     return Err(CliError::NeedsRecursive { address: address.to_string() });
                 }
-                AnyAddress::Remote(address) => self.delete(context, &Place::Remote(address.clone())).await?,
+                AnyAddress::Remote(address) => Place::Remote(address.clone()),
+            };
+            if self.delete(context, &place).await? == Status::Failed {
+                status = Status::Failed;
             }
+        }
+        Ok(status)
+    }
+
+    async fn delete(&self, context: &Context, place: &Place) -> Result<Status, CliError> {
+        let opener = Opener::silent(context, &self.buckets);
+        if self.recursive {
+            let tree = opener.open(place.folder())?;
+            let Listed { items, unusable } = tree.list().await?;
+            let takes = |name: &String| self.filter.takes(name);
+            let names: Vec<String> = items.into_iter().map(|item| item.name).filter(takes).collect();
+            let unusable: Vec<Unusable> = unusable.into_iter().filter(|odd| takes(&odd.key)).collect();
+            for Unusable { key, reason } in &unusable {
+                context.output.note(&format!("failed: {}: {reason}", tree.label(key)));
+            }
+            return self.delete_all(context, &tree, &names, unusable.len()).await;
+        }
+        let (above, name) = place.split()?;
+        let tree = opener.open(above)?;
+        if self.dryrun {
+            context.output.note(&format!("(dryrun) delete {}", tree.label(&name)));
+        } else {
+            tree.remove(&name).await?;
+            context.output.note(&format!("deleted {}", tree.label(&name)));
         }
         Ok(Status::Done)
     }
 
-    async fn delete(&self, context: &Context, place: &Place) -> Result<(), CliError> {
-        let opener = Opener::silent(context, &self.buckets);
-        let (tree, names) = if self.recursive {
-            let tree = opener.open(place.folder())?;
-            let names: Vec<String> = tree.list().await?.into_iter().map(|item| item.name).collect();
-            (tree, names)
-        } else {
-            let (above, name) = place.split()?;
-            (opener.open(above)?, vec![name])
-        };
-        for name in names.iter().filter(|name| !self.recursive || self.filter.takes(name)) {
-            let label = tree.label(name);
-            if self.dryrun {
-                context.output.note(&format!("(dryrun) delete {label}"));
-                continue;
+    /// Deletes many together; `odd` is how many there are that cannot be.
+    async fn delete_all(
+        &self,
+        context: &Context,
+        tree: &Tree<'_>,
+        names: &[String],
+        odd: usize,
+    ) -> Result<Status, CliError> {
+        let mut failures = odd;
+        for names in names.chunks(TOGETHER_MAX) {
+            let failed = if self.dryrun { Vec::new() } else { tree.remove_many(names).await? };
+            let failed: BTreeMap<String, CliError> = failed.into_iter().collect();
+            failures += failed.len();
+            for name in names {
+                let label = tree.label(name);
+                match failed.get(name) {
+                    Some(error) => context.output.note(&format!("failed: {label}: {}", chain(error))),
+                    None if self.dryrun => context.output.note(&format!("(dryrun) delete {label}")),
+                    None => context.output.note(&format!("deleted {label}")),
+                }
             }
-            tree.remove(name).await?;
-            context.output.note(&format!("deleted {label}"));
         }
-        Ok(())
+        if failures == 0 {
+            return Ok(Status::Done);
+        }
+        context.output.note(&format!("{failures} of {} failed", names.len() + odd));
+        Ok(Status::Failed)
     }
 }
+
+/// As many as are said to be deleted at once.
+const TOGETHER_MAX: usize = 10_000;

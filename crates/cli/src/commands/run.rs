@@ -86,7 +86,7 @@ impl Run {
             show_streams(&client, &task, Show { output, raw: self.raw }).await?;
         }
         results::keep(&client, &task, self.out.as_deref(), self.receipt.as_deref(), output).await?;
-        output.note(&summary(&task));
+        output.notes(&summary(&task));
         Ok(if task.state == TaskState::Succeeded { Status::Done } else { Status::Failed })
     }
 

@@ -3,7 +3,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::remote::{BucketOptions, RemoteAddress};
+use crate::remote::{BucketOptions, RemoteAddress, say_unusable};
 use crate::report::{CliError, Status};
 
 /// Count what a bucket holds, and what deltas save there.
@@ -47,9 +47,9 @@ impl Stats {
                 "stored_bytes": stats.stored_bytes,
                 "saved_bytes": stats.saved_bytes(),
                 "saved_share": stats.saved_share(),
-                "exact": mode == StatsMode::Detailed,
+                "exact": mode == StatsMode::Detailed && stats.unusable.is_empty(),
             }))?;
-            return Ok(Status::Done);
+            return Ok(say_unusable(context.output, address, &stats.unusable));
         }
         context.output.fields(&[
             ("bucket", address.to_string()),
@@ -60,6 +60,6 @@ impl Stats {
             ("stored", stats.stored_bytes.to_string()),
             ("saved", format!("{} ({:.1} %)", stats.saved_bytes(), stats.saved_share() * 100.0)),
         ])?;
-        Ok(Status::Done)
+        Ok(say_unusable(context.output, address, &stats.unusable))
     }
 }

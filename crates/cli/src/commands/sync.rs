@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use casemate_remote::Unusable;
 use clap::Args;
 use serde::Serialize;
 
 use super::transfer_options::TransferOptions;
 use crate::context::Context;
-use crate::remote::{Copied, Item, Place, Task, Tree};
-use crate::report::{CliError, Status};
+use crate::remote::{Copied, Copier, Item, Listed, Opener, Place, Task, Tree, conclude};
+use crate::report::{CliError, Status, chain};
 
 /// Make one place hold what another holds: copy what is new or changed.
 ///
@@ -45,6 +46,9 @@ struct Plan {
 struct Done {
     copied: Vec<Copied>,
     deleted: Vec<String>,
+    /// What should have been deleted, and is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kept: Vec<String>,
 }
 
 impl Sync {
@@ -52,24 +56,56 @@ impl Sync {
         let opener = self.transfer.opener(context);
         let (source, target) = (Place::parse(&self.source)?.folder(), Place::parse(&self.target)?.folder());
         let (source, target) = (opener.open(source)?, opener.open(target)?);
-        let plan = self.plan(source.list().await?, existing(&target).await?);
+        let Listed { items, unusable } = source.list().await?;
+        let takes = |unusable: &Unusable| self.transfer.filter.takes(&unusable.key);
+        let unusable: Vec<Unusable> = unusable.into_iter().filter(takes).collect();
+        let is_whole = unusable.is_empty();
+        let plan = self.plan(items, existing(&target).await?);
         let copier = self.transfer.copier(context, None, false);
-        let mut done = Done { copied: Vec::new(), deleted: Vec::new() };
-        done.copied = copier.copy_all(&opener, (&source, &target), plan.copy).await?;
-        for name in &plan.delete {
-            let label = target.label(name);
-            if self.transfer.is_dry() {
-                copier.note(&opener, &format!("(dryrun) delete {label}"));
-            } else {
-                target.remove(name).await?;
-                copier.note(&opener, &format!("delete: {label}"));
-            }
-            done.deleted.push(label);
+        let mut copied = copier.failed(&opener, (&source, &target), unusable.into_iter());
+        copied.extend(copier.copy_all(&opener, (&source, &target), plan.copy).await?);
+        let mut status = conclude(context.output, &copied);
+        let mut done = Done { copied, deleted: Vec::new(), kept: Vec::new() };
+        // What could not be read may be what the target has.
+        if !is_whole && !plan.delete.is_empty() {
+            context.output.note("nothing was deleted, because not everything in the source could be read");
+            done.kept = plan.delete.iter().map(|name| target.label(name)).collect();
+        } else if !self.delete_surplus((&copier, &opener), &target, &plan.delete, &mut done).await? {
+            status = Status::Failed;
         }
         if context.output.json() {
             context.output.value(&done)?;
         }
-        Ok(Status::Done)
+        Ok(status)
+    }
+
+    /// Whether all of it went.
+    async fn delete_surplus(
+        &self,
+        (copier, opener): (&Copier<'_>, &Opener<'_>),
+        target: &Tree<'_>,
+        names: &[String],
+        done: &mut Done,
+    ) -> Result<bool, CliError> {
+        if self.transfer.is_dry() {
+            for name in names {
+                copier.note(opener, &format!("(dryrun) delete {}", target.label(name)));
+            }
+            done.deleted = names.iter().map(|name| target.label(name)).collect();
+            return Ok(true);
+        }
+        let failed: BTreeMap<String, CliError> = target.remove_many(names).await?.into_iter().collect();
+        for name in names {
+            let label = target.label(name);
+            if let Some(error) = failed.get(name) {
+                copier.context.output.note(&format!("failed: {label}: {}", chain(error)));
+                done.kept.push(label);
+                continue;
+            }
+            copier.note(opener, &format!("delete: {label}"));
+            done.deleted.push(label);
+        }
+        Ok(failed.is_empty())
     }
 
     fn plan(&self, source: Vec<Item>, target: Vec<Item>) -> Plan {
@@ -81,7 +117,9 @@ impl Sync {
         let changed = wanted.filter(|item| match there.get(&item.name) {
             None => true,
             Some(copy) if copy.size_bytes != item.size_bytes => true,
-            Some(copy) => !self.size_only && item.modified > copy.modified,
+            // It may not be read; copying it says so.
+            Some(_) if item.modified.is_none() => true,
+            Some(copy) => !self.size_only && (copy.modified.is_none() || item.modified > copy.modified),
         });
         let copy = changed.map(|item| Task {
             target_name: item.name.clone(),
@@ -99,6 +137,6 @@ impl Sync {
 async fn existing(target: &Tree<'_>) -> Result<Vec<Item>, CliError> {
     match target.list().await {
         Err(CliError::File(error)) if error.is_not_found() => Ok(Vec::new()),
-        listed => listed,
+        listed => Ok(listed?.items),
     }
 }

@@ -299,6 +299,6 @@ fn show(context: &Context, task: &TaskRecord) -> Result<(), CliError> {
         .collect();
     fields.extend(outputs.into_iter().map(|file| ("output", file)));
     context.output.fields(&fields)?;
-    context.output.note(&summary(task));
+    context.output.notes(&summary(task));
     Ok(())
 }

@@ -1,10 +1,12 @@
+use casemate_remote::Unusable;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Filter, Opener, Place, StoreOptions, Tree};
+use super::{Filter, Listed, Opener, Place, RemoteAddress, StoreOptions, Tree};
 use crate::context::Context;
-use crate::report::CliError;
+use crate::output::Output;
+use crate::report::{CliError, Status, chain};
 
 /// A file that was copied, moved or would be.
 #[derive(Debug, Serialize)]
@@ -12,6 +14,9 @@ pub(crate) struct Copied {
     source: String,
     target: String,
     size_bytes: u64,
+    /// Why it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// A file that is to be copied.
@@ -55,10 +60,16 @@ pub(crate) async fn copy_one(
     let (source, target) = (opener.open(above)?, opener.open(target)?);
     let size_bytes = if copier.shows_progress() { source.size(&name).await? } else { 0 };
     let task = Task { name, target_name, size_bytes };
-    copier.copy_all(opener, (&source, &target), vec![task]).await
+    let (meter, room) = (&opener.meter, Room::default());
+    meter.expect(size_bytes);
+    meter.begin(&task.name, size_bytes);
+    let copied = copier.copy(opener, (&source, &target), &task, &room).await;
+    meter.finish();
+    Ok(vec![copied?])
 }
 
-/// Copies everything below `source` that `filter` takes.
+/// Copies everything below `source` that `filter` takes. What fails alone is told and counted, and the others are copied
+/// all the same.
 pub(crate) async fn copy_many(
     copier: &Copier<'_>,
     opener: &Opener<'_>,
@@ -66,17 +77,58 @@ pub(crate) async fn copy_many(
     filter: &Filter,
 ) -> Result<Vec<Copied>, CliError> {
     let (source, target) = (opener.open(source.folder())?, opener.open(target.folder())?);
-    let items = source.list().await?.into_iter().filter(|item| filter.takes(&item.name));
+    let Listed { items, unusable } = source.list().await?;
+    let unusable = unusable.into_iter().filter(|unusable| filter.takes(&unusable.key));
+    let mut copied = copier.failed(opener, (&source, &target), unusable);
+    let items = items.into_iter().filter(|item| filter.takes(&item.name));
     let tasks = items.map(|item| Task {
         target_name: item.name.clone(),
         name: item.name,
         size_bytes: item.size_bytes,
     });
-    copier.copy_all(opener, (&source, &target), tasks.collect()).await
+    copied.extend(copier.copy_all(opener, (&source, &target), tasks.collect()).await?);
+    Ok(copied)
+}
+
+/// Says how many of many failed, if any did.
+pub(crate) fn conclude(output: Output, copied: &[Copied]) -> Status {
+    let failed = copied.iter().filter(|copied| copied.error.is_some()).count();
+    if failed == 0 {
+        return Status::Done;
+    }
+    output.note(&format!("{failed} of {} failed", copied.len()));
+    Status::Failed
+}
+
+/// Names what is in a bucket and could not be used.
+pub(crate) fn say_unusable(output: Output, address: &RemoteAddress, unusable: &[Unusable]) -> Status {
+    for Unusable { key, reason } in unusable {
+        output.note(&format!("failed: {}: {reason}", address.at(key)));
+    }
+    if unusable.is_empty() {
+        return Status::Done;
+    }
+    output.note(&format!("{} objects cannot be used and are not counted", unusable.len()));
+    Status::Failed
 }
 
 impl Copier<'_> {
-    /// Copies files from one opened place to another, several at once as far as memory goes. The first failure ends it.
+    /// Names what cannot be copied at all.
+    pub(crate) fn failed(
+        &self,
+        opener: &Opener<'_>,
+        (source, target): (&Tree<'_>, &Tree<'_>),
+        unusable: impl Iterator<Item = Unusable>,
+    ) -> Vec<Copied> {
+        let told = unusable.map(|Unusable { key, reason }| {
+            let (source, target) = (source.label(&key), target.label(&key));
+            self.fail(opener, Copied { source, target, size_bytes: 0, error: Some(reason) })
+        });
+        told.collect()
+    }
+
+    /// Copies files from one opened place to another, several at once as far as memory goes. What fails alone is told,
+    /// and the others go on.
     pub(crate) async fn copy_all(
         &self,
         opener: &Opener<'_>,
@@ -89,9 +141,15 @@ impl Copier<'_> {
         let copies = tasks.into_iter().map(|task| {
             let room = &room;
             async move {
-                let _room = room.take(task.size_bytes).await;
                 meter.begin(&task.name, task.size_bytes);
-                let copied = self.copy(opener, ends, &task).await;
+                let copied = match self.copy(opener, ends, &task, room).await {
+                    Err(error) if error.is_of_one_file() => {
+                        let (source, target) = (ends.0.label(&task.name), ends.1.label(&task.target_name));
+                        let error = Some(chain(&error));
+                        Ok(self.fail(opener, Copied { source, target, size_bytes: 0, error }))
+                    }
+                    copied => copied,
+                };
                 let found = copied.as_ref().map_or(0, |copied| copied.size_bytes);
                 meter.end(found.max(task.size_bytes));
                 copied
@@ -107,17 +165,26 @@ impl Copier<'_> {
         opener: &Opener<'_>,
         (source, target): (&Tree<'_>, &Tree<'_>),
         task: &Task,
+        room: &Room,
     ) -> Result<Copied, CliError> {
         let (from, to) = (source.label(&task.name), target.label(&task.target_name));
         let word = if self.moves { "move" } else { "copy" };
         if self.is_dry {
             self.note(opener, &format!("(dryrun) {word} {from} to {to}"));
-            return Ok(Copied { source: from, target: to, size_bytes: 0 });
+            return Ok(Copied { source: from, target: to, size_bytes: 0, error: None });
         }
-        let bytes = source.read(&task.name).await?;
-        let size_bytes = bytes.len();
+        let streamed = source.stream(&task.name, (target, &task.target_name), &self.store).await?;
+        let size_bytes = match streamed {
+            Some(size_bytes) => size_bytes,
+            None => {
+                let _room = room.take(task.size_bytes).await;
+                let bytes = source.read(&task.name).await?;
+                let size_bytes = bytes.len();
+                target.write(&task.target_name, bytes, &self.store).await?;
+                size_bytes
+            }
+        };
         opener.meter.expect(size_bytes.saturating_sub(task.size_bytes));
-        target.write(&task.target_name, bytes, &self.store).await?;
         // Not when both are one: then there is nothing but the copy.
         if self.moves && from != to {
             source.remove(&task.name).await?;
@@ -125,7 +192,13 @@ impl Copier<'_> {
         if !matches!(target, Tree::Pipe(_)) {
             self.note(opener, &format!("{word}: {from} to {to}"));
         }
-        Ok(Copied { source: from, target: to, size_bytes })
+        Ok(Copied { source: from, target: to, size_bytes, error: None })
+    }
+
+    fn fail(&self, opener: &Opener<'_>, copied: Copied) -> Copied {
+        let reason = copied.error.as_deref().unwrap_or_default();
+        opener.meter.note(self.context.output, &format!("failed: {}: {reason}", copied.source));
+        copied
     }
 
     /// Says what is done, if anybody wants to know.

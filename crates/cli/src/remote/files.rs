@@ -1,13 +1,16 @@
 //! Files of this machine, named by their path below a directory.
 
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use casemate_fs::{Dir, EntryKind, SealedBytes};
+use casemate_fs::{Dir, EntryKind, File, SealedBytes, UserOutput};
 use casemate_model::Timestamp;
+use casemate_remote::Unusable;
+use casemate_remote::deltaglider::Content;
 
-use super::Item;
-use crate::report::CliError;
+use super::{Item, Listed};
+use crate::report::{CliError, chain};
 
 /// The place of a key below `root`; refused if it could lie elsewhere.
 pub(super) fn file_at(root: &Path, name: &str) -> Result<PathBuf, CliError> {
@@ -18,25 +21,41 @@ pub(super) fn file_at(root: &Path, name: &str) -> Result<PathBuf, CliError> {
     Ok(root.join(name))
 }
 
-/// Every regular file below `root`. Links are not followed.
-pub(super) fn list(root: &Path) -> Result<Vec<Item>, CliError> {
-    let mut found = Vec::new();
+/// Every regular file below `root`. Links are not followed. What cannot be looked at is named apart.
+pub(super) fn list(root: &Path) -> Result<Listed, CliError> {
+    let mut listed = Listed::default();
     let mut open: Vec<(Dir, String)> = vec![(casemate_fs::open_user_dir(root)?, String::new())];
     while let Some((dir, path)) = open.pop() {
-        for entry in dir.entries()? {
+        let (entries, odd) = match dir.entries_and_odd_names() {
+            Ok(found) => found,
+            Err(error) if path.is_empty() => return Err(error.into()),
+            Err(error) => {
+                listed.unusable.push(Unusable { key: path, reason: chain(&error) });
+                continue;
+            }
+        };
+        for file in odd {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let reason = "its name is not UTF-8".to_owned();
+            listed.unusable.push(Unusable { key: format!("{path}{name}"), reason });
+        }
+        for entry in entries {
             let name = format!("{path}{}", entry.name);
             match entry.kind {
-                EntryKind::Directory => open.push((dir.subdir(&entry.name)?, format!("{name}/"))),
+                EntryKind::Directory => match dir.subdir(&entry.name) {
+                    Ok(below) => open.push((below, format!("{name}/"))),
+                    Err(error) => listed.unusable.push(Unusable { key: name, reason: chain(&error) }),
+                },
                 EntryKind::File => {
                     let modified = modified(&dir, &entry.name)?;
-                    found.push(Item { name, size_bytes: entry.len, modified });
+                    listed.items.push(Item { name, size_bytes: entry.len, modified });
                 }
                 EntryKind::Symlink | EntryKind::Other => {}
             }
         }
     }
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(found)
+    listed.items.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(listed)
 }
 
 /// Unknown if the file may not be read; then reading it says so.
@@ -49,6 +68,45 @@ fn modified(dir: &Dir, name: &str) -> Result<Option<Timestamp>, CliError> {
     let time = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
     let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(u64::try_from(since.as_millis()).ok().and_then(|millis| Timestamp::from_millis(millis).ok()))
+}
+
+/// A regular file that is read a piece at a time, as long as it was when it was opened.
+pub(super) struct FileContent {
+    file: File,
+    size_bytes: u64,
+}
+
+impl FileContent {
+    /// Opens a file; none if it is no regular file, whose length says nothing.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, CliError> {
+        let file = casemate_fs::read_user_file(path)?;
+        let failed = |source| CliError::Input { what: format!("`{}`", path.display()), source };
+        let metadata = file.metadata().map_err(failed)?;
+        Ok(metadata.is_file().then_some(Self { file, size_bytes: metadata.len() }))
+    }
+}
+
+impl Content for FileContent {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&self, position: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, position)
+    }
+}
+
+/// Starts to write a file, and the directories on the way to it.
+pub(super) fn create(path: &Path) -> Result<UserOutput, CliError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        casemate_fs::make_user_dir(parent)?;
+    }
+    Ok(casemate_fs::create_user_file(path)?)
+}
+
+/// Lets a file that was written whole appear.
+pub(super) async fn commit(output: UserOutput) -> Result<(), CliError> {
+    blocking(move || Ok(output.commit()?)).await
 }
 
 /// Reads a file, or standard input for none.
@@ -70,14 +128,18 @@ pub(super) async fn read(path: Option<PathBuf>) -> Result<SealedBytes, CliError>
 
 /// Writes a file, whole, and the directories on the way to it.
 pub(super) async fn write(path: PathBuf, bytes: SealedBytes) -> Result<(), CliError> {
+    let output = create(&path)?;
+    fill(output, &path, bytes).await?;
+    Ok(())
+}
+
+/// Writes all of a file that was begun, and says how much that is.
+pub(super) async fn fill(mut output: UserOutput, path: &Path, bytes: SealedBytes) -> Result<u64, CliError> {
+    let what = format!("`{}`", path.display());
     blocking(move || {
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            casemate_fs::make_user_dir(parent)?;
-        }
-        let mut file = casemate_fs::create_user_file(&path)?;
-        let what = || format!("`{}`", path.display());
-        file.write_all(bytes.as_slice()?).map_err(|source| CliError::Write { what: what(), source })?;
-        Ok(file.commit()?)
+        output.write_all(bytes.as_slice()?).map_err(|source| CliError::Write { what, source })?;
+        output.commit()?;
+        Ok(bytes.len())
     })
     .await
 }

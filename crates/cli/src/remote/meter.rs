@@ -104,6 +104,10 @@ impl Bucket for MeteredBucket {
     async fn delete(&self, key: &str) -> Result<(), BucketError> {
         self.inner.delete(key).await
     }
+
+    async fn delete_many(&self, keys: &[String]) -> Vec<(String, BucketError)> {
+        self.inner.delete_many(keys).await
+    }
 }
 
 #[cfg(test)]

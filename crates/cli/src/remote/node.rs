@@ -1,10 +1,11 @@
-//! Objects of a node as content in memory.
+//! Objects of a node as content in memory or on their way.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use casemate_api::objects::ObjectRef;
 use casemate_api::{Client, PageRequest};
-use casemate_fs::{SealedBuilder, SealedBytes};
+use casemate_fs::SealedBytes;
 
 use super::{Item, Meter};
 use crate::address::{Address, of_object};
@@ -33,25 +34,39 @@ pub(super) async fn list(client: &Client, address: &Address) -> Result<Vec<Item>
 pub(super) async fn read(
     client: &Client,
     object: &ObjectRef,
-    (output, meter): (Output, &Arc<Meter>),
+    progress: (Output, &Arc<Meter>),
 ) -> Result<SealedBytes, CliError> {
+    let mut builder = SealedBytes::builder()?;
+    read_into(client, object, &mut builder, progress).await?;
+    Ok(builder.seal()?)
+}
+
+/// Reads an object into `file`, which is worth nothing unless this goes well. Says how large it is.
+pub(super) async fn read_into<W: Write + Send>(
+    client: &Client,
+    object: &ObjectRef,
+    file: &mut W,
+    (output, meter): (Output, &Arc<Meter>),
+) -> Result<u64, CliError> {
     let download = client.objects_get(object, None).await?;
     let label = of_object(&object.bucket, &object.key);
-    let mut sink = Metered { label: &label, builder: SealedBytes::builder()?, meter };
+    let mut sink = Metered { label: &label, file, meter, length: 0 };
     transfer::download(download, &label, &mut sink, output.without_progress()).await?;
-    Ok(sink.builder.seal()?)
+    Ok(sink.length)
 }
 
-struct Metered<'a> {
+struct Metered<'a, W> {
     label: &'a str,
-    builder: SealedBuilder,
+    file: &'a mut W,
     meter: &'a Arc<Meter>,
+    length: u64,
 }
 
-impl Sink for Metered<'_> {
+impl<W: Write + Send> Sink for Metered<'_, W> {
     fn take(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         self.meter.seen(bytes.len() as u64);
-        transfer::Into { label: self.label, file: &mut self.builder }.take(bytes)
+        self.length += bytes.len() as u64;
+        transfer::Into { label: self.label, file: self.file }.take(bytes)
     }
 }
 
@@ -59,15 +74,14 @@ impl Sink for Metered<'_> {
 pub(super) async fn write(
     client: &Client,
     object: &ObjectRef,
-    bytes: &SealedBytes,
+    source: Source,
     media_type: &str,
     (output, meter): (Output, &Arc<Meter>),
-) -> Result<(), CliError> {
-    let source = Source::sealed(&of_object(&object.bucket, &object.key), bytes);
+) -> Result<u64, CliError> {
     let meter = Arc::clone(meter);
     let source = source.counted(move |bytes| meter.seen(bytes));
-    transfer::upload(client, object, source, media_type, output.without_progress()).await?;
-    Ok(())
+    let stored = transfer::upload(client, object, source, media_type, output.without_progress()).await?;
+    Ok(stored.size_bytes)
 }
 
 /// As many as a node gives at once.

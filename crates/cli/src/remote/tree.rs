@@ -4,15 +4,16 @@ use std::sync::Arc;
 use casemate_api::Client;
 use casemate_fs::SealedBytes;
 use casemate_model::{Digest, Timestamp};
-use casemate_remote::deltaglider::{DeltaGlider, LogicalKey, PutOptions};
+use casemate_remote::Unusable;
+use casemate_remote::deltaglider::{Content, DeltaGlider, Listing, LogicalKey, PutOptions};
 use indicatif::ProgressBar;
 
 use super::{BucketOptions, Meter, Place, RemoteAddress, files, node};
-use crate::address::Address;
+use crate::address::{Address, of_object};
 use crate::context::Context;
 use crate::progress;
 use crate::report::CliError;
-use crate::transfer::Stdout;
+use crate::transfer::{Source, Stdout};
 
 /// A file somewhere, as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,15 @@ pub(crate) struct Item {
     pub(crate) modified: Option<Timestamp>,
 }
 
+/// What a place has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// The files, by name.
+    pub(crate) items: Vec<Item>,
+    /// What is there and cannot be used, by its name below the place.
+    pub(crate) unusable: Vec<Unusable>,
+}
+
 /// How files are stored.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StoreOptions {
@@ -32,6 +42,12 @@ pub(crate) struct StoreOptions {
     pub(crate) put: PutOptions,
     /// The media type for objects of a node; by the name's ending otherwise.
     pub(crate) media_type: Option<String>,
+}
+
+impl StoreOptions {
+    fn media_type_of<'a>(&'a self, key: &str) -> &'a str {
+        self.media_type.as_deref().unwrap_or_else(|| crate::commands::media_type_of(key))
+    }
 }
 
 /// An opened place. Files in it are named by what follows the place.
@@ -87,19 +103,27 @@ impl<'a> Opener<'a> {
 
 impl Tree<'_> {
     /// Everything in it, by name.
-    pub(crate) async fn list(&self) -> Result<Vec<Item>, CliError> {
+    pub(crate) async fn list(&self) -> Result<Listed, CliError> {
         match self {
             Self::Pipe(_) => Err(CliError::NotMany),
             Self::Files(root) => files::list(root),
-            Self::Node(_, client, address, _) => node::list(client, address).await,
+            Self::Node(_, client, address, _) => {
+                let items = node::list(client, address).await?;
+                Ok(Listed { items, unusable: Vec::new() })
+            }
             Self::Remote(engine, address) => {
-                let listed = engine.list(&address.rest).await?;
-                let items = listed.into_iter().map(|object| Item {
-                    name: object.key[address.rest.len()..].to_owned(),
+                let Listing { objects, mut unusable } = engine.list(&address.rest).await?;
+                let name = |key: &str| key.strip_prefix(&address.rest).unwrap_or(key).to_owned();
+                let items = objects.into_iter().map(|object| Item {
+                    name: name(&object.key),
                     size_bytes: object.size_bytes,
                     modified: Some(object.modified),
                 });
-                Ok(items.collect())
+                let items = items.collect();
+                for unusable in &mut unusable {
+                    unusable.key = name(&unusable.key);
+                }
+                Ok(Listed { items, unusable })
             }
         }
     }
@@ -130,16 +154,70 @@ impl Tree<'_> {
             Self::Files(root) => files::write(files::file_at(root, name)?, bytes).await,
             Self::Node(context, client, address, meter) => {
                 let object = below(address, name).object()?;
-                let media_type = options
-                    .media_type
-                    .as_deref()
-                    .unwrap_or_else(|| crate::commands::media_type_of(&object.key));
-                node::write(client, &object, &bytes, media_type, (context.output, meter)).await
+                let media_type = options.media_type_of(&object.key);
+                let source = Source::sealed(&of_object(&object.bucket, &object.key), &bytes);
+                node::write(client, &object, source, media_type, (context.output, meter)).await?;
+                Ok(())
             }
             Self::Remote(engine, address) => {
                 engine.put(&key_below(address, name)?, bytes, &options.put).await?;
                 Ok(())
             }
+        }
+    }
+
+    /// Copies one to another place without holding it, and says how large it is; none if these two places cannot do
+    /// that, and then nothing was done.
+    pub(crate) async fn stream(
+        &self,
+        name: &str,
+        (target, target_name): (&Tree<'_>, &str),
+        options: &StoreOptions,
+    ) -> Result<Option<u64>, CliError> {
+        match (self, target) {
+            (Self::Remote(engine, address), Tree::Files(root)) => {
+                let key = key_below(address, name)?;
+                let path = files::file_at(root, target_name)?;
+                let output = files::create(&path)?;
+                if !output.is_unseen() {
+                    let bytes = engine.get(&key).await?.bytes;
+                    return Ok(Some(files::fill(output, &path, bytes).await?));
+                }
+                let (output, found) = engine.get_into(&key, output).await?;
+                files::commit(output).await?;
+                Ok(Some(found.size_bytes))
+            }
+            (Self::Node(context, client, address, meter), Tree::Files(root)) => {
+                let object = below(address, name).object()?;
+                let path = files::file_at(root, target_name)?;
+                let mut output = files::create(&path)?;
+                if !output.is_unseen() {
+                    let bytes = node::read(client, &object, (context.output, meter)).await?;
+                    return Ok(Some(files::fill(output, &path, bytes).await?));
+                }
+                let size = node::read_into(client, &object, &mut output, (context.output, meter)).await?;
+                files::commit(output).await?;
+                Ok(Some(size))
+            }
+            (Self::Files(root), Tree::Node(context, client, address, meter)) => {
+                let object = below(address, target_name).object()?;
+                let source = Source::file(&root.join(name))?;
+                let media_type = options.media_type_of(&object.key);
+                let progress = (context.output, meter);
+                Ok(Some(node::write(client, &object, source, media_type, progress).await?))
+            }
+            (Self::Files(root), Tree::Remote(engine, address)) => {
+                let Some(content) = files::FileContent::open(&root.join(name))? else { return Ok(None) };
+                let (key, size_bytes) = (key_below(address, target_name)?, content.size_bytes());
+                // Small ones are stored under a condition, which large ones cannot be.
+                let is_small = size_bytes <= HELD_BYTES_MAX;
+                if is_small || !engine.stores_whole(&key, size_bytes, &options.put) {
+                    return Ok(None);
+                }
+                engine.put_whole(&key, Arc::new(content), &options.put).await?;
+                Ok(Some(size_bytes))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -181,6 +259,35 @@ impl Tree<'_> {
         }
     }
 
+    /// Removes many, and says which failed.
+    pub(crate) async fn remove_many(&self, names: &[String]) -> Result<Vec<(String, CliError)>, CliError> {
+        let mut failed = Vec::new();
+        let Self::Remote(engine, address) = self else {
+            for name in names {
+                match self.remove(name).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_of_one_file() => failed.push((name.clone(), error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            return Ok(failed);
+        };
+        let (mut keys, mut named) = (Vec::new(), Vec::new());
+        for name in names {
+            match key_below(address, name) {
+                Ok(key) => {
+                    keys.push(key);
+                    named.push(name);
+                }
+                Err(error) => failed.push((name.clone(), error)),
+            }
+        }
+        for (name, fate) in named.into_iter().zip(engine.delete_many(&keys).await?) {
+            failed.extend(fate.err().map(|error| (name.clone(), error.into())));
+        }
+        Ok(failed)
+    }
+
     /// Removes one.
     pub(crate) async fn remove(&self, name: &str) -> Result<(), CliError> {
         match self {
@@ -206,6 +313,9 @@ impl Tree<'_> {
         }
     }
 }
+
+/// What is held in memory on its way to a bucket, so that it is stored in one request.
+const HELD_BYTES_MAX: u64 = 16 << 20;
 
 fn below(address: &Address, name: &str) -> Address {
     Address { bucket: address.bucket.clone(), rest: format!("{}{name}", address.rest) }

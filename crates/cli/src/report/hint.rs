@@ -6,8 +6,8 @@ use casemate_encryption::KeyFileError;
 use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
 use casemate_objects::EncryptionError;
-use casemate_remote::BucketError;
 use casemate_remote::deltaglider::DeltaGliderError;
+use casemate_remote::{BucketError, ServerFault};
 use casemate_state::StateError;
 
 use super::{CliError, TourPart};
@@ -89,6 +89,37 @@ pub(super) fn of(error: &CliError) -> Option<String> {
 }
 
 fn of_bucket(error: &BucketError) -> Option<&'static str> {
+    match error.server_fault() {
+        Some(ServerFault::Unreachable { .. }) => {
+            return Some(
+                "see that --endpoint-url names the server and its port, and that it runs and can be reached",
+            );
+        }
+        Some(ServerFault::NoBucket { .. }) => {
+            return Some(
+                "`casemate ls s3://` lists the buckets; --endpoint-url and --region name another server",
+            );
+        }
+        Some(ServerFault::NotS3 { .. }) => {
+            return Some(
+                "see that --endpoint-url names a server of S3, not its web page or a proxy that wants a login",
+            );
+        }
+        Some(ServerFault::Elsewhere { .. }) => {
+            return Some("name the bucket's own region with --region, or its server with --endpoint-url");
+        }
+        Some(
+            ServerFault::AnswerTooLong { .. }
+            | ServerFault::PageTooLong { .. }
+            | ServerFault::PagesRepeat
+            | ServerFault::PagesEmpty { .. },
+        ) => {
+            return Some(
+                "see that --endpoint-url names a server that you trust; this one answers without end",
+            );
+        }
+        Some(ServerFault::Refused { .. }) | None => {}
+    }
     match error {
         BucketError::Denied { .. } => Some("name other credentials with --profile, or set AWS_ACCESS_KEY_ID"),
         BucketError::Unavailable { .. } => Some(

@@ -93,9 +93,11 @@ fn of_bucket(error: &BucketError) -> Kind {
         }
         BucketError::TooLarge { .. } | BucketError::TooMany { .. } => Kind::Limited,
         BucketError::Files(error) if error.is_not_found() => Kind::NotFound,
-        BucketError::BadRange { .. } | BucketError::WrongLength { .. } | BucketError::Files(_) => {
-            Kind::Failed
-        }
+        BucketError::BadRange { .. }
+        | BucketError::WrongLength { .. }
+        | BucketError::Unreadable { .. }
+        | BucketError::Source { .. }
+        | BucketError::Files(_) => Kind::Failed,
     }
 }
 

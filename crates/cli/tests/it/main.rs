@@ -8,6 +8,7 @@ mod edge;
 mod errors;
 mod fsck;
 mod help;
+mod hostile;
 mod journey;
 mod s3;
 mod s3_cache;

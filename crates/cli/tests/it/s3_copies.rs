@@ -166,7 +166,7 @@ fn whoever_cannot_reach_a_bucket_is_told_why_and_what_to_do() {
         failed(shop.run_with(&wrong, command), 4, "hint: name other credentials with --profile");
     }
     let absent = shop.run(&["ls", "s3://absent"]);
-    let absent = failed(absent, 7, "hint: see that the bucket exists");
+    let absent = failed(absent, 7, "hint: `casemate ls s3://` lists the buckets");
     assert!(absent.stderr.contains("NoSuchBucket"), "{}", absent.stderr);
 
     // A port that was free a moment ago.
@@ -181,7 +181,7 @@ fn whoever_cannot_reach_a_bucket_is_told_why_and_what_to_do() {
     ];
     for command in commands {
         let down = shop.run_with(&[("AWS_ENDPOINT_URL", &url)], command);
-        let down = failed(down, 7, "hint: see that the bucket exists, that --endpoint-url");
+        let down = failed(down, 7, "hint: see that --endpoint-url names the server and its port");
         assert!(down.stderr.contains("because: ") && down.stdout.is_empty(), "{}", down.stderr);
     }
     failed(shop.run_with(&[("AWS_MAX_ATTEMPTS", "many")], &["ls", "s3://one"]), 2, "AWS_MAX_ATTEMPTS");

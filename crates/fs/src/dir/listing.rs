@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
@@ -35,20 +36,31 @@ pub enum EntryKind {
 impl Dir {
     /// Lists the directory, sorted by name. A directory of more than 100 000 entries is refused.
     pub fn entries(&self) -> Result<Vec<DirEntry>, FsError> {
+        let (entries, odd) = self.entries_and_odd_names()?;
+        match odd.into_iter().next() {
+            Some(path) => Err(FsError::NotUtf8 { path }),
+            None => Ok(entries),
+        }
+    }
+
+    /// The same, and the paths whose names are not UTF-8 apart, for whoever lists what strangers have named.
+    pub fn entries_and_odd_names(&self) -> Result<(Vec<DirEntry>, Vec<PathBuf>), FsError> {
         let names = names(self.as_fd(), ENTRIES_MAX + 1, |_| true)
             .map_err(|errno| FsError::io("list", self.path(), errno))?;
         if names.len() > ENTRIES_MAX {
             return Err(FsError::TooManyEntries { path: self.path().to_owned(), entries_max: ENTRIES_MAX });
         }
-        let mut entries = Vec::with_capacity(names.len());
+        let (mut entries, mut odd) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
-            let name =
-                name.into_string().map_err(|name| FsError::NotUtf8 { path: self.path().join(name) })?;
-            // Gone between listing and looking is the same as gone before.
-            entries.extend(self.entry(name)?);
+            match name.into_string() {
+                // Gone between listing and looking is the same as gone before.
+                Ok(name) => entries.extend(self.entry(name)?),
+                Err(name) => odd.push(self.path().join(name)),
+            }
         }
         entries.sort();
-        Ok(entries)
+        odd.sort();
+        Ok((entries, odd))
     }
 
     /// The directories in this one whose names begin so, sorted; at most 10 000. Other entries, whatever they are

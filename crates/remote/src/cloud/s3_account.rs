@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 use super::S3Settings;
 use super::s3_call::{Asked, S3Caller, encoded};
+use super::s3_list::read_answer;
+use crate::bucket::Pages;
 use crate::{BucketError, Cause};
 
 /// Whoever a key of S3 belongs to, at a server of S3.
@@ -53,18 +55,21 @@ impl S3Account {
     /// The buckets that the key may list, by name.
     pub async fn buckets(&self) -> Result<Vec<ListedBucket>, BucketError> {
         let asked = Asked { action: "list the buckets of", key: &self.endpoint };
-        let (mut buckets, mut token) = (Vec::new(), None::<String>);
+        let (mut buckets, mut token, mut pages) = (Vec::new(), None::<String>, Pages::default());
         loop {
             let page = token.as_ref().map(|token| format!("?continuation-token={}", encoded(token)));
             let url = format!("{}/{}", self.endpoint, page.unwrap_or_default());
             let body = self.caller.get(&url, asked).await?;
             let (found, next) = read(&body).map_err(|error| asked.unavailable(error))?;
+            let count = found.len();
             buckets.extend(found);
-            match next {
-                // A server that gives the same page again would keep us here forever.
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                Some(_) | None => break,
+            if buckets.len() > BUCKETS_MAX {
+                let prefix = self.endpoint.clone();
+                return Err(BucketError::TooMany { prefix, keys_max: BUCKETS_MAX });
             }
+            let Some(next) = next else { break };
+            pages.go_on(count, &next).map_err(|fault| asked.unavailable(fault.into()))?;
+            token = Some(next);
         }
         buckets.sort_by(|one: &ListedBucket, other| one.name.cmp(&other.name));
         Ok(buckets)
@@ -72,13 +77,16 @@ impl S3Account {
 }
 
 fn read(body: &[u8]) -> Result<(Vec<ListedBucket>, Option<String>), Cause> {
-    let answer: Answer = quick_xml::de::from_reader(body)?;
+    let answer: Answer = read_answer(body, "ListAllMyBucketsResult")?;
     let buckets = answer.buckets.buckets.into_iter().map(|Entry { name, creation_date }| {
         let created = creation_date.and_then(|date| date.parse().ok()).unwrap_or(Timestamp::EPOCH);
         ListedBucket { name, created }
     });
     Ok((buckets.collect(), answer.continuation_token.filter(|token| !token.is_empty())))
 }
+
+/// Far more than Amazon gives to anybody.
+const BUCKETS_MAX: usize = 100_000;
 
 #[cfg(test)]
 mod tests {

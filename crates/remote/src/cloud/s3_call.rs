@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use object_store::ClientOptions;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
-use object_store::client::{HttpClient, HttpConnector, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequestBody};
 
 use super::RetryBudget;
+use super::answers::{WaryConnector, cause_of, fault_of};
 use crate::{BucketError, Cause};
 
 /// Asks a server of S3.
@@ -49,7 +50,7 @@ impl S3Caller {
         options: &ClientOptions,
         retry: RetryBudget,
     ) -> Result<Self, BucketError> {
-        let client = ReqwestConnector::default().connect(options);
+        let client = WaryConnector::default().connect(options);
         let client = client.map_err(|error| BucketError::Settings(error.into()))?;
         Ok(Self { client, credentials, region, retry })
     }
@@ -87,19 +88,23 @@ impl S3Caller {
             let signer = AwsAuthorizer::new(&credential, "s3", &self.region);
             signer.try_authorize(&mut request, None).map_err(|error| lasting(error.into()))?;
         }
-        let answer = self.client.execute(request).await.map_err(|error| Failure::Passing(error.into()))?;
+        let failed = |error: HttpError| match error.kind() {
+            HttpErrorKind::Decode => lasting(cause_of(&error)),
+            _ => Failure::Passing(cause_of(&error)),
+        };
+        let answer = self.client.execute(request).await.map_err(failed)?;
         let status = answer.status();
-        let body = answer.into_body().bytes().await.map_err(|error| Failure::Passing(error.into()))?;
+        let body = answer.into_body().bytes().await.map_err(failed)?;
         if status.is_success() {
             return Ok(body);
         }
-        let reason = String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES_MAX)]).into_owned();
-        Err(refusal(asked, status, &reason))
+        Err(refusal(asked, status, &String::from_utf8_lossy(&body)))
     }
 }
 
-fn refusal(asked: Asked<'_>, status: StatusCode, reason: &str) -> Failure {
-    let source = Cause::from(format!("{status}: {reason}"));
+fn refusal(asked: Asked<'_>, status: StatusCode, said: &str) -> Failure {
+    let reason = if said == status.to_string() { said.to_owned() } else { format!("{status}: {said}") };
+    let source = Cause::from(fault_of(status, reason));
     match status {
         StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => {
             Failure::Lasting(BucketError::Denied { key: asked.key.to_owned(), source })
@@ -133,9 +138,6 @@ fn pause(tries: usize) -> Duration {
 
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-
-/// How much of an answer that says what is wrong is told on.
-const REASON_BYTES_MAX: usize = 1024;
 
 #[cfg(test)]
 mod tests {

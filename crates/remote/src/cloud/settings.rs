@@ -6,6 +6,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::answers::WaryConnector;
 use super::s3_call::S3Caller;
 use super::s3_list::S3Lister;
 use crate::BucketError;
@@ -109,6 +110,7 @@ impl S3Settings {
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_client_options(self.client_options())
             .with_skip_signature(self.anonymous)
+            .with_http_connector(WaryConnector::default())
             .with_retry(self.retry_config());
         if let Some(endpoint) = &self.endpoint_url {
             builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);

@@ -3,12 +3,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::{ServerFault, list_all};
 
 /// A server that gives these answers in turn, then the last one forever, and counts what it was asked.
 async fn server(answers: &'static [&'static str]) -> (CloudBucket, Arc<AtomicUsize>) {
+    let answer = |n: usize| (*answers.get(n).or(answers.last()).unwrap()).to_owned();
+    serve(move |n, mut connection| async move {
+        let _ = connection.write_all(answer(n).as_bytes()).await;
+    })
+    .await
+}
+
+/// A server that does this with each connection, of which the request was read.
+async fn serve<F: Future<Output = ()> + Send>(
+    act: impl Fn(usize, TcpStream) -> F + Send + 'static,
+) -> (CloudBucket, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint_url = Some(format!("http://{}", listener.local_addr().unwrap()));
     let asked = Arc::new(AtomicUsize::new(0));
@@ -18,8 +30,7 @@ async fn server(answers: &'static [&'static str]) -> (CloudBucket, Arc<AtomicUsi
             let n = count.fetch_add(1, Ordering::SeqCst);
             let mut request = vec![0; 16 << 10];
             let _ = connection.read(&mut request).await;
-            let answer = answers.get(n).or(answers.last()).unwrap();
-            let _ = connection.write_all(answer.as_bytes()).await;
+            act(n, connection).await;
         }
     });
     let settings = S3Settings {
@@ -84,4 +95,140 @@ fn settings_do_not_print_their_key() {
         ..S3Settings::new("bucket")
     };
     assert!(!format!("{settings:?}").contains("very secret"));
+}
+
+/// The fault of the server that ends the list of a bucket.
+async fn fault_of(bucket: &CloudBucket) -> ServerFault {
+    let failed = list_all(bucket, ListQuery::all(""), 100_000).await.unwrap_err();
+    failed.server_fault().unwrap_or_else(|| panic!("{failed:?}")).clone()
+}
+
+fn answer(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_not_read_on() {
+    for (status, expected) in [
+        ("200 OK", ServerFault::AnswerTooLong { bytes_max: 16 << 20 }),
+        ("403 Forbidden", ServerFault::Refused { reason: format!("403 Forbidden: {}", "x".repeat(500)) }),
+    ] {
+        let (bucket, asked) = serve(move |_, mut connection| async move {
+            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n");
+            let _ = connection.write_all(head.as_bytes()).await;
+            let piece = vec![b'x'; 1 << 20];
+            while connection.write_all(&piece).await.is_ok() {}
+        })
+        .await;
+        assert_eq!(fault_of(&bucket).await, expected);
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn lists_that_go_in_circles_or_on_without_end_are_given_up() {
+    let page = |token: usize| {
+        let body = format!(
+            "<ListBucketResult><IsTruncated>true</IsTruncated>\
+             <NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>"
+        );
+        answer("200 OK", &body)
+    };
+    let (circle, asked) = serve(move |n, mut connection| async move {
+        let _ = connection.write_all(page(n % 3).as_bytes()).await;
+    })
+    .await;
+    assert_eq!(fault_of(&circle).await, ServerFault::PagesRepeat);
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    let (endless, asked) = serve(move |n, mut connection| async move {
+        let _ = connection.write_all(page(n).as_bytes()).await;
+    })
+    .await;
+    assert_eq!(fault_of(&endless).await, ServerFault::PagesEmpty { pages_max: 1000 });
+    assert_eq!(asked.load(Ordering::SeqCst), 1001);
+}
+
+#[tokio::test]
+async fn what_a_server_did_is_said() {
+    let error = "<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>";
+    for (answered, says) in [
+        (
+            answer("404 Not Found", error),
+            "the server says that there is no such bucket (404 Not Found: NoSuchBucket: none)",
+        ),
+        (
+            answer("200 OK", "<!DOCTYPE html><html>Sign in</html>"),
+            "the server answered with a web page, not as S3 does",
+        ),
+        (answer("400 Bad Request", "<html>no</html>"), "the server answered 400 Bad Request: a web page"),
+        (
+            answer("301 Moved Permanently", error),
+            "the server wants to be asked elsewhere (301 Moved Permanently: NoSuchBucket: none)",
+        ),
+    ] {
+        let (bucket, _) = serve(move |_, mut connection| {
+            let answered = answered.clone();
+            async move {
+                let _ = connection.write_all(answered.as_bytes()).await;
+            }
+        })
+        .await;
+        assert_eq!(fault_of(&bucket).await.to_string(), says);
+    }
+}
+
+#[tokio::test]
+async fn metadata_that_is_no_text_is_that_of_one_object() {
+    let (bucket, _) = serve(|_, mut connection| async move {
+        let mut found = FOUND.as_bytes().to_vec();
+        let end = found.len() - 2;
+        found.splice(end..end, b"x-amz-meta-other: gr\xfcn\r\n".iter().copied());
+        let _ = connection.write_all(&found).await;
+    })
+    .await;
+    let head = bucket.head("key").await.unwrap();
+    assert_eq!((head.metadata["dg-note"].as_str(), head.metadata["other"].as_str()), ("reference", "gr?n"));
+}
+
+#[tokio::test]
+async fn a_page_of_a_proxy_is_no_object() {
+    let (bucket, _) = serve(|_, mut connection| async move {
+        let _ =
+            connection.write_all(answer("200 OK", "<!DOCTYPE html><html>Sign in</html>").as_bytes()).await;
+    })
+    .await;
+    for failed in [bucket.get("key", None).await.err().unwrap(), bucket.head("key").await.unwrap_err()] {
+        let fault = failed.server_fault().unwrap_or_else(|| panic!("{failed:?}"));
+        assert_eq!(*fault, ServerFault::NotS3 { what: "without an ETag".to_owned() });
+    }
+}
+
+#[tokio::test]
+async fn causes_are_said_once() {
+    let (bucket, _) = serve(|_, mut connection| async move {
+        let said = "<Error><Code>InvalidRequest</Code><Message>No</Message></Error>";
+        let _ = connection.write_all(answer("400 Bad Request", said).as_bytes()).await;
+    })
+    .await;
+    let failed = bucket.put("key", Upload::of("x"), Condition::Always).await.unwrap_err();
+    assert_eq!(
+        crate::error::chain(&failed),
+        "cannot store `key`: the bucket did not answer as it should: \
+         the server answered 400 Bad Request: InvalidRequest: No"
+    );
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let settings = S3Settings {
+        endpoint_url: Some(format!("http://{nobody}")),
+        anonymous: true,
+        retry: RetryBudget { tries_max: 1, time_max: Duration::from_secs(20) },
+        ..S3Settings::new("bucket")
+    };
+    let gone = CloudBucket::s3(&settings).unwrap();
+    for failed in [gone.head("key").await.unwrap_err(), gone.list(&ListQuery::all("")).await.unwrap_err()] {
+        let fault = failed.server_fault().unwrap_or_else(|| panic!("{failed:?}"));
+        assert!(
+            matches!(fault, ServerFault::Unreachable { reason } if reason.contains("refused")),
+            "{fault}"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use casemate_fs::SealedBytes;
@@ -7,6 +8,7 @@ use casemate_model::{Clock, Digest, Hasher};
 use futures_util::StreamExt;
 
 use super::list::Sizes;
+use super::memory::Memory;
 use super::references::References;
 use super::{CodecError, DeltaCodec, DeltaGliderError};
 use crate::{Bucket, Download};
@@ -22,6 +24,10 @@ pub struct DeltaGlider {
     pub(super) settings: Settings,
     pub(super) references: References,
     pub(super) sizes: Sizes,
+    /// What is being got holds its share of it.
+    pub(super) memory: Memory,
+    /// Whoever packs an archive anew, one at a time.
+    pub(super) packing: tokio::sync::Mutex<()>,
 }
 
 /// The bounds of a bucket's use.
@@ -37,6 +43,14 @@ pub struct Settings {
     pub heads_at_once_max: usize,
     /// The most keys that one operation lists.
     pub keys_max: usize,
+    /// How much content is held at once by all that is being got. What is larger is got alone.
+    pub memory_bytes_max: u64,
+    /// How large an archive may become when it is unpacked to be packed anew.
+    pub unpacked_bytes_max: u64,
+    /// How long getting an archive may pack it, in the one way that DeltaGlider does.
+    pub repack_time_max: Duration,
+    /// How long a rescue may try ways of packing one archive.
+    pub rescue_time_max: Duration,
 }
 
 impl Default for Settings {
@@ -47,6 +61,10 @@ impl Default for Settings {
             reference_bytes_max: 1 << 30,
             heads_at_once_max: 16,
             keys_max: 1_000_000,
+            memory_bytes_max: 512 << 20,
+            unpacked_bytes_max: 512 << 20,
+            repack_time_max: Duration::from_secs(5 * 60),
+            rescue_time_max: Duration::from_secs(60 * 60),
         }
     }
 }
@@ -59,8 +77,10 @@ impl DeltaGlider {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Self {
-        let references = References::new(settings.reference_bytes_max);
-        Self { bucket, codec, clock, settings, references, sizes: Sizes::default() }
+        let references = References::new(settings.reference_bytes_max, settings.memory_bytes_max);
+        let memory = Memory::new(settings.memory_bytes_max);
+        let packing = tokio::sync::Mutex::default();
+        Self { bucket, codec, clock, settings, references, sizes: Sizes::default(), memory, packing }
     }
 
     /// Takes a download into sealed memory and hashes it on the way.
@@ -69,7 +89,7 @@ impl DeltaGlider {
         key: &str,
         mut download: Download,
     ) -> Result<(SealedBytes, Digest), DeltaGliderError> {
-        let announced = download.range.end - download.range.start;
+        let announced = download.range.end.saturating_sub(download.range.start);
         let bytes_max = self.settings.object_bytes_max;
         if announced > bytes_max {
             return Err(DeltaGliderError::TooLarge { key: key.to_owned(), size_bytes: announced, bytes_max });
@@ -81,7 +101,7 @@ impl DeltaGlider {
                 break;
             }
             hasher.update(&chunk);
-            builder.write_all(&chunk).map_err(memory)?;
+            builder.write_all(&chunk).map_err(unwritable)?;
         }
         if builder.len() != announced {
             let found = builder.len();
@@ -144,7 +164,7 @@ pub(super) fn shared(bytes: &SealedBytes) -> Result<Bytes, DeltaGliderError> {
     Ok(Bytes::from_owner(Owner(bytes.clone())))
 }
 
-pub(super) fn memory(source: std::io::Error) -> DeltaGliderError {
+pub(super) fn unwritable(source: std::io::Error) -> DeltaGliderError {
     crate::BucketError::Files(casemate_fs::FsError::Io {
         action: "write",
         path: "sealed memory".into(),

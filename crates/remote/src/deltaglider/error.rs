@@ -142,3 +142,31 @@ pub enum DeltaGliderError {
     #[error("the computation of a delta broke off")]
     Interrupted(#[from] tokio::task::JoinError),
 }
+
+impl DeltaGliderError {
+    /// Whether it is a matter of this one object, so that others in the bucket may fare better.
+    pub fn is_of_one_object(&self) -> bool {
+        match self {
+            Self::Bucket(error) => error.is_of_one_object(),
+            // Who has no memory for one has none for the next.
+            Self::Memory(_) => false,
+            Self::NotFound { .. }
+            | Self::BadKey { .. }
+            | Self::BadMetadata { .. }
+            | Self::Damaged { .. }
+            | Self::ReferenceMissing { .. }
+            | Self::NeedsRescue { .. }
+            | Self::NotRescued { .. }
+            | Self::Encrypted { .. }
+            | Self::Codec { .. }
+            | Self::Unfaithful { .. }
+            | Self::Conflict { .. }
+            | Self::Ambiguous { .. }
+            | Self::Occupied { .. }
+            | Self::HasDependents { .. }
+            | Self::TooLarge { .. }
+            | Self::MetadataTooLarge { .. }
+            | Self::Interrupted(_) => true,
+        }
+    }
+}

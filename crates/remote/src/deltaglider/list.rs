@@ -2,12 +2,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use casemate_model::Timestamp;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 
 use super::metadata::parse_time;
 use super::names::{self, DELTA_ENDING, INTERNAL_PREFIX, REFERENCE_NAME};
 use super::{DeltaGlider, DeltaGliderError, Record};
-use crate::{ListEntry, ListQuery, bucket};
+use crate::error::chain;
+use crate::{ListEntry, ListQuery, Unusable, bucket};
 
 /// An object as its users know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub struct LogicalObject {
     pub modified: Timestamp,
     /// Whether it is stored as a delta.
     pub is_delta: bool,
+}
+
+/// What a list found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The objects, by key.
+    pub objects: Vec<LogicalObject>,
+    /// What is in the bucket and cannot be read as an object, by key. It says nothing of the others.
+    pub unusable: Vec<Unusable>,
 }
 
 /// What clearing temporary objects did.
@@ -71,9 +81,10 @@ impl DeltaGlider {
     ///
     /// A list of the bucket has the sizes of deltas and not of their files, so that each delta has to be asked, once
     /// for as long as this lives. A key that is stored in two forms is listed once, as the newer one.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<LogicalObject>, DeltaGliderError> {
-        let entries = self.stored_entries(prefix).await?;
-        let judged = self.judge_all(entries).await?;
+    /// One that makes no sense is named as such; whoever deletes what a list does not have must look there, too.
+    pub async fn list(&self, prefix: &str) -> Result<Listing, DeltaGliderError> {
+        let (entries, mut unusable) = self.stored_entries(prefix).await?;
+        let judged = self.judge_all(entries, &mut unusable).await?;
         let mut objects: BTreeMap<String, LogicalObject> = BTreeMap::new();
         for (entry, judged) in judged {
             let Some(object) = logical(entry, judged) else { continue };
@@ -87,31 +98,54 @@ impl DeltaGlider {
                 }
             }
         }
-        Ok(objects.into_values().collect())
+        unusable.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(Listing { objects: objects.into_values().collect(), unusable })
     }
 
-    /// What is in the bucket beneath a prefix, without what is internal.
-    pub(super) async fn stored_entries(&self, prefix: &str) -> Result<Vec<ListEntry>, DeltaGliderError> {
+    /// What is in the bucket beneath a prefix, without what is internal, and what of it cannot be used.
+    pub(super) async fn stored_entries(
+        &self,
+        prefix: &str,
+    ) -> Result<(Vec<ListEntry>, Vec<Unusable>), DeltaGliderError> {
         let query = ListQuery::all(prefix);
-        let mut listed = bucket::list_all(&*self.bucket, query, self.settings.keys_max).await?.entries;
+        let mut listed = bucket::list_all(&*self.bucket, query, self.settings.keys_max).await?;
+        listed.unusable.retain(|unusable| !names::is_internal(&unusable.key));
+        // A server may list what was not asked for.
+        let (wanted, strange): (Vec<_>, Vec<_>) =
+            listed.entries.into_iter().partition(|entry| entry.key.starts_with(prefix));
+        listed.unusable.extend(strange.into_iter().map(|entry| Unusable {
+            key: entry.key,
+            reason: "it is not below what was to be listed".to_owned(),
+        }));
+        let mut entries = wanted;
         // A key that ends in a slash is a folder that somebody's console made.
-        listed.retain(|entry| !names::is_internal(&entry.key) && !entry.key.ends_with('/'));
-        Ok(listed)
+        entries.retain(|entry| !names::is_internal(&entry.key) && !entry.key.ends_with('/'));
+        Ok((entries, listed.unusable))
     }
 
+    /// Judges each; what cannot be judged joins the unusable.
     pub(super) async fn judge_all(
         &self,
         entries: Vec<ListEntry>,
+        unusable: &mut Vec<Unusable>,
     ) -> Result<Vec<(ListEntry, Judged)>, DeltaGliderError> {
-        stream::iter(entries)
+        let mut judging = stream::iter(entries)
             .map(|entry| async move {
-                let judged = self.judge(&entry).await?;
-                Ok(judged.map(|judged| (entry, judged)))
+                let judged = self.judge(&entry).await;
+                (entry, judged)
             })
-            .buffered(self.settings.heads_at_once_max)
-            .try_filter_map(|judged| async move { Ok(judged) })
-            .try_collect()
-            .await
+            .buffered(self.settings.heads_at_once_max);
+        let mut all = Vec::new();
+        while let Some((entry, judged)) = judging.next().await {
+            match judged {
+                Ok(judged) => all.extend(judged.map(|judged| (entry, judged))),
+                Err(error) if error.is_of_one_object() => {
+                    unusable.push(Unusable { key: entry.key, reason: chain(&error) });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
     }
 
     /// What an object is; none if it is gone meanwhile. Most are known by name.

@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 
 use super::engine::{compute, encode, shared};
 use super::metadata::{self, NewFile};
-use super::references::{Copies, Reference};
+use super::references::{Copies, Lent, Reference};
 use super::stored::{DeltaPlace, Stored};
 use super::{DeltaGlider, DeltaGliderError, Form, LogicalKey, Record, is_eligible};
 use crate::{Body, Condition, Head, Metadata, Upload};
@@ -168,7 +168,7 @@ impl DeltaGlider {
                     let places = std::slice::from_ref(&place);
                     let bytes =
                         self.reference_of(putting.key.as_str(), record.file_sha256, places, Copies::All);
-                    let bytes = bytes.await?;
+                    let Lent { bytes, .. } = bytes.await?;
                     return Ok(Found::There(Reference { key: place, sha256: record.file_sha256, bytes }));
                 }
                 Some((_, Record::Delta(_) | Record::Direct(_) | Record::Plain)) => return Ok(Found::Foreign),
@@ -296,17 +296,25 @@ impl Putting<'_> {
         fields: impl FnOnce(&NewFile<'_>) -> Metadata,
         engine: &DeltaGlider,
     ) -> Result<Metadata, DeltaGliderError> {
-        let mut metadata = fields(&self.new_file(engine));
-        for (name, value) in &self.options.metadata {
-            metadata.insert(format!("user-{}", name.to_lowercase()), value.clone());
-        }
-        metadata::fit(&mut metadata).map_err(|bytes| DeltaGliderError::MetadataTooLarge {
-            key: self.key.to_string(),
-            bytes,
-            bytes_max: metadata::METADATA_BYTES_MAX,
-        })?;
-        Ok(metadata)
+        with_users(fields(&self.new_file(engine)), self.key, self.options)
     }
+}
+
+/// The fields of a form, and what the user attaches.
+pub(super) fn with_users(
+    mut metadata: Metadata,
+    key: &LogicalKey,
+    options: &PutOptions,
+) -> Result<Metadata, DeltaGliderError> {
+    for (name, value) in &options.metadata {
+        metadata.insert(format!("user-{}", name.to_lowercase()), value.clone());
+    }
+    metadata::fit(&mut metadata).map_err(|bytes| DeltaGliderError::MetadataTooLarge {
+        key: key.to_string(),
+        bytes,
+        bytes_max: metadata::METADATA_BYTES_MAX,
+    })?;
+    Ok(metadata)
 }
 
 enum Step {

@@ -5,14 +5,17 @@
 //!   memory of this engine, bounded  ->  the zero-trust cache, if there is one  ->  the bucket
 //! ```
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use casemate_cache::{Cache, EntryKey};
 use casemate_fs::SealedBytes;
 use casemate_model::Digest;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::engine::compute;
+use super::get::length_of;
+use super::memory::{Memory, Share};
 use super::names::split;
 use super::{DeltaGlider, DeltaGliderError, Record};
 
@@ -30,6 +33,8 @@ pub struct ReferenceCache {
 /// References that were used and verified.
 pub(super) struct References {
     bytes_max: u64,
+    /// For those that are being used. Apart from that of the files: whoever waits for a reference has room for a file.
+    memory: Memory,
     held: Mutex<Held>,
     pub(super) cache: Option<ReferenceCache>,
     /// Whoever reads a reference holds the one of its hash, so that the others find it read.
@@ -40,6 +45,8 @@ pub(super) struct References {
 struct Held {
     /// In sealed memory, the latest last.
     kept: VecDeque<(Digest, SealedBytes)>,
+    /// The shares of those that are lent, by hash: many users of one reference hold one.
+    shares: HashMap<Digest, Weak<OwnedSemaphorePermit>>,
     /// Which places of the bucket this engine has read, and what it found there.
     seen: HashSet<(String, Digest)>,
 }
@@ -52,6 +59,13 @@ pub(super) struct Reference {
     pub(super) bytes: SealedBytes,
 }
 
+/// The bytes of a reference for as long as they are used.
+#[derive(Clone, Debug)]
+pub(super) struct Lent {
+    pub(super) bytes: SealedBytes,
+    pub(super) share: Share,
+}
+
 /// Which copies of a reference will do. All have its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Copies {
@@ -62,8 +76,9 @@ pub(super) enum Copies {
 }
 
 impl References {
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, held: Mutex::default(), cache: None, turns: Default::default() }
+    pub(super) fn new(bytes_max: u64, memory_bytes_max: u64) -> Self {
+        let memory = Memory::new(memory_bytes_max);
+        Self { bytes_max, memory, held: Mutex::default(), cache: None, turns: Default::default() }
     }
 
     /// Keeps bytes that were verified; those unused for longest make room.
@@ -82,6 +97,20 @@ impl References {
         let found = held.kept.remove(at)?;
         held.kept.push_back(found.clone());
         Some(found.1)
+    }
+
+    /// Whoever calls it has the turn of that hash.
+    async fn lend(&self, sha256: Digest, bytes: SealedBytes) -> Lent {
+        let shared = self.held().shares.get(&sha256).and_then(Weak::upgrade);
+        if let Some(share) = shared {
+            return Lent { bytes, share };
+        }
+        let share = self.memory.take(bytes.len()).await;
+        let mut held = self.held();
+        held.shares.retain(|_, share| share.strong_count() > 0);
+        held.shares.insert(sha256, Arc::downgrade(&share));
+        drop(held);
+        Lent { bytes, share }
     }
 
     fn was_seen(&self, sha256: Digest, places: &[String]) -> bool {
@@ -148,15 +177,15 @@ impl DeltaGlider {
         sha256: Digest,
         places: &[String],
         copies: Copies,
-    ) -> Result<SealedBytes, DeltaGliderError> {
+    ) -> Result<Lent, DeltaGliderError> {
         let _turn = self.references.turn(sha256).lock().await;
         if copies == Copies::All || self.references.was_seen(sha256, places) {
             if let Some(bytes) = self.references.in_memory(sha256) {
-                return Ok(bytes);
+                return Ok(self.references.lend(sha256, bytes).await);
             }
             if let Some(bytes) = self.references.in_cache(sha256, places).await {
                 self.references.keep(sha256, &bytes);
-                return Ok(bytes);
+                return Ok(self.references.lend(sha256, bytes).await);
             }
         }
         self.read_reference(key, sha256, places).await
@@ -167,16 +196,17 @@ impl DeltaGlider {
         key: &str,
         sha256: Digest,
         places: &[String],
-    ) -> Result<SealedBytes, DeltaGliderError> {
+    ) -> Result<Lent, DeltaGliderError> {
         let mut failure = None;
         for place in places {
             let error = match self.fetch_reference(place).await {
-                Ok(found) if found.sha256 == sha256 => {
+                Ok((found, share)) if found.sha256 == sha256 => {
                     self.references.held().seen.insert((place.clone(), sha256));
                     self.keep_reference(&found).await;
-                    return Ok(found.bytes);
+                    self.references.held().shares.insert(sha256, Arc::downgrade(&share));
+                    return Ok(Lent { bytes: found.bytes, share });
                 }
-                Ok(found) => {
+                Ok((found, _)) => {
                     DeltaGliderError::Damaged { key: place.clone(), expected: sha256, found: found.sha256 }
                 }
                 Err(DeltaGliderError::NotFound { .. }) => {
@@ -198,9 +228,10 @@ impl DeltaGlider {
     }
 
     /// Reads what lies at `place`, which has the hash that it says if it says one.
-    async fn fetch_reference(&self, place: &str) -> Result<Reference, DeltaGliderError> {
+    async fn fetch_reference(&self, place: &str) -> Result<(Reference, Share), DeltaGliderError> {
         let download = self.bucket.get(place, None).await.map_err(|error| not_found(place, error))?;
         let record = Record::of(place, &download.head)?;
+        let share = self.references.memory.take(length_of(&download)).await;
         let (bytes, found) = self.take(place, download).await?;
         match record {
             Record::Reference(record) if record.file_sha256 != found => {
@@ -209,7 +240,7 @@ impl DeltaGlider {
             }
             Record::Reference(_) | Record::Delta(_) | Record::Direct(_) | Record::Plain => {}
         }
-        Ok(Reference { key: place.to_owned(), sha256: found, bytes })
+        Ok((Reference { key: place.to_owned(), sha256: found, bytes }, share))
     }
 }
 

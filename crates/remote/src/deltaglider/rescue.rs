@@ -11,6 +11,7 @@
 
 mod gzip;
 mod packers;
+mod work;
 
 use std::io::Write;
 
@@ -19,46 +20,72 @@ use casemate_model::{Digest, Hasher};
 
 use self::gzip::{GzipHeader, TIME_AT, deflate, matching_levels, newest_time, trailer_of};
 use self::packers::Packing;
+use self::work::{GaveUp, Work};
 use super::codec::Unpacked;
-use super::engine::{compute, decode, memory};
-use super::get::damaged;
+use super::engine::{compute, decode, unwritable};
+use super::get::{Fetched, Room, damaged};
+use super::memory::Share;
 use super::metadata::DeltaRecord;
-use super::references::Copies;
+use super::references::{Copies, Lent};
 use super::stored::Current;
 use super::{DeltaCodec, DeltaGlider, DeltaGliderError, Form, LogicalKey, Restored};
 
+/// Which ways of packing are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trying {
+    /// The one in which xdelta3 packs, so that Python DeltaGlider gives the file back, too.
+    Usual,
+    /// Every one there is.
+    All,
+}
+
 impl DeltaGlider {
     /// Gets an object back that [`DeltaGlider::get`] could not, packed exactly as it was. Only what has the stored hash
-    /// is given. Computes for seconds, and reads nothing but delta and reference.
+    /// is given. Computes for seconds, and for no longer than the settings say; reads nothing but delta and reference.
     pub async fn rescue(&self, key: &LogicalKey) -> Result<Restored, DeltaGliderError> {
         let stored = self.find(key).await?;
-        let damaged_delta = match stored.current(key)? {
+        let fetched = match stored.current(key)? {
             Current::Delta(record) if record.file_sha256 != record.ref_sha256 => {
-                self.fetch_delta(key).await?
+                self.fetch_delta(key, Room::File).await?
             }
             Current::Delta(_) | Current::Whole => return self.get(key).await,
         };
-        let (record, delta) = damaged_delta;
-        let unpacked = Unpacked::of(delta.as_slice()?);
+        let unpacked = Unpacked::of(fetched.delta.as_slice()?);
         if unpacked == Unpacked::default() {
+            drop(fetched);
             return self.get(key).await;
         }
-        self.repack((key, Copies::All), record, unpacked, delta).await
+        self.repack((key, Copies::All), fetched, unpacked, Trying::All).await
     }
 
     /// Applies a delta of something that was unpacked, and packs what it makes as it was.
     pub(super) async fn repack(
         &self,
         (key, copies): (&LogicalKey, Copies),
-        record: DeltaRecord,
+        Fetched { record, delta, share }: Fetched,
         unpacked: Unpacked,
-        delta: SealedBytes,
+        trying: Trying,
     ) -> Result<Restored, DeltaGliderError> {
+        // What gzip wrote depends on more than xdelta3 knows.
+        if trying == Trying::Usual && unpacked.target == Some(b'G') {
+            return Err(DeltaGliderError::NeedsRescue { key: key.to_string() });
+        }
         let reference = self.reference_of(key.as_str(), record.ref_sha256, &record.ref_keys, copies).await?;
-        let bytes_max = self.settings.object_bytes_max;
-        let job = Job { key: key.clone(), record, unpacked, bytes_max };
+        // Unpacked, both may be larger than anything else here, so that there is never more than one such pair.
+        let _alone = self.packing.lock().await;
+        let time_max = match trying {
+            Trying::Usual => self.settings.repack_time_max,
+            Trying::All => self.settings.rescue_time_max,
+        };
+        let work = Work::until(self.clock.clone(), time_max);
+        let unpacked_bytes_max = self.settings.unpacked_bytes_max;
+        let job = Job { key: key.clone(), record, unpacked, trying, unpacked_bytes_max, work };
         let codec = self.codec.clone();
-        compute(move || job.run(&*codec, &delta, &reference)).await
+        compute(move || {
+            let bytes = job.run(&*codec, &delta, &reference)?;
+            Ok(job.restored(bytes, share))
+        })
+        .await
     }
 }
 
@@ -66,71 +93,103 @@ struct Job {
     key: LogicalKey,
     record: DeltaRecord,
     unpacked: Unpacked,
-    bytes_max: u64,
+    trying: Trying,
+    unpacked_bytes_max: u64,
+    work: Work,
 }
 
 impl Job {
+    /// The file, which has the hash that is stored.
     fn run(
         &self,
         codec: &dyn DeltaCodec,
         delta: &SealedBytes,
-        reference: &SealedBytes,
-    ) -> Result<Restored, DeltaGliderError> {
-        let packed = reference.as_slice()?;
+        reference: &Lent,
+    ) -> Result<SealedBytes, DeltaGliderError> {
+        let packed = reference.bytes.as_slice()?;
         let source = match self.unpacked.source {
             None => None,
             Some(letter) => Some(self.unpack(self.packing(letter)?, packed)?),
         };
         let source_bytes = source.as_ref().map_or(Ok(packed), SealedBytes::as_slice)?;
         let pair = (delta.as_slice()?, source_bytes);
-        let (plain, sha256) = decode(codec, self.key.as_str(), pair, self.bytes_max)?;
         let Some(letter) = self.unpacked.target else {
+            let (bytes, sha256) = decode(codec, self.key.as_str(), pair, self.record.file_size)?;
             if sha256 == self.record.file_sha256 {
-                return Ok(Restored { bytes: plain, sha256, form: Form::Delta });
+                return Ok(bytes);
             }
             return Err(damaged(self.key.as_str(), self.record.file_sha256, sha256));
         };
-        match (self.packing(letter)?, source) {
+        let packing = self.packing(letter)?;
+        let (plain, _) = decode(codec, self.key.as_str(), pair, self.plain_bytes_max(self.record.file_size))?;
+        match (packing, source) {
             (Packing::Gzip, Some(source)) => self.pack_gzip(plain.as_slice()?, packed, source.as_slice()?),
             (Packing::Gzip, None) => Err(self.not_rescued("the reference is no gzip file to learn from")),
             (packing @ (Packing::Bzip2 | Packing::Xz), _) => self.pack_by_level(plain.as_slice()?, packing),
         }
     }
 
+    fn restored(&self, bytes: SealedBytes, share: Share) -> Restored {
+        Restored { bytes, sha256: self.record.file_sha256, form: Form::Delta, _share: share }
+    }
+
     fn packing(&self, letter: u8) -> Result<Packing, DeltaGliderError> {
         Packing::of_letter(letter).ok_or_else(|| self.not_rescued("it was packed by `compress`"))
     }
 
+    /// How large something may be when it is unpacked. Nothing says so but its packed size, and no archive that people
+    /// keep is packed a hundredfold.
+    fn plain_bytes_max(&self, packed_bytes: u64) -> u64 {
+        packed_bytes.saturating_mul(RATIO_MAX).saturating_add(PLAIN_BYTES_MIN).min(self.unpacked_bytes_max)
+    }
+
     /// Packs `plain` at each level, those that people use first.
-    fn pack_by_level(&self, plain: &[u8], packing: Packing) -> Result<Restored, DeltaGliderError> {
-        for level in packing.levels() {
-            let Ok(packed) = packing.pack(plain, level) else { continue };
-            let sha256 = hash_of([&packed, &[], &[]]);
-            if sha256 == self.record.file_sha256 {
-                let bytes = sealed([&packed, &[], &[]])?;
-                return Ok(Restored { bytes, sha256, form: Form::Delta });
+    fn pack_by_level(&self, plain: &[u8], packing: Packing) -> Result<SealedBytes, DeltaGliderError> {
+        let levels = match self.trying {
+            Trying::Usual => vec![packing.level_usual()],
+            Trying::All => packing.levels(),
+        };
+        for level in levels {
+            let packed = match packing.pack(plain, level, self.record.file_size, &self.work) {
+                Ok(packed) => packed,
+                Err(GaveUp::TooLong) => continue,
+                Err(GaveUp::OutOfTime) => return Err(self.out_of_time()),
+            };
+            if hash_of([&packed, &[], &[]]) == self.record.file_sha256 {
+                return sealed([&packed, &[], &[]]);
             }
         }
-        Err(self.not_rescued("no level of its packer gave the right hash"))
+        match self.trying {
+            Trying::Usual => Err(DeltaGliderError::NeedsRescue { key: self.key.to_string() }),
+            Trying::All => Err(self.not_rescued("no level of its packer gave the right hash")),
+        }
     }
 
     /// Packs `plain` as the reference is packed, with whichever time gives the right hash.
-    fn pack_gzip(&self, plain: &[u8], packed: &[u8], source: &[u8]) -> Result<Restored, DeltaGliderError> {
+    fn pack_gzip(&self, plain: &[u8], packed: &[u8], source: &[u8]) -> Result<SealedBytes, DeltaGliderError> {
         let not_understood = || self.not_rescued("the reference's gzip header is not understood");
         let header = GzipHeader::read(packed).ok_or_else(not_understood)?;
         let stream = packed.get(header.length..).ok_or_else(not_understood)?;
-        let levels = matching_levels(source, stream);
+        let levels = matching_levels(source, stream, &self.work).map_err(|_| self.out_of_time())?;
         if levels.is_empty() {
             return Err(self.not_rescued("the reference was not packed by zlib, or not in one piece"));
         }
         let trailer = trailer_of(plain);
         for level in levels {
-            let body = deflate(plain, level);
+            let body = match deflate(plain, level, self.record.file_size, &self.work) {
+                Ok(body) => body,
+                Err(GaveUp::TooLong) => continue,
+                Err(GaveUp::OutOfTime) => return Err(self.out_of_time()),
+            };
             for header in self.headers(packed, &header, plain) {
-                let sha256 = hash_of([&header, &body, &trailer]);
-                if sha256 == self.record.file_sha256 {
-                    let bytes = sealed([&header, &body, &trailer])?;
-                    return Ok(Restored { bytes, sha256, form: Form::Delta });
+                let pieces = [header.as_slice(), &body, &trailer];
+                // Another length has another hash, and what is hashed is the whole file.
+                if pieces.iter().map(|piece| piece.len() as u64).sum::<u64>() != self.record.file_size {
+                    continue;
+                }
+                self.work.go_on().map_err(|_| self.out_of_time())?;
+                if hash_of(pieces) == self.record.file_sha256 {
+                    return sealed(pieces);
                 }
             }
         }
@@ -177,11 +236,18 @@ impl Job {
 
     fn unpack(&self, packing: Packing, packed: &[u8]) -> Result<SealedBytes, DeltaGliderError> {
         let mut builder = SealedBytes::builder()?;
-        match packing.unpack(packed, self.bytes_max, &mut builder) {
-            Ok(length) if length <= self.bytes_max => Ok(builder.seal()?),
-            Ok(_) => Err(self.not_rescued("the reference is too large when it is unpacked")),
-            Err(_) => Err(self.not_rescued("the reference cannot be unpacked")),
+        match packing.unpack(packed, self.plain_bytes_max(packed.len() as u64), &mut builder, &self.work) {
+            Ok(()) => Ok(builder.seal()?),
+            Err(Some(GaveUp::TooLong)) => {
+                Err(self.not_rescued("the reference is too large when it is unpacked"))
+            }
+            Err(Some(GaveUp::OutOfTime)) => Err(self.out_of_time()),
+            Err(None) => Err(self.not_rescued("the reference cannot be unpacked")),
         }
+    }
+
+    fn out_of_time(&self) -> DeltaGliderError {
+        self.not_rescued("it took longer than is allowed for one object")
     }
 
     fn not_rescued(&self, reason: &'static str) -> DeltaGliderError {
@@ -200,10 +266,14 @@ fn hash_of(pieces: [&[u8]; 3]) -> Digest {
 fn sealed(pieces: [&[u8]; 3]) -> Result<SealedBytes, DeltaGliderError> {
     let mut builder = SealedBytes::builder()?;
     for piece in pieces {
-        builder.write_all(piece).map_err(memory)?;
+        builder.write_all(piece).map_err(unwritable)?;
     }
     Ok(builder.seal()?)
 }
 
 /// How many seconds before and after the newest file are tried.
 const TIME_STEPS: u32 = 600;
+
+/// How many times larger than its archive content may be, and how large it may be at any rate.
+const RATIO_MAX: u64 = 256;
+const PLAIN_BYTES_MIN: u64 = 16 << 20;

@@ -6,7 +6,8 @@ use super::list::{Judged, folders};
 use super::metadata::format_time;
 use super::names::{DELTA_ENDING, INTERNAL_PREFIX, REFERENCE_NAME, reference_key, split};
 use super::{DeltaGlider, DeltaGliderError, Record};
-use crate::{Condition, ListEntry, Upload};
+use crate::error::chain;
+use crate::{Condition, ListEntry, Unusable, Upload};
 
 /// How precisely to count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Stats {
     pub delta_objects: u64,
     /// The others.
     pub direct_objects: u64,
+    /// What is there and could not be counted.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Stats {
@@ -52,14 +55,15 @@ impl Stats {
 }
 
 impl DeltaGlider {
-    /// Counts what the bucket holds, and leaves the result where DeltaGlider keeps it. `bucket_name` is written there.
+    /// Counts what the bucket holds, and leaves the result where DeltaGlider keeps it, unless something could not be
+    /// counted. `bucket_name` is written there.
     pub async fn stats(&self, bucket_name: &str, mode: StatsMode) -> Result<Stats, DeltaGliderError> {
-        let entries = self.stored_entries("").await?;
+        let (entries, mut unusable) = self.stored_entries("").await?;
         let validation = (entries.len(), entries.iter().map(|entry| entry.size_bytes).sum::<u64>());
         let judged = match mode {
-            StatsMode::Detailed => self.judge_all(entries).await?,
+            StatsMode::Detailed => self.judge_all(entries, &mut unusable).await?,
             StatsMode::Sampled => {
-                let sizes = self.sampled(&entries).await?;
+                let sizes = self.sampled(&entries, &mut unusable).await?;
                 guess(entries, &sizes)
             }
             StatsMode::Quick => {
@@ -67,19 +71,32 @@ impl DeltaGlider {
                 guess(entries, &sizes)
             }
         };
-        let stats = count(&judged);
-        self.keep_stats(bucket_name, mode, &stats, validation).await?;
+        let stats = Stats { unusable, ..count(&judged) };
+        if stats.unusable.is_empty() {
+            self.keep_stats(bucket_name, mode, &stats, validation).await?;
+        }
         Ok(stats)
     }
 
     /// The size of one delta's file for each folder.
-    async fn sampled(&self, entries: &[ListEntry]) -> Result<HashMap<String, u64>, DeltaGliderError> {
+    async fn sampled(
+        &self,
+        entries: &[ListEntry],
+        unusable: &mut Vec<Unusable>,
+    ) -> Result<HashMap<String, u64>, DeltaGliderError> {
         let mut sizes = reference_sizes(entries);
         for folder in folders(entries) {
             let sample = entries.iter().find(|entry| is_delta_of(folder, entry));
             let Some(sample) = sample else { continue };
-            if let Some((_, Record::Delta(record))) = self.look(&sample.key).await? {
-                sizes.insert(folder.to_owned(), record.file_size);
+            match self.look(&sample.key).await {
+                Ok(Some((_, Record::Delta(record)))) => {
+                    sizes.insert(folder.to_owned(), record.file_size);
+                }
+                Ok(Some(_) | None) => {}
+                Err(error) if error.is_of_one_object() => {
+                    unusable.push(Unusable { key: sample.key.clone(), reason: chain(&error) });
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(sizes)

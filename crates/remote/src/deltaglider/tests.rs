@@ -9,6 +9,7 @@ use crate::{Bucket, Condition, ListQuery, MemoryBucket, Upload};
 
 mod cached;
 mod faults;
+mod hostile;
 mod weaknesses;
 
 /// An engine on a bucket in memory.
@@ -47,7 +48,7 @@ impl World {
     }
 
     pub(super) async fn listed(&self) -> Vec<(String, u64)> {
-        let objects = self.engine.list("").await.unwrap();
+        let objects = self.engine.list("").await.unwrap().objects;
         objects.into_iter().map(|object| (object.key, object.size_bytes)).collect()
     }
 

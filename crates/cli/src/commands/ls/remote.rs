@@ -1,14 +1,14 @@
 //! Lists of buckets elsewhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use casemate_remote::deltaglider::LogicalObject;
+use casemate_remote::deltaglider::{Listing, LogicalObject};
 use serde::Serialize;
 use serde_json::json;
 
 use super::Ls;
 use crate::context::Context;
-use crate::remote::RemoteAddress;
+use crate::remote::{RemoteAddress, say_unusable};
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 
@@ -19,6 +19,9 @@ struct Listed {
     objects: Vec<Object>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<Summary>,
+    /// What is there and cannot be used, by key, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    failed: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,8 +66,8 @@ impl Ls {
         context: &Context,
         address: &RemoteAddress,
     ) -> Result<Status, CliError> {
-        let objects = self.buckets.open(context, address)?.list(&address.rest).await?;
-        if objects.is_empty() {
+        let Listing { objects, unusable } = self.buckets.open(context, address)?.list(&address.rest).await?;
+        if objects.is_empty() && unusable.is_empty() {
             context.output.note(&format!("no objects at {address}"));
         }
         let summary = self.summarize.then(|| Summary {
@@ -72,12 +75,15 @@ impl Ls {
             size_bytes: objects.iter().map(|object| object.size_bytes).sum(),
             stored_bytes: objects.iter().map(|object| object.stored_bytes).sum(),
         });
-        let listed = Listed { summary, ..self.folded(&address.rest, objects) };
+        let failed =
+            unusable.iter().map(|unusable| (unusable.key.clone(), unusable.reason.clone())).collect();
+        let listed = Listed { summary, failed, ..self.folded(&address.rest, objects) };
         if context.output.json() {
             context.output.value(&listed)?;
-            return Ok(Status::Done);
+        } else {
+            self.say(context, address, listed)?;
         }
-        self.say(context, address, listed)
+        Ok(say_unusable(context.output, address, &unusable))
     }
 
     /// Shows only the folder of what lies deeper, unless everything is wanted.
@@ -97,7 +103,7 @@ impl Ls {
         listed
     }
 
-    fn say(&self, context: &Context, address: &RemoteAddress, listed: Listed) -> Result<Status, CliError> {
+    fn say(&self, context: &Context, address: &RemoteAddress, listed: Listed) -> Result<(), CliError> {
         let folders = listed.folders.iter().map(|folder| {
             vec![address.at(folder).to_string(), "-".to_owned(), "-".to_owned(), "folder".to_owned()]
         });
@@ -116,7 +122,7 @@ impl Ls {
                 ("stored", self.size(stored_bytes)),
             ])?;
         }
-        Ok(Status::Done)
+        Ok(())
     }
 
     fn size(&self, bytes: u64) -> String {

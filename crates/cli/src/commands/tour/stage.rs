@@ -34,7 +34,7 @@ impl<'a> Stage<'a> {
 
     /// Tells something.
     pub(super) fn say(&self, text: &str) {
-        self.output.note(text);
+        self.output.notes(text);
     }
 
     /// Checks that all files are there, before anything is changed.

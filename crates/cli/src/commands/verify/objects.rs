@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, LogicalKey, LogicalObject};
+use casemate_remote::Unusable;
+use casemate_remote::deltaglider::{DeltaGlider, DeltaGliderError, Listing, LogicalKey, LogicalObject};
 use serde::{Deserialize, Serialize};
 
 use super::progress::Progress;
@@ -19,7 +20,8 @@ use crate::tables::Column;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Finding {
     pub(super) address: String,
-    /// `verified`; `unproven` if nothing says what its hash should be; `damaged`.
+    /// `verified`; `unproven` if nothing says what its hash should be; `damaged`; `unreadable` if the bucket does not give
+    /// it.
     pub(super) state: Cow<'static, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) form: Option<Cow<'static, str>>,
@@ -31,7 +33,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn is_damaged(&self) -> bool {
-        self.state == "damaged"
+        self.state == "damaged" || self.state == "unreadable"
     }
 }
 
@@ -84,7 +86,14 @@ impl Verify {
     ) -> Result<(), CliError> {
         let meter = Meter::new(progress::files(context.output));
         let engine = self.buckets.open_metered(context, address, &meter)?;
-        let objects = objects(&engine, address).await?;
+        let (objects, unusable) = objects(&engine, address).await?;
+        findings.all.extend(unusable.into_iter().map(|Unusable { key, reason }| Finding {
+            address: address.at(&key).to_string(),
+            state: "unreadable".into(),
+            form: None,
+            digest: None,
+            reason: Some(reason),
+        }));
         meter.expect(objects.iter().map(|object| object.size_bytes).sum());
         for object in &objects {
             let label = address.at(&object.key).to_string();
@@ -117,17 +126,26 @@ impl Verify {
 }
 
 /// The object itself if there is one, otherwise all below.
-async fn objects(engine: &DeltaGlider, address: &RemoteAddress) -> Result<Vec<LogicalObject>, CliError> {
-    let mut listed = engine.list(&address.rest).await?;
-    if let Some(at) = listed.iter().position(|object| object.key == address.rest) {
-        return Ok(vec![listed.swap_remove(at)]);
+async fn objects(
+    engine: &DeltaGlider,
+    address: &RemoteAddress,
+) -> Result<(Vec<LogicalObject>, Vec<Unusable>), CliError> {
+    let Listing { mut objects, mut unusable } = engine.list(&address.rest).await?;
+    if let Some(at) = objects.iter().position(|object| object.key == address.rest) {
+        return Ok((vec![objects.swap_remove(at)], Vec::new()));
     }
     let folder = address.folder();
-    listed.retain(|object| object.key.starts_with(&folder));
-    if listed.is_empty() && !address.rest.is_empty() {
+    objects.retain(|object| object.key.starts_with(&folder));
+    unusable.retain(|unusable| unusable.key.starts_with(&folder) || is_of(&unusable.key, &address.rest));
+    if objects.is_empty() && unusable.is_empty() && !address.rest.is_empty() {
         return Err(CliError::Nothing { address: address.to_string() });
     }
-    Ok(listed)
+    Ok((objects, unusable))
+}
+
+/// Whether it is a form of that object.
+fn is_of(stored: &str, key: &str) -> bool {
+    stored.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest == ".delta")
 }
 
 async fn check(engine: &DeltaGlider, address: String, key: &str) -> Result<Finding, CliError> {
@@ -143,10 +161,12 @@ async fn check(engine: &DeltaGlider, address: String, key: &str) -> Result<Findi
             digest: Some(found.sha256.to_string()),
             reason: None,
         }),
-        Err(DeltaGliderError::Bucket(error)) if !error.is_not_found() => Err(error.into()),
+        Err(error) if !error.is_of_one_object() => Err(error.into()),
         Err(error) => {
+            let is_there = !matches!(&error, DeltaGliderError::Bucket(error) if !error.is_not_found());
+            let state = if is_there { "damaged" } else { "unreadable" }.into();
             let reason = Some(chain(&error));
-            Ok(Finding { address, state: "damaged".into(), form: None, digest: None, reason })
+            Ok(Finding { address, state, form: None, digest: None, reason })
         }
     }
 }
@@ -163,9 +183,9 @@ fn say(context: &Context, Findings { all, known }: &Findings) -> Result<Status, 
         let columns = [Column::Text("object"), Column::Text("state"), Column::Text("digest")];
         context.output.rows(&columns, rows.collect())?;
     }
-    for Finding { address, reason, .. } in all {
+    for Finding { address, state, reason, .. } in all {
         if let Some(reason) = reason {
-            context.output.note(&format!("damaged: {address}: {reason}"));
+            context.output.note(&format!("{state}: {address}: {reason}"));
         }
     }
     let earlier = if *known > 0 { format!(", {known} of them earlier") } else { String::new() };

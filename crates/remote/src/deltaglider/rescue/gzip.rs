@@ -1,5 +1,7 @@
 use flate2::{Compress, Compression, FlushCompress};
 
+use super::work::{GaveUp, Work};
+
 /// The part of RFC 1952 that is needed to write another header like it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GzipHeader {
@@ -33,29 +35,43 @@ impl GzipHeader {
 }
 
 /// The levels of zlib that give `stream` of `plain`. Several may, and are told apart on the whole stream.
-pub(super) fn matching_levels(plain: &[u8], stream: &[u8]) -> Vec<u32> {
+pub(super) fn matching_levels(plain: &[u8], stream: &[u8], work: &Work) -> Result<Vec<u32>, GaveUp> {
     let head = &plain[..plain.len().min(PROBE_BYTES)];
     let is_whole = head.len() == plain.len();
-    (1..=9)
-        .rev()
-        .filter(|level| {
-            let probe = deflate(head, *level);
-            // The last block of a probe is not that of the whole.
-            let compared = if is_whole { probe.len() } else { probe.len() / 2 };
-            stream.starts_with(&probe[..compared]) && stream.starts_with(&deflate(plain, *level))
-        })
-        .collect()
+    let mut levels = Vec::new();
+    for level in (1..=9).rev() {
+        let probe = deflate(head, level, u64::MAX, work)?;
+        // The last block of a probe is not that of the whole.
+        let compared = if is_whole { probe.len() } else { probe.len() / 2 };
+        if !stream.starts_with(&probe[..compared]) {
+            continue;
+        }
+        match deflate(plain, level, stream.len() as u64, work) {
+            Ok(packed) if stream.starts_with(&packed) => levels.push(level),
+            Ok(_) | Err(GaveUp::TooLong) => {}
+            Err(GaveUp::OutOfTime) => return Err(GaveUp::OutOfTime),
+        }
+    }
+    Ok(levels)
 }
 
-pub(super) fn deflate(plain: &[u8], level: u32) -> Vec<u8> {
+/// Deflates `plain`, unless that gives more than `bytes_max`.
+pub(super) fn deflate(plain: &[u8], level: u32, bytes_max: u64, work: &Work) -> Result<Vec<u8>, GaveUp> {
     let mut compress = Compress::new(Compression::new(level), false);
-    let mut packed = Vec::with_capacity(plain.len() / 2 + 1024);
+    let mut packed = Vec::new();
     loop {
+        work.go_on()?;
         let done = usize::try_from(compress.total_in()).unwrap_or(plain.len());
+        let piece = &plain[done..plain.len().min(done.saturating_add(DEFLATED_AT_ONCE_BYTES))];
+        let is_last = done + piece.len() == plain.len();
+        let flush = if is_last { FlushCompress::Finish } else { FlushCompress::None };
         packed.reserve(DEFLATED_AT_ONCE_BYTES);
-        let status = compress.compress_vec(&plain[done..], &mut packed, FlushCompress::Finish);
+        let status = compress.compress_vec(piece, &mut packed, flush);
+        if packed.len() as u64 > bytes_max {
+            return Err(GaveUp::TooLong);
+        }
         if !matches!(status, Ok(flate2::Status::Ok | flate2::Status::BufError)) {
-            return packed;
+            return Ok(packed);
         }
     }
 }
@@ -96,16 +112,25 @@ const DEFLATED_AT_ONCE_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::test_support::HurriedClock;
 
     #[test]
     fn a_level_is_found_by_what_it_gives() {
         let plain: Vec<u8> =
             (0..200_000_u32).flat_map(|n| (n.wrapping_mul(n) / 7).to_string().into_bytes()).collect();
+        let work = Work::until(Arc::new(HurriedClock::new()), Duration::from_secs(1000));
+        let deflate = |level| deflate(&plain, level, u64::MAX, &work).unwrap();
         for level in [1, 6, 9] {
-            assert!(matching_levels(&plain, &deflate(&plain, level)).contains(&level), "level {level}");
+            let found = matching_levels(&plain, &deflate(level), &work).unwrap();
+            assert!(found.contains(&level), "level {level}");
         }
-        assert_eq!(matching_levels(&plain, b"something else"), Vec::<u32>::new());
+        assert_eq!(matching_levels(&plain, b"something else", &work), Ok(Vec::new()));
+        let no_time = Work::until(Arc::new(HurriedClock::new()), Duration::from_secs(3));
+        assert_eq!(matching_levels(&plain, &deflate(6), &no_time), Err(GaveUp::OutOfTime));
     }
 
     #[test]
