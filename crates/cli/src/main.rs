@@ -11,6 +11,7 @@ mod escape;
 mod known;
 mod limits;
 mod location;
+mod memory;
 mod output;
 mod paging;
 mod progress;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
     match std::env::args_os().nth(1).as_deref().and_then(OsStr::to_str) {
         Some("__worker") => casemate_sandbox::run_worker_process(),
         Some("__compiler") => casemate_sandbox::run_compiler_process(),
-        _ => app::run(),
+        _ => {
+            memory::bound();
+            app::run()
+        }
     }
 }

@@ -108,7 +108,8 @@ impl Control {
             if packed > 0 {
                 self.packed.notify_one();
             }
-            if packed < u64::from(PACK_BATCH) || self.stopping.is_cancelled() {
+            // More may have been put meanwhile.
+            if packed == 0 || self.stopping.is_cancelled() {
                 return Ok(());
             }
         }

@@ -1,4 +1,5 @@
-//! Stores the first file whole and the others as differences to it, reads all of them back, and prints bytes and speed:
+//! Stores the first file whole and the others as differences to it, reads all of them back, and prints bytes, speed and
+//! the peak of memory:
 //! `series [--level N] [--policy size|balanced|speed] FILE…`
 #![allow(
     clippy::disallowed_methods,
@@ -20,9 +21,12 @@ fn main() -> Result<(), Failure> {
     let mut base: Option<Opened> = None;
     for file in &files {
         let content = std::fs::read(file)?;
+        forget_peak();
         let (start, spent) = (Instant::now(), processor_time());
         let packed = native::pack(&content, base.as_ref(), &options)?;
         let put = (start.elapsed(), processor_time() - spent);
+        let put_peak = peak_megabytes();
+        forget_peak();
         let (start, spent) = (Instant::now(), processor_time());
         let mut read = Vec::with_capacity(content.len());
         native::unpack(&packed.bytes, base.as_ref(), &options.limits, &mut read)?;
@@ -36,11 +40,12 @@ fn main() -> Result<(), Failure> {
         );
         totals.add(content.len(), packed.bytes.len(), put, get);
         println!(
-            "{:>10} {:>9}  put {:>6.1} MB/s  get {:>6.1} MB/s  {} {}  {}",
+            "{:>10} {:>9}  put {:>6.1} MB/s {put_peak:>4} MB  get {:>6.1} MB/s {:>4} MB  {} {}  {}",
             content.len(),
             packed.bytes.len(),
             rate(content.len(), put.0),
             rate(content.len(), get.0),
+            peak_megabytes(),
             form.0,
             form.1,
             file.rsplit('/').next().unwrap_or(file)
@@ -50,12 +55,11 @@ fn main() -> Result<(), Failure> {
         }
     }
     println!(
-        "{:>10} {:>9}  put {:>6.1} MB/s  get {:>6.1} MB/s  peak {} MB",
+        "{:>10} {:>9}  put {:>6.1} MB/s  get {:>6.1} MB/s",
         totals.content,
         totals.stored,
         rate(totals.content, totals.put.0),
-        rate(totals.content, totals.get.0),
-        peak_megabytes()
+        rate(totals.content, totals.get.0)
     );
     let cores = (rate(totals.content, totals.put.1), rate(totals.content, totals.get.1));
     println!("{:>20}  put {:>6.1} MB/s  get {:>6.1} MB/s  for each core", "", cores.0, cores.1);
@@ -112,7 +116,12 @@ fn processor_time() -> Duration {
     Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
-/// The most memory that this process has had.
+/// Lets the peak of memory begin anew.
+fn forget_peak() {
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
+}
+
+/// The most memory that this process has had since its peak was forgotten.
 fn peak_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

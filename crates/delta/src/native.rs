@@ -24,7 +24,7 @@ mod header;
 use std::io::Write;
 
 use crate::frame;
-use crate::through::{self, Likeness, Opened, PARTS, Parts, Recipe, RewrapError};
+use crate::through::{self, Likeness, Opened, PARTS, Parts, Proof, Recipe, RewrapError};
 use crate::{Limits, Policy};
 use header::{Header, Method, Section};
 
@@ -70,6 +70,9 @@ pub enum PackError {
     /// Zstd had no memory.
     #[error("zstd cannot compress the content")]
     Zstd,
+    /// No form of it came back as it was.
+    #[error("packed content did not come back the same")]
+    Unproven,
 }
 
 /// Why packed bytes are no content.
@@ -98,12 +101,23 @@ pub enum UnpackError {
     Sink(#[source] std::io::Error),
 }
 
-/// Packs content in the smallest of the forms that are worth a try.
+/// Packs content in the smallest of the forms that are worth a try. It was unpacked again and compared.
 pub fn pack(content: &[u8], base: Option<&Opened>, options: &Options) -> Result<Packed, PackError> {
     let max = options.limits.content_bytes_max;
     if content.len() > max {
         return Err(PackError::TooLong { bytes: content.len(), max });
     }
+    for proof in [Proof::Beginnings, Proof::Whole] {
+        let packed = smallest(content, base, options, proof).ok_or(PackError::Zstd)?;
+        if comes_back(content, &packed, base, &options.limits) {
+            return Ok(packed);
+        }
+    }
+    Err(PackError::Unproven)
+}
+
+/// The smallest form, not unpacked yet; none if zstd has no memory.
+fn smallest(content: &[u8], base: Option<&Opened>, options: &Options, proof: Proof) -> Option<Packed> {
     let mut best = None;
     let bases = if base.is_some() { &[base, None][..] } else { &[None][..] };
     for base in bases {
@@ -111,16 +125,38 @@ pub fn pack(content: &[u8], base: Option<&Opened>, options: &Options) -> Result<
         if best.as_ref().is_some_and(|best: &Packed| best.bytes.len() < content.len() / 4) {
             break;
         }
-        let parts = through::unwrap(content, *base, options.policy, &options.limits);
+        let parts = through::unwrap(content, *base, options.policy, &options.limits, proof);
         if let Some(parts) = parts {
-            keep_smaller(&mut best, pack_parts(content, &parts, *base, options).ok_or(PackError::Zstd)?);
+            keep_smaller(&mut best, pack_parts(content, &parts, *base, options)?);
         }
         // The raw part of what was seen through is packed as the whole would be: the whole wins only where that failed.
         if best.as_ref().is_none_or(|best| best.bytes.len() > content.len() / 8 * 7) {
-            keep_smaller(&mut best, pack_whole(content, *base, options).ok_or(PackError::Zstd)?);
+            keep_smaller(&mut best, pack_whole(content, *base, options)?);
         }
     }
-    best.ok_or(PackError::Zstd)
+    best
+}
+
+fn comes_back(content: &[u8], packed: &Packed, base: Option<&Opened>, limits: &Limits) -> bool {
+    let mut compared = Compared { expected: content };
+    let unpacked = unpack(&packed.bytes, base.filter(|_| packed.on_base), limits, &mut compared);
+    unpacked.is_ok() && compared.expected.is_empty()
+}
+
+/// Takes only what it expects.
+struct Compared<'c> {
+    expected: &'c [u8],
+}
+
+impl Write for Compared<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.expected = self.expected.strip_prefix(bytes).ok_or(std::io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Hands the content of packed bytes to `sink`; how many bytes it was. `base` is the one that [`base`] names.

@@ -16,8 +16,8 @@
 //! | settings | level and memory of zlib | whatever stock zlib made: most wheels, jars, sdists |
 //! | tokens | block headers, runs, lengths, distances | any encoder |
 //!
-//! A stream that fits none of them stays raw. Nothing is taken on trust: each stream is re-made and compared before
-//! [`unwrap`] answers.
+//! A stream that fits none of them stays raw. Nothing is taken on trust: each stream is re-made and compared, by [`unwrap`]
+//! or by who packs what it took apart ([`Proof`]).
 //!
 //! A base is always whole content ([`Opened`]): its streams are found by structure alone, and one is inflated only when
 //! a difference leans on it. What that scan finds is part of the format (`docs/formats/native.md`).
@@ -43,7 +43,7 @@ mod zlib;
 pub use opened::Opened;
 pub use parts::Parts;
 pub use rewrap::{RewrapError, rewrap};
-pub use unwrap::unwrap;
+pub use unwrap::{Proof, unwrap};
 
 pub(crate) use parts::{Likeness, PARTS};
 pub(crate) use recipe::Recipe;

@@ -10,6 +10,7 @@ mod opened;
 mod packing;
 mod pieces;
 mod segments;
+mod sinks;
 mod store;
 mod stored_file;
 
@@ -24,7 +25,7 @@ use casemate_model::{Digest, Entropy, Hasher, Project};
 use crate::verified::{self, VerifiedBlob};
 use crate::{BlobId, ObjectsError};
 use inventory::{Condition, Form};
-use opened::{Bases, Gate};
+use opened::{Bases, Gate, Sketches};
 pub(crate) use packing::{PACKED_BYTES_MAX, PackedBlob};
 pub use pieces::PieceKey;
 pub(crate) use pieces::{PieceHasher, Pieces};
@@ -57,6 +58,8 @@ pub(crate) struct Blobs {
     piece_key: Option<PieceKey>,
     /// Bases that were opened lately.
     bases: Arc<Bases>,
+    /// What lies where in large content that was packed lately.
+    sketches: Arc<Sketches>,
     /// Lets few at a time unpack large content in memory.
     gate: Arc<Gate>,
 }
@@ -136,7 +139,10 @@ impl Blobs {
     /// Opens a blob. Small content was checked then; large content is checked piece by piece while it is read.
     pub(crate) fn open_verified(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
-            Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest),
+            Err(ObjectsError::BlobMissing { .. }) => match self.remembered(digest)? {
+                Some(blob) => Ok(blob),
+                None => self.open_packed(digest),
+            },
             // A crash may have left a sound packed form beside; if not, what is said is what is wrong here.
             Err(damaged @ ObjectsError::Corrupt { .. }) => self.open_packed(digest).map_err(|_| damaged),
             other => other,
@@ -145,7 +151,12 @@ impl Blobs {
 
     /// Reads all of a blob and checks what it hashes to, whatever a table says; returns its size in bytes.
     pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectsError> {
-        let blob = self.open_verified(digest)?;
+        // What is on the disk counts here, and not what is in memory of it.
+        let blob = match self.open_whole(digest) {
+            Err(ObjectsError::BlobMissing { .. }) => self.open_packed(digest)?,
+            Err(damaged @ ObjectsError::Corrupt { .. }) => self.open_packed(digest).map_err(|_| damaged)?,
+            other => other?,
+        };
         blob.check_again()?;
         Ok(blob.size_bytes())
     }

@@ -7,9 +7,9 @@ use casemate_ledger::Event;
 use casemate_model::{BucketName, Digest, ObjectKey, Project, StoreError, Timestamp, UploadId, VersionId};
 
 use crate::{
-    Attributes, Before, BlobId, BucketRecord, BucketSample, BucketSettings, BucketTotals, Configured, Deleted,
-    ObjectRecord, Packing, PartPut, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule, UploadRecord,
-    VersionRecord,
+    Attributes, Before, BlobId, BucketRecord, BucketSample, BucketSettings, BucketTotals, Configured,
+    Deleted, ObjectRecord, Packing, PartPut, PartRecord, ProjectQuota, ProjectUsage, Put, PutRule,
+    UploadRecord, VersionRecord,
 };
 
 pub use inventory::{BlobRecord, Inventory};

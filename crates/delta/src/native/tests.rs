@@ -162,6 +162,43 @@ fn content_beyond_the_limit_is_refused() {
     assert!(Opened::new([0; 32], b"eleven byte".to_vec(), &limits).is_none());
 }
 
+/// A plaintext of which two levels make the same long beginning, and then something else: noise in which hardly anything
+/// matches, then words that match at thousands of places.
+fn begins_alike() -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut noise = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize
+    };
+    let mut plain: Vec<u8> = (0..200_000).map(|_| noise() as u8).collect();
+    let words = ["alpha ", "beta ", "gamma ", "delta ", "alphabet ", "betatron ", "a ", "be "];
+    let text: Vec<u8> = (0..40_000).flat_map(|_| words[noise() % words.len()].bytes()).collect();
+    // Farther apart than deflate looks back, so that it is smaller once it is seen through.
+    plain.extend(text.repeat(6));
+    plain
+}
+
+#[test]
+fn an_encoder_that_only_begins_as_another_is_found_out() {
+    let plain = begins_alike();
+    let (six, nine) = (through::deflated(&plain, 6), through::deflated(&plain, 9));
+    assert!(six[..100_000] == nine[..100_000] && six != nine, "what the test stands on");
+    let content = [&b"\x1f\x8b\x08\0\0\0\0\0\0\x03"[..], &nine, &[0; 8]].concat();
+    let limits = Limits::default();
+    let of = |proof| through::unwrap(&content, None, Policy::Size, &limits, proof).unwrap();
+    let made = |parts| {
+        let mut made = Vec::new();
+        through::rewrap(&parts, None, &limits, &mut made).unwrap();
+        made
+    };
+    assert!(made(of(Proof::Beginnings)) != content, "the first settings that begin so are taken");
+    assert!(made(of(Proof::Whole)) == content);
+    let options = Options { policy: Policy::Size, ..Options::default() };
+    let packed = pack(&content, None, &options).unwrap();
+    assert!(packed.through);
+    assert!(unpacked(&packed.bytes, None).unwrap() == content);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 

@@ -55,7 +55,8 @@ impl Sketch {
         self.places.values().map(|place| u64::from(place.length)).sum()
     }
 
-    pub(super) fn length(&self) -> u64 {
+    /// How long the content is, in bytes.
+    pub fn length(&self) -> u64 {
         self.length
     }
 

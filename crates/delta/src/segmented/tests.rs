@@ -80,6 +80,25 @@ fn content_that_gets_hardly_smaller_is_given_up_early() {
 }
 
 #[test]
+fn a_sink_that_fails_ends_packing() {
+    /// Takes the header and a segment, and no more.
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let content = vec![7; 5 * SEGMENT as usize];
+    let failed = pack(&content.as_slice(), None, 1, &mut Full(2));
+    assert!(matches!(failed, Err(PackError::Sink(error)) if error.kind() == io::ErrorKind::StorageFull));
+}
+
+#[test]
 fn a_form_that_lies_is_refused() {
     let base = noise(1, 5 << 20);
     let good = packed(&base, Some(&base));

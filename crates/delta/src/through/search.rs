@@ -41,10 +41,10 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// The settings that make `stream` of `plain`; none if no candidate does. Most that do not fit show it within their
-    /// first block, and cost no more than that.
-    pub(crate) fn find(&mut self, plain: &[u8], stream: &[u8]) -> Option<Settings> {
-        if let Some(fits) = self.kept.iter_mut().position(|kept| makes(kept, plain, stream)) {
+    /// The settings that make `stream` of `plain`, or at least its first `enough` bytes; none if no candidate does. Most
+    /// that do not fit show it within their first block, and cost no more than that.
+    pub(crate) fn find(&mut self, plain: &[u8], stream: &[u8], enough: usize) -> Option<Settings> {
+        if let Some(fits) = self.kept.iter_mut().position(|kept| makes(kept, plain, stream, enough)) {
             self.kept[..=fits].rotate_right(1);
             self.misses = 0;
             return Some(self.kept[0].settings());
@@ -57,7 +57,7 @@ impl Search {
                 continue;
             }
             let mut deflater = Deflater::new(settings)?;
-            if makes(&mut deflater, plain, stream) {
+            if makes(&mut deflater, plain, stream, enough) {
                 self.kept.truncate(KEPT_MAX - 1);
                 self.kept.insert(0, deflater);
                 self.misses = 0;
@@ -95,15 +95,16 @@ impl Deflaters {
     }
 }
 
-/// Whether a compressor makes exactly this stream.
-fn makes(deflater: &mut Deflater, plain: &[u8], stream: &[u8]) -> bool {
-    let mut rest = stream;
+/// Whether a compressor makes exactly this stream, or at least its first `enough` bytes.
+fn makes(deflater: &mut Deflater, plain: &[u8], stream: &[u8], enough: usize) -> bool {
+    let (mut rest, mut fits) = (stream, false);
     let same = deflater.deflate(plain, |step| match rest.strip_prefix(step) {
         Some(after) => {
             rest = after;
-            true
+            fits = stream.len() - rest.len() >= enough;
+            !fits
         }
         None => false,
     });
-    same && rest.is_empty()
+    fits || (same && rest.is_empty())
 }

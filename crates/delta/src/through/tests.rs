@@ -131,7 +131,7 @@ fn opened(content: &[u8]) -> Opened {
 #[track_caller]
 fn round_trip(content: &[u8], base: Option<&Opened>, policy: Policy) -> Option<Vec<recipe::How>> {
     let limits = Limits::default();
-    let parts = unwrap(content, base, policy, &limits)?;
+    let parts = unwrap(content, base, policy, &limits, Proof::Whole)?;
     let mut again = Vec::new();
     let written = rewrap(&parts, base, &limits, &mut again).unwrap();
     assert!(again == content && written == content.len() as u64, "the content came back changed");
@@ -240,7 +240,7 @@ fn bombs_stay_whole() {
     let bomb = gzip(&zeros, settings(9, 8, 15, 0));
     assert!(bomb.len() < 50_000);
     let limits = Limits { plain_bytes_max: 32 << 20, ..Limits::default() };
-    assert_eq!(unwrap(&bomb, None, Policy::Balanced, &limits), None);
+    assert_eq!(unwrap(&bomb, None, Policy::Balanced, &limits, Proof::Whole), None);
     // Members that share their bytes: an overlap is seen once.
     let mut archive = zip(&[Member::of("a", &zeros[..1 << 20])]);
     let directory = archive.len() - 22 - 47;
@@ -249,9 +249,9 @@ fn bombs_stay_whole() {
     assert_eq!(round_trip(&archive, None, Policy::Balanced).unwrap().len(), 1);
     let many = zip(&vec![Member::of("m", b"many"); 100]);
     let limits = Limits { streams_max: 99, ..Limits::default() };
-    assert_eq!(unwrap(&many, None, Policy::Balanced, &limits), None);
+    assert_eq!(unwrap(&many, None, Policy::Balanced, &limits, Proof::Whole), None);
     let limits = Limits { content_bytes_max: many.len() - 1, ..Limits::default() };
-    assert_eq!(unwrap(&many, None, Policy::Balanced, &limits), None);
+    assert_eq!(unwrap(&many, None, Policy::Balanced, &limits, Proof::Whole), None);
 }
 
 #[test]

@@ -13,9 +13,38 @@ use super::tokens::Tokens;
 use super::zlib::{self, Settings};
 use crate::{Limits, Policy, frame};
 
+/// How sure [`unwrap`] is that the parts make the content again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Each stream was made again from its part and compared.
+    Whole,
+    /// Of a long stream only the beginning was: whoever keeps the parts compares what they make. That makes every stream
+    /// once instead of twice, and few encoders begin as another does and go on differently.
+    Beginnings,
+}
+
+impl Proof {
+    /// How much of a stream is compared.
+    fn enough(self) -> usize {
+        match self {
+            Self::Whole => usize::MAX,
+            Self::Beginnings => BEGINNING_BYTES,
+        }
+    }
+}
+
+/// Compressed bytes that tell settings of zlib apart.
+const BEGINNING_BYTES: usize = 64 << 10;
+
 /// Takes content apart, leaning on `base` if there is one; none if it has no streams to see through, or is beyond the
-/// limits. Each stream was made again from its part and compared before this answers.
-pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Limits) -> Option<Parts> {
+/// limits.
+pub fn unwrap(
+    content: &[u8],
+    base: Option<&Opened>,
+    policy: Policy,
+    limits: &Limits,
+    proof: Proof,
+) -> Option<Parts> {
     if content.len() > limits.content_bytes_max {
         return None;
     }
@@ -34,13 +63,16 @@ pub fn unwrap(content: &[u8], base: Option<&Opened>, policy: Policy, limits: &Li
         content,
         base,
         policy,
+        proof,
         room: limits.plain_bytes_max.into(),
         base_room: limits.plain_bytes_max.into(),
     };
     let seen =
         crew::run(&jobs, |job| job.stream.at.len(), Search::default, |search, job| sight.see(search, job));
+    let plain_bytes = seen.iter().flatten().map(|seen| seen.plain.len()).sum();
+    let mut assembly =
+        Assembly { content, raw_from: 0, steps: Vec::new(), plain_bytes, parts: Parts::default() };
     let mut fresh = seen.into_iter();
-    let mut assembly = Assembly { content, raw_from: 0, steps: Vec::new(), parts: Parts::default() };
     for (stream, copy) in streams.iter().zip(copies) {
         match copy {
             Some(base) => assembly.push(stream, How::Copy { base }),
@@ -76,6 +108,7 @@ struct Sight<'a> {
     content: &'a [u8],
     base: Option<&'a Opened>,
     policy: Policy,
+    proof: Proof,
     /// Bytes of plaintext that may still be made.
     room: AtomicUsize,
     /// Bytes of the base's plaintext that may still be leant on.
@@ -89,15 +122,26 @@ impl Sight<'_> {
         let plain = zlib::inflate(packed, job.stream.plain_bytes, self.room.load(Ordering::Relaxed))?;
         take(&self.room, plain.len())?;
         let like = job.like.filter(|like| self.can_lean_on(*like).is_some());
-        let tokens = if self.wants_tokens(plain.len(), packed, like) { proven(packed, &plain) } else { None };
+        let wants_tokens = self.wants_tokens(plain.len(), packed, like);
+        let tokens = if wants_tokens { self.tokens(packed, &plain) } else { None };
         let made = match tokens {
             Some(tokens) => Made::Tokens(tokens),
-            None => match search.find(&plain, packed) {
+            None => match search.find(&plain, packed, self.proof.enough()) {
                 Some(settings) => Made::Settings(settings),
-                None => Made::Tokens(proven(packed, &plain)?),
+                None => Made::Tokens(self.tokens(packed, &plain)?),
             },
         };
         Some(Seen { plain, made, like })
+    }
+
+    /// The tokens of a stream, if they make it again.
+    fn tokens(&self, packed: &[u8], plain: &[u8]) -> Option<Tokens> {
+        let tokens = Tokens::parse(packed, Some(plain))?;
+        let proven = match self.proof {
+            Proof::Whole => tokens.columns().rebuild(plain)? == packed,
+            Proof::Beginnings => true,
+        };
+        proven.then_some(tokens)
     }
 
     /// Takes the room for a plaintext of the base; none if that is no deflate, or there is no room.
@@ -129,12 +173,6 @@ fn take(room: &AtomicUsize, bytes: usize) -> Option<()> {
     room.try_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(bytes)).ok().map(|_| ())
 }
 
-/// The tokens of a stream, if they make it again.
-fn proven(packed: &[u8], plain: &[u8]) -> Option<Tokens> {
-    let tokens = Tokens::parse(packed, Some(plain))?;
-    (tokens.columns().rebuild(plain)? == packed).then_some(tokens)
-}
-
 /// Plaintext that zlib takes long enough for that a reader notices.
 const SLOW_BYTES: usize = 256 << 10;
 
@@ -147,6 +185,8 @@ struct Assembly<'a> {
     /// Where the raw bytes begin that no step has taken yet.
     raw_from: usize,
     steps: Vec<Step>,
+    /// How much plaintext there will be.
+    plain_bytes: usize,
     parts: Parts,
 }
 
@@ -166,13 +206,19 @@ impl Assembly<'_> {
             Made::Tokens(_) => How::Tokens { plain: plain.len(), like },
         };
         self.push(stream, how);
-        self.parts.plain.extend_from_slice(&plain);
+        if plain.len() == self.plain_bytes {
+            // It is all there is, and may be large.
+            self.parts.plain = plain;
+        } else {
+            self.parts.plain.reserve_exact(self.plain_bytes - self.parts.plain.len());
+            self.parts.plain.extend_from_slice(&plain);
+        }
         if let Made::Tokens(tokens) = made {
             self.parts.tokens.extend(&tokens);
         }
     }
 
-    /// The parts, if their recipe reads as it was written: every stream is proven, and so is their order.
+    /// The parts, if their recipe reads as it was written.
     fn finish(mut self, base: Option<&Opened>, limits: &Limits) -> Option<Parts> {
         if self.steps.is_empty() {
             return None;

@@ -16,6 +16,42 @@ use crate::{Encryption, ObjectsError};
 const CORRUPTIONS: u64 = 10_000;
 
 #[test]
+fn what_is_kept_in_memory_is_served_and_hides_no_damage_from_a_check() {
+    let scratch = TempDir::new().unwrap();
+    let root = Dir::open_private(&scratch.path().join("objects")).unwrap();
+    let open = || {
+        let store = BlobStore::open(&root, 1, PieceKey::new([1; 32]), None).unwrap();
+        store.of(&Project::default_project()).unwrap()
+    };
+    let blobs = open();
+    let content: Vec<u8> =
+        (0..100_000).flat_map(|line| format!("line {line} of a text\n").into_bytes()).collect();
+    let mut staged = blobs.stage().unwrap();
+    staged.push(&content).unwrap();
+    let (digest, _) = staged.commit(None).unwrap();
+    let packed = blobs.pack(&digest, &[]).unwrap().unwrap();
+    let proof = packed.proof;
+    blobs.put_packed(&digest, packed).unwrap();
+    blobs.check_packed(&digest, proof).unwrap();
+    blobs.remove_whole(&digest).unwrap();
+
+    let path = scratch.path().join("objects/content/default").join(packed_path_of(&digest));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    assert!(read(&blobs, &digest).unwrap() == content, "it was checked before it was kept");
+    let corrupt = |result| matches!(result, Err(ObjectsError::Corrupt { digest: found }) if found == digest);
+    assert!(corrupt(blobs.check_packed(&digest, proof)), "what is on the disk is not what was compared");
+    assert!(corrupt(blobs.verify(&digest).map(drop)));
+    let anew = open();
+    assert!(corrupt(read(&anew, &digest).map(drop)));
+
+    blobs.remove(&digest).unwrap();
+    assert!(matches!(read(&blobs, &digest), Err(ObjectsError::BlobMissing { .. })));
+}
+
+#[test]
 fn whatever_is_done_to_the_files_no_wrong_byte_is_served() {
     let asked = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let count = asked("CASEMATE_TEST_CORRUPTIONS").unwrap_or(CORRUPTIONS);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use casemate_delta::segmented::Sketch;
 use casemate_delta::through::Opened;
 
 use crate::BlobId;
@@ -27,8 +28,43 @@ impl Bases {
 
     pub(super) fn keep(&self, blob: BlobId, base: &Arc<Opened>) {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(other, _)| *other != blob);
         open.push((blob, Arc::clone(base)));
         drop_oldest(&mut open);
+    }
+}
+
+/// Sketches that are kept, each of about a four hundredth of its content.
+const SKETCHES_MAX: usize = 8;
+
+/// Content with a longer sketch is read again.
+const SKETCHED_BYTES_MAX: u64 = 1 << 30;
+
+/// What lies where in content that was packed lately, the last one used at the end: each of the next versions is looked
+/// up in it.
+#[derive(Default)]
+pub(super) struct Sketches(Mutex<Vec<(BlobId, Arc<Sketch>)>>);
+
+impl Sketches {
+    pub(super) fn get(&self, blob: &BlobId) -> Option<Arc<Sketch>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(kept, _)| kept == blob)?;
+        let found = kept.remove(at);
+        let sketch = Arc::clone(&found.1);
+        kept.push(found);
+        Some(sketch)
+    }
+
+    pub(super) fn keep(&self, blob: BlobId, sketch: &Arc<Sketch>) {
+        if sketch.length() > SKETCHED_BYTES_MAX {
+            return;
+        }
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(other, _)| *other != blob);
+        if kept.len() >= SKETCHES_MAX {
+            kept.remove(0);
+        }
+        kept.push((blob, Arc::clone(sketch)));
     }
 }
 

@@ -12,10 +12,11 @@ use casemate_delta::native::{self, Options};
 use casemate_delta::segmented::{self, PackError, ReadAt, Segmented, Sketch};
 use casemate_delta::through::Opened;
 use casemate_delta::{Limits, Policy, through};
-use casemate_fs::{SealedBuilder, SealedBytes};
-use casemate_model::{Digest, Hasher};
+use casemate_fs::SealedBytes;
+use casemate_model::Digest;
 
 use super::segments::SegmentedContent;
+use super::sinks::{HashedSink, MeasuredSink};
 use super::{
     Blobs, PIECED_BYTES_MIN, StoredFile, StoredWriter, packed_path_of, path_of, read_error, write_error,
 };
@@ -38,9 +39,6 @@ const LIMITS: Limits =
 /// How hard segments are packed, as zstd counts.
 const SEGMENT_LEVEL: i32 = 9;
 
-/// How much is written before the disk is measured again.
-const UNMEASURED_BYTES_MAX: u64 = 64 << 20;
-
 /// Larger content is unpacked by few at once.
 const UNGATED_BYTES_MAX: u64 = 2 << 20;
 
@@ -50,6 +48,16 @@ pub(crate) struct PackedBlob {
     /// How long it is before it is encrypted.
     pub(crate) stored_bytes: u64,
     pub(crate) base: Option<Digest>,
+    pub(crate) proof: Proof,
+}
+
+/// How a packed form is checked once it is in its place. Everything in it was unpacked and compared when it was made.
+#[derive(Clone, Copy)]
+pub(crate) enum Proof {
+    /// It was unpacked as a whole: its bytes are to be these.
+    Bytes(blake3::Hash),
+    /// It was unpacked segment by segment: each piece of its content is to be what the table says.
+    Pieces,
 }
 
 impl Blobs {
@@ -120,7 +128,7 @@ impl Blobs {
 
     /// Opens a base for content that is packed in memory.
     fn open_base(&self, digest: &Digest) -> Result<Arc<Opened>, ObjectsError> {
-        let id = BlobId::new(&self.project, *digest);
+        let id = self.id(digest);
         if let Some(base) = self.bases.get(&id) {
             return Ok(base);
         }
@@ -130,6 +138,26 @@ impl Blobs {
         let opened = Arc::new(opened.ok_or(ObjectsError::Corrupt { digest: *digest })?);
         self.bases.keep(id, &opened);
         Ok(opened)
+    }
+
+    /// Content that is in memory as a base, where it was checked when it was opened; none if no packed form is there that
+    /// would be read instead.
+    pub(super) fn remembered(&self, digest: &Digest) -> Result<Option<VerifiedBlob>, ObjectsError> {
+        let Some(base) = self.bases.get(&self.id(digest)) else { return Ok(None) };
+        self.open_file(digest, &packed_path_of(digest))?;
+        let sealed = SealedBytes::from_bytes(base.content()).map_err(ObjectsError::Files)?;
+        Ok(Some(VerifiedBlob::sealed(&self.project, sealed)))
+    }
+
+    /// Opens a blob to be packed. It has a whole form then, so that a packed form may be replaced or dropped.
+    fn open_to_pack(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
+        // Without a packed form there is nothing that the whole one could be healed from: each piece is checked as it is read.
+        if let Err(ObjectsError::BlobMissing { .. }) = self.open_file(digest, &packed_path_of(digest)) {
+            return self.open_whole(digest);
+        }
+        let blob = self.open_verified(digest)?;
+        self.ensure_whole(digest, &blob)?;
+        Ok(blob)
     }
 
     /// Makes sure that a blob has a sound whole form, so that a packed form may be replaced or dropped.
@@ -148,20 +176,24 @@ impl Blobs {
     /// Packs a blob, as a difference to one of `bases` if that pays; `None` if nothing does. What comes back was unpacked
     /// again and compared.
     pub(crate) fn pack(&self, digest: &Digest, bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
-        let mut blob = self.open_verified(digest)?;
-        self.ensure_whole(digest, &blob)?;
+        let mut blob = self.open_to_pack(digest)?;
         if blob.size_bytes() <= NATIVE_BYTES_MAX && may_be_native(&blob)? {
             let sealed = blob.into_sealed(NATIVE_BYTES_MAX)?;
             let content = sealed.as_slice().map_err(ObjectsError::Files)?;
             if sealed.len() <= PIECED_BYTES_MIN || through::is_archive(content) {
-                return self.pack_native(content, bases);
+                return self.pack_native(digest, content, bases);
             }
             blob = VerifiedBlob::sealed(&self.project, sealed);
         }
-        self.pack_segmented(&blob, bases)
+        self.pack_segmented(digest, &blob, bases)
     }
 
-    fn pack_native(&self, content: &[u8], bases: &[Digest]) -> Result<Option<PackedBlob>, ObjectsError> {
+    fn pack_native(
+        &self,
+        digest: &Digest,
+        content: &[u8],
+        bases: &[Digest],
+    ) -> Result<Option<PackedBlob>, ObjectsError> {
         let mut best: Option<(Vec<u8>, Option<Digest>)> = None;
         // A base that cannot be read, or is itself a difference, is none.
         let opened = bases.iter().filter_map(|base| self.open_base(base).ok());
@@ -192,22 +224,33 @@ impl Blobs {
         else {
             return Ok(None);
         };
+        if base.is_none() && content.len() > ALONE_BYTES_MAX {
+            self.expect_differences_to(digest, content);
+        }
         self.check_room()?;
         let mut staged = self.stage_in(&self.directory)?;
         staged.write_all(&bytes).map_err(write_error)?;
-        Ok(Some(PackedBlob { staged, stored_bytes: bytes.len() as u64, base }))
+        let proof = Proof::Bytes(blake3::hash(&bytes));
+        Ok(Some(PackedBlob { staged, stored_bytes: bytes.len() as u64, base, proof }))
+    }
+
+    /// Keeps content in memory that stands alone: what comes next is likely to be a difference to it, and to unpack it takes
+    /// long.
+    fn expect_differences_to(&self, digest: &Digest, content: &[u8]) {
+        if let Some(opened) = Opened::new(*digest.as_bytes(), content.to_vec(), &LIMITS) {
+            self.bases.keep(self.id(digest), &Arc::new(opened));
+        }
     }
 
     fn pack_segmented(
         &self,
+        digest: &Digest,
         blob: &VerifiedBlob,
         bases: &[Digest],
     ) -> Result<Option<PackedBlob>, ObjectsError> {
-        let base = self.nearest(blob, bases)?;
+        let base = self.nearest(digest, blob, bases)?;
         let base = base.as_ref();
-        self.check_room()?;
-        let file = self.stage_in(&self.directory)?;
-        let mut sink = MeasuredSink { blobs: self, file, unmeasured_bytes: 0 };
+        let mut sink = MeasuredSink::new(self)?;
         let on = base.map(|base| segmented::Base {
             digest: base.digest.as_bytes(),
             content: &base.content,
@@ -216,7 +259,7 @@ impl Blobs {
         match segmented::pack(blob, on, SEGMENT_LEVEL, &mut sink) {
             Ok(stored_bytes) if pays(stored_bytes, blob.size_bytes()) => {
                 let base = base.map(|base| base.digest);
-                Ok(Some(PackedBlob { staged: sink.file, stored_bytes, base }))
+                Ok(Some(PackedBlob { staged: sink.file, stored_bytes, base, proof: Proof::Pieces }))
             }
             Ok(_) | Err(PackError::DoesNotPay) => Ok(None),
             Err(PackError::Read(error) | PackError::Sink(error)) => {
@@ -230,25 +273,44 @@ impl Blobs {
     }
 
     /// The one of `bases` with which the content has most in common; none if it has little with any.
-    fn nearest(&self, blob: &VerifiedBlob, bases: &[Digest]) -> Result<Option<NearBase>, ObjectsError> {
-        let sketch = Sketch::of(blob).map_err(failure)?;
+    fn nearest(
+        &self,
+        digest: &Digest,
+        blob: &VerifiedBlob,
+        bases: &[Digest],
+    ) -> Result<Option<NearBase>, ObjectsError> {
+        let sketch = Arc::new(Sketch::of(blob).map_err(failure)?);
+        self.sketches.keep(self.id(digest), &sketch);
         let (mut nearest, mut most) = (None, sketch.distinct_bytes() / COMMON_PART_MIN);
-        for digest in bases {
+        for base in bases {
             // A base that cannot be read, or is itself a difference, is none; nor is one that each reader had to unpack whole.
-            let opened = self.open_alone(digest).ok();
+            let opened = self.open_alone(base).ok();
             let Some(content) = opened.filter(VerifiedBlob::is_read_anywhere) else {
                 continue;
             };
-            let Ok(of_base) = Sketch::of(&content) else {
+            let Some(of_base) = self.sketch_of_base(base, &content) else {
                 continue;
             };
             let common = sketch.common_bytes(&of_base);
             if common > most {
                 most = common;
-                nearest = Some(NearBase { digest: *digest, content, sketch: of_base });
+                nearest = Some(NearBase { digest: *base, content, sketch: of_base });
             }
         }
         Ok(nearest)
+    }
+
+    fn id(&self, digest: &Digest) -> BlobId {
+        BlobId::new(&self.project, *digest)
+    }
+
+    fn sketch_of_base(&self, digest: &Digest, content: &VerifiedBlob) -> Option<Arc<Sketch>> {
+        if let Some(sketch) = self.sketches.get(&self.id(digest)) {
+            return Some(sketch);
+        }
+        let sketch = Arc::new(Sketch::of(content).ok()?);
+        self.sketches.keep(self.id(digest), &sketch);
+        Some(sketch)
     }
 
     /// Makes the packed form of a blob durable, beside its whole form.
@@ -257,11 +319,18 @@ impl Blobs {
         staged.commit_replace(&packed_path_of(digest)).map_err(ObjectsError::Files)
     }
 
-    /// Reads the packed form of a blob to its end.
-    pub(crate) fn check_packed(&self, digest: &Digest) -> Result<(), ObjectsError> {
-        let packed = self.open_packed(digest)?;
-        packed.check_again()?;
-        if packed.is_read_anywhere() { Ok(()) } else { self.remove_pieces(digest) }
+    /// Reads the packed form of a blob to its end, and checks it.
+    pub(crate) fn check_packed(&self, digest: &Digest, proof: Proof) -> Result<(), ObjectsError> {
+        match proof {
+            Proof::Bytes(expected) => {
+                let stored = read_native(digest, &self.open_file(digest, &packed_path_of(digest))?)?;
+                if blake3::hash(&stored) != expected {
+                    return Err(ObjectsError::Corrupt { digest: *digest });
+                }
+                self.remove_pieces(digest)
+            }
+            Proof::Pieces => self.open_packed(digest)?.read_pieces(|_| Ok(())),
+        }
     }
 
     /// Removes the whole form of a blob whose packed form was checked, and is still there; true if there was one.
@@ -298,7 +367,7 @@ const COMMON_PART_MIN: u64 = 16;
 struct NearBase {
     digest: Digest,
     content: VerifiedBlob,
-    sketch: Sketch,
+    sketch: Arc<Sketch>,
 }
 
 /// Whether a packed form is so much smaller than its content that it is worth the time of each read.
@@ -335,17 +404,11 @@ fn native_base(digest: &Digest, packed: &[u8]) -> Result<Option<Digest>, Objects
     Ok(base.map(Digest::from_bytes))
 }
 
-/// Packs content on a base, and unpacks it again; `None` if it does not come back.
+/// Packs content on a base; `None` if it cannot be packed.
 fn pack_on(content: &[u8], base: Option<&Opened>) -> Option<(Vec<u8>, Option<Digest>)> {
     let options = Options { policy: Policy::Balanced, limits: LIMITS, ..Options::default() };
     let packed = native::pack(content, base, &options).inspect_err(|error| warn_whole(error)).ok()?;
     let base = base.filter(|_| packed.on_base);
-    let mut compared = Compared { expected: content };
-    let unpacked = native::unpack(&packed.bytes, base, &LIMITS, &mut compared);
-    if unpacked.is_err() || !compared.expected.is_empty() {
-        tracing::error!("packed content did not come back the same; it stays whole");
-        return None;
-    }
     Some((packed.bytes, base.map(|base| Digest::from_bytes(*base.digest()))))
 }
 
@@ -356,70 +419,4 @@ fn warn_whole(error: &(dyn std::error::Error + 'static)) {
 /// The failure that came through a reader of stored content.
 fn failure(error: io::Error) -> ObjectsError {
     error.downcast().unwrap_or_else(read_error)
-}
-
-/// Takes only what it expects.
-struct Compared<'c> {
-    expected: &'c [u8],
-}
-
-impl Write for Compared<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.expected = self.expected.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A file that is written only while the disk has room.
-struct MeasuredSink<'a> {
-    blobs: &'a Blobs,
-    file: StoredWriter,
-    unmeasured_bytes: u64,
-}
-
-impl Write for MeasuredSink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unmeasured_bytes += bytes.len() as u64;
-        if self.unmeasured_bytes > UNMEASURED_BYTES_MAX {
-            self.blobs.check_room().map_err(io::Error::other)?;
-            self.unmeasured_bytes = 0;
-        }
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Content on its way into sealed memory, hashed on the way.
-struct HashedSink {
-    builder: SealedBuilder,
-    hasher: Hasher,
-}
-
-impl HashedSink {
-    fn new() -> Result<Self, ObjectsError> {
-        Ok(Self { builder: SealedBytes::builder().map_err(ObjectsError::Files)?, hasher: Hasher::new() })
-    }
-
-    fn seal(self) -> Result<(Digest, SealedBytes), ObjectsError> {
-        Ok((self.hasher.finish(), self.builder.seal().map_err(ObjectsError::Files)?))
-    }
-}
-
-impl Write for HashedSink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.builder.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

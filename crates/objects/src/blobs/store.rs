@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casemate_fs::{Dir, EntryKind, FsError};
 use casemate_model::Project;
 
-use super::opened::{Bases, Gate};
+use super::opened::{Bases, Gate, Sketches};
 use super::{Blobs, PieceKey, ProjectEncryption};
 use crate::{Encryption, ObjectsError};
 
@@ -21,6 +21,7 @@ pub(crate) struct BlobStore {
     piece_key: Option<PieceKey>,
     encryption: Option<Encryption>,
     bases: Arc<Bases>,
+    sketches: Arc<Sketches>,
     gate: Arc<Gate>,
 }
 
@@ -62,8 +63,8 @@ impl BlobStore {
         piece_key: Option<PieceKey>,
         encryption: Option<Encryption>,
     ) -> Self {
-        let (bases, gate) = Default::default();
-        Self { root, directory, free_bytes_min, piece_key, encryption, bases, gate }
+        let (bases, sketches, gate) = Default::default();
+        Self { root, directory, free_bytes_min, piece_key, encryption, bases, sketches, gate }
     }
 
     /// The blobs of a project. Its directory is made when absent.
@@ -93,6 +94,7 @@ impl BlobStore {
             free_bytes_min: self.free_bytes_min,
             piece_key: self.piece_key,
             bases: Arc::clone(&self.bases),
+            sketches: Arc::clone(&self.sketches),
             gate: Arc::clone(&self.gate),
         })
     }

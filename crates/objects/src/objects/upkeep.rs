@@ -85,10 +85,10 @@ impl Objects {
 
     /// Packs blobs that were put since it was called last, at most `limit` of them: compressed, or as differences to what
     /// lies beside them. Returns how many it looked at. A blob stays readable all the time, and nothing is removed
-    /// before its packed form was unpacked and compared, and is durable.
+    /// before its packed form was unpacked and compared, is durable, and was read again.
     pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
         let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, limit).await?;
-        let count = waiting.len() as u64;
+        let mut settled = 0;
         for blob in waiting {
             match self.pack_one(&blob, now).await {
                 // Damage is for those who read it to report; here it only means that there is nothing to pack.
@@ -98,11 +98,13 @@ impl Objects {
                 // It may be a difference to what is broken, and must not forget that.
                 Err(error @ (ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. })) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, %blob, "cannot be packed");
+                    continue;
                 }
                 other => other?,
             }
+            settled += 1;
         }
-        Ok(count)
+        Ok(settled)
     }
 
     async fn pack_one(&self, blob: &BlobId, now: Timestamp) -> Result<(), ObjectsError> {
@@ -111,10 +113,11 @@ impl Objects {
         let Some(packed) = made.await? else {
             return self.leave_whole(blob, now).await;
         };
+        let proof = packed.proof;
         if !self.put_packed(blob, packed, now).await? {
             return Ok(());
         }
-        self.with_blobs(blob, |blobs, digest| blobs.check_packed(digest)).await?;
+        self.with_blobs(blob, move |blobs, digest| blobs.check_packed(digest, proof)).await?;
         // A blob that was deleted meanwhile has no packed form any more.
         let _hold = self.hold().await;
         self.with_blobs(blob, |blobs, digest| blobs.remove_whole(digest).map(drop)).await

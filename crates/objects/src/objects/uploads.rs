@@ -97,8 +97,7 @@ impl Objects {
         let (md5_pieces, md5_waiting) = mpsc::channel(PIECES_WAITING_MAX);
         let (blobs, bytes_max, uploads) = (self.blobs.clone(), self.object_bytes_max, self.uploads.clone());
         let project = part.upload.place.project.clone();
-        let writing =
-            off_runtime(move || write_part((&blobs.of(&project)?, &uploads), waiting, bytes_max));
+        let writing = off_runtime(move || write_part((&blobs.of(&project)?, &uploads), waiting, bytes_max));
         let sending = send(body, [Some(pieces), Some(md5_pieces)]);
         let (sent, written, md5) = tokio::join!(sending, writing, hash_md5(md5_waiting));
         sent?;
