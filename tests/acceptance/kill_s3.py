@@ -4,7 +4,7 @@
 `kill_s3.py BINARY [--cycles N] [--seed S]`
 
 Beside S3 puts, overwrites, deletes, versions and uploads in parts and the same over the native API, the node packs and
-collects (`collect_grace_seconds` is 1). After each kill `casemate fsck --objects` must find no damage: what a crash may
+collects (`collect_grace_seconds` is 1); content is encrypted. After each kill `casemate fsck --objects` must find no damage: what a crash may
 leave only takes space. At the end everything acknowledged is there, what the node collects by itself is gone after its
 start, and after `--repair` there is no finding at all.
 """
@@ -35,6 +35,9 @@ def main():
     host = f"127.0.0.1:{free_port()}"
     os.environ |= {"CASEMATE_S3_LISTEN": host, "CASEMATE_COLLECT_GRACE_SECONDS": "1"}
     with tempfile.TemporaryDirectory(prefix="casemate-kill-s3-") as scratch:
+        key_file = pathlib.Path(scratch) / "content.key"
+        key_file.write_text("5a" * 32)
+        os.environ["CASEMATE_ENCRYPTION_KEY_FILE"] = str(key_file)
         node = Node(arguments.binary, pathlib.Path(scratch) / "data")
         node.start()
         try:

@@ -5,6 +5,7 @@
 mod binary;
 mod buckets;
 mod edge;
+mod encryption;
 mod errors;
 mod fsck;
 mod help;
