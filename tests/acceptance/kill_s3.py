@@ -37,6 +37,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="casemate-kill-s3-") as scratch:
         key_file = pathlib.Path(scratch) / "content.key"
         key_file.write_text("5a" * 32)
+        key_file.chmod(0o600)
         os.environ["CASEMATE_ENCRYPTION_KEY_FILE"] = str(key_file)
         node = Node(arguments.binary, pathlib.Path(scratch) / "data")
         node.start()

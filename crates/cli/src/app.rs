@@ -31,11 +31,16 @@ socket, unless --url names another one.
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 limited, \
 7 unavailable.";
 
+/// Threads for work that blocks. A node's transfers take up to three each (source, disk, hash), of which there are
+/// [`casemate_server::TRANSFERS_MAX`]; as many as there are transfers are left for everything else.
+const BLOCKING_THREADS_MAX: usize = 3 * casemate_server::TRANSFERS_MAX + casemate_server::TRANSFERS_MAX;
+
 /// Reads the command line, does what it says, and reports what failed.
 pub(crate) fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let context = Context::new(arguments.global);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match runtime.enable_all().max_blocking_threads(BLOCKING_THREADS_MAX).build() {
         Ok(runtime) => runtime,
         Err(source) => return report::fail(&report::CliError::Runtime { source }),
     };

@@ -339,7 +339,7 @@ fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, Config
     }
     let path = PathBuf::from(file);
     let bytes =
-        Zeroizing::new(casemate_fs::read_config_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?);
+        Zeroizing::new(casemate_fs::read_secret_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?);
     let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::NotText { path })?;
     let expected = "a file of 64 hexadecimal digits, as `openssl rand -hex 32` makes them";
     MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   data directory (0700, locked)
-//!     secrets/   node.key, pepper.1           made on first start, 0600
+//!     secrets/   node.key, pepper.1           made on first start, 0600; which key content is under
 //!     state/     casemate.db                  -> Store -> Credentials, Catalog, Registry, Queue, AuditLog
 //!     objects/   content/, quarantine/        -> Objects
 //!     log/       tiles and checkpoint         -> Log -> LogKeeper
@@ -21,7 +21,8 @@ use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileSto
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
 use casemate_objects::{
-    Encryption, EncryptionError, KeyChange, Objects, ObjectsError, PieceKey, Settings as ObjectsSettings,
+    Encryption, EncryptionError, KeyChange, KeyPlaces, Objects, ObjectsError, PieceKey,
+    Settings as ObjectsSettings,
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
@@ -186,8 +187,9 @@ async fn control(
     let store = Arc::new(store.clone());
     let tiles: Arc<dyn TileStore> =
         Arc::new(TileFiles::open(subdirectory("log")?).map_err(StartError::Directory)?);
-    let objects_directory = subdirectory("objects")?;
-    let encryption = encryption(config, &objects_directory, &*store, (&*clock, &entropy)).await?;
+    let (objects_directory, secrets) = (subdirectory("objects")?, subdirectory("secrets")?);
+    let places = KeyPlaces { objects: &objects_directory, secrets: Some(&secrets) };
+    let encryption = encryption(config, places, &*store, (&*clock, &entropy)).await?;
     let objects_settings = ObjectsSettings {
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
@@ -196,7 +198,6 @@ async fn control(
         encryption,
     };
     let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
-    objects.adopt_shared_content(&objects_directory, &*store).await?;
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -274,11 +275,11 @@ fn refuse_lost_secrets(root: &Dir, secrets: &Dir) -> Result<(), StartError> {
 /// Opens the key of stored content. That it is made, or wrapped anew, is in the log before it is done.
 async fn encryption(
     config: &Config,
-    directory: &Dir,
+    places: KeyPlaces<'_>,
     log: &dyn AuditLog,
     (clock, entropy): (&dyn Clock, &Arc<dyn Entropy>),
 ) -> Result<Option<Encryption>, StartError> {
-    if let Some(change) = KeyChange::ahead(directory, &config.master_keys)? {
+    if let Some(change) = KeyChange::ahead(places, &config.master_keys)? {
         let time = clock.now();
         let event = Event {
             time,
@@ -294,7 +295,7 @@ async fn encryption(
         log.append(event).await.map_err(StartError::Recording)?;
         tracing::info!(change = change.word(), "the key that stored content is encrypted under");
     }
-    Ok(Encryption::open(directory, &config.master_keys, entropy)?)
+    Ok(Encryption::open(places, &config.master_keys, entropy)?)
 }
 
 /// Reads a secret of 32 bytes, or makes it; says which.

@@ -90,6 +90,12 @@ impl RootKey {
         Ok((Self(opened), at))
     }
 
+    /// Which key it is, in hexadecimal digits that tell nothing of it.
+    pub fn id(&self) -> String {
+        let id = blake3::derive_key("casemate 2026-11 id of a root key", &*self.0);
+        HEXLOWER.encode(id.first_chunk::<8>().expect("32 bytes"))
+    }
+
     /// The key of a project's content. It tells nothing of the root key, nor of the keys of others.
     pub fn content_key(&self, project: &str) -> ContentKey {
         let key =

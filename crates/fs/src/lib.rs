@@ -49,6 +49,7 @@ pub use socket::{connect_private, peer_uid};
 pub use sole::Fingerprint;
 pub use staged::{StagedFile, is_staged};
 pub use user_files::{
-    UserOutput, create_user_file, make_user_dir, open_user_dir, read_config_file, read_user_file,
+    UserOutput, create_user_file, make_user_dir, open_user_dir, read_config_file, read_secret_file,
+    read_user_file,
 };
 pub use watch::{DirWatch, WatchEvent};

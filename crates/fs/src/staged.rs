@@ -20,6 +20,8 @@ pub struct StagedFile {
     fd: OwnedFd,
     /// Whether the temporary name is still there, to be removed.
     named: bool,
+    /// Whether all of the content is on the disk.
+    synced: bool,
 }
 
 impl Dir {
@@ -80,7 +82,7 @@ impl StagedFile {
                 Err(Errno::EXIST) => continue,
                 Err(errno) => return Err(failed(errno)),
             };
-            let staged = Self { dir: dir.clone(), name: name.clone(), fd, named: true };
+            let staged = Self { dir: dir.clone(), name: name.clone(), fd, named: true, synced: false };
             // A sweeper may have come between making and locking: it then holds the lock, or has removed the file.
             match rustix::fs::flock(&staged.fd, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
@@ -170,11 +172,19 @@ impl StagedFile {
 
     /// Waits until the content is on the disk. After a failure the content must not be trusted: the kernel may have
     /// dropped what it could not write, and would report success the next time.
-    fn sync(&self) -> Result<(), FsError> {
-        self.dir.steps.sync_file(self.fd.as_fd()).map_err(|errno| FsError::io("sync", self.path(), errno))
+    ///
+    /// Commits do it too; who holds a lock while committing has less to wait for if it is done before.
+    pub fn sync(&mut self) -> Result<(), FsError> {
+        if !self.synced {
+            let synced = self.dir.steps.sync_file(self.fd.as_fd());
+            synced.map_err(|errno| FsError::io("sync", self.path(), errno))?;
+            self.synced = true;
+        }
+        Ok(())
     }
 
     fn append_some(&mut self, bytes: &[u8]) -> Result<usize, FsError> {
+        self.synced = false;
         match self.dir.steps.write(self.fd.as_fd(), bytes) {
             Ok(0) if !bytes.is_empty() => Err(FsError::io("write", self.path(), Errno::IO)),
             Ok(length) => Ok(length),

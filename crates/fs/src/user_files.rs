@@ -18,6 +18,17 @@ pub fn read_config_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FsError>
     read_bounded(file, path, bytes_max)
 }
 
+/// The same for a secret: refused if others may read it.
+pub fn read_secret_file(path: &Path, bytes_max: u64) -> Result<Vec<u8>, FsError> {
+    let fd = rustix::fs::open(path, READ, Mode::empty()).map_err(|errno| FsError::io("open", path, errno))?;
+    let (file, stat) = regular(fd, path)?;
+    // Whose it is does not matter: a key may be root's, readable through a group that is ours alone.
+    if stat.st_mode & 0o007 != 0 {
+        return Err(FsError::NotPrivate { path: path.to_owned(), mode: stat.st_mode & 0o7777 });
+    }
+    read_bounded(file, path, bytes_max)
+}
+
 /// Opens a file for reading from its start to its end. A FIFO or device is the user's choice, and may wait; a
 /// directory is refused.
 pub fn read_user_file(path: &Path) -> Result<File, FsError> {

@@ -3,6 +3,7 @@
 //! their pieces beside them, with `.pieces`; where it is missing it is made again. Each file is encrypted if the node has a
 //! key for that.
 
+mod bases;
 #[cfg(test)]
 mod corruption;
 pub(crate) mod inventory;
@@ -19,13 +20,14 @@ use std::sync::Arc;
 
 use casemate_delta::segmented::ReadAt;
 use casemate_encryption::ContentKey;
-use casemate_fs::{Dir, DirEntry, EntryKind, FsError, SealedBytes};
+use casemate_fs::{Dir, DirEntry, EntryKind, FsError, SealedBytes, StagedFile};
 use casemate_model::{Digest, Entropy, Hasher, Project};
 
 use crate::verified::{self, VerifiedBlob};
 use crate::{BlobId, ObjectsError};
 use inventory::{Condition, Form};
-use opened::{Bases, Gate, Sketches};
+use opened::{Bases, Gate, Sketches, Unpacked};
+pub(crate) use opened::{UNPACKING_MAX, UnpackedRoom};
 pub(crate) use packing::{PACKED_BYTES_MAX, PackedBlob};
 pub use pieces::PieceKey;
 pub(crate) use pieces::{PieceHasher, Pieces};
@@ -62,6 +64,8 @@ pub(crate) struct Blobs {
     sketches: Arc<Sketches>,
     /// Lets few at a time unpack large content in memory.
     gate: Arc<Gate>,
+    /// Bounds what readers hold unpacked.
+    unpacked: Arc<Unpacked>,
 }
 
 #[derive(Clone)]
@@ -103,6 +107,15 @@ impl Room {
         }
         Ok(())
     }
+}
+
+/// A blob that is durable and has no name yet. Dropped, it leaves nothing behind.
+pub(crate) struct FinishedBlob {
+    blobs: Blobs,
+    file: StagedFile,
+    digest: Digest,
+    pieces: PieceHasher,
+    size_bytes: u64,
 }
 
 impl Blobs {
@@ -158,6 +171,9 @@ impl Blobs {
             other => other?,
         };
         blob.check_again()?;
+        if let Err(ObjectsError::BlobMissing { .. }) = self.open_file(digest, &path_of(digest)) {
+            self.check_base_of(digest)?;
+        }
         Ok(blob.size_bytes())
     }
 
@@ -358,20 +374,34 @@ impl StagedBlob {
         self.size_bytes
     }
 
-    /// Makes the blob durable unless `expected` says that it should be another.
+    /// Makes the content durable, under no name yet, unless `expected` says that it should be another.
+    pub(crate) fn finish(self, expected: Option<Digest>) -> Result<FinishedBlob, ObjectsError> {
+        let digest = self.hasher.finish();
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(ObjectsError::DigestMismatch { expected, found: digest });
+        }
+        let mut file = self.file.finish().map_err(write_error)?;
+        file.sync().map_err(ObjectsError::Files)?;
+        Ok(FinishedBlob { blobs: self.blobs, file, digest, pieces: self.pieces, size_bytes: self.size_bytes })
+    }
+
+    /// Makes the blob durable in its place unless `expected` says that it should be another.
     pub(crate) fn commit(self, expected: Option<Digest>) -> Result<(Digest, u64), ObjectsError> {
-        let found = self.hasher.finish();
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(ObjectsError::DigestMismatch { expected, found });
-        }
-        self.blobs.make_leaf(&found)?;
+        self.finish(expected)?.place()
+    }
+}
+
+impl FinishedBlob {
+    /// Gives the content its name; returns its digest and size in bytes.
+    pub(crate) fn place(self) -> Result<(Digest, u64), ObjectsError> {
+        let Self { blobs, file, digest, pieces, size_bytes } = self;
+        blobs.make_leaf(&digest)?;
         // An existing file is replaced by the same content, which heals it if it was damaged.
-        let file = self.file.finish().map_err(write_error)?;
-        file.commit_replace(&path_of(&found)).map_err(ObjectsError::Files)?;
-        if self.size_bytes > PIECED_BYTES_MIN {
-            self.blobs.keep_pieces(&found, &self.pieces.finish());
+        file.commit_replace(&path_of(&digest)).map_err(ObjectsError::Files)?;
+        if size_bytes > PIECED_BYTES_MIN {
+            blobs.keep_pieces(&digest, &pieces.finish());
         }
-        Ok((found, self.size_bytes))
+        Ok((digest, size_bytes))
     }
 }
 
@@ -410,6 +440,42 @@ pub(crate) fn write_error(source: std::io::Error) -> ObjectsError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With one place left behind the gate, a reader that took it and then waited for its base would wait for ever.
+    #[test]
+    fn a_reader_does_not_wait_for_its_base_inside_the_gate() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Dir::open_private(&scratch.path().join("objects")).unwrap();
+        let open = || {
+            let store = BlobStore::open(&root, 1, PieceKey::new([1; 32]), None).unwrap();
+            store.of(&Project::default_project()).unwrap()
+        };
+        let base: Vec<u8> = (0..130_000)
+            .flat_map(|at| format!("line {} of a text\n", at * 7919 % 100_003).into_bytes())
+            .collect();
+        let mut version = base.clone();
+        version.splice(1000..1000, *b"something else");
+        let blobs = open();
+        let mut digests = Vec::new();
+        for content in [&base, &version] {
+            let mut staged = blobs.stage().unwrap();
+            staged.push(content).unwrap();
+            let (digest, _) = staged.commit(None).unwrap();
+            let packed = blobs.pack(&digest, &digests).unwrap().unwrap();
+            assert_eq!(packed.base, digests.first().copied());
+            blobs.put_packed(&digest, packed).unwrap();
+            blobs.remove_whole(&digest).unwrap();
+            digests.push(digest);
+        }
+
+        let cold = open();
+        let _others: Vec<_> = (1..UNPACKING_MAX).map(|_| cold.gate.enter()).collect();
+        let (sender, opened) = std::sync::mpsc::channel();
+        let (reader, digest) = (cold.clone(), digests[1]);
+        std::thread::spawn(move || sender.send(reader.open_verified(&digest).unwrap().size_bytes()));
+        let length = opened.recv_timeout(std::time::Duration::from_secs(60));
+        assert_eq!(length, Ok(version.len() as u64));
+    }
 
     #[test]
     fn room_is_looked_for_again_while_something_is_written() {

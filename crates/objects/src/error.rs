@@ -152,6 +152,9 @@ pub enum ObjectsError {
         /// The least that objects leave.
         free_bytes_min: u64,
     },
+    /// So much packed content is being read that there is no room to unpack more.
+    #[error("too much packed content is being read at once; try again in a moment")]
+    Busy,
     /// Bytes could not be written to or read from an open file.
     #[error("cannot {action} the content of an object")]
     Io {

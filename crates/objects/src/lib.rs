@@ -25,7 +25,7 @@ mod verified;
 pub use blob_id::BlobId;
 pub use blobs::PieceKey;
 pub use blobs::inventory::{BaseFault, Form};
-pub use encryption::{Encryption, EncryptionError, KeyChange, MasterKeys};
+pub use encryption::{Encryption, EncryptionError, KeyChange, KeyPlaces, MasterKeys};
 pub use error::ObjectsError;
 pub use fsck::{Fault, Finding, Fsck, FsckOptions, FsckReport, Mending, Repair, SetAside};
 pub use lifecycle::{LifecycleError, LifecycleRule, OlderVersions};

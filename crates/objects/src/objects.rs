@@ -1,14 +1,16 @@
-mod adoption;
 mod buckets;
 mod expiry;
 mod figures;
 mod leftovers;
 mod listing;
+mod opening;
 mod staging;
 mod upkeep;
 mod uploads;
+mod writing;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use casemate_fs::Dir;
@@ -18,18 +20,20 @@ use casemate_policy::{Permit, operation};
 use futures_util::Stream;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use crate::blobs::{BlobStore, StagedBlob};
+use crate::blobs::BlobStore;
 use crate::{
-    Attributes, Before, BlobId, Catalog, Deleted, ETag, Encryption, ObjectRecord, ObjectsError, OverQuota,
-    PieceKey, Place, ProjectQuota, Put, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
+    Attributes, Before, BlobId, Catalog, Deleted, ETag, Encryption, ObjectRecord, ObjectsError, PieceKey,
+    Place, ProjectQuota, PutRule, VerifiedBlob, VersionPage, VersionRecord, Versioning,
 };
 
 pub use expiry::Lapsed;
 pub use figures::{Graph, Node, Storage, Verdict};
 pub use leftovers::UploadLeftovers;
 pub use listing::Listing;
+use opening::Opening;
 pub(crate) use uploads::CHUNK_BYTES;
 pub use uploads::{CompletedPart, NewPart};
+use writing::{check_md5, finish, place};
 
 /// The store of objects.
 #[derive(Clone)]
@@ -40,6 +44,12 @@ pub struct Objects {
     catalog: Arc<dyn Catalog>,
     object_bytes_max: u64,
     quota: ProjectQuota,
+    /// Shares what it takes to unpack among projects.
+    opening: Arc<Opening>,
+    /// Content whose put was refused after its file was in place.
+    refused: Arc<Mutex<BTreeSet<BlobId>>>,
+    /// Content that could not be packed for now.
+    set_back: Arc<Mutex<BTreeSet<BlobId>>>,
     /// Held for reading from before a blob's file is in place until something refers to it, and for writing while
     /// blobs that nothing refers to are removed. Without it a blob could go between the two.
     referring: Arc<RwLock<()>>,
@@ -118,7 +128,17 @@ impl Objects {
         let blobs = BlobStore::open(directory, free_bytes_min, piece_key, encryption)?;
         let uploads = directory.private_subdir("uploads").map_err(ObjectsError::Files)?;
         uploads.sweep_staged().map_err(ObjectsError::Files)?;
-        Ok(Self { blobs, uploads, catalog, object_bytes_max, quota, referring: Arc::new(RwLock::new(())) })
+        Ok(Self {
+            blobs,
+            uploads,
+            catalog,
+            object_bytes_max,
+            quota,
+            opening: Arc::default(),
+            refused: Arc::default(),
+            set_back: Arc::default(),
+            referring: Arc::new(RwLock::new(())),
+        })
     }
 
     /// Stores what `body` yields as an object. When this returns, the object is durable and so is its audit entry,
@@ -140,8 +160,9 @@ impl Objects {
         let (staged, md5) =
             self.stage(permit.project(), body, new.with_md5 || new.expected_md5.is_some()).await?;
         check_md5(new.expected_md5, md5)?;
-        let _hold = self.hold().await;
-        let stored = commit(staged, new.expected).await?;
+        let finished = finish(staged, new.expected).await?;
+        let hold = self.hold().await;
+        let stored = place(finished).await?;
         let record = ObjectRecord {
             project: permit.project().clone(),
             bucket: new.bucket,
@@ -154,7 +175,9 @@ impl Objects {
             attributes: new.attributes,
             version: Some(stamp.version),
         };
-        self.write_down(record, &new.rule, event).await
+        let written = self.write_down(record, &new.rule, event).await;
+        drop(hold);
+        self.kept_or_refused(written).await
     }
 
     /// Stores the content of `source` once more, under another key or with other attributes.
@@ -199,7 +222,7 @@ impl Objects {
             staged.push(&content)?;
             Ok(staged)
         });
-        commit(staged.await?, None).await
+        place(finish(staged.await?, None).await?).await
     }
 
     /// Finds an object's record, or that of a version.
@@ -229,6 +252,8 @@ impl Objects {
     /// Opens a blob whose content is checked before it is handed out. It asks for no permit: whoever knows a digest from a record that it
     /// was allowed to read may read what the record stands for, and callers come here only with such digests.
     pub async fn open_verified(&self, blob: BlobId) -> Result<VerifiedBlob, ObjectsError> {
+        // Who goes away while waiting waits no more; who waits is in nobody's way but his project's.
+        let _place = self.opening.enter(&blob.project).await;
         let blobs = self.blobs.clone();
         off_runtime(move || blobs.of(&blob.project)?.open_verified(&blob.digest)).await
     }
@@ -350,53 +375,6 @@ impl Objects {
             },
         ))
     }
-
-    /// Refuses early what would be refused in the end, before all of it was sent.
-    async fn check_before(&self, project: &Project, new: &NewObject) -> Result<(), ObjectsError> {
-        if new.rule.bucket_exists && self.catalog.bucket(project, &new.bucket).await?.is_none() {
-            return Err(ObjectsError::BucketNotFound { bucket: new.bucket.to_string() });
-        }
-        self.check_quota_before(project).await?;
-        if new.rule.before != Before::Anything {
-            let object = self.catalog.object(project, &new.bucket, &new.key).await?;
-            if !new.rule.before.fits(object.as_ref()) {
-                return Err(ObjectsError::Unfit { absent: object.is_none() });
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses content where there is too much already.
-    async fn check_quota_before(&self, project: &Project) -> Result<(), ObjectsError> {
-        if self.quota.limits_anything() {
-            // A whole object more is at least one byte more, but for the empty one. The catalog decides.
-            let usage = self.catalog.usage(project).await?;
-            let full = self.quota.bytes_max.is_some_and(|max| usage.bytes > max);
-            if let Some(over) = self.quota.refuses(&usage, (0, 1)).filter(|_| full) {
-                return Err(over.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a record down whose content is stored and held.
-    async fn write_down(
-        &self,
-        mut record: ObjectRecord,
-        rule: &PutRule,
-        event: impl FnOnce(&mut ObjectRecord) -> Event,
-    ) -> Result<ObjectRecord, ObjectsError> {
-        let event = event(&mut record);
-        let rule = PutRule { quota: self.quota, ..rule.clone() };
-        match self.catalog.put_object(&record, &rule, event).await? {
-            Put::Done { version, .. } => Ok(ObjectRecord { version, ..record }),
-            Put::NoBucket => Err(ObjectsError::BucketNotFound { bucket: record.bucket.to_string() }),
-            Put::OverQuota(over) => Err(over.into()),
-            Put::NoUpload { id } => Err(ObjectsError::UploadNotFound { id }),
-            Put::NoContent => Err(ObjectsError::BlobMissing { digest: record.digest }),
-            Put::Unfit { absent } => Err(ObjectsError::Unfit { absent }),
-        }
-    }
 }
 
 /// Which version of an object is meant.
@@ -407,26 +385,6 @@ pub enum Version {
     Latest,
     /// This one; `None` inside is the null version.
     Given(Option<VersionId>),
-}
-
-impl From<OverQuota> for ObjectsError {
-    fn from(over: OverQuota) -> Self {
-        let OverQuota { what, used, more, max } = over;
-        Self::QuotaExceeded { what, used, more, max }
-    }
-}
-
-/// Refuses content that does not have the MD5 that was announced.
-fn check_md5(expected: Option<[u8; 16]>, found: Option<[u8; 16]>) -> Result<(), ObjectsError> {
-    match expected {
-        Some(_) if expected != found => Err(ObjectsError::Md5Mismatch),
-        _ => Ok(()),
-    }
-}
-
-async fn commit(staged: StagedBlob, expected: Option<Digest>) -> Result<StoredBlob, ObjectsError> {
-    let (digest, size_bytes) = off_runtime(move || staged.commit(expected)).await?;
-    Ok(StoredBlob { digest, size_bytes })
 }
 
 fn not_found(bucket: &BucketName, key: &ObjectKey) -> ObjectsError {

@@ -6,7 +6,7 @@ use casemate_delta::segmented::ReadAt;
 use casemate_fs::SealedBytes;
 use casemate_model::{Digest, Hasher, Project};
 
-use crate::blobs::{PIECED_BYTES_MIN, Pieces};
+use crate::blobs::{PIECED_BYTES_MIN, Pieces, UnpackedRoom};
 use crate::{BlobId, ObjectsError};
 
 /// Content of which no byte is handed out that was not checked, and that nobody can change or swap after its check.
@@ -18,6 +18,8 @@ pub struct VerifiedBlob {
     project: Project,
     size_bytes: u64,
     source: Source,
+    /// What it takes of the room for unpacked content.
+    _room: Option<UnpackedRoom>,
 }
 
 enum Source {
@@ -34,7 +36,11 @@ struct Pieced {
 
 impl VerifiedBlob {
     pub(crate) fn sealed(project: &Project, bytes: SealedBytes) -> Self {
-        Self { project: project.clone(), size_bytes: bytes.len(), source: Source::Sealed(bytes) }
+        Self { project: project.clone(), size_bytes: bytes.len(), source: Source::Sealed(bytes), _room: None }
+    }
+
+    pub(crate) fn holding(self, room: UnpackedRoom) -> Self {
+        Self { _room: Some(room), ..self }
     }
 
     pub(crate) fn pieced(blob: BlobId, content: Box<dyn ReadAt + Send + Sync>, pieces: Pieces) -> Self {
@@ -43,6 +49,7 @@ impl VerifiedBlob {
             project,
             size_bytes: pieces.length(),
             source: Source::Pieced(Pieced { content, pieces, digest }),
+            _room: None,
         }
     }
 

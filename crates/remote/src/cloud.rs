@@ -60,7 +60,7 @@ impl CloudBucket {
     ) -> Result<Self, BucketError> {
         let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new()
             .with_bucket_name(bucket)
-            .with_http_connector(answers::WaryConnector::default());
+            .with_http_connector(answers::WaryConnector);
         for (name, value) in options {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);
@@ -77,7 +77,7 @@ impl CloudBucket {
     ) -> Result<Self, BucketError> {
         let mut builder = object_store::azure::MicrosoftAzureBuilder::new()
             .with_container_name(container)
-            .with_http_connector(answers::WaryConnector::default());
+            .with_http_connector(answers::WaryConnector);
         for (name, value) in options {
             if let Ok(key) = name.to_ascii_lowercase().parse() {
                 builder = builder.with_config(key, value);

@@ -13,7 +13,7 @@ mod memory;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use casemate_fs::{Dir, EntryKind, SealedBytes};
-use casemate_model::{Digest, Entropy, Hasher, LimitKind, RunLimits};
+use casemate_model::{Digest, Entropy, Hasher, LimitKind, Project, RunLimits};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -128,15 +128,15 @@ impl CodeCache {
         Ok(Self { directory, seal, compatibility, disk_bytes_max, memory })
     }
 
-    /// The key of a module's code.
-    pub(crate) fn key(&self, module: &Digest, profile: Profile) -> CodeKey {
+    /// The key of a module's code. Each project has its own, so that nobody learns from the time of a run what others have run.
+    pub(crate) fn key(&self, project: &Project, module: &Digest, profile: Profile) -> CodeKey {
         let compatibility = match profile {
             Profile::Default => &self.compatibility[0],
             Profile::Det1 => &self.compatibility[1],
         };
         let mut hasher = Hasher::new();
-        for part in [module.as_bytes(), engine_build().as_bytes(), profile.as_str().as_bytes(), compatibility]
-        {
+        let (project, profile) = (project.as_str().as_bytes(), profile.as_str().as_bytes());
+        for part in [project, module.as_bytes(), engine_build().as_bytes(), profile, compatibility] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }

@@ -22,8 +22,8 @@ use crate::{console, layers, routes, s3};
 /// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
 const NETWORKS_MAX: usize = 100_000;
 
-/// Most transfers of content at once. Each may keep a thread of the blocking pool, of which there are 512.
-const TRANSFERS_MAX: usize = 256;
+/// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
+pub const TRANSFERS_MAX: usize = 256;
 
 /// What an operator decides about the face.
 #[derive(Clone, Debug)]

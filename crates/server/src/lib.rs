@@ -21,7 +21,7 @@ mod routes;
 mod s3;
 mod transfer;
 
-pub use app::{Server, Settings};
+pub use app::{Server, Settings, TRANSFERS_MAX};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};

@@ -245,6 +245,7 @@ impl Problem {
             ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 Self::storage_full(error)
             }
+            ObjectsError::Busy => Self::too_many_transfers(),
             ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
             ObjectsError::QuotaExceeded { .. } => Self::new(Code::QuotaExceeded, text)
                 .hint("delete what is not needed, let a lifecycle rule do it, or ask the operator for more"),

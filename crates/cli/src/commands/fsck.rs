@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use casemate_fs::Dir;
 use casemate_model::{Clock, Entropy};
-use casemate_objects::{Encryption, Finding, Fsck as Check, FsckOptions, FsckReport, MasterKeys, Repair};
+use casemate_objects::{
+    Encryption, Finding, Fsck as Check, FsckOptions, FsckReport, KeyPlaces, MasterKeys, Repair,
+};
 use casemate_state::{Report, Store};
 use clap::Args;
 use serde_json::{Value, json};
@@ -104,7 +106,13 @@ async fn check_objects(
     let options =
         FsckOptions { repair, blobs_at_once: processors.min(BLOBS_AT_ONCE_MAX), now: SystemClock.now() };
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-    let encryption = Encryption::open_as_is(&root, master_keys, &entropy).map_err(StartError::from)?;
+    let secrets = match directory.subdir("secrets") {
+        Ok(secrets) => Some(secrets),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error.into()),
+    };
+    let places = KeyPlaces { objects: &root, secrets: secrets.as_ref() };
+    let encryption = Encryption::open_as_is(places, master_keys, &entropy).map_err(StartError::from)?;
     let check = Check::open(&root, Arc::new(store.clone()), encryption, options).map_err(StartError::from)?;
     let bytes = check.bytes_expected().await.map_err(StartError::from)?;
     let bar = progress::bar(context.output, "checking objects", Some(bytes));

@@ -163,6 +163,11 @@ fn of_start(error: &StartError) -> Option<&'static str> {
         StartError::Encryption(EncryptionError::NoMasterKey) => {
             Some("set `encryption_key_file` to the file of the key that it was encrypted under")
         }
+        StartError::Encryption(
+            EncryptionError::RootKeyMissing
+            | EncryptionError::OtherRootKey
+            | EncryptionError::Key(KeyFileError::Damaged),
+        ) => Some("put `objects/encryption.key` back from a backup: without it the content cannot be read"),
         StartError::Encryption(EncryptionError::Key(KeyFileError::OtherKey { .. })) => Some(
             "set `encryption_key_file` to that key, or `former_encryption_key_file` if it is to be exchanged",
         ),

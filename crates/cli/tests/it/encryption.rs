@@ -1,5 +1,7 @@
 //! A node whose content is encrypted.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::binary::User;
@@ -40,7 +42,13 @@ fn content_is_encrypted_read_checked_and_its_key_exchanged() {
     let user = User::new();
     user.file("first.key", "a1".repeat(32).as_bytes());
     user.file("second.key", format!("{}\n", "B2".repeat(32)).as_bytes());
+    for key in ["first.key", "second.key"] {
+        std::fs::set_permissions(user.path(key), Permissions::from_mode(0o600)).unwrap();
+    }
     user.file("plain", MARK);
+    user.file("open.key", "c3".repeat(32).as_bytes());
+    std::fs::set_permissions(user.path("open.key"), Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(user.path("plain"), Permissions::from_mode(0o600)).unwrap();
     user.file("more", &MARK.repeat(1_000));
     let objects = user.path(".local/share/casemate/objects");
     let node = user.serve();
@@ -67,6 +75,7 @@ fn content_is_encrypted_read_checked_and_its_key_exchanged() {
         ("", "", "set `encryption_key_file` to the file of the key that it was encrypted under"),
         ("second.key", "", "set `encryption_key_file` to that key, or `former_encryption_key_file`"),
         ("plain", "", "64 hexadecimal digits"),
+        ("open.key", "", "open to other users"),
     ] {
         with_keys(&user, current, former);
         for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["fsck", "--objects"]] {

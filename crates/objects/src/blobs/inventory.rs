@@ -4,7 +4,7 @@ use casemate_delta::segmented::ReadAt;
 use casemate_fs::{Dir, EntryKind, FsError};
 use casemate_model::Digest;
 
-use super::{Blobs, PACKED, PIECES, packed_path_of, path_of, write_error};
+use super::{Blobs, PACKED, PIECES, packed_path_of, path_of};
 use crate::ObjectsError;
 
 /// A form in which a blob can be stored.
@@ -136,6 +136,11 @@ impl Blobs {
             Form::Whole => self.open_whole(digest),
             Form::Packed => self.open_packed(digest),
         };
+        // What was remembered of a base says nothing of what would be read after a restart.
+        let opened = opened.and_then(|blob| match form {
+            Form::Packed => self.check_base_of(digest).map(|()| blob),
+            Form::Whole => Ok(blob),
+        });
         // Without a key the table was made just now, by reading all of it.
         let checked = opened.and_then(|blob| match self.piece_key {
             Some(_) => blob.check_again().map(|()| blob),
@@ -196,34 +201,12 @@ impl Blobs {
         let name = format!("{}.{}{suffix}", self.project, digest.to_hex());
         let name = free_name(&quarantine, name).map_err(ObjectsError::Files)?;
         let path = form_path(digest, form);
+        self.forget(digest);
         match self.root.rename(&format!("content/{}/{path}", self.project), &format!("quarantine/{name}")) {
             Ok(()) => Ok(true),
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(ObjectsError::Files(error)),
         }
-    }
-
-    /// Copies the files of a blob from a directory where they lie as they lie here, unless they are here; true if any came.
-    pub(crate) fn adopt(&self, from: &Dir, digest: &Digest) -> Result<bool, ObjectsError> {
-        let mut came = false;
-        for form in [Form::Whole, Form::Packed] {
-            let path = form_path(digest, form);
-            let mut file = match from.open_file(&path) {
-                Ok(file) => file,
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err(ObjectsError::Files(error)),
-            };
-            if self.open_file(digest, &path).is_ok() {
-                continue;
-            }
-            let mut staged = self.stage_in(&self.directory)?;
-            std::io::copy(&mut file, &mut staged).map_err(write_error)?;
-            self.make_leaf(digest)?;
-            let staged = staged.finish().map_err(write_error)?;
-            staged.commit_replace(&path).map_err(ObjectsError::Files)?;
-            came = true;
-        }
-        Ok(came)
     }
 
     /// Removes what a crash left half-written; returns how many files.

@@ -12,7 +12,6 @@ use casemate_delta::native::{self, Options};
 use casemate_delta::segmented::{self, PackError, ReadAt, Segmented, Sketch};
 use casemate_delta::through::Opened;
 use casemate_delta::{Limits, Policy, through};
-use casemate_fs::SealedBytes;
 use casemate_model::Digest;
 
 use super::segments::SegmentedContent;
@@ -20,20 +19,20 @@ use super::sinks::{HashedSink, MeasuredSink};
 use super::{
     Blobs, PIECED_BYTES_MIN, StoredFile, StoredWriter, packed_path_of, path_of, read_error, write_error,
 };
+use crate::ObjectsError;
 use crate::verified::{VerifiedBlob, read_failure};
-use crate::{BlobId, ObjectsError};
 
 /// Longer content stays whole.
 pub(crate) const PACKED_BYTES_MAX: u64 = segmented::LENGTH_MAX;
 
 /// Longer content is not held in memory to be packed or unpacked.
-const NATIVE_BYTES_MAX: u64 = 64 << 20;
+pub(super) const NATIVE_BYTES_MAX: u64 = 64 << 20;
 
 /// Content up to this size is always tried alone as well.
 const ALONE_BYTES_MAX: usize = 1 << 20;
 
 /// What a codec may take for one blob.
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { content_bytes_max: 64 << 20, plain_bytes_max: 192 << 20, streams_max: 1 << 16 };
 
 /// How hard segments are packed, as zstd counts.
@@ -74,17 +73,19 @@ impl Blobs {
         let packed = read_native(digest, file)?;
         let length =
             native::length(&packed, &LIMITS).map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
-        let _place = (length > UNGATED_BYTES_MAX).then(|| self.gate.enter());
+        let room = self.unpacked.take(length).ok_or(ObjectsError::Busy)?;
         let base = match native_base(digest, &packed)? {
             None => None,
             Some(base) => Some(self.open_base(&base)?),
         };
+        // The base has left the gate by now: who waits inside for another place might wait for ever.
+        let _place = (length > UNGATED_BYTES_MAX).then(|| self.gate.enter());
         let mut content = HashedSink::new()?;
         native::unpack(&packed, base.as_deref(), &LIMITS, &mut content)
             .map_err(|_| ObjectsError::Corrupt { digest: *digest })?;
         let (found, sealed) = content.seal()?;
         if found == *digest {
-            Ok(VerifiedBlob::sealed(&self.project, sealed))
+            Ok(VerifiedBlob::sealed(&self.project, sealed).holding(room))
         } else {
             Err(ObjectsError::Corrupt { digest: *digest })
         }
@@ -100,11 +101,12 @@ impl Blobs {
             None => None,
             Some(base) => Some(Box::new(self.open_alone(&Digest::from_bytes(*base))?)),
         };
-        self.pieced(digest, Box::new(SegmentedContent::new(packed, form, base)))
+        let room = self.unpacked.take(SegmentedContent::HELD_BYTES).ok_or(ObjectsError::Busy)?;
+        Ok(self.pieced(digest, Box::new(SegmentedContent::new(packed, form, base)))?.holding(room))
     }
 
     /// Opens a blob that others are differences to: it is whole, or packed without a base.
-    fn open_alone(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
+    pub(super) fn open_alone(&self, digest: &Digest) -> Result<VerifiedBlob, ObjectsError> {
         match self.open_whole(digest) {
             Err(ObjectsError::BlobMissing { .. }) => {
                 if self.base_of(digest)?.is_some() {
@@ -124,29 +126,6 @@ impl Blobs {
             Some(form) => Ok(form.base().map(|base| Digest::from_bytes(*base))),
             None => native_base(digest, &read_native(digest, &packed)?),
         }
-    }
-
-    /// Opens a base for content that is packed in memory.
-    fn open_base(&self, digest: &Digest) -> Result<Arc<Opened>, ObjectsError> {
-        let id = self.id(digest);
-        if let Some(base) = self.bases.get(&id) {
-            return Ok(base);
-        }
-        let content = self.open_alone(digest)?.into_sealed(NATIVE_BYTES_MAX)?;
-        let content = content.read_all().map_err(ObjectsError::Files)?;
-        let opened = Opened::new(*digest.as_bytes(), content, &LIMITS);
-        let opened = Arc::new(opened.ok_or(ObjectsError::Corrupt { digest: *digest })?);
-        self.bases.keep(id, &opened);
-        Ok(opened)
-    }
-
-    /// Content that is in memory as a base, where it was checked when it was opened; none if no packed form is there that
-    /// would be read instead.
-    pub(super) fn remembered(&self, digest: &Digest) -> Result<Option<VerifiedBlob>, ObjectsError> {
-        let Some(base) = self.bases.get(&self.id(digest)) else { return Ok(None) };
-        self.open_file(digest, &packed_path_of(digest))?;
-        let sealed = SealedBytes::from_bytes(base.content()).map_err(ObjectsError::Files)?;
-        Ok(Some(VerifiedBlob::sealed(&self.project, sealed)))
     }
 
     /// Opens a blob to be packed. It has a whole form then, so that a packed form may be replaced or dropped.
@@ -224,22 +203,15 @@ impl Blobs {
         else {
             return Ok(None);
         };
+        let stored = blake3::hash(&bytes);
         if base.is_none() && content.len() > ALONE_BYTES_MAX {
-            self.expect_differences_to(digest, content);
+            self.expect_differences_to(digest, content, stored);
         }
         self.check_room()?;
         let mut staged = self.stage_in(&self.directory)?;
         staged.write_all(&bytes).map_err(write_error)?;
-        let proof = Proof::Bytes(blake3::hash(&bytes));
+        let proof = Proof::Bytes(stored);
         Ok(Some(PackedBlob { staged, stored_bytes: bytes.len() as u64, base, proof }))
-    }
-
-    /// Keeps content in memory that stands alone: what comes next is likely to be a difference to it, and to unpack it takes
-    /// long.
-    fn expect_differences_to(&self, digest: &Digest, content: &[u8]) {
-        if let Some(opened) = Opened::new(*digest.as_bytes(), content.to_vec(), &LIMITS) {
-            self.bases.keep(self.id(digest), &Arc::new(opened));
-        }
     }
 
     fn pack_segmented(
@@ -300,19 +272,6 @@ impl Blobs {
         Ok(nearest)
     }
 
-    fn id(&self, digest: &Digest) -> BlobId {
-        BlobId::new(&self.project, *digest)
-    }
-
-    fn sketch_of_base(&self, digest: &Digest, content: &VerifiedBlob) -> Option<Arc<Sketch>> {
-        if let Some(sketch) = self.sketches.get(&self.id(digest)) {
-            return Some(sketch);
-        }
-        let sketch = Arc::new(Sketch::of(content).ok()?);
-        self.sketches.keep(self.id(digest), &sketch);
-        Some(sketch)
-    }
-
     /// Makes the packed form of a blob durable, beside its whole form.
     pub(crate) fn put_packed(&self, digest: &Digest, packed: PackedBlob) -> Result<(), ObjectsError> {
         let staged = packed.staged.finish().map_err(write_error)?;
@@ -327,6 +286,7 @@ impl Blobs {
                 if blake3::hash(&stored) != expected {
                     return Err(ObjectsError::Corrupt { digest: *digest });
                 }
+                self.check_base_of(digest)?;
                 self.remove_pieces(digest)
             }
             Proof::Pieces => self.open_packed(digest)?.read_pieces(|_| Ok(())),
@@ -341,6 +301,7 @@ impl Blobs {
 
     /// Removes a packed form that is not to be.
     pub(crate) fn remove_packed(&self, digest: &Digest) -> Result<(), ObjectsError> {
+        self.forget(digest);
         self.remove_file(&packed_path_of(digest)).map(drop)
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct SegmentedContent {
 }
 
 impl SegmentedContent {
+    /// How much a reader holds unpacked.
+    pub(super) const HELD_BYTES: u64 = SEGMENTS_KEPT as u64 * SEGMENT_BYTES;
+
     pub(super) fn new(
         packed: StoredFile,
         form: Segmented,

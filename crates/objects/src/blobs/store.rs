@@ -5,7 +5,7 @@ use std::sync::Arc;
 use casemate_fs::{Dir, EntryKind, FsError};
 use casemate_model::Project;
 
-use super::opened::{Bases, Gate, Sketches};
+use super::opened::{Bases, Gate, Sketches, Unpacked};
 use super::{Blobs, PieceKey, ProjectEncryption};
 use crate::{Encryption, ObjectsError};
 
@@ -23,6 +23,7 @@ pub(crate) struct BlobStore {
     bases: Arc<Bases>,
     sketches: Arc<Sketches>,
     gate: Arc<Gate>,
+    unpacked: Arc<Unpacked>,
 }
 
 impl BlobStore {
@@ -63,8 +64,8 @@ impl BlobStore {
         piece_key: Option<PieceKey>,
         encryption: Option<Encryption>,
     ) -> Self {
-        let (bases, sketches, gate) = Default::default();
-        Self { root, directory, free_bytes_min, piece_key, encryption, bases, sketches, gate }
+        let (bases, sketches, gate, unpacked) = Default::default();
+        Self { root, directory, free_bytes_min, piece_key, encryption, bases, sketches, gate, unpacked }
     }
 
     /// The blobs of a project. Its directory is made when absent.
@@ -96,6 +97,7 @@ impl BlobStore {
             bases: Arc::clone(&self.bases),
             sketches: Arc::clone(&self.sketches),
             gate: Arc::clone(&self.gate),
+            unpacked: Arc::clone(&self.unpacked),
         })
     }
 

@@ -127,6 +127,7 @@ impl Objects {
         version: Version,
     ) -> Result<(ObjectRecord, Result<(), ObjectsError>), ObjectsError> {
         let record = self.find_version(permit.project(), bucket, key, version).await?;
+        let _place = self.opening.enter(&record.project).await;
         let read = self.with_blobs(&record.blob(), |blobs, digest| blobs.verify(digest).map(drop)).await;
         Ok((record, read))
     }

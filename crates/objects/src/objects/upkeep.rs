@@ -1,8 +1,9 @@
 //! What keeps the store in order beside requests: collecting, packing, setting damage aside.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use casemate_model::{Digest, Timestamp};
+use tokio::sync::RwLockWriteGuard;
 
 use super::{Objects, off_runtime};
 use crate::blobs::{Blobs, PACKED_BYTES_MAX, PackedBlob};
@@ -13,6 +14,9 @@ const COLLECT_BATCH: u32 = 64;
 
 /// Smaller blobs are not worth the trouble: a file takes a block of the disk anyway.
 const PACK_BYTES_MIN: u64 = 4 << 10;
+
+/// Most blobs that are left alone because they could not be packed.
+const SET_BACK_MAX: usize = 500;
 
 /// Bases that are tried for one blob.
 const BASES_TRIED_MAX: u32 = 3;
@@ -26,6 +30,9 @@ impl Objects {
 
     /// Removes blobs that nothing has referred to since before `before`; returns how many.
     pub async fn collect(&self, before: Timestamp) -> Result<u64, ObjectsError> {
+        if !self.refused.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            self.remove_refused(self.referring.write().await).await?;
+        }
         let mut collected = 0;
         loop {
             let unreferenced = self.catalog.unreferenced_blobs(before, COLLECT_BATCH).await?;
@@ -41,6 +48,32 @@ impl Objects {
                 }
             }
         }
+    }
+
+    /// What became of a put, whose file goes at once if it was refused; or at the next collection, if others store just now.
+    pub(super) async fn kept_or_refused<T>(
+        &self,
+        written: Result<T, ObjectsError>,
+    ) -> Result<T, ObjectsError> {
+        if written.is_err()
+            && let Ok(nobody_refers) = self.referring.try_write()
+            && let Err(error) = self.remove_refused(nobody_refers).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "content that was refused stays until orphans are collected");
+        }
+        written
+    }
+
+    /// Removes the files of content whose put was refused, unless somebody else has put it.
+    async fn remove_refused(&self, _nobody_refers: RwLockWriteGuard<'_, ()>) -> Result<(), ObjectsError> {
+        let refused = std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner));
+        for blob in refused {
+            if self.catalog.blob_size(&blob).await?.is_none() {
+                self.with_blobs(&blob, |blobs, digest| blobs.remove(digest)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes files that are no blob of the catalog: what a crash, or a store that failed, left between a file and its
@@ -87,16 +120,24 @@ impl Objects {
     /// lies beside them. Returns how many it looked at. A blob stays readable all the time, and nothing is removed
     /// before its packed form was unpacked and compared, is durable, and was read again.
     pub async fn pack(&self, now: Timestamp, limit: u32) -> Result<u64, ObjectsError> {
-        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, limit).await?;
+        let set_back = self.set_back.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wanted = limit.saturating_add(set_back.len().try_into().unwrap_or(u32::MAX));
+        let waiting = self.catalog.blobs_to_pack(PACK_BYTES_MIN, PACKED_BYTES_MAX, wanted).await?;
         let mut settled = 0;
-        for blob in waiting {
+        for blob in waiting.into_iter().filter(|blob| !set_back.contains(blob)).take(limit as usize) {
             match self.pack_one(&blob, now).await {
                 // Damage is for those who read it to report; here it only means that there is nothing to pack.
                 Err(
                     ObjectsError::Corrupt { digest: broken } | ObjectsError::BlobMissing { digest: broken },
                 ) if broken == blob.digest => self.leave_whole(&blob, now).await?,
-                // It may be a difference to what is broken, and must not forget that.
-                Err(error @ (ObjectsError::Corrupt { .. } | ObjectsError::BlobMissing { .. })) => {
+                // It may be a difference to what is broken, and must not forget that; or the disk does not give it. Others
+                // are not to wait for it.
+                Err(
+                    error @ (ObjectsError::Corrupt { .. }
+                    | ObjectsError::BlobMissing { .. }
+                    | ObjectsError::Io { action: "read", .. }),
+                ) => {
+                    self.set_back(&blob);
                     tracing::warn!(error = &error as &dyn std::error::Error, %blob, "cannot be packed");
                     continue;
                 }
@@ -105,6 +146,15 @@ impl Objects {
             settled += 1;
         }
         Ok(settled)
+    }
+
+    /// Leaves a blob alone until the node starts again, or until many others are.
+    fn set_back(&self, blob: &BlobId) {
+        let mut set_back = self.set_back.lock().unwrap_or_else(PoisonError::into_inner);
+        if set_back.len() >= SET_BACK_MAX {
+            set_back.clear();
+        }
+        set_back.insert(blob.clone());
     }
 
     async fn pack_one(&self, blob: &BlobId, now: Timestamp) -> Result<(), ObjectsError> {

@@ -13,7 +13,7 @@ use md5::{Digest as _, Md5};
 use tokio::sync::mpsc;
 
 use super::staging::{hash_md5, send};
-use super::{Objects, Stamp, check_md5, commit, off_runtime};
+use super::{Objects, Stamp, check_md5, finish, off_runtime, place};
 use crate::blobs::{Blobs, Room, StagedBlob, write_error};
 use crate::{ETag, ObjectRecord, ObjectsError, PartPut, PartRecord, Place, PutRule, UploadRecord};
 
@@ -118,7 +118,11 @@ impl Objects {
         let (uploads, path) = (self.uploads.clone(), format!("{id}/{file}"));
         off_runtime(move || {
             uploads.private_subdir(&id.to_string()).map_err(ObjectsError::Files)?;
-            staged.commit_replace(&path).map_err(ObjectsError::Files)
+            staged.commit_replace(&path).map_err(|error| match error.is_not_found() {
+                // Its directory went while it was being put there.
+                true => ObjectsError::UploadNotFound { id },
+                false => ObjectsError::Files(error),
+            })
         })
         .await
     }
@@ -131,16 +135,16 @@ impl Objects {
         match self.catalog.put_part(upload, &record, self.quota).await? {
             PartPut::Done { former } => {
                 if let Some(former) = former.filter(|former| former.file != record.file) {
-                    self.remove_part(upload.id, former.file).await?;
+                    tidied(self.remove_part(upload.id, former.file).await);
                 }
                 Ok(record)
             }
             PartPut::OverQuota(over) => {
-                self.remove_part(upload.id, record.file).await?;
+                tidied(self.remove_part(upload.id, record.file).await);
                 Err(over.into())
             }
             PartPut::NoUpload => {
-                self.remove_upload(upload.id).await?;
+                tidied(self.remove_upload(upload.id).await);
                 Err(ObjectsError::UploadNotFound { id: upload.id })
             }
         }
@@ -179,8 +183,9 @@ impl Objects {
             }
             staged => staged?,
         };
+        let finished = finish(staged, None).await?;
         let hold = self.hold().await;
-        let stored = commit(staged, None).await?;
+        let stored = place(finished).await?;
         let mut attributes = upload.attributes.clone();
         attributes.checksums = checksums;
         attributes.parts = parts.iter().map(|part| part.size_bytes).collect();
@@ -198,9 +203,10 @@ impl Objects {
             version: Some(stamp.version),
         };
         let rule = PutRule { completes: Some(upload.id), ..rule };
-        let record = self.write_down(record, &rule, event).await?;
+        let record = self.write_down(record, &rule, event).await;
         drop(hold);
-        self.remove_upload(upload.id).await?;
+        let record = self.kept_or_refused(record).await?;
+        tidied(self.remove_upload(upload.id).await);
         Ok(record)
     }
 
@@ -214,7 +220,8 @@ impl Objects {
         if !self.catalog.end_upload(upload, Some(event)).await? {
             return Err(ObjectsError::UploadNotFound { id: upload.id });
         }
-        self.remove_upload(upload.id).await
+        tidied(self.remove_upload(upload.id).await);
+        Ok(())
     }
 
     /// Gives up uploads that were begun before `before`; returns how many. `event` makes the audit entry of each.
@@ -232,7 +239,7 @@ impl Objects {
             for upload in stale {
                 let event = event(&upload);
                 self.catalog.end_upload(&upload, Some(event)).await?;
-                self.remove_upload(upload.id).await?;
+                tidied(self.remove_upload(upload.id).await);
                 collected += 1;
             }
         }
@@ -304,7 +311,9 @@ fn write_part(
         room.take(piece.len())?;
         staged.write_all(&piece).map_err(write_error)?;
     }
-    Ok((staged.finish().map_err(write_error)?, size_bytes))
+    let mut staged = staged.finish().map_err(write_error)?;
+    staged.sync().map_err(ObjectsError::Files)?;
+    Ok((staged, size_bytes))
 }
 
 /// Copies the parts into one blob. Each part's hash is taken on a thread of its own, beside that of the whole.
@@ -351,6 +360,15 @@ fn join_parts(
     match parts.iter().zip(found).find(|(part, found)| part.etag != *found) {
         Some((part, _)) => Err(ObjectsError::PartDamaged { number: part.number }),
         None => Ok(staged),
+    }
+}
+
+/// What could not be removed after everything was written down is found and removed as a leftover; nobody who waits for an
+/// answer is told of it.
+fn tidied(removed: Result<(), ObjectsError>) {
+    if let Err(error) = removed {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "files of an upload stay until leftovers are collected");
     }
 }
 

@@ -10,6 +10,11 @@ impl MemoryCatalog {
         self.blobs.lock().expect("unpoisoned").get_mut(blob).expect("it is written down").0 = size_bytes;
     }
 
+    /// Forgets that anybody has looked whether a blob is worth packing.
+    pub fn look_again(&self, blob: &BlobId) {
+        self.packings.lock().expect("unpoisoned").remove(blob);
+    }
+
     /// Loses the row of a blob.
     pub fn forget(&self, blob: &BlobId) {
         self.blobs.lock().expect("unpoisoned").remove(blob);

@@ -3,29 +3,46 @@
 //! The library below reads answers to their end, however long they are, and puts them into its messages as they come.
 
 use std::error::Error;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
-    HttpService, ReqwestConnector,
+    HttpService,
 };
+use object_store::{ClientConfigKey, ClientOptions};
 use serde::Deserialize;
 
+use super::settings::REQUEST_TIME_MAX;
 use crate::{Cause, ServerFault};
 
 /// Connects to servers of whom nothing good is expected.
 #[derive(Debug, Default)]
-pub(super) struct WaryConnector(ReqwestConnector);
+pub(super) struct WaryConnector;
 
 impl HttpConnector for WaryConnector {
+    /// Redirects are not followed: a server that redirects would have the request, with the session's token in it, go where
+    /// it likes, and have what it finds there pass for an object.
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(WaryService(self.0.connect(options)?)))
+        let plain = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .https_only(!plain)
+            .user_agent(concat!("casemate/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIME_MAX)
+            .timeout(REQUEST_TIME_MAX);
+        let client = client
+            .build()
+            .map_err(|source| object_store::Error::Generic { store: "HTTP", source: Box::new(source) })?;
+        Ok(HttpClient::new(WaryService(HttpClient::new(client))))
     }
 }
+
+/// How long it may take to reach a server.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 struct WaryService(HttpClient);

@@ -50,7 +50,7 @@ impl S3Caller {
         options: &ClientOptions,
         retry: RetryBudget,
     ) -> Result<Self, BucketError> {
-        let client = WaryConnector::default().connect(options);
+        let client = WaryConnector.connect(options);
         let client = client.map_err(|error| BucketError::Settings(error.into()))?;
         Ok(Self { client, credentials, region, retry })
     }

@@ -110,7 +110,7 @@ impl S3Settings {
             .with_conditional_put(S3ConditionalPut::ETagMatch)
             .with_client_options(self.client_options())
             .with_skip_signature(self.anonymous)
-            .with_http_connector(WaryConnector::default())
+            .with_http_connector(WaryConnector)
             .with_retry(self.retry_config());
         if let Some(endpoint) = &self.endpoint_url {
             builder = builder.with_endpoint(endpoint).with_virtual_hosted_style_request(false);
@@ -170,4 +170,4 @@ impl fmt::Debug for S3Settings {
 const REGION_DEFAULT: &str = "us-east-1";
 
 /// The longest that one request may take: a part of an upload on a slow line.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
+pub(super) const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);

@@ -232,3 +232,22 @@ async fn causes_are_said_once() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_server_does_not_send_requests_elsewhere() {
+    let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = format!("http://{}/latest/meta-data/iam", target.local_addr().unwrap());
+    let (bucket, _) = serve(move |_, mut connection| {
+        let moved = format!(
+            "HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        async move {
+            let _ = connection.write_all(moved.as_bytes()).await;
+        }
+    })
+    .await;
+    bucket.head("key").await.unwrap_err();
+    bucket.list(&ListQuery::all("")).await.unwrap_err();
+    let came = tokio::time::timeout(Duration::from_millis(1), target.accept()).await;
+    assert!(came.is_err(), "nothing was asked where the server pointed");
+}

@@ -1,4 +1,5 @@
 use super::*;
+use casemate_model::Project;
 use casemate_model::test_support::CountingEntropy;
 
 const KEY: CodeKey = CodeKey([5; 32]);
@@ -89,13 +90,15 @@ fn the_disk_stays_within_its_bound() {
 }
 
 #[test]
-fn keys_tell_modules_and_profiles_apart() {
+fn keys_tell_projects_modules_and_profiles_apart() {
     let place = Place::new();
     let cache = place.cache(1);
     let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
-    assert_eq!(cache.key(&a, Profile::Default), cache.key(&a, Profile::Default));
-    assert_ne!(cache.key(&a, Profile::Default), cache.key(&b, Profile::Default));
-    assert_ne!(cache.key(&a, Profile::Default), cache.key(&a, Profile::Det1));
+    let (one, two): (Project, Project) = ("one".parse().unwrap(), "two".parse().unwrap());
+    assert_ne!(cache.key(&one, &a, Profile::Default), cache.key(&two, &a, Profile::Default));
+    assert_eq!(cache.key(&one, &a, Profile::Default), cache.key(&one, &a, Profile::Default));
+    assert_ne!(cache.key(&one, &a, Profile::Default), cache.key(&one, &b, Profile::Default));
+    assert_ne!(cache.key(&one, &a, Profile::Default), cache.key(&one, &a, Profile::Det1));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::job::Job;
 impl Shared {
     /// The compiled code of a job's module: from memory, from disk, or compiled now. An error is the outcome.
     pub(super) async fn code(self: &Arc<Self>, job: &Job) -> Result<(CodeKey, Arc<Code>), Outcome> {
-        let key = self.cache.key(&job.module_digest, job.profile);
+        let key = self.cache.key(&job.project, &job.module_digest, job.profile);
         if let Some(code) = self.cache.remembered(&key) {
             self.cache_hits.fetch_add(1, Ordering::Relaxed);
             return Ok((key, code));

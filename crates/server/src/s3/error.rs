@@ -53,6 +53,13 @@ fn objects_error(error: &ObjectsError) -> S3Error {
             tracing::error!(error = error as &dyn std::error::Error, "no space is left");
             return unavailable("no space is left on the node; nothing was stored");
         }
+        ObjectsError::Busy => {
+            return unavailable("too much packed content is being read at once; try again in a moment");
+        }
+        ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            tracing::error!(error = error as &dyn std::error::Error, "no space is left");
+            return unavailable("no space is left on the node; nothing was stored");
+        }
         ObjectsError::BlobMissing { .. }
         | ObjectsError::Corrupt { .. }
         | ObjectsError::PartDamaged { .. }

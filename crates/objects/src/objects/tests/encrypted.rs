@@ -3,7 +3,7 @@
 use casemate_encryption::{KeyFileError, MasterKey};
 
 use super::*;
-use crate::{CompletedPart, EncryptionError, KeyChange, MasterKeys, NewPart, UploadRecord};
+use crate::{CompletedPart, EncryptionError, KeyChange, KeyPlaces, MasterKeys, NewPart, UploadRecord};
 
 /// Found in everything that is stored here, unless it is encrypted.
 const MARK: &[u8] = b"nobody else is to read this line\n";
@@ -147,36 +147,14 @@ async fn what_was_stored_before_there_was_a_key_stays_readable_whatever_it_looks
 }
 
 #[tokio::test]
-async fn content_that_lay_together_comes_to_its_projects_and_is_encrypted_there() {
-    let (first, second) = versions();
-    let plain = World::new();
-    for (key, content) in [("app/1", &first), ("app/2", &second)] {
-        plain.put(key, content, None).await.unwrap();
-    }
-    plain.pack().await;
-    let objects = plain.scratch.path().join("objects");
-    std::fs::rename(objects.join("content/default"), objects.join("blobs")).unwrap();
-
-    let catalog = plain.catalog.clone();
-    let world = World::with_encryption(plain.scratch, Encryption::of_tests);
-    let root = Dir::open_private(&objects).unwrap();
-    assert_eq!(world.objects.adopt_shared_content(&root, &*catalog).await.unwrap(), 2);
-    assert!(!objects.join("blobs").exists());
-    assert_eq!(world.files_with(&first[..200]).0, [] as [std::path::PathBuf; 0]);
-    for content in [first, second] {
-        let opened = world.objects.open_verified(blob(Digest::of(&content))).await.unwrap();
-        assert_eq!(opened.into_sealed(1_000_000).unwrap().read_all().unwrap(), content);
-    }
-    assert_eq!(world.objects.adopt_shared_content(&root, &*catalog).await.unwrap(), 0);
-}
-
-#[tokio::test]
 async fn the_key_is_wrapped_anew_and_content_stays_as_it_is() {
     let scratch = TempDir::new().unwrap();
     let directory = Dir::open_private(&scratch.path().join("objects")).unwrap();
     let entropy: Arc<dyn casemate_model::Entropy> = Arc::new(CountingEntropy::default());
-    let ahead = |masters: &MasterKeys| KeyChange::ahead(&directory, masters).unwrap();
-    let open = |masters: &MasterKeys| Encryption::open(&directory, masters, &entropy);
+    let secrets = Dir::open_private(&scratch.path().join("secrets")).unwrap();
+    let places = KeyPlaces { objects: &directory, secrets: Some(&secrets) };
+    let ahead = |masters: &MasterKeys| KeyChange::ahead(places, masters).unwrap();
+    let open = |masters: &MasterKeys| Encryption::open(places, masters, &entropy);
     assert!(open(&masters(None, Some("aa"))).unwrap().is_none(), "nothing is encrypted here");
     assert_eq!(ahead(&masters(Some("aa"), None)), Some(KeyChange::Made));
     let first = open(&masters(Some("aa"), None)).unwrap().unwrap();
@@ -198,4 +176,36 @@ async fn the_key_is_wrapped_anew_and_content_stays_as_it_is() {
     assert!(matches!(refused, EncryptionError::Key(KeyFileError::OtherKey { .. })), "{refused:?}");
     let refused = open(&masters(None, None)).unwrap_err();
     assert!(matches!(refused, EncryptionError::NoMasterKey), "{refused:?}");
+}
+
+#[tokio::test]
+async fn content_without_its_root_key_is_not_given_another_one() {
+    let scratch = TempDir::new().unwrap();
+    let objects = Dir::open_private(&scratch.path().join("objects")).unwrap();
+    let secrets = Dir::open_private(&scratch.path().join("secrets")).unwrap();
+    let places = KeyPlaces { objects: &objects, secrets: Some(&secrets) };
+    let entropy: Arc<dyn casemate_model::Entropy> = Arc::new(CountingEntropy::default());
+    let keys = masters(Some("aa"), None);
+    Encryption::open(places, &keys, &entropy).unwrap();
+    let key_file = scratch.path().join("objects/encryption.key");
+    let kept = std::fs::read(&key_file).unwrap();
+    std::fs::remove_file(&key_file).unwrap();
+    for keys in [&keys, &masters(None, None)] {
+        let refused = Encryption::open(places, keys, &entropy).unwrap_err();
+        assert!(matches!(refused, EncryptionError::RootKeyMissing), "{refused:?}");
+        let refused = Encryption::open_as_is(places, keys, &entropy).unwrap_err();
+        assert!(matches!(refused, EncryptionError::RootKeyMissing), "{refused:?}");
+    }
+    assert!(!key_file.exists());
+
+    // The key of another node, under the same master key.
+    Encryption::open(KeyPlaces { secrets: None, ..places }, &keys, &entropy).unwrap();
+    let refused = Encryption::open(places, &keys, &entropy).unwrap_err();
+    assert!(matches!(refused, EncryptionError::OtherRootKey), "{refused:?}");
+    std::fs::write(&key_file, &kept).unwrap();
+    assert!(Encryption::open(places, &keys, &entropy).unwrap().is_some());
+    // Secrets from before there was a key are told of it.
+    std::fs::remove_file(scratch.path().join("secrets/encryption.id")).unwrap();
+    Encryption::open(places, &keys, &entropy).unwrap();
+    assert!(scratch.path().join("secrets/encryption.id").exists());
 }
