@@ -237,7 +237,7 @@ mod tests {
         }
         assert!(!names_scheme("a:/b") && !names_scheme("./s3:/b") && !names_scheme("dir:/b"));
         assert_eq!(bucket_name("cm://builds/"), "builds".parse());
-        assert!(bucket_name("cm://builds/a").is_err());
+        assert_eq!(bucket_name("cm://builds/a"), "builds/a".parse());
     }
 
     #[test]
