@@ -22,7 +22,7 @@ pub(crate) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressError {
     /// Another scheme, or none.
-    #[error("`{0}` is not the address of an object: expected cm://BUCKET/KEY")]
+    #[error("`{0}` {reason}", reason = no_address(.0))]
     Scheme(String),
     /// The bucket cannot be one.
     #[error(transparent)]
@@ -75,6 +75,54 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}/{}", self.bucket, self.rest)
     }
+}
+
+/// Whether text means to begin with a scheme: one that anybody knows, or one of ours with a slash too few.
+pub(crate) fn names_scheme(text: &str) -> bool {
+    scheme_of(text).is_some()
+}
+
+/// The scheme that text begins with, and what follows it and its slashes.
+fn scheme_of(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(":/")?;
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_meant = rest.starts_with('/') || SCHEMES.contains(&scheme) || scheme == "casemate";
+    (is_scheme && is_meant).then_some((scheme, rest.trim_start_matches('/')))
+}
+
+/// What is wrong with text that is no address.
+fn no_address(text: &str) -> String {
+    match scheme_of(text) {
+        Some(("casemate", rest)) => format!("is no address: objects of a node are at {SCHEME}{rest}"),
+        Some(("file", rest)) => {
+            format!("is no address: a directory has three slashes, as in file:///{rest}")
+        }
+        Some((scheme, rest)) if SCHEMES.contains(&scheme) => {
+            format!("cannot be used here, or has a slash too few: {scheme}://{rest}")
+        }
+        Some((scheme, _)) => {
+            format!("has the unknown scheme `{scheme}`: expected cm://, s3://, gs://, az:// or file:///")
+        }
+        None => {
+            let guess = format!("{SCHEME}{text}");
+            let such_as = match guess.parse::<Address>() {
+                Ok(_) => format!(", such as {guess}"),
+                Err(_) => String::new(),
+            };
+            format!("is not the address of an object: expected cm://BUCKET/KEY{such_as}")
+        }
+    }
+}
+
+/// The schemes of addresses.
+const SCHEMES: [&str; 5] = ["cm", "s3", "gs", "az", "file"];
+
+/// Reads the name of a bucket, also as its address, because lists show that.
+pub(crate) fn bucket_name(text: &str) -> Result<BucketName, BucketNameError> {
+    let name = text.strip_prefix(SCHEME).map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    name.unwrap_or(text).parse()
 }
 
 /// Writes the address of an object.
@@ -168,6 +216,28 @@ mod tests {
         assert!(matches!(bucket.object(), Err(AddressError::Key { .. })));
         assert_eq!("builds/x".parse::<Address>(), Err(AddressError::Scheme("builds/x".to_owned())));
         assert!(matches!("cm://No/x".parse::<Address>(), Err(AddressError::Bucket(_))));
+    }
+
+    #[test]
+    fn text_that_is_no_address() {
+        for (text, says) in [
+            (
+                "builds",
+                "`builds` is not the address of an object: expected cm://BUCKET/KEY, such as cm://builds",
+            ),
+            ("No", "`No` is not the address of an object: expected cm://BUCKET/KEY"),
+            ("casemate://b/k", "`casemate://b/k` is no address: objects of a node are at cm://b/k"),
+            ("s3:/b", "`s3:/b` cannot be used here, or has a slash too few: s3://b"),
+            (
+                "ftp://b",
+                "`ftp://b` has the unknown scheme `ftp`: expected cm://, s3://, gs://, az:// or file:///",
+            ),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap_err().to_string(), says);
+        }
+        assert!(!names_scheme("a:/b") && !names_scheme("./s3:/b") && !names_scheme("dir:/b"));
+        assert_eq!(bucket_name("cm://builds/"), "builds".parse());
+        assert_eq!(bucket_name("cm://builds/a"), "builds/a".parse());
     }
 
     #[test]

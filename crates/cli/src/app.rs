@@ -5,6 +5,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::Command;
 use crate::context::{Context, Global};
+use crate::interrupt::{self, Interrupted};
 use crate::report::{self, Status};
 
 /// Run code you don't trust on your own machines, and prove what it did.
@@ -45,8 +46,17 @@ pub(crate) fn run() -> ExitCode {
         Err(source) => return report::fail(&report::CliError::Runtime { source }),
     };
     start_logging(&arguments.command);
-    let done = runtime.block_on(arguments.command.execute(&context));
+    let done = runtime.block_on(execute(&arguments.command, &context));
     context.close();
+    let done = match done {
+        Ok(done) => done,
+        Err(interrupted) => {
+            // Files that are being finished are finished, or removed.
+            runtime.shutdown_timeout(FINISHING_TIME_MAX);
+            context.output.note("interrupted; what was not written whole was removed");
+            return ExitCode::from(interrupted.exit_code());
+        }
+    };
     // A thread that still reads standard input must not keep the process.
     runtime.shutdown_background();
     match done {
@@ -55,6 +65,20 @@ pub(crate) fn run() -> ExitCode {
         Err(error) => report::fail(&error),
     }
 }
+
+/// Does what a command says, until a signal comes; some have their own way to end.
+async fn execute(
+    command: &Command,
+    context: &Context,
+) -> Result<Result<Status, report::CliError>, Interrupted> {
+    if command.heeds_signals() {
+        return Ok(command.execute(context).await);
+    }
+    interrupt::unless_interrupted(command.execute(context)).await
+}
+
+/// How long to wait for files that are being finished when a signal came.
+const FINISHING_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Commands other than a node log only for whoever asks for it by `RUST_LOG`.
 fn start_logging(command: &Command) {

@@ -4,13 +4,12 @@
 mod options;
 mod words;
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_cache::{
     Cache, CacheConfig, CacheError, CacheEvent, CacheUsage, EntryKey, Put, Severity, Surroundings, Watcher,
 };
 use casemate_fs::SealedBytes;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::output::Output;
 use crate::report::chain;
@@ -34,11 +33,9 @@ enum State {
 }
 
 impl ProcessCache {
-    /// Prepares the cache, and has it removed when a signal ends the process. Nothing is made yet.
+    /// Prepares the cache. Nothing is made yet.
     pub(crate) fn new(config: CacheConfig, output: Output) -> Arc<Self> {
-        let cache = Arc::new(Self { config, output, state: RwLock::new(State::Unopened) });
-        close_on_signal(&cache);
-        cache
+        Arc::new(Self { config, output, state: RwLock::new(State::Unopened) })
     }
 
     /// Closes the cache and takes its directory along, once whoever uses it is done.
@@ -124,31 +121,3 @@ impl Watcher for Alarm {
         }
     }
 }
-
-/// Closes the cache before a signal ends the process. A second signal does not wait for that; what is left then is
-/// ciphertext without a key, and is swept by the next process.
-#[expect(clippy::disallowed_methods, reason = "what the signal would have done, once the cache is gone")]
-fn close_on_signal(cache: &Arc<ProcessCache>) {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    for kind in kinds {
-        let cache: Weak<ProcessCache> = Arc::downgrade(cache);
-        // Where signals cannot be waited for they end the process as before.
-        let Ok(mut signals) = signal(kind) else { continue };
-        tokio::spawn(async move {
-            signals.recv().await;
-            let closing = tokio::task::spawn_blocking(move || {
-                if let Some(cache) = cache.upgrade() {
-                    cache.close();
-                }
-            });
-            tokio::select! {
-                _ = closing => {}
-                _ = signals.recv() => {}
-            }
-            // As a shell would report it.
-            std::process::exit(SIGNAL_EXIT_BASE + kind.as_raw_value());
-        });
-    }
-}
-
-const SIGNAL_EXIT_BASE: i32 = 128;

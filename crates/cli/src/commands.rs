@@ -83,6 +83,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it ends by itself when a signal comes: it stops a node, or cancels a task.
+    pub(crate) const fn heeds_signals(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_))
+    }
+
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         match self {
             Self::Serve(command) => command.execute(context).await,

@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod context;
 mod escape;
+mod interrupt;
 mod known;
 mod limits;
 mod location;

@@ -10,9 +10,9 @@ pub(crate) fn bar(output: Output, label: &str, bytes: Option<u64>) -> ProgressBa
     let (bar, template) = match bytes {
         Some(bytes) => (
             ProgressBar::new(bytes),
-            "{msg} {bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta}",
+            "{msg} {bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} ETA {eta}",
         ),
-        None => (ProgressBar::new_spinner(), "{msg} {spinner} {decimal_bytes} {decimal_bytes_per_sec}"),
+        None => (ProgressBar::new_spinner(), "{msg} {spinner} {binary_bytes} {binary_bytes_per_sec}"),
     };
     let style = ProgressStyle::with_template(template).expect("the templates are good");
     bar.with_style(style).with_message(crate::escape::escaped_line(label))
@@ -24,7 +24,7 @@ pub(crate) fn files(output: Output) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template(
-        "{bar:30} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} ETA {eta} {wide_msg}",
+        "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} ETA {eta} {wide_msg}",
     );
     let bar = ProgressBar::new(0).with_style(style.expect("the template is good"));
     bar.enable_steady_tick(std::time::Duration::from_millis(200));

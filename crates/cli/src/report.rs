@@ -115,6 +115,24 @@ pub(crate) enum CliError {
         /// The address.
         address: String,
     },
+    /// A source in which there is nothing, where the target is to lose what the source lacks.
+    #[error("the source {source_place} is empty: nothing was deleted")]
+    SourceEmpty {
+        /// The source.
+        source_place: String,
+    },
+    /// An object is there, and its content is not.
+    #[error("the content of {address} is missing or damaged on the node")]
+    ContentLost {
+        /// The object.
+        address: String,
+    },
+    /// A version where none are kept.
+    #[error("{place} has no versions: only objects in buckets of a node do")]
+    NoVersions {
+        /// What was named.
+        place: String,
+    },
     /// A bucket has no such rule.
     #[error("the bucket `{bucket}` has no rule `{id}`")]
     NoRule {
@@ -124,7 +142,7 @@ pub(crate) enum CliError {
         id: String,
     },
     /// A folder where an object should be.
-    #[error("{address} names all objects below it, not one")]
+    #[error("{address} names everything below it, not one object")]
     NeedsRecursive {
         /// The address.
         address: String,
@@ -209,12 +227,9 @@ pub(crate) enum CliError {
     /// A project where none can be chosen.
     #[error("--project cannot be used with --url: a key belongs to one project")]
     ProjectOverNetwork,
-    /// `cp` between two places of the same kind.
-    #[error("{kind} cannot be copied to {kind}")]
-    CopyAlike {
-        /// Of what kind both are.
-        kind: &'static str,
-    },
+    /// `cp` between two files of this machine.
+    #[error("a file cannot be copied to a file")]
+    CopyFiles,
     /// `mv` between two files of this machine, which may be one.
     #[error("both places are on this machine and may be one file under two names; nothing was moved")]
     MoveHere,

@@ -50,6 +50,6 @@ pub use sole::Fingerprint;
 pub use staged::{StagedFile, is_staged};
 pub use user_files::{
     UserOutput, create_user_file, make_user_dir, open_user_dir, read_config_file, read_secret_file,
-    read_user_file,
+    read_user_file, user_file_bytes,
 };
 pub use watch::{DirWatch, WatchEvent};

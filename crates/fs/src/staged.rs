@@ -3,8 +3,9 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::SystemTime;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::dir::names;
@@ -36,18 +37,31 @@ impl Dir {
     /// Removes staged files that nobody writes any more, the leftovers of a crash, and says how many there were: at
     /// most 10 000, the others are left for the next time. Looks into no directory beneath.
     pub fn sweep_staged(&self) -> Result<usize, FsError> {
+        self.sweep(&|_| true)
+    }
+
+    /// The same in a directory that others use, too: only what this user left there, and nobody wrote to since `before`.
+    /// Another machine that writes there may not see our locks, nor we its.
+    pub fn sweep_own_staged(&self, before: SystemTime) -> Result<usize, FsError> {
+        let since = before.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let before_seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        let uid = rustix::process::geteuid().as_raw();
+        self.sweep(&|stat| stat.st_uid == uid && stat.st_mtime < before_seconds)
+    }
+
+    fn sweep(&self, takes: &dyn Fn(&Stat) -> bool) -> Result<usize, FsError> {
         let names = names(self.as_fd(), SWEEP_MAX, |name| name.starts_with(PREFIX.as_bytes()))
             .map_err(|errno| FsError::io("list", self.path(), errno))?;
         let mut swept = 0;
         for name in names.iter().filter_map(|name| name.to_str()) {
-            let removed = self.sweep_one(name);
+            let removed = self.sweep_one(name, takes);
             swept +=
                 usize::from(removed.map_err(|errno| FsError::io("remove", self.path().join(name), errno))?);
         }
         Ok(swept)
     }
 
-    fn sweep_one(&self, name: &str) -> rustix::io::Result<bool> {
+    fn sweep_one(&self, name: &str, takes: &dyn Fn(&Stat) -> bool) -> rustix::io::Result<bool> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(self.as_fd(), name, flags, Mode::empty()) {
             Ok(fd) => fd,
@@ -55,7 +69,8 @@ impl Dir {
             Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(false),
             Err(errno) => return Err(errno),
         };
-        if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+        let stat = rustix::fs::fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile || !takes(&stat) {
             return Ok(false);
         }
         match rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive) {

@@ -43,6 +43,12 @@ pub fn read_user_file(path: &Path) -> Result<File, FsError> {
     Ok(file)
 }
 
+/// How large a regular file is that a user named; none for what is no regular file. Nothing is opened.
+pub fn user_file_bytes(path: &Path) -> Result<Option<u64>, FsError> {
+    let metadata = std::fs::metadata(path).map_err(|source| FsError::io("look at", path, source))?;
+    Ok(metadata.is_file().then_some(metadata.len()))
+}
+
 /// Opens an existing directory that a user named, through links.
 pub fn open_user_dir(path: &Path) -> Result<Dir, FsError> {
     Dir::open_with(path, OFlags::empty())

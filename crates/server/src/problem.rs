@@ -221,9 +221,11 @@ impl Problem {
             | ObjectsError::VersionIsMarker { .. }
             | ObjectsError::Marked { .. }
             | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
-            ObjectsError::BucketNotEmpty { .. }
-            | ObjectsError::BucketContended { .. }
-            | ObjectsError::Unfit { .. } => Self::new(Code::Conflict, text),
+            ObjectsError::BucketNotEmpty { .. } => Self::new(Code::Conflict, text)
+                .hint("`casemate rm -r --versions cm://BUCKET` deletes every object and version in it"),
+            ObjectsError::BucketContended { .. } | ObjectsError::Unfit { .. } => {
+                Self::new(Code::Conflict, text)
+            }
             ObjectsError::PartNumber { .. }
             | ObjectsError::PartOrder
             | ObjectsError::PartMissing { .. }

@@ -3,7 +3,9 @@ mod rule;
 use casemate_api::objects::{Bucket as Shown, BucketSample, ConfigureBucket, CreateBucket, Versioning};
 use casemate_model::{BucketName, ByteSize};
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 
+use crate::address::bucket_name;
 use crate::context::Context;
 use crate::paging::Paging;
 use crate::report::{CliError, Status};
@@ -43,7 +45,8 @@ Examples:
   casemate bucket create builds
   casemate bucket create backups --versioning on")]
 pub(crate) struct Create {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
     /// Whether every change makes a version.
     #[arg(long, value_name = "STATE")]
@@ -124,7 +127,8 @@ Examples:
   casemate bucket show builds
   casemate bucket show builds --json | jq .measured.stored_bytes")]
 pub(crate) struct Show {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
 }
 
@@ -167,7 +171,8 @@ Examples:
   casemate bucket configure builds --versioning on
   casemate bucket configure builds --versioning suspended")]
 pub(crate) struct Configure {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
     /// Whether every change makes a version. What kept versions once can only be suspended.
     #[arg(long, value_name = "STATE", required = true)]
@@ -187,16 +192,22 @@ impl Configure {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  casemate bucket rm builds")]
+  casemate bucket rm builds
+  casemate rm -r --versions cm://builds && casemate bucket rm builds")]
 pub(crate) struct Delete {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
 }
 
 impl Delete {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         context.client()?.buckets_delete(self.bucket.as_str()).await?;
-        context.output.note(&format!("deleted cm://{}", self.bucket));
+        if context.output.json() {
+            context.output.value(&json!({ "bucket": self.bucket.as_str(), "state": "deleted" }))?;
+        } else {
+            context.output.note(&format!("deleted cm://{}", self.bucket));
+        }
         Ok(Status::Done)
     }
 }

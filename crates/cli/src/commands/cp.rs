@@ -2,14 +2,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use casemate_api::objects::{MEDIA_TYPE_DEFAULT, Object};
+use casemate_model::Clock;
 use clap::Args;
 
 use super::transfer_options::TransferOptions;
 use crate::address::{Address, of_object};
 use crate::context::Context;
-use crate::remote::{Place, conclude, copy_many, copy_one};
+use crate::remote::{Copied, Place, conclude, copy_many, copy_one, get, pass_on, sweep};
 use crate::report::{CliError, Status};
 use crate::transfer::{self, Source, Stdout};
+use crate::world::SystemClock;
 
 /// Copy files to objects, or objects to files, of a node or of a bucket elsewhere.
 ///
@@ -26,6 +28,7 @@ Examples:
   casemate cp cm://builds/app/1.4.wasm app.wasm     download
   casemate cp cm://builds/notes.txt -               print
   tar c src | casemate cp - cm://backups/src.tar    upload from a pipe
+  casemate cp cm://builds/a.wasm cm://kept/         copy to another bucket
   casemate cp app-1.4.zip s3://releases/app/        store as a delta, if that pays
   casemate cp s3://releases/app/app-1.4.zip .       get it back, verified
   casemate cp -r dist s3://releases/app/ --exclude '*.log'
@@ -39,7 +42,7 @@ pub(crate) struct Cp {
     #[arg(long, value_name = "TYPE")]
     media_type: Option<String>,
     /// Of an object in a node's bucket that keeps versions, download this one; `casemate ls --versions` lists them.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "recursive")]
     version_id: Option<String>,
     /// Copy everything below the source.
     #[arg(short, long)]
@@ -61,9 +64,27 @@ impl Cp {
             }
             (false, true) => self.upload(context).await,
             (true, false) => self.download(context).await,
-            (true, true) => Err(CliError::CopyAlike { kind: "an object" }),
-            (false, false) => Err(CliError::CopyAlike { kind: "a file" }),
+            (true, true) if self.transfer.is_dry() => self.between(context, (&source, &target)).await,
+            (true, true) => self.pass_on(context).await,
+            (false, false) => Err(CliError::CopyFiles),
         }
+    }
+
+    /// Copies an object of a node to another place there.
+    async fn pass_on(&self, context: &Context) -> Result<Status, CliError> {
+        Place::parse(&self.source)?.refuse_directory()?;
+        let (source, target): (Address, Address) = (self.source.parse()?, self.target.parse()?);
+        let name = source.rest.rsplit('/').next().unwrap_or_default();
+        let (object, copy) = (source.object()?, target.object_for(name)?);
+        // An older version that is copied onto its own key is the newest again.
+        if object == copy && self.version_id.is_none() {
+            return Err(CliError::SamePlace { place: self.source.clone() });
+        }
+        let media_type = self.media_type.as_deref().unwrap_or_else(|| media_type_of(&copy.key));
+        let client = context.client()?;
+        let version = self.version_id.as_deref();
+        let stored = pass_on(&client, (&object, version), &copy, media_type).await?;
+        if self.transfer.is_quiet() { Ok(Status::Done) } else { say_stored(context, &stored) }
     }
 
     async fn between(&self, context: &Context, ends: (&Place, &Place)) -> Result<Status, CliError> {
@@ -81,6 +102,7 @@ impl Cp {
     }
 
     async fn upload(&self, context: &Context) -> Result<Status, CliError> {
+        Place::parse(&self.source)?.refuse_directory()?;
         let address: Address = self.target.parse()?;
         let (source, file_name) = if self.source == "-" {
             (Source::stdin(), String::new())
@@ -97,21 +119,29 @@ impl Cp {
     }
 
     async fn download(&self, context: &Context) -> Result<Status, CliError> {
+        Place::parse(&self.source)?.refuse_directory()?;
         let object = self.source.parse::<Address>()?.object()?;
         let client = context.client()?;
-        let download = client.objects_get(&object, self.version_id.as_deref()).await?;
+        let download = get(&client, &object, self.version_id.as_deref()).await?;
+        let size_bytes = download.length.unwrap_or(0);
         if self.target == "-" {
             let progress = self.transfer.progress_of(context);
             transfer::download(download, &self.source, &mut Stdout(context.output), progress).await?;
             return Ok(Status::Done);
         }
         let path = place_for(&self.target, &object.key);
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sweep(parent.unwrap_or(Path::new(".")), SystemClock.now());
         let mut file = casemate_fs::create_user_file(&path)?;
         let label = path.display().to_string();
         let mut sink = transfer::Into { label: &label, file: &mut file };
         transfer::download(download, &self.source, &mut sink, self.transfer.progress_of(context)).await?;
         file.flush().map_err(|source| CliError::Write { what: format!("`{label}`"), source })?;
         file.commit()?;
+        if context.output.json() && !self.transfer.is_quiet() {
+            let source = of_object(&object.bucket, &object.key);
+            context.output.value(&[Copied { source, target: label, size_bytes, error: None }])?;
+        }
         Ok(Status::Done)
     }
 }
@@ -144,14 +174,32 @@ fn place_for(target: &str, key: &str) -> PathBuf {
 
 /// The media type that a key's ending stands for. It helps browsers to show the object; nothing relies on it.
 pub(crate) fn media_type_of(key: &str) -> &'static str {
-    match key.rsplit_once('.').map(|(_, ending)| ending) {
+    let ending = key.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    match ending.as_deref() {
         Some("wasm") => "application/wasm",
-        Some("txt" | "md" | "wat") => "text/plain; charset=utf-8",
+        Some("txt" | "md" | "wat" | "log") => "text/plain; charset=utf-8",
         Some("json") => "application/json",
+        Some("xml") => "application/xml",
+        Some("yaml" | "yml") => "application/yaml",
         Some("csv") => "text/csv",
-        Some("html") => "text/html; charset=utf-8",
+        Some("html" | "htm") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
+        Some("zip" | "whl") => "application/zip",
+        Some("jar") => "application/java-archive",
+        Some("tar") => "application/x-tar",
+        Some("gz" | "tgz") => "application/gzip",
+        Some("bz2" | "tbz2") => "application/x-bzip2",
+        Some("xz" | "txz") => "application/x-xz",
+        Some("zst") => "application/zstd",
+        Some("7z") => "application/x-7z-compressed",
+        Some("deb") => "application/vnd.debian.binary-package",
+        Some("rpm") => "application/x-rpm",
+        Some("iso") => "application/vnd.efi.iso",
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
+        Some("gif") => "image/gif",
+        Some("webp") => "image/webp",
         Some("svg") => "image/svg+xml",
         Some("pdf") => "application/pdf",
         _ => MEDIA_TYPE_DEFAULT,

@@ -25,6 +25,8 @@ use members::Member;
 Examples:
   casemate diff s3://releases/app/app-1.4.zip s3://releases/app/app-1.5.zip
   casemate diff app.tar.gz cm://builds/app.tar.gz
+  casemate diff cm://builds/a.zip cm://builds/a.zip --version-id ID     an older version and the newest
+  casemate diff cm://builds/a.zip cm://builds/a.zip --version-id ID --other-version-id ID
   casemate diff old.zip new.zip --json | jq '.members[]'
 
 Ends with code 0 if they are the same, with 1 if they differ.")]
@@ -33,6 +35,12 @@ pub(crate) struct Diff {
     one: String,
     /// What it is compared with.
     other: String,
+    /// Of the first, in a node's bucket that keeps versions, take this one; `casemate ls --versions` lists them.
+    #[arg(long, value_name = "ID")]
+    version_id: Option<String>,
+    /// The same of the second.
+    #[arg(long, value_name = "ID")]
+    other_version_id: Option<String>,
     #[command(flatten)]
     buckets: BucketOptions,
 }
@@ -53,6 +61,8 @@ struct Comparison {
 #[derive(Debug, Serialize)]
 struct Side {
     place: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     size_bytes: u64,
     digest: String,
 }
@@ -72,9 +82,13 @@ struct Change {
 impl Diff {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let opener = Opener::showing(context, &self.buckets, false);
-        let (one, other) = (read(&opener, &self.one).await?, read(&opener, &self.other).await?);
+        let one = read(&opener, &self.one, self.version_id.as_deref()).await?;
+        let other = read(&opener, &self.other, self.other_version_id.as_deref()).await?;
         opener.meter.finish();
-        let names = (self.one.clone(), self.other.clone());
+        let names = (
+            named(&self.one, self.version_id.as_deref()),
+            named(&self.other, self.other_version_id.as_deref()),
+        );
         let compared = tokio::task::spawn_blocking(move || compare(names, &one, &other)).await;
         let compared =
             compared.map_err(|error| CliError::Runtime { source: std::io::Error::other(error) })??;
@@ -88,19 +102,32 @@ impl Diff {
     }
 }
 
-async fn read(opener: &Opener<'_>, text: &str) -> Result<SealedBytes, CliError> {
+/// What a side is called.
+fn named(place: &str, version: Option<&str>) -> Named {
+    (place.to_owned(), version.map(str::to_owned))
+}
+
+async fn read(opener: &Opener<'_>, text: &str, version: Option<&str>) -> Result<SealedBytes, CliError> {
     let place = Place::parse(text)?;
     if place == Place::Pipe {
         return Err(CliError::NotMany);
     }
+    place.refuse_directory()?;
     let (above, name) = place.split()?;
-    opener.open(above)?.read(&name).await
+    let tree = opener.open(above)?;
+    match version {
+        Some(version) => tree.read_version(&name, version).await,
+        None => tree.read(&name).await,
+    }
 }
 
-fn compare(names: (String, String), one: &SealedBytes, other: &SealedBytes) -> Result<Comparison, CliError> {
+type Named = (String, Option<String>);
+
+fn compare(names: (Named, Named), one: &SealedBytes, other: &SealedBytes) -> Result<Comparison, CliError> {
     let (before, after) = (one.as_slice()?, other.as_slice()?);
-    let side = |place: String, bytes: &[u8]| Side {
+    let side = |(place, version): Named, bytes: &[u8]| Side {
         place,
+        version,
         size_bytes: bytes.len() as u64,
         digest: Digest::of(bytes).to_string(),
     };
@@ -159,7 +186,10 @@ fn changes(before: &BTreeMap<String, Member>, after: &BTreeMap<String, Member>) 
 fn say(context: &Context, compared: Comparison) -> Result<(), CliError> {
     let Comparison { same, one, other, difference_bytes, members } = compared;
     let columns = [Column::Text("place"), Column::Number("bytes"), Column::Text("digest")];
-    let rows = [one, other].map(|side| vec![side.place, side.size_bytes.to_string(), side.digest]);
+    let rows = [one, other].map(|Side { place, version, size_bytes, digest }| {
+        let place = version.map_or(place.clone(), |version| format!("{place} {version}"));
+        vec![place, size_bytes.to_string(), digest]
+    });
     context.output.rows(&columns, rows.to_vec())?;
     if same {
         context.output.note("both are the same");

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 use crate::address::{Address, of_object};
 use crate::context::Context;
 use crate::paging::Paging;
-use crate::remote::{AnyAddress, BucketOptions};
+use crate::remote::{AnyAddress, BucketOptions, check_bucket};
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 
@@ -114,6 +114,9 @@ impl Ls {
         let (client, bucket) = (&client, address.bucket.as_str());
         let read = |page| async move { client.objects_versions(bucket, &address.rest, &page).await };
         let versions = self.paging.collect(output, read).await?;
+        if versions.is_empty() {
+            check_bucket(client, address).await?;
+        }
         if output.json() {
             output.value(&versions)?;
             return Ok(Status::Done);
@@ -147,6 +150,9 @@ impl Ls {
         let (client, bucket) = (&client, address.bucket.as_str());
         let read = |page| async move { client.objects_list(bucket, &address.rest, &page).await };
         let objects = self.paging.collect(output, read).await?;
+        if objects.is_empty() {
+            check_bucket(client, address).await?;
+        }
         if output.json() {
             output.value(&objects)?;
             return Ok(Status::Done);

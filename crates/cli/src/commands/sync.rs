@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use casemate_api::{ClientError, ProblemCode};
 use casemate_remote::Unusable;
 use clap::Args;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use crate::report::{CliError, Status, chain};
 Examples:
   casemate sync dist s3://releases/app/
   casemate sync s3://releases/app/ dist --delete --dryrun
+  casemate sync cm://builds/old/ dist --delete --allow-empty   also if there is nothing any more
   casemate sync dist s3://releases/app/ --exclude '*' --include '*.zip'")]
 pub(crate) struct Sync {
     /// A directory, or an address such as s3://BUCKET/PREFIX/.
@@ -27,6 +29,9 @@ pub(crate) struct Sync {
     /// Delete from the target what the source does not have.
     #[arg(long)]
     delete: bool,
+    /// With --delete, go on when there is nothing in the source: everything in the target is deleted.
+    #[arg(long, requires = "delete")]
+    allow_empty: bool,
     /// Compare sizes, and no times.
     #[arg(long)]
     size_only: bool,
@@ -60,7 +65,12 @@ impl Sync {
         let takes = |unusable: &Unusable| self.transfer.filter.takes(&unusable.key);
         let unusable: Vec<Unusable> = unusable.into_iter().filter(takes).collect();
         let is_whole = unusable.is_empty();
+        let is_empty = items.is_empty() && is_whole;
         let plan = self.plan(items, existing(&target).await?);
+        // A prefix with an error in it looks so, too.
+        if is_empty && !plan.delete.is_empty() && !self.allow_empty {
+            return Err(CliError::SourceEmpty { source_place: self.source.clone() });
+        }
         let copier = self.transfer.copier(context, None, false);
         let mut copied = copier.failed(&opener, (&source, &target), unusable.into_iter());
         copied.extend(copier.copy_all(&opener, (&source, &target), plan.copy).await?);
@@ -133,10 +143,13 @@ impl Sync {
     }
 }
 
-/// What the target has. A directory that is yet to be made has nothing.
+/// What the target has. A directory or a bucket of a node that is yet to be made has nothing.
 async fn existing(target: &Tree<'_>) -> Result<Vec<Item>, CliError> {
     match target.list().await {
         Err(CliError::File(error)) if error.is_not_found() => Ok(Vec::new()),
+        Err(CliError::Client(ClientError::Problem(problem))) if problem.code == ProblemCode::NotFound => {
+            Ok(Vec::new())
+        }
         listed => Ok(listed?.items),
     }
 }

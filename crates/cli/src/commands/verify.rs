@@ -33,8 +33,8 @@ const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 /// The first time, the node's key is believed and remembered; from then on another key, a log that went back in time
 /// or one with another history is refused. Name the key with --key to believe nobody.
 ///
-/// Of s3://, gs://, az:// and file:///DIRECTORY//KEY, every object below the address is read and compared with its hash. Of
-/// cm://BUCKET/PREFIX, the node reads them, and sets aside what is damaged.
+/// Of s3://, gs://, az:// and file:///DIRECTORY//KEY, every object below the address is read and compared with its hash; it
+/// is `unproven` if it can be read and nothing says what its hash should be. Of cm://BUCKET/PREFIX, the node reads them, and sets aside what is damaged.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -33,6 +33,14 @@ pub(crate) enum RemoteAddressError {
     /// Nothing follows the scheme.
     #[error("`{0}` names no bucket: expected s3://BUCKET/KEY, or file:///DIRECTORY//KEY")]
     NoBucket(String),
+    /// A node's bucket where only others can be.
+    #[error(
+        "`{0}` is of a node, and this is for buckets elsewhere; `casemate bucket show BUCKET` shows what a node's holds"
+    )]
+    OfNode(String),
+    /// Another scheme, or none.
+    #[error(transparent)]
+    Scheme(AddressError),
     /// A directory that depends on where one is.
     #[error("`{0}` names no absolute directory: expected file:///DIRECTORY//KEY, the key behind two slashes")]
     Relative(String),
@@ -82,7 +90,17 @@ impl FromStr for RemoteAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let none = || RemoteAddressError::NoBucket(text.chars().take(120).collect());
         let found = SCHEMES.iter().find_map(|(prefix, scheme)| Some((text.strip_prefix(prefix)?, *scheme)));
-        let (path, scheme) = found.ok_or_else(none)?;
+        let (path, scheme) = match found {
+            Some(found) => found,
+            None if Address::is_meant_by(text) => {
+                return Err(RemoteAddressError::OfNode(text.chars().take(120).collect()));
+            }
+            None => {
+                return Err(RemoteAddressError::Scheme(AddressError::Scheme(
+                    text.chars().take(120).collect(),
+                )));
+            }
+        };
         let (bucket, rest) = match scheme {
             Scheme::Directory if !path.starts_with('/') => {
                 return Err(RemoteAddressError::Relative(text.chars().take(120).collect()));

@@ -11,12 +11,12 @@ use crate::report::{CliError, Status, chain};
 /// A file that was copied, moved or would be.
 #[derive(Debug, Serialize)]
 pub(crate) struct Copied {
-    source: String,
-    target: String,
-    size_bytes: u64,
+    pub(crate) source: String,
+    pub(crate) target: String,
+    pub(crate) size_bytes: u64,
     /// Why it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// A file that is to be copied.
@@ -55,14 +55,19 @@ pub(crate) async fn copy_one(
     if *source == Place::Pipe && *target == Place::Pipe {
         return Err(CliError::NotMany);
     }
+    source.refuse_directory()?;
     let (above, name) = source.split()?;
     let (target, target_name) = target.split_for(&name)?;
     let (source, target) = (opener.open(above)?, opener.open(target)?);
-    let size_bytes = if copier.shows_progress() { source.size(&name).await? } else { 0 };
+    let wants_size = copier.shows_progress() || copier.is_dry;
+    let size_bytes = if wants_size { source.size(&name).await? } else { 0 };
     let task = Task { name, target_name, size_bytes };
     let (meter, room) = (&opener.meter, Room::default());
     meter.expect(size_bytes);
     meter.begin(&task.name, size_bytes);
+    if !copier.is_dry {
+        target.sweep([task.target_name.as_str()].into_iter());
+    }
     let copied = copier.copy(opener, (&source, &target), &task, &room).await;
     meter.finish();
     Ok(vec![copied?])
@@ -137,6 +142,9 @@ impl Copier<'_> {
     ) -> Result<Vec<Copied>, CliError> {
         let meter = &opener.meter;
         meter.expect(tasks.iter().map(|task| task.size_bytes).sum());
+        if !self.is_dry {
+            ends.1.sweep(tasks.iter().map(|task| task.target_name.as_str()));
+        }
         let room = Room::default();
         let copies = tasks.into_iter().map(|task| {
             let room = &room;
@@ -171,7 +179,7 @@ impl Copier<'_> {
         let word = if self.moves { "move" } else { "copy" };
         if self.is_dry {
             self.note(opener, &format!("(dryrun) {word} {from} to {to}"));
-            return Ok(Copied { source: from, target: to, size_bytes: 0, error: None });
+            return Ok(Copied { source: from, target: to, size_bytes: task.size_bytes, error: None });
         }
         let streamed = source.stream(&task.name, (target, &task.target_name), &self.store).await?;
         let size_bytes = match streamed {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use casemate_fs::{Dir, EntryKind, File, SealedBytes, UserOutput};
 use casemate_model::Timestamp;
@@ -46,6 +47,8 @@ pub(super) fn list(root: &Path) -> Result<Listed, CliError> {
                     Ok(below) => open.push((below, format!("{name}/"))),
                     Err(error) => listed.unusable.push(Unusable { key: name, reason: chain(&error) }),
                 },
+                // What somebody is writing, or did not get to the end of, is no file yet.
+                EntryKind::File if casemate_fs::is_staged(&entry.name) => {}
                 EntryKind::File => {
                     let modified = modified(&dir, &entry.name)?;
                     listed.items.push(Item { name, size_bytes: entry.len, modified });
@@ -66,7 +69,7 @@ fn modified(dir: &Dir, name: &str) -> Result<Option<Timestamp>, CliError> {
     };
     let failed = |source| CliError::Input { what: format!("`{}`", dir.path().join(name).display()), source };
     let time = file.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(u64::try_from(since.as_millis()).ok().and_then(|millis| Timestamp::from_millis(millis).ok()))
 }
 
@@ -93,6 +96,20 @@ impl Content for FileContent {
 
     fn read_at(&self, position: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(bytes, position)
+    }
+}
+
+/// How large a file is; nothing for what is none. Nothing is opened: a FIFO that is loses what it holds.
+pub(super) fn size(path: &Path) -> Result<u64, CliError> {
+    Ok(casemate_fs::user_file_bytes(path)?.unwrap_or(0))
+}
+
+/// Removes what a process of ours that was killed left in a directory, if there is one.
+pub(crate) fn sweep(directory: &Path, now: Timestamp) {
+    let before = Duration::from_millis(now.as_millis()).saturating_sub(LEFTOVER_AGE_MIN);
+    // What cannot be removed now harms nobody, and is swept another time.
+    if let Ok(dir) = casemate_fs::open_user_dir(directory) {
+        let _ = dir.sweep_own_staged(UNIX_EPOCH + before);
     }
 }
 
@@ -150,6 +167,9 @@ pub(super) fn remove(root: &Path, name: &str) -> Result<(), CliError> {
     casemate_fs::open_user_dir(root)?.remove_file(name)?;
     Ok(())
 }
+
+/// Nobody takes longer to write a file.
+const LEFTOVER_AGE_MIN: Duration = Duration::from_hours(24);
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CliError> + Send + 'static,

@@ -3,7 +3,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use casemate_remote::{Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Stored, Upload};
+use casemate_remote::{
+    Body, Bucket, BucketError, Condition, Download, Head, ListPage, ListQuery, Stored, Upload,
+};
 use futures_util::StreamExt;
 use indicatif::ProgressBar;
 
@@ -70,7 +72,7 @@ impl Meter {
     }
 }
 
-/// A bucket whose bytes are counted as they arrive.
+/// A bucket whose bytes are counted as they arrive and leave.
 pub(super) struct MeteredBucket {
     pub(super) inner: Arc<dyn Bucket>,
     pub(super) meter: Arc<Meter>,
@@ -94,7 +96,25 @@ impl Bucket for MeteredBucket {
     }
 
     async fn put(&self, key: &str, upload: Upload, condition: Condition) -> Result<Stored, BucketError> {
-        self.inner.put(key, upload, condition).await
+        let meter = Arc::clone(&self.meter);
+        let (body, whole_bytes) = match upload.body {
+            // Sent in one request, and again if that fails, so that it counts when it is stored.
+            Body::Whole(bytes) => {
+                let length = bytes.len() as u64;
+                (Body::Whole(bytes), length)
+            }
+            Body::Stream(pieces) => {
+                let pieces = pieces.inspect(move |piece| {
+                    if let Ok(piece) = piece {
+                        meter.seen(piece.len() as u64);
+                    }
+                });
+                (Body::Stream(pieces.boxed()), 0)
+            }
+        };
+        let stored = self.inner.put(key, Upload { body, ..upload }, condition).await?;
+        self.meter.seen(whole_bytes);
+        Ok(stored)
     }
 
     async fn list(&self, query: &ListQuery) -> Result<ListPage, BucketError> {
@@ -112,7 +132,31 @@ impl Bucket for MeteredBucket {
 
 #[cfg(test)]
 mod tests {
+    use casemate_remote::MemoryBucket;
+
     use super::*;
+    use crate::world::SystemClock;
+
+    #[tokio::test]
+    async fn what_is_stored_counts_like_what_is_read() {
+        let bar = ProgressBar::hidden();
+        let meter = Meter::new(bar.clone());
+        let bucket = MeteredBucket {
+            inner: Arc::new(MemoryBucket::new(Arc::new(SystemClock))),
+            meter: Arc::clone(&meter),
+        };
+        meter.begin("a", 9);
+        bucket.put("a", Upload::of(b"four".as_slice()), Condition::Always).await.unwrap();
+        assert_eq!(bar.position(), 4);
+        let pieces = futures_util::stream::iter([Ok("fi".into()), Ok("ve!".into())]).boxed();
+        let upload = Upload {
+            body: Body::Stream(pieces),
+            content_type: None,
+            metadata: casemate_remote::Metadata::new(),
+        };
+        bucket.put("b", upload, Condition::Always).await.unwrap();
+        assert_eq!(bar.position(), 9);
+    }
 
     #[test]
     fn progress_never_goes_back_or_beyond() {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{RemoteAddress, RemoteAddressError};
-use crate::address::{Address, AddressError};
+use crate::address::{Address, AddressError, names_scheme};
 use crate::report::CliError;
 
 /// Where a copy begins or ends.
@@ -38,7 +38,23 @@ impl Place {
         if Address::is_meant_by(text) {
             return Ok(Self::Node(text.parse()?));
         }
+        if names_scheme(text) {
+            return Err(AddressError::Scheme(text.chars().take(120).collect()).into());
+        }
         Ok(Self::File(PathBuf::from(text)))
+    }
+
+    /// Refuses a directory, or all objects below an address, where one file is to be copied.
+    pub(crate) fn refuse_directory(&self) -> Result<(), CliError> {
+        match self {
+            Self::File(path) if casemate_fs::open_user_dir(path).is_ok() => {
+                Err(CliError::NeedsRecursive { address: path.display().to_string() })
+            }
+            Self::Node(address) if address.rest.is_empty() || address.rest.ends_with('/') => {
+                Err(CliError::NeedsRecursive { address: address.to_string() })
+            }
+            Self::Pipe | Self::File(_) | Self::Node(_) | Self::Remote(_) => Ok(()),
+        }
     }
 
     /// What is above the one file that the place names, and its name.

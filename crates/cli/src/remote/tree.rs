@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use casemate_api::Client;
 use casemate_fs::SealedBytes;
-use casemate_model::{Digest, Timestamp};
+use casemate_model::{Clock, Digest, Timestamp};
 use casemate_remote::Unusable;
 use casemate_remote::deltaglider::{Content, DeltaGlider, Listing, LogicalKey, PutOptions};
 use indicatif::ProgressBar;
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::progress;
 use crate::report::CliError;
 use crate::transfer::{Source, Stdout};
+use crate::world::SystemClock;
 
 /// A file somewhere, as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,15 +130,38 @@ impl Tree<'_> {
         }
     }
 
+    /// Removes what a process that was killed left where files of these names are to be.
+    pub(crate) fn sweep<'n>(&self, names: impl Iterator<Item = &'n str>) {
+        if let Self::Files(root) = self {
+            let folders: BTreeSet<&str> =
+                names.map(|name| name.rsplit_once('/').map_or("", |(folder, _)| folder)).collect();
+            let now = SystemClock.now();
+            folders.into_iter().for_each(|folder| files::sweep(&root.join(folder), now));
+        }
+    }
+
     /// Reads one, checked against what is known of it.
     pub(crate) async fn read(&self, name: &str) -> Result<SealedBytes, CliError> {
         match self {
             Self::Pipe(_) => files::read(None).await,
             Self::Files(root) => files::read(Some(root.join(name))).await,
             Self::Node(context, client, address, meter) => {
-                node::read(client, &below(address, name).object()?, (context.output, meter)).await
+                node::read(client, &below(address, name).object()?, None, (context.output, meter)).await
             }
             Self::Remote(engine, address) => Ok(engine.get(&key_below(address, name)?).await?.bytes),
+        }
+    }
+
+    /// Reads an older version of one.
+    pub(crate) async fn read_version(&self, name: &str, version: &str) -> Result<SealedBytes, CliError> {
+        match self {
+            Self::Node(context, client, address, meter) => {
+                let object = below(address, name).object()?;
+                node::read(client, &object, Some(version), (context.output, meter)).await
+            }
+            Self::Pipe(_) | Self::Files(_) | Self::Remote(..) => {
+                Err(CliError::NoVersions { place: self.label(name) })
+            }
         }
     }
 
@@ -192,7 +217,7 @@ impl Tree<'_> {
                 let path = files::file_at(root, target_name)?;
                 let mut output = files::create(&path)?;
                 if !output.is_unseen() {
-                    let bytes = node::read(client, &object, (context.output, meter)).await?;
+                    let bytes = node::read(client, &object, None, (context.output, meter)).await?;
                     return Ok(Some(files::fill(output, &path, bytes).await?));
                 }
                 let size = node::read_into(client, &object, &mut output, (context.output, meter)).await?;
@@ -224,8 +249,8 @@ impl Tree<'_> {
     /// How large one is, as far as that is known before it is read.
     pub(crate) async fn size(&self, name: &str) -> Result<u64, CliError> {
         match self {
-            // Opening a FIFO to look at it would take from it.
-            Self::Pipe(_) | Self::Files(_) => Ok(0),
+            Self::Pipe(_) => Ok(0),
+            Self::Files(root) => files::size(&root.join(name)),
             Self::Node(_, client, address, _) => {
                 Ok(client.objects_stat(&below(address, name).object()?, None).await?.object.size_bytes)
             }

@@ -27,11 +27,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::KeyInClear { .. } => {
             "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
         }
-        CliError::CopyAlike { kind: "an object" } => {
-            "copy it to a file or to `-` first: casemate cp SOURCE - | casemate cp - TARGET"
-        }
+        CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
-        CliError::CopyAlike { .. } => "objects have addresses: cm://BUCKET/KEY",
+        CliError::CopyFiles => "objects have addresses: cm://BUCKET/KEY",
         CliError::ContentDiffers { .. } => {
             "try again; if it stays so, `casemate doctor` and `casemate db check`"
         }
@@ -67,6 +65,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::SamePlace { .. } => "name another bucket, or another prefix",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
+        CliError::SourceEmpty { .. } => ALLOW_EMPTY,
         CliError::NoRule { .. } => "`casemate bucket rule ls BUCKET` lists them",
         CliError::RemoteAddress(RemoteAddressError::NotABucket(_)) => "name the bucket alone: s3://BUCKET",
         CliError::RemoteAddress(_)
@@ -81,12 +80,19 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::NotText { .. }
         | CliError::PathNotText { .. }
         | CliError::ProjectOverNetwork
+        | CliError::NoVersions { .. }
         | CliError::PublicKey(_)
         | CliError::Difference { .. }
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
 }
+
+const PUT_AGAIN: &str =
+    "put the same content again; on the node, `casemate fsck --objects` names everything that is missing";
+
+const ALLOW_EMPTY: &str =
+    "see that it is the right place; --allow-empty deletes everything in the target all the same";
 
 fn of_bucket(error: &BucketError) -> Option<&'static str> {
     match error.server_fault() {

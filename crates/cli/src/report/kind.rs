@@ -39,7 +39,10 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::Client(error) => of_client(error),
         CliError::File(error) if error.is_not_found() => Kind::NotFound,
         CliError::File(FsError::Locked { .. }) => Kind::Conflict,
-        CliError::TourFile { .. } | CliError::Nothing { .. } | CliError::NoRule { .. } => Kind::NotFound,
+        CliError::TourFile { .. }
+        | CliError::Nothing { .. }
+        | CliError::SourceEmpty { .. }
+        | CliError::NoRule { .. } => Kind::NotFound,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),
         CliError::Serve(error) => of_serve(error),
@@ -56,7 +59,8 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
         | CliError::ProjectOverNetwork
-        | CliError::CopyAlike { .. }
+        | CliError::CopyFiles
+        | CliError::NoVersions { .. }
         | CliError::MoveHere
         | CliError::RemoteAddress(_)
         | CliError::NotMany
@@ -72,6 +76,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::NotText { .. }
         | CliError::PathNotText { .. }
         | CliError::ContentDiffers { .. }
+        | CliError::ContentLost { .. }
         | CliError::Refused { .. }
         | CliError::Memory { .. }
         | CliError::Cache(_)
@@ -112,6 +117,7 @@ fn of_delta_glider(error: &DeltaGliderError) -> Kind {
         DeltaGliderError::TooLarge { .. } | DeltaGliderError::MetadataTooLarge { .. } => Kind::Limited,
         DeltaGliderError::Bucket(error) => of_bucket(error),
         DeltaGliderError::BadMetadata { .. }
+        | DeltaGliderError::MetadataLost { .. }
         | DeltaGliderError::Damaged { .. }
         | DeltaGliderError::ReferenceMissing { .. }
         | DeltaGliderError::NeedsRescue { .. }

@@ -21,6 +21,7 @@ impl CliError {
             | Self::Address(_)
             | Self::RemoteAddress(_)
             | Self::ContentDiffers { .. }
+            | Self::ContentLost { .. }
             | Self::Input { .. }
             | Self::PathNotText { .. } => true,
             _ => false,

@@ -76,7 +76,8 @@ struct State {
 }
 
 impl Gate {
-    fn before(server: &str) -> Self {
+    /// Before that server.
+    pub(crate) fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (shared, server) = (Arc::new(Shared::default()), server.to_owned());

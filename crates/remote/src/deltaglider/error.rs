@@ -29,6 +29,14 @@ pub enum DeltaGliderError {
         /// The field.
         field: &'static str,
     },
+    /// A delta, or the reference of one, beside which nothing stands any more.
+    #[error(
+        "`{key}` is of DeltaGlider's format and has lost its metadata; copy directories of objects with `cp -a` or `rsync -X`"
+    )]
+    MetadataLost {
+        /// The key in the bucket.
+        key: String,
+    },
     /// The bytes are not those that were stored. They are not given out.
     #[error("`{key}` is damaged: its SHA-256 is {found} and should be {expected}")]
     Damaged {
@@ -153,6 +161,7 @@ impl DeltaGliderError {
             Self::NotFound { .. }
             | Self::BadKey { .. }
             | Self::BadMetadata { .. }
+            | Self::MetadataLost { .. }
             | Self::Damaged { .. }
             | Self::ReferenceMissing { .. }
             | Self::NeedsRescue { .. }

@@ -161,10 +161,46 @@ impl DeltaGlider {
             None => return Ok(None),
             Some((_, Record::Delta(record))) => Judged::Delta { file_bytes: record.file_size },
             Some((_, Record::Reference(_))) => Judged::Reference,
-            Some((_, Record::Direct(_) | Record::Plain)) => Judged::Other,
+            Some((_, Record::Plain)) => {
+                self.refuse_lost_metadata(entry).await?;
+                Judged::Other
+            }
+            Some((_, Record::Direct(_))) => Judged::Other,
         };
         self.sizes.set(entry, judged);
         Ok(Some(judged))
+    }
+
+    /// Refuses a delta that has lost what says which file it stands for, and the reference of a folder of such: they
+    /// would pass for files of somebody else's.
+    async fn refuse_lost_metadata(&self, entry: &ListEntry) -> Result<(), DeltaGliderError> {
+        let (folder, name) = names::split(&entry.key);
+        let is_lost = if name == REFERENCE_NAME {
+            self.has_lost_delta(folder).await?
+        } else {
+            self.begins_as_delta(entry).await?
+        };
+        if is_lost { Err(DeltaGliderError::MetadataLost { key: entry.key.clone() }) } else { Ok(()) }
+    }
+
+    async fn has_lost_delta(&self, folder: &str) -> Result<bool, DeltaGliderError> {
+        let page = self.bucket.list(&ListQuery::folder(folder)).await?;
+        for entry in page.entries.iter().filter(|entry| entry.key.ends_with(DELTA_ENDING)) {
+            let is_plain = matches!(self.look(&entry.key).await?, Some((_, Record::Plain)));
+            if is_plain && self.begins_as_delta(entry).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn begins_as_delta(&self, entry: &ListEntry) -> Result<bool, DeltaGliderError> {
+        let length = VCDIFF_MAGIC.len() as u64;
+        if entry.size_bytes < length {
+            return Ok(false);
+        }
+        let head = self.bucket.get(&entry.key, Some(0..length)).await?;
+        Ok(head.collect(&entry.key, length).await? == VCDIFF_MAGIC)
     }
 
     /// Deletes temporary objects of DeltaGlider that have expired.
@@ -218,6 +254,9 @@ pub(super) fn folders(entries: &[ListEntry]) -> BTreeSet<&str> {
     let deltas = entries.iter().filter(|entry| entry.key.ends_with(DELTA_ENDING));
     deltas.map(|entry| names::split(&entry.key).0).collect()
 }
+
+/// How a VCDIFF begins (RFC 3284, section 4.1), without its version.
+const VCDIFF_MAGIC: [u8; 3] = [0xd6, 0xc3, 0xc4];
 
 /// About 30 MB of keys.
 const JUDGED_MAX: usize = 200_000;

@@ -1,7 +1,9 @@
 use casemate_api::objects::{ConfigureBucket, LifecycleRule, OlderVersions};
 use casemate_model::BucketName;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
+use crate::address::bucket_name;
 use crate::context::Context;
 use crate::report::{CliError, Status};
 use crate::tables::Column;
@@ -35,7 +37,8 @@ Examples:
   casemate bucket rule set builds history --older-days 90 --keep-versions 3 --lone-marks
   casemate bucket rule set builds uploads --abort-uploads-days 2")]
 pub(crate) struct Set {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
     /// What the rule is called.
     id: String,
@@ -79,13 +82,18 @@ impl Set {
         };
         let client = context.client()?;
         let mut rules = client.buckets_show(self.bucket.as_str()).await?.lifecycle;
+        let value = rule.clone();
         match rules.iter_mut().find(|known| known.id == rule.id) {
             Some(known) => *known = rule,
             None => rules.push(rule),
         }
         let change = ConfigureBucket { lifecycle: Some(rules), ..ConfigureBucket::default() };
         client.buckets_configure(self.bucket.as_str(), &change).await?;
-        context.output.note(&format!("set the rule {} of cm://{}", self.id, self.bucket));
+        if context.output.json() {
+            context.output.value(&value)?;
+        } else {
+            context.output.note(&format!("set the rule {} of cm://{}", self.id, self.bucket));
+        }
         Ok(Status::Done)
     }
 }
@@ -97,7 +105,8 @@ Examples:
   casemate bucket rule ls builds
   casemate bucket rule ls builds --json")]
 pub(crate) struct List {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
 }
 
@@ -128,7 +137,8 @@ impl List {
 Examples:
   casemate bucket rule rm builds nightly")]
 pub(crate) struct Remove {
-    /// The bucket's name.
+    /// The bucket's name, or its address.
+    #[arg(value_parser = bucket_name)]
     bucket: BucketName,
     /// What the rule is called.
     id: String,
@@ -145,7 +155,12 @@ impl Remove {
         }
         let change = ConfigureBucket { lifecycle: Some(rules), ..ConfigureBucket::default() };
         client.buckets_configure(self.bucket.as_str(), &change).await?;
-        context.output.note(&format!("removed the rule {} of cm://{}", self.id, self.bucket));
+        if context.output.json() {
+            let removed = json!({ "bucket": self.bucket.as_str(), "id": self.id, "state": "deleted" });
+            context.output.value(&removed)?;
+        } else {
+            context.output.note(&format!("removed the rule {} of cm://{}", self.id, self.bucket));
+        }
         Ok(Status::Done)
     }
 }

@@ -7,6 +7,7 @@ use super::objects::Finding;
 use crate::address::{Address, of_object};
 use crate::context::Context;
 use crate::progress;
+use crate::remote::check_bucket;
 use crate::report::CliError;
 
 /// Checks the object at an address, or all objects whose keys begin with it.
@@ -34,6 +35,7 @@ pub(super) async fn check(
         }
     }
     if findings.len() == before {
+        check_bucket(&client, address).await?;
         return Err(CliError::Nothing { address: address.to_string() });
     }
     Ok(())
