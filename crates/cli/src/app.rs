@@ -34,7 +34,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 conflict, 6 
 
 /// Threads for work that blocks. A node's transfers take up to three each (source, disk, hash), of which there are
 /// [`casemate_server::TRANSFERS_MAX`]; as many as there are transfers are left for everything else.
-const BLOCKING_THREADS_MAX: usize = 3 * casemate_server::TRANSFERS_MAX + casemate_server::TRANSFERS_MAX;
+const BLOCKING_THREADS_MAX: usize = 4 * casemate_server::TRANSFERS_MAX;
 
 /// Reads the command line, does what it says, and reports what failed.
 pub(crate) fn run() -> ExitCode {

@@ -64,8 +64,9 @@ impl Blobs {
     pub(super) fn remembered(&self, digest: &Digest) -> Result<Option<VerifiedBlob>, ObjectsError> {
         let Some(base) = self.bases.get(&self.id(digest)) else { return Ok(None) };
         self.open_file(digest, &packed_path_of(digest))?;
+        let room = self.unpacked.take(base.content().len() as u64).ok_or(ObjectsError::Busy)?;
         let sealed = SealedBytes::from_bytes(base.content()).map_err(ObjectsError::Files)?;
-        Ok(Some(VerifiedBlob::sealed(&self.project, sealed)))
+        Ok(Some(VerifiedBlob::sealed(&self.project, sealed).holding(room)))
     }
 
     /// Keeps content in memory that stands alone: what comes next is likely to be a difference to it, and to unpack it takes
