@@ -10,7 +10,7 @@ use super::buckets::{caller, refuse_grants};
 use super::content::Conditions;
 use super::error::refuse;
 use super::metadata::{ContentHeaders, attributes, bucket, etag, key, time, version, version_text};
-use super::objects::{before, expires, media_type, refuse_keys_of_clients};
+use super::objects::{before, expires, media_type};
 use crate::app::AppState;
 
 pub(super) async fn copy_object(
@@ -22,7 +22,6 @@ pub(super) async fn copy_object(
     let before = before_of_headers(&request.headers)?;
     let input = request.input;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
-    refuse_keys_of_clients(input.sse_customer_algorithm.is_some())?;
     let source = copy_source(&input.copy_source)?;
     let (bucket, key) = (bucket(&input.bucket)?, key(&input.key)?);
     let replaces =

@@ -27,7 +27,6 @@ pub(super) async fn put_object(
     let expires = expires(&request.headers);
     let input = request.input;
     refuse_grants(input.acl.as_ref().map(ObjectCannedACL::as_str))?;
-    refuse_keys_of_clients(input.sse_customer_algorithm.is_some())?;
     let headers = ContentHeaders {
         cache_control: input.cache_control,
         content_disposition: input.content_disposition,
@@ -258,11 +257,4 @@ pub(super) fn media_type(text: Option<String>) -> S3Result<String> {
 /// The header as it was sent: it is a text of the uploader's, whatever it says.
 pub(super) fn expires(headers: &HeaderMap) -> Option<String> {
     headers.get(header::EXPIRES).and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-pub(super) fn refuse_keys_of_clients(given: bool) -> S3Result<()> {
-    if given {
-        return Err(s3_error!(NotImplemented, "content is not encrypted with keys of clients"));
-    }
-    Ok(())
 }
