@@ -44,8 +44,8 @@ const shell = createShell({ events, onSignOut: signOut });
 let principal = null;
 let leave = new AbortController();
 
-/** Whether the reader may do what needs `scope` and, for a few things, the role of an admin. */
-const can = (scope, role = null) => principal !== null && principal.scopes.includes(scope) && (role === null || principal.role === role);
+/** Whether the reader may do what needs `scope`, if only for some resources. */
+const can = (scope) => principal !== null && principal.scopes.some((one) => one === scope || one.startsWith(`${scope}:`));
 
 function navigate(hash) {
   if (location.hash === hash) show();

@@ -8,12 +8,14 @@ import { badge, clip, copyButton, empty, moment, pageHead } from "../ui/parts.js
 import { PAGE, pagedTable } from "../ui/table.js";
 import { toast, toastError } from "../ui/toast.js";
 
-const SCOPES = ["audit:read", "keys:read", "keys:write", "names:read", "names:write", "node:read", "objects:read", "objects:write", "tasks:read", "tasks:write"];
+const SCOPES = ["audit:read", "keys:read", "keys:write", "metrics:read", "names:read", "names:write", "node:read", "node:write", "objects:read", "objects:share", "objects:write", "tasks:read", "tasks:write", "users:read", "users:write"];
 
 /** What a role can reach; a scope beyond it would be refused. */
 const ROLES = {
-  viewer: SCOPES.filter((scope) => scope.endsWith(":read") && scope !== "keys:read"),
-  developer: SCOPES.filter((scope) => !scope.startsWith("keys:")),
+  viewer: ["names:read", "node:read", "objects:read", "tasks:read"],
+  developer: ["names:read", "names:write", "node:read", "objects:read", "objects:share", "objects:write", "tasks:read", "tasks:write"],
+  operator: ["audit:read", "keys:read", "metrics:read", "names:read", "node:read", "node:write", "objects:read", "tasks:read", "tasks:write", "users:read"],
+  auditor: ["audit:read", "keys:read", "metrics:read", "names:read", "node:read", "objects:read", "tasks:read", "users:read"],
   admin: SCOPES,
 };
 const LIFETIMES = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "never"]];
@@ -23,7 +25,7 @@ export const title = () => "Keys";
 
 export async function render({ api, signal, can }) {
   const create = () => createDialog({ api, onCreated: () => list.restart() });
-  const button = () => can("keys:write", "admin") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
+  const button = () => can("keys:write") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
   const list = pagedTable({
     caption: "API keys", signal,
     columns: columns({ mayRevoke: can("keys:write"), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),

@@ -63,7 +63,7 @@ function actionsOf({ api, object, version, bucket, navigate, can }) {
     can("tasks:write") && !version && isProgram(object) && h("a", { class: "button primary", href: hashFor(["tasks", "new"], { bucket: object.bucket, key: object.key }) }, "Run it"),
     can("names:write") && h("a", { class: "button", href: hashFor(["names"], { claim: object.digest }) }, "Name it"),
     h("a", { class: "button", href: `${href(objectPath(object.bucket, object.key))}${query}`, download: object.key.split("/").at(-1) }, "Download"),
-    can("objects:write") && h("button", { type: "button", on: { click: () => shareDialog({ api, object, version }) } }, "Share"),
+    can("objects:share") && h("button", { type: "button", on: { click: () => shareDialog({ api, object, version }) } }, "Share"),
     can("objects:write") && !version && h("button", { type: "button", class: "danger", on: { click: () => remove({ api, object, bucket, navigate }) } }, "Delete"),
   ];
 }

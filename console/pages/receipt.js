@@ -30,7 +30,7 @@ export function receiptPanel({ api, task, signal, can }) {
     h("p", { class: "receipt-level" }, badge(level, "busy"), h("span", {}, LEVELS[level.slice(0, 2)] ?? "A level that this console does not know.")),
     h("div", { class: "receipt-actions actions" },
       h("a", { class: "button", href: href(taskPath(task.id, "/receipt")), download: `${task.id}.receipt.txt` }, "Download the bundle"),
-      can("audit:read", "admin") && h("a", { class: "button", href: hashFor(["audit", String(entry)]) }, `Audit entry ${entry}`),
+      can("audit:read") && h("a", { class: "button", href: hashFor(["audit", String(entry)]) }, `Audit entry ${entry}`),
       h("span", { class: "hint" }, "Offline: ", h("code", {}, commands.verify))),
     view,
   ], { hint: "A bundle proves itself without this node and without a network." });

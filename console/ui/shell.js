@@ -10,8 +10,8 @@ const PAGES = [
   ["tasks", "Tasks", "tasks:read", null],
   ["objects", "Objects", "objects:read", null],
   ["names", "Names", "names:read", null],
-  ["audit", "Audit", "audit:read", "admin"],
-  ["keys", "Keys", "keys:read", "admin"],
+  ["audit", "Audit", "audit:read"],
+  ["keys", "Keys", "keys:read"],
 ];
 const STREAM = {
   live: ["ok", "Live"],
@@ -51,7 +51,7 @@ export function createShell({ events, onSignOut }) {
     },
     signedIn(principal, can) {
       side.hidden = false;
-      for (const [page, , scope, role] of PAGES) links.get(page).hidden = !can(scope, role);
+      for (const [page, , scope] of PAGES) links.get(page).hidden = !can(scope);
       document.body.classList.add("framed");
       const title = `${principal.principal} in project ${principal.project}, allowed ${principal.scopes.join(", ") || "nothing"}`;
       fill(who, h("span", { class: "clip mono", tabindex: 0, title }, principal.principal), h("span", { class: "muted" }, `${principal.role} · ${principal.project}`));

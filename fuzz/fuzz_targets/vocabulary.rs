@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use casemate_ledger::{NodePublicKey, TilePath};
 use casemate_model::{
-    BucketName, ByteSize, Digest, Name, ObjectKey, PrincipalKind, Project, Role, ScopeSet, TaskId, Timestamp,
+    BucketName, ByteSize, Digest, Name, ObjectKey, PrincipalKind, Project, Role, Scopes, TaskId, Timestamp,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     round_trip::<PrincipalKind>(text);
     round_trip::<Project>(text);
     round_trip::<Role>(text);
-    round_trip::<ScopeSet>(text);
+    round_trip::<Scopes>(text);
     round_trip::<TaskId>(text);
     round_trip::<Timestamp>(text);
     round_trip::<NodePublicKey>(text);

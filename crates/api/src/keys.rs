@@ -12,11 +12,12 @@ pub struct CreateKey {
     /// What the key is for, for people.
     #[schema(example = "ci")]
     pub label: String,
-    /// `viewer`, `developer` or `admin`; at most the role of the caller.
+    /// `viewer`, `developer`, `operator`, `auditor`, `admin`, or a role that the project made. The key can do no more than the
+    /// caller.
     #[schema(example = "developer")]
     pub role: String,
-    /// What the key may be used for, within its role.
-    #[schema(example = json!(["objects:write", "tasks:write"]))]
+    /// What the key may be used for, within its role: scopes, each on everything or with a pattern behind it.
+    #[schema(example = json!(["objects:write:releases/*", "tasks:write"]))]
     pub scopes: Vec<String>,
     /// When it ends; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +33,7 @@ pub struct Key {
     pub id: String,
     /// What it is for.
     pub label: String,
-    /// `viewer`, `developer` or `admin`.
+    /// Its role.
     pub role: String,
     /// What it may be used for.
     pub scopes: Vec<String>,

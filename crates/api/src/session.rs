@@ -45,9 +45,9 @@ pub struct Principal {
     pub principal: String,
     /// The project that the caller acts in.
     pub project: String,
-    /// `viewer`, `developer` or `admin`.
+    /// Its role.
     pub role: String,
-    /// What the credential in use may do.
+    /// What its role and the credential in use both allow.
     pub scopes: Vec<String>,
     /// When the session ends, for a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 use casemate_ledger::{Entry, Inclusion, LogError, NodePublicKey, TilePath, TreeHash};
-use casemate_model::{Digest, PrincipalKind, Project, StoreError};
-use casemate_policy::{Operation, Permit, operation};
+use casemate_model::{Digest, StoreError};
+use casemate_policy::{Resource, operation};
 
 use crate::{Caller, Control, ControlError};
 
@@ -28,7 +28,7 @@ impl Control {
         from: u64,
         limit: u32,
     ) -> Result<Vec<(Entry, Digest)>, ControlError> {
-        self.permit_on_log::<operation::ListAudit>(caller, "audit").await?;
+        self.permit::<operation::ListAudit>(caller, &Resource::all("audit")).await?;
         Ok(decode(self.parts.audit.entries(from, limit).await?)?)
     }
 
@@ -39,7 +39,7 @@ impl Control {
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<(Entry, Digest)>, ControlError> {
-        self.permit_on_log::<operation::ListAudit>(caller, "audit").await?;
+        self.permit::<operation::ListAudit>(caller, &Resource::all("audit")).await?;
         let size = self.parts.audit.size().await?;
         let end = before.unwrap_or(size).min(size);
         let from = end.saturating_sub(u64::from(limit));
@@ -51,35 +51,22 @@ impl Control {
 
     /// Proves that an entry is in the log.
     pub async fn prove_entry(&self, caller: &Caller, sequence: u64) -> Result<EntryProof, ControlError> {
-        self.permit_on_log::<operation::ProveAudit>(caller, &format!("audit:{sequence}")).await?;
+        self.permit::<operation::ProveAudit>(caller, &Resource::one("audit", sequence)).await?;
         let inclusion = self.prove(sequence).await?;
         Ok(EntryProof { inclusion, public_key: self.parts.node_key.public_key().clone() })
     }
 
     /// The log's signed checkpoint.
     pub async fn checkpoint(&self, caller: &Caller) -> Result<String, ControlError> {
-        self.permit_on_log::<operation::ReadCheckpoint>(caller, "audit").await?;
+        self.permit::<operation::ReadCheckpoint>(caller, &Resource::all("audit")).await?;
         Ok(self.parts.log.checkpoint())
     }
 
     /// Reads a file of the log.
     pub async fn log_file(&self, caller: &Caller, path: TilePath) -> Result<Vec<u8>, ControlError> {
-        self.permit_on_log::<operation::ReadTiles>(caller, "audit").await?;
+        self.permit::<operation::ReadTiles>(caller, &Resource::all("audit")).await?;
         let file = self.parts.log.file(path).await?;
         file.ok_or(ControlError::TileNotFound { path })
-    }
-
-    /// Decides about the log, which has the entries of all projects: it belongs to the project `default`, the node's
-    /// own. Processes of the node's user may read it whatever project they act in.
-    async fn permit_on_log<O: Operation>(
-        &self,
-        caller: &Caller,
-        resource: &str,
-    ) -> Result<Permit<O>, ControlError> {
-        match caller.principal.kind {
-            PrincipalKind::LocalUser(_) => self.permit(caller, resource).await,
-            _ => self.permit_in(caller, &Project::default_project(), resource).await,
-        }
     }
 
     pub(crate) async fn prove(&self, sequence: u64) -> Result<Inclusion, ControlError> {

@@ -2,8 +2,9 @@ use casemate_model::BucketName;
 use casemate_objects::{
     BucketRecord, BucketSettings, CorsRule, LifecycleRule, ObjectsError, ProjectQuota, ProjectUsage,
 };
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 
+use crate::objects::keys_resource;
 use crate::{Caller, Control, ControlError};
 
 /// How often others may come first before a change of settings is given up. Each time one of them got his way.
@@ -17,13 +18,13 @@ impl Control {
         after: Option<&BucketName>,
         limit: u32,
     ) -> Result<Vec<BucketRecord>, ControlError> {
-        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        let permit = self.permit::<operation::ListBuckets>(caller, &Resource::all("buckets")).await?;
         Ok(self.parts.objects.buckets(&permit, after, limit).await?)
     }
 
     /// What the project holds as its quota counts it, and the quota.
     pub async fn usage(&self, caller: &Caller) -> Result<(ProjectUsage, ProjectQuota), ControlError> {
-        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        let permit = self.permit::<operation::ListBuckets>(caller, &Resource::all("buckets")).await?;
         Ok(self.parts.objects.usage(&permit).await?)
     }
 
@@ -100,6 +101,7 @@ impl Control {
     }
 }
 
-fn bucket_resource(bucket: &BucketName) -> String {
-    format!("bucket:{bucket}")
+/// A bucket with all that is in it.
+fn bucket_resource(bucket: &BucketName) -> Resource {
+    keys_resource(bucket, "")
 }

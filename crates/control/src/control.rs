@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
 use casemate_objects::Objects;
-use casemate_policy::{Denied, Operation, Permit, authorize};
+use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
 use casemate_sandbox::Sandbox;
 use casemate_tasks::Queue;
 use tokio_util::sync::CancellationToken;
@@ -173,19 +174,9 @@ impl Control {
     pub(crate) async fn permit<O: Operation>(
         &self,
         caller: &Caller,
-        resource: &str,
+        resource: &Resource,
     ) -> Result<Permit<O>, ControlError> {
-        self.permit_in(caller, &caller.principal.project, resource).await
-    }
-
-    /// The same for something of `project`.
-    pub(crate) async fn permit_in<O: Operation>(
-        &self,
-        caller: &Caller,
-        project: &Project,
-        resource: &str,
-    ) -> Result<Permit<O>, ControlError> {
-        match authorize(&caller.principal, project) {
+        match authorize(&caller.principal, &caller.principal.project, resource) {
             Ok(permit) => Ok(permit),
             Err(denied) => Err(self.record_denial(caller, resource, denied).await?),
         }
@@ -194,7 +185,7 @@ impl Control {
     async fn record_denial(
         &self,
         caller: &Caller,
-        resource: &str,
+        resource: &Resource,
         denied: Denied,
     ) -> Result<ControlError, ControlError> {
         self.record_refused(caller, denied.action, resource, &denied.reason.to_string()).await?;
@@ -206,7 +197,7 @@ impl Control {
         &self,
         caller: &Caller,
         action: &'static str,
-        resource: &str,
+        resource: impl fmt::Display,
         why: &str,
     ) -> Result<(), ControlError> {
         metrics::counter!("casemate_denials_total", "action" => action).increment(1);
@@ -227,7 +218,7 @@ impl Control {
         &self,
         caller: &Caller,
         action: &'static str,
-        resource: &str,
+        resource: impl fmt::Display,
         outcome: impl Into<String>,
     ) -> Event {
         Event {
@@ -236,7 +227,7 @@ impl Control {
             actor: caller.principal.kind,
             project: caller.principal.project.clone(),
             action: action.into(),
-            resource: resource.to_owned(),
+            resource: resource.to_string(),
             decision: Decision::Allowed,
             outcome: outcome.into(),
             details: Vec::new(),

@@ -25,6 +25,9 @@ pub enum ControlError {
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),
+    /// There is no such role, neither built in nor made by the project.
+    #[error("there is no role {0}")]
+    RoleNotFound(casemate_model::Role),
     /// There is no such key in the project.
     #[error("there is no key {0}")]
     KeyNotFound(casemate_model::KeyId),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use casemate_model::BucketName;
 use casemate_objects::{BucketRecord, BucketSample};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 
 use crate::sweep::note;
 use crate::{Caller, Control, ControlError};
@@ -103,7 +103,7 @@ impl Control {
         before_day: Option<u64>,
         limit: u32,
     ) -> Result<Vec<BucketSample>, ControlError> {
-        let permit = self.permit::<operation::ListBuckets>(caller, "buckets").await?;
+        let permit = self.permit::<operation::ListBuckets>(caller, &Resource::all("buckets")).await?;
         Ok(self.parts.objects.samples(permit.project(), None, before_day, limit).await?)
     }
 

@@ -1,7 +1,7 @@
 use casemate_ledger::Event;
-use casemate_model::{Digest, Name};
+use casemate_model::{Digest, Name, Pattern};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 
 use crate::{Caller, Change, Control, ControlError};
 
@@ -14,7 +14,7 @@ impl Control {
         digest: Digest,
     ) -> Result<NameRecord, ControlError> {
         let permit = self.permit::<operation::ClaimName>(caller, &resource(name)).await?;
-        let event = with_digest(self.event(caller, permit.action(), &resource(name), "claimed"), digest);
+        let event = with_digest(self.event(caller, permit.action(), resource(name), "claimed"), digest);
         let record = self.parts.names.claim(&permit, name, digest, self.now(), event).await?;
         self.announce_name(name, NameVersionKind::Claimed);
         Ok(record)
@@ -29,7 +29,7 @@ impl Control {
         expected: u64,
     ) -> Result<NameRecord, ControlError> {
         let permit = self.permit::<operation::UpdateName>(caller, &resource(name)).await?;
-        let event = with_digest(self.event(caller, permit.action(), &resource(name), "updated"), digest);
+        let event = with_digest(self.event(caller, permit.action(), resource(name), "updated"), digest);
         let record = self.parts.names.update(&permit, name, (digest, expected), self.now(), event).await?;
         self.announce_name(name, NameVersionKind::Updated);
         Ok(record)
@@ -38,7 +38,7 @@ impl Control {
     /// Releases a name.
     pub async fn release_name(&self, caller: &Caller, name: &Name) -> Result<(), ControlError> {
         let permit = self.permit::<operation::ReleaseName>(caller, &resource(name)).await?;
-        let event = self.event(caller, permit.action(), &resource(name), "released");
+        let event = self.event(caller, permit.action(), resource(name), "released");
         self.parts.names.release(&permit, name, self.now(), event).await?;
         self.announce_name(name, NameVersionKind::Released);
         Ok(())
@@ -70,7 +70,8 @@ impl Control {
         after: Option<Name>,
         limit: u32,
     ) -> Result<Vec<NameRecord>, ControlError> {
-        let permit = self.permit::<operation::ListNames>(caller, "names").await?;
+        let listed = Resource::matching("names".to_owned(), Pattern::under(&prefix));
+        let permit = self.permit::<operation::ListNames>(caller, &listed).await?;
         Ok(self.parts.names.list(&permit, prefix, after, limit).await?)
     }
 
@@ -80,8 +81,8 @@ impl Control {
     }
 }
 
-fn resource(name: &Name) -> String {
-    format!("name:{name}")
+fn resource(name: &Name) -> Resource {
+    Resource::one("name", name)
 }
 
 fn with_digest(mut event: Event, digest: Digest) -> Event {

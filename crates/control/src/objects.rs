@@ -1,11 +1,11 @@
 use bytes::Bytes;
 use casemate_ledger::Event;
-use casemate_model::{BucketName, ObjectKey, Project, Timestamp, VersionId};
+use casemate_model::{BucketName, ObjectKey, Pattern, Project, Timestamp, VersionId};
 use casemate_objects::{
     Attributes, Before, BlobId, Deleted, Graph, Listing, NewObject, ObjectPage, ObjectRecord, ObjectsError,
     Place, PutRule, Stamp, Storage, Verdict, VerifiedBlob, Version, VersionPage, VersionRecord,
 };
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 use futures_util::Stream;
 
 use crate::{Caller, Change, Control, ControlError};
@@ -67,7 +67,7 @@ impl Control {
         let permit = self.permit::<operation::PutObject>(caller, &resource).await?;
         let event = |record: &mut ObjectRecord| {
             let mut event = stored_event(self.event(caller, permit.action(), &resource, "copied"), record);
-            event.details.push(("from".to_owned(), from.clone()));
+            event.details.push(("from".to_owned(), from.to_string()));
             if let Version::Given(version) = source.version {
                 event.details.push(("from_version".to_owned(), version_text(version)));
             }
@@ -149,7 +149,7 @@ impl Control {
 
     /// What of a bucket that must be there is stored as a difference to what. The page's project is the caller's.
     pub async fn graph(&self, caller: &Caller, page: VersionPage) -> Result<Graph, ControlError> {
-        let resource = format!("bucket:{}", page.bucket);
+        let resource = keys_resource(&page.bucket, &page.prefix);
         let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
         self.parts.objects.bucket(permit.project(), &page.bucket).await?;
         let page = VersionPage { project: permit.project().clone(), ..page };
@@ -165,7 +165,7 @@ impl Control {
         after: Option<ObjectKey>,
         limit: u32,
     ) -> Result<Vec<ObjectRecord>, ControlError> {
-        let permit = self.permit::<operation::ListObjects>(caller, &format!("bucket:{bucket}")).await?;
+        let permit = self.permit::<operation::ListObjects>(caller, &keys_resource(&bucket, &prefix)).await?;
         let after = after.map(|key| key.to_string());
         let page = ObjectPage { project: permit.project().clone(), bucket, prefix, after, past: None, limit };
         Ok(self.parts.objects.list(&permit, &page).await?)
@@ -178,7 +178,7 @@ impl Control {
         page: ObjectPage,
         delimiter: &str,
     ) -> Result<Listing<ObjectRecord>, ControlError> {
-        let resource = format!("bucket:{}", page.bucket);
+        let resource = keys_resource(&page.bucket, &page.prefix);
         let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
         self.parts.objects.bucket(permit.project(), &page.bucket).await?;
         let page = ObjectPage { project: permit.project().clone(), ..page };
@@ -194,7 +194,7 @@ impl Control {
         after: Option<(ObjectKey, Option<VersionId>)>,
         delimiter: &str,
     ) -> Result<Listing<VersionRecord>, ControlError> {
-        let resource = format!("bucket:{}", page.bucket);
+        let resource = keys_resource(&page.bucket, &page.prefix);
         let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
         self.parts.objects.bucket(permit.project(), &page.bucket).await?;
         let mut page = VersionPage { project: permit.project().clone(), ..page };
@@ -317,8 +317,7 @@ impl Control {
     async fn set_aside(&self, node: &Caller, blob: &BlobId) -> Result<(), ControlError> {
         metrics::counter!("casemate_damaged_objects_total").increment(1);
         tracing::error!(%blob, request = %node.request, "stored content is damaged and is set aside");
-        let event =
-            self.event(node, "objects.quarantine", &blob.digest.to_string(), "damaged content set aside");
+        let event = self.event(node, "objects.quarantine", blob.digest, "damaged content set aside");
         self.parts.audit.append(event).await?;
         if !self.parts.objects.set_aside(blob).await? {
             tracing::warn!(%blob, "content that was damaged on one read was sound on the next; it stays");
@@ -354,6 +353,11 @@ pub(crate) fn version_text(version: Option<VersionId>) -> String {
     version.map_or_else(|| "null".to_owned(), |version| version.to_string())
 }
 
-pub(crate) fn object_resource(bucket: &BucketName, key: &ObjectKey) -> String {
-    format!("object:{bucket}/{key}")
+pub(crate) fn object_resource(bucket: &BucketName, key: &ObjectKey) -> Resource {
+    Resource::one("object", format_args!("{bucket}/{key}"))
+}
+
+/// The keys of a bucket that begin with `prefix`.
+pub(crate) fn keys_resource(bucket: &BucketName, prefix: &str) -> Resource {
+    Resource::matching(format!("bucket:{bucket}"), Pattern::under(&format!("{bucket}/{prefix}")))
 }

@@ -1,6 +1,6 @@
 use casemate_identity::{IdentityError, KeyRecord, Opener, Rejected, SessionRecord};
 use casemate_model::{Principal, PrincipalKind, SessionId, Timestamp};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Caller, Control, ControlError};
@@ -26,7 +26,7 @@ pub struct Opened {
 impl Control {
     /// Opens a console session.
     pub async fn sign_in(&self, caller: &Caller, sign_in: &SignIn) -> Result<Opened, ControlError> {
-        let permit = self.permit::<operation::SignIn>(caller, "session").await?;
+        let permit = self.permit::<operation::SignIn>(caller, &Resource::all("session")).await?;
         let opener = match self.opener(sign_in).await {
             Ok(opener) => opener,
             Err(IdentityError::Store(error)) => return Err(error.into()),
@@ -72,7 +72,7 @@ impl Control {
 
     /// Ends the session in use. Other callers have none to end, which is fine.
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), ControlError> {
-        let permit = self.permit::<operation::SignOut>(caller, "session").await?;
+        let permit = self.permit::<operation::SignOut>(caller, &Resource::all("session")).await?;
         if let PrincipalKind::Session(id) = caller.principal.kind {
             let event = self.event(caller, permit.action(), "session", "ended");
             self.parts.credentials.end_session(id, event).await?;
@@ -83,7 +83,7 @@ impl Control {
 
     /// Tells who the caller is.
     pub async fn who_am_i(&self, caller: &Caller) -> Result<Principal, ControlError> {
-        let permit = self.permit::<operation::WhoAmI>(caller, "session").await?;
+        let permit = self.permit::<operation::WhoAmI>(caller, &Resource::all("session")).await?;
         Ok(permit.principal().clone())
     }
 
@@ -92,13 +92,13 @@ impl Control {
         &self,
         caller: &Caller,
     ) -> Result<(SecretString, Timestamp), ControlError> {
-        let permit = self.permit::<operation::CreateLoginLink>(caller, "session").await?;
+        let permit = self.permit::<operation::CreateLoginLink>(caller, &Resource::all("session")).await?;
         let maker = permit.principal();
         let key = self.key_behind(maker).await?;
         let opener = Opener {
             project: permit.project().clone(),
-            role: maker.role,
-            scopes: maker.scopes,
+            role: maker.role.clone(),
+            scopes: maker.scopes.clone(),
             key: key.map(|key| key.id),
         };
         self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
@@ -112,7 +112,10 @@ impl Control {
         let id = match principal.kind {
             PrincipalKind::Key(id) => Some(id),
             PrincipalKind::Session(id) => credentials.session(id).await?.and_then(|session| session.key),
-            PrincipalKind::Anonymous | PrincipalKind::LocalUser(_) | PrincipalKind::Node => None,
+            PrincipalKind::Anonymous
+            | PrincipalKind::LocalUser(_)
+            | PrincipalKind::Node
+            | PrincipalKind::User(_) => None,
         };
         match id {
             Some(id) => Ok(credentials.key(id).await?),

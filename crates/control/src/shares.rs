@@ -5,7 +5,7 @@ use std::time::Duration;
 use casemate_identity::{IdentityError, Rejected, SharedObject};
 use casemate_model::{BucketName, ObjectKey, PrincipalKind};
 use casemate_objects::{ObjectRecord, ObjectsError, VerifiedBlob, Version};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 use secrecy::SecretString;
 
 use crate::objects::{object_resource, version_text};
@@ -65,7 +65,7 @@ impl Control {
         caller: &Caller,
         token: &str,
     ) -> Result<(ObjectRecord, VerifiedBlob), ControlError> {
-        let permit = self.permit::<operation::OpenShare>(caller, "share").await?;
+        let permit = self.permit::<operation::OpenShare>(caller, &Resource::all("share")).await?;
         match self.follow_share(token).await {
             Ok((shared, record)) => {
                 let place = record.place();
@@ -99,8 +99,12 @@ impl Control {
             match self.authenticator().by_access_key(key, self.now()).await {
                 // The key may have lost what it took to share; then it shares nothing any more.
                 Ok((principal, _)) => {
-                    casemate_policy::authorize::<operation::ShareObject>(&principal, &shared.project)
-                        .map_err(|_| ControlError::ShareRefused)?;
+                    casemate_policy::authorize::<operation::ShareObject>(
+                        &principal,
+                        &shared.project,
+                        &object_resource(&shared.bucket, &shared.key),
+                    )
+                    .map_err(|_| ControlError::ShareRefused)?;
                 }
                 Err(IdentityError::Rejected(rejected)) => return Err(refused(rejected)),
                 Err(IdentityError::Store(error)) => return Err(error.into()),

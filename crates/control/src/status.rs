@@ -4,7 +4,7 @@ use std::time::Duration;
 use casemate_ledger::NodePublicKey;
 use casemate_model::{Project, Timestamp};
 use casemate_objects::{BucketTotals, ObjectsError};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 use casemate_sandbox::{Figures, Walls};
 use casemate_tasks::TaskState;
 
@@ -97,7 +97,7 @@ pub(crate) async fn watch(control: Control) {
 impl Control {
     /// How the node was when it last looked, at most a second or so ago.
     pub async fn health(&self, caller: &Caller) -> Result<Vec<Check>, ControlError> {
-        let _permit = self.permit::<operation::Health>(caller, "node").await?;
+        let _permit = self.permit::<operation::Health>(caller, &Resource::all("node")).await?;
         let last = self.health.0.read().expect("nothing panics while it holds the lock").clone();
         let now = self.now();
         match last {
@@ -111,7 +111,7 @@ impl Control {
 
     /// Figures for the overview.
     pub async fn overview(&self, caller: &Caller) -> Result<Overview, ControlError> {
-        let permit = self.permit::<operation::Overview>(caller, "node").await?;
+        let permit = self.permit::<operation::Overview>(caller, &Resource::all("node")).await?;
         Ok(Overview {
             started: self.started,
             walls: self.parts.sandbox.walls().clone(),
@@ -128,12 +128,12 @@ impl Control {
 
     /// Whether the caller may read metrics; rendering them is the server's.
     pub async fn read_metrics(&self, caller: &Caller) -> Result<(), ControlError> {
-        self.permit::<operation::Metrics>(caller, "node").await.map(drop)
+        self.permit::<operation::Metrics>(caller, &Resource::all("node")).await.map(drop)
     }
 
     /// Whether the caller may follow what happens, and in which project.
     pub async fn follow_events(&self, caller: &Caller) -> Result<Project, ControlError> {
-        Ok(self.permit::<operation::FollowEvents>(caller, "node").await?.project().clone())
+        Ok(self.permit::<operation::FollowEvents>(caller, &Resource::all("node")).await?.project().clone())
     }
 
     async fn check(&self) -> Vec<Check> {

@@ -9,7 +9,7 @@ use casemate_objects::{
 use casemate_policy::{Permit, operation};
 use futures_util::Stream;
 
-use crate::objects::{object_resource, stored_event};
+use crate::objects::{keys_resource, object_resource, stored_event};
 use crate::{Caller, Control, ControlError};
 
 /// Which upload is meant: its id must belong to its place.
@@ -114,7 +114,7 @@ impl Control {
         caller: &Caller,
         page: UploadPage,
     ) -> Result<Vec<UploadRecord>, ControlError> {
-        let resource = format!("bucket:{}", page.bucket);
+        let resource = keys_resource(&page.bucket, &page.prefix);
         let permit = self.permit::<operation::ListObjects>(caller, &resource).await?;
         self.parts.objects.bucket(permit.project(), &page.bucket).await?;
         let page = UploadPage { project: permit.project().clone(), ..page };

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use casemate_model::{Entropy, KeyId, Project, Role, ScopeSet, Timestamp};
+use casemate_model::{Entropy, KeyId, Project, Role, Scopes, Timestamp};
 use secrecy::SecretString;
 
 use crate::{KeyRecord, Peppers, SecretMac, Token, TokenKind};
@@ -25,7 +25,7 @@ pub struct NewKey {
     /// Its role.
     pub role: Role,
     /// Its scopes.
-    pub scopes: ScopeSet,
+    pub scopes: Scopes,
     /// From when on it is refused.
     pub expires: Option<Timestamp>,
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, Principal, PrincipalKind, Project, Role, ScopeSet, SessionId, StoreError, Timestamp,
+    Entropy, KeyId, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError, Timestamp,
 };
+use casemate_policy::roles;
 use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
@@ -110,7 +111,8 @@ impl Authenticator {
             Err(generation) => {
                 let session = self.credentials.session(id).await?.ok_or(Rejected)?;
                 self.check_key_of(&session, now).await?;
-                self.remember(CacheKey::Session(id), (session_entry(&session), generation), now)
+                let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
+                self.remember(CacheKey::Session(id), (session_entry(session, scopes), generation), now)
             }
         };
         self.admit(&cached, (TokenKind::Session, &bare(&id.to_string())), &token, now)
@@ -161,9 +163,24 @@ impl Authenticator {
             Ok(cached) => Ok(cached),
             Err(generation) => {
                 let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                Ok(self.remember(CacheKey::Key(id), (key_entry(&key), generation), now))
+                let scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+                Ok(self.remember(CacheKey::Key(id), (key_entry(key, scopes), generation), now))
             }
         }
+    }
+
+    /// What a role and a credential allow together. A role that is gone allows nobody in.
+    async fn effective(
+        &self,
+        project: &Project,
+        role: &Role,
+        scopes: &Scopes,
+    ) -> Result<Scopes, IdentityError> {
+        let of_role = match roles::built_in(role) {
+            Some(of_role) => of_role,
+            None => self.credentials.role(project, role).await?.ok_or(Rejected)?,
+        };
+        Ok(of_role.intersection(scopes))
     }
 
     /// A session that a key opened lives no longer than the key.
@@ -217,28 +234,20 @@ pub struct Opener {
     /// The session's role.
     pub role: Role,
     /// The session's scopes.
-    pub scopes: ScopeSet,
+    pub scopes: Scopes,
     /// The API key that it hangs on: revoked or expired, it takes the session along.
     pub key: Option<KeyId>,
 }
 
-fn key_entry(key: &KeyRecord) -> Cached {
-    let principal = Principal {
-        kind: PrincipalKind::Key(key.id),
-        project: key.project.clone(),
-        role: key.role,
-        scopes: key.scopes,
-    };
+fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
+    let kind = PrincipalKind::Key(key.id);
+    let principal = Principal { kind, project: key.project, role: key.role, scopes };
     Cached { principal, secret: key.secret, expires: key.expires }
 }
 
-fn session_entry(session: &SessionRecord) -> Cached {
-    let principal = Principal {
-        kind: PrincipalKind::Session(session.id),
-        project: session.project.clone(),
-        role: session.role,
-        scopes: session.scopes,
-    };
+fn session_entry(session: SessionRecord, scopes: Scopes) -> Cached {
+    let kind = PrincipalKind::Session(session.id);
+    let principal = Principal { kind, project: session.project, role: session.role, scopes };
     Cached { principal, secret: session.secret, expires: Some(session.expires) }
 }
 

@@ -77,7 +77,7 @@ impl LoginLinks {
 #[cfg(test)]
 mod tests {
     use casemate_model::test_support::CountingEntropy;
-    use casemate_model::{Project, Role, ScopeSet};
+    use casemate_model::{Project, Role, Scopes};
     use secrecy::ExposeSecret;
     use zeroize::Zeroizing;
 
@@ -85,7 +85,7 @@ mod tests {
     use crate::Pepper;
 
     fn opener() -> Opener {
-        Opener { project: Project::default_project(), role: Role::Admin, scopes: ScopeSet::ALL, key: None }
+        Opener { project: Project::default_project(), role: Role::ADMIN, scopes: Scopes::ALL, key: None }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{KeyId, Project, SessionId, StoreError, Timestamp};
+use casemate_model::{KeyId, Project, Role, Scopes, SessionId, StoreError, Timestamp};
 
 use crate::{KeyRecord, SessionRecord};
 
@@ -29,6 +29,9 @@ pub trait Credentials: Send + Sync + 'static {
         at: Timestamp,
         event: Event,
     ) -> Result<bool, StoreError>;
+
+    /// What a role that a project made stands for; `None` if it made none of the name.
+    async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError>;
 
     /// Adds a session, and removes sessions that expired before `session.created`.
     async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError>;

@@ -1,4 +1,4 @@
-use casemate_model::{KeyId, Project, Role, ScopeSet, SessionId, Timestamp};
+use casemate_model::{KeyId, Project, Role, Scopes, SessionId, Timestamp};
 
 /// The keyed hash of a secret, and which pepper it was made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct KeyRecord {
     /// The key's role.
     pub role: Role,
     /// The key's scopes.
-    pub scopes: ScopeSet,
+    pub scopes: Scopes,
     /// Keyed hash of the secret part.
     pub secret: SecretMac,
     /// When the key was made.
@@ -42,7 +42,7 @@ pub struct SessionRecord {
     /// The session's role.
     pub role: Role,
     /// The session's scopes.
-    pub scopes: ScopeSet,
+    pub scopes: Scopes,
     /// The API key that opened the session; when it is revoked or expires, so does the session.
     pub key: Option<KeyId>,
     /// Keyed hash of the session's token.

@@ -76,6 +76,10 @@ id!(
     SessionId, "ses", "session"
 );
 id!(
+    /// Names one user: `usr_…`.
+    UserId, "usr", "user"
+);
+id!(
     /// Names one version of an object: `ver_…`.
     VersionId, "ver", "version"
 );

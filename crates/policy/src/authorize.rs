@@ -1,8 +1,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use casemate_model::{Principal, PrincipalKind, Project, Role, Scope};
+use casemate_model::{Pattern, Principal, PrincipalKind, Project, Role, Scope};
 
+use crate::Resource;
 use crate::operation::{Access, Operation, Row};
 
 /// Evidence that `principal` may do operation `O` in `project`. Only [`authorize`] makes one.
@@ -31,45 +32,57 @@ pub struct Denied {
 pub enum DeniedReason {
     /// No credential was presented.
     Unauthenticated,
-    /// The caller's role does not reach the operation.
-    RoleTooWeak {
+    /// The caller's role or its credential does not carry the scope for the resource.
+    ScopeMissing {
+        /// What it takes.
+        scope: Scope,
         /// The caller's role.
-        has: Role,
-        /// The least role that would do.
-        needs: Role,
+        role: Role,
+        /// Whether it carries the scope, but not for this resource.
+        elsewhere: bool,
     },
-    /// The credential in use does not carry the scope.
-    ScopeMissing(Scope),
     /// The resource belongs to another project.
     OtherProject,
 }
 
-/// Decides whether `principal` may do operation `O` on a resource of `project`.
-pub fn authorize<O: Operation>(principal: &Principal, project: &Project) -> Result<Permit<O>, Denied> {
-    decide(principal, project, &O::ROW).map_err(|reason| Denied { action: O::ROW.action, reason })?;
+/// Decides whether `principal` may do operation `O` on a `resource` of `project`.
+pub fn authorize<O: Operation>(
+    principal: &Principal,
+    project: &Project,
+    resource: &Resource,
+) -> Result<Permit<O>, Denied> {
+    decide(principal, (project, resource.pattern()), &O::ROW)
+        .map_err(|reason| Denied { action: O::ROW.action, reason })?;
     Ok(Permit { principal: principal.clone(), project: project.clone(), operation: PhantomData })
 }
 
 /// The rule itself, apart from the types, so that the whole matrix can be tested.
-pub(crate) fn decide(principal: &Principal, project: &Project, row: &Row) -> Result<(), DeniedReason> {
+pub(crate) fn decide(
+    principal: &Principal,
+    (project, pattern): (&Project, &Pattern),
+    row: &Row,
+) -> Result<(), DeniedReason> {
     let anonymous = principal.kind == PrincipalKind::Anonymous;
-    match row.access {
-        Access::Public => Ok(()),
-        Access::Own | Access::Granted { .. } if anonymous => Err(DeniedReason::Unauthenticated),
-        Access::Own => Ok(()),
-        Access::Granted { role, scope } => {
-            if principal.project != *project {
-                return Err(DeniedReason::OtherProject);
-            }
-            if principal.role < role {
-                return Err(DeniedReason::RoleTooWeak { has: principal.role, needs: role });
-            }
-            if !principal.scopes.contains(scope) {
-                return Err(DeniedReason::ScopeMissing(scope));
-            }
-            Ok(())
-        }
+    let (scope, home) = match row.access {
+        Access::Public => return Ok(()),
+        _ if anonymous => return Err(DeniedReason::Unauthenticated),
+        Access::Own => return Ok(()),
+        Access::Granted(scope) => (scope, principal.project == *project),
+        Access::OnNode(scope) => (scope, is_at_home_on_node(principal)),
+    };
+    if !home {
+        return Err(DeniedReason::OtherProject);
     }
+    if !principal.scopes.cover(scope, pattern) {
+        let elsewhere = principal.scopes.iter().any(|grant| grant.scope == scope);
+        return Err(DeniedReason::ScopeMissing { scope, role: principal.role.clone(), elsewhere });
+    }
+    Ok(())
+}
+
+/// Whether the node's own affairs are the caller's: those of its own project, and processes of its user in any project.
+fn is_at_home_on_node(principal: &Principal) -> bool {
+    matches!(principal.kind, PrincipalKind::LocalUser(_)) || principal.project == Project::default_project()
 }
 
 impl<O: Operation> Permit<O> {
@@ -93,8 +106,12 @@ impl fmt::Display for DeniedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthenticated => f.write_str("no valid credential was presented"),
-            Self::RoleTooWeak { has, needs } => write!(f, "it needs the role {needs}, the caller is {has}"),
-            Self::ScopeMissing(scope) => write!(f, "the credential lacks the scope {scope}"),
+            Self::ScopeMissing { scope, role, elsewhere: false } => {
+                write!(f, "it takes the scope {scope}, which the caller, {role}, does not have")
+            }
+            Self::ScopeMissing { scope, elsewhere: true, .. } => {
+                write!(f, "the caller has the scope {scope} for other resources only")
+            }
             Self::OtherProject => f.write_str("the resource belongs to another project"),
         }
     }

@@ -1,6 +1,6 @@
 //! The permission table: one row and one marker type per operation.
 
-use casemate_model::{Role, Scope};
+use casemate_model::Scope;
 
 /// What it takes to do an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +20,11 @@ pub enum Access {
     Public,
     /// Every recognised caller, whatever its role and scopes: it concerns only the caller itself.
     Own,
-    /// A caller whose role is at least `role` and whose credential carries `scope`.
-    Granted {
-        /// The least role.
-        role: Role,
-        /// The scope.
-        scope: Scope,
-    },
+    /// A caller whose role and credential both carry the scope, for a resource of its project.
+    Granted(Scope),
+    /// The same for what belongs to the node and not to one project: callers of the node's own project, which is
+    /// `default`, and processes of its own user.
+    OnNode(Scope),
 }
 
 /// A marker type for one operation.
@@ -62,100 +60,96 @@ mod change {
     pub(super) const changes: bool = true;
 }
 
-const fn granted(role: Role, scope: Scope) -> Access {
-    Access::Granted { role, scope }
-}
-
 operations! {
     /// Upload an object.
-    PutObject: "objects.put", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    PutObject: "objects.put", Access::Granted(Scope::ObjectsWrite), changes;
     /// Download an object.
-    GetObject: "objects.get", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    GetObject: "objects.get", Access::Granted(Scope::ObjectsRead), reads;
     /// List buckets.
-    ListBuckets: "buckets.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    ListBuckets: "buckets.list", Access::Granted(Scope::ObjectsRead), reads;
     /// Make a bucket.
-    CreateBucket: "buckets.create", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    CreateBucket: "buckets.create", Access::Granted(Scope::ObjectsWrite), changes;
     /// Show a bucket's settings.
-    ShowBucket: "buckets.show", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    ShowBucket: "buckets.show", Access::Granted(Scope::ObjectsRead), reads;
     /// Change a bucket's settings: versions, tags, other origins.
-    ConfigureBucket: "buckets.configure", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    ConfigureBucket: "buckets.configure", Access::Granted(Scope::ObjectsWrite), changes;
     /// Delete an empty bucket.
-    DeleteBucket: "buckets.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    DeleteBucket: "buckets.delete", Access::Granted(Scope::ObjectsWrite), changes;
     /// List the objects of a bucket.
-    ListObjects: "objects.list", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    ListObjects: "objects.list", Access::Granted(Scope::ObjectsRead), reads;
     /// Show an object's size, digest and times.
-    StatObject: "objects.stat", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    StatObject: "objects.stat", Access::Granted(Scope::ObjectsRead), reads;
     /// Read an object's content again and say whether it is what was put.
-    VerifyObject: "objects.verify", granted(Role::Viewer, Scope::ObjectsRead), reads;
+    VerifyObject: "objects.verify", Access::Granted(Scope::ObjectsRead), reads;
     /// Change an object's tags.
-    TagObject: "objects.tag", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    TagObject: "objects.tag", Access::Granted(Scope::ObjectsWrite), changes;
     /// Delete an object.
-    DeleteObject: "objects.delete", granted(Role::Developer, Scope::ObjectsWrite), changes;
+    DeleteObject: "objects.delete", Access::Granted(Scope::ObjectsWrite), changes;
 
     /// Make a link that opens an object to whoever holds it.
-    ShareObject: "shares.create", granted(Role::Developer, Scope::ObjectsRead), changes;
+    ShareObject: "shares.create", Access::Granted(Scope::ObjectsShare), changes;
     /// Download what a link opens. The link itself is looked at.
     OpenShare: "shares.open", Access::Public, reads;
 
     /// Claim a name.
-    ClaimName: "names.claim", granted(Role::Developer, Scope::NamesWrite), changes;
+    ClaimName: "names.claim", Access::Granted(Scope::NamesWrite), changes;
     /// Point a name at another digest.
-    UpdateName: "names.update", granted(Role::Developer, Scope::NamesWrite), changes;
+    UpdateName: "names.update", Access::Granted(Scope::NamesWrite), changes;
     /// Release a name.
-    ReleaseName: "names.release", granted(Role::Developer, Scope::NamesWrite), changes;
+    ReleaseName: "names.release", Access::Granted(Scope::NamesWrite), changes;
     /// Resolve or show a name.
-    ShowName: "names.show", granted(Role::Viewer, Scope::NamesRead), reads;
+    ShowName: "names.show", Access::Granted(Scope::NamesRead), reads;
     /// Show a name's history.
-    NameHistory: "names.history", granted(Role::Viewer, Scope::NamesRead), reads;
+    NameHistory: "names.history", Access::Granted(Scope::NamesRead), reads;
     /// List a project's names.
-    ListNames: "names.list", granted(Role::Viewer, Scope::NamesRead), reads;
+    ListNames: "names.list", Access::Granted(Scope::NamesRead), reads;
 
     /// Submit a task.
-    SubmitTask: "tasks.submit", granted(Role::Developer, Scope::TasksWrite), changes;
+    SubmitTask: "tasks.submit", Access::Granted(Scope::TasksWrite), changes;
     /// Cancel a task.
-    CancelTask: "tasks.cancel", granted(Role::Developer, Scope::TasksWrite), changes;
+    CancelTask: "tasks.cancel", Access::Granted(Scope::TasksWrite), changes;
     /// Show a task.
-    ShowTask: "tasks.show", granted(Role::Viewer, Scope::TasksRead), reads;
+    ShowTask: "tasks.show", Access::Granted(Scope::TasksRead), reads;
     /// List tasks.
-    ListTasks: "tasks.list", granted(Role::Viewer, Scope::TasksRead), reads;
+    ListTasks: "tasks.list", Access::Granted(Scope::TasksRead), reads;
     /// Read a task's output or log.
-    ReadTaskOutput: "tasks.output", granted(Role::Viewer, Scope::TasksRead), reads;
+    ReadTaskOutput: "tasks.output", Access::Granted(Scope::TasksRead), reads;
     /// Fetch a task's receipt with its proof.
-    ReadReceipt: "tasks.receipt", granted(Role::Viewer, Scope::TasksRead), reads;
+    ReadReceipt: "tasks.receipt", Access::Granted(Scope::TasksRead), reads;
 
     /// Make an API key.
-    CreateKey: "keys.create", granted(Role::Admin, Scope::KeysWrite), changes;
+    CreateKey: "keys.create", Access::Granted(Scope::KeysWrite), changes;
     /// List API keys.
-    ListKeys: "keys.list", granted(Role::Admin, Scope::KeysRead), reads;
+    ListKeys: "keys.list", Access::Granted(Scope::KeysRead), reads;
     /// Revoke an API key.
-    RevokeKey: "keys.revoke", granted(Role::Admin, Scope::KeysWrite), changes;
+    RevokeKey: "keys.revoke", Access::Granted(Scope::KeysWrite), changes;
 
     /// Sign in to the console with a login link or an API key.
     SignIn: "sessions.sign_in", Access::Public, changes;
     /// Make a one-time login link for the console.
-    CreateLoginLink: "sessions.link", granted(Role::Admin, Scope::KeysWrite), changes;
+    CreateLoginLink: "sessions.link", Access::Granted(Scope::KeysWrite), changes;
     /// End the session in use.
     SignOut: "sessions.sign_out", Access::Own, changes;
     /// Show who the caller is.
     WhoAmI: "sessions.whoami", Access::Own, reads;
 
     /// List audit entries.
-    ListAudit: "audit.list", granted(Role::Admin, Scope::AuditRead), reads;
+    ListAudit: "audit.list", Access::OnNode(Scope::AuditRead), reads;
     /// Show one audit entry with its proof.
-    ProveAudit: "audit.prove", granted(Role::Admin, Scope::AuditRead), reads;
+    ProveAudit: "audit.prove", Access::OnNode(Scope::AuditRead), reads;
     /// Read the log's signed checkpoint.
-    ReadCheckpoint: "audit.checkpoint", granted(Role::Viewer, Scope::AuditRead), reads;
+    ReadCheckpoint: "audit.checkpoint", Access::OnNode(Scope::NodeRead), reads;
     /// Read the log's tiles and entries.
-    ReadTiles: "audit.tiles", granted(Role::Admin, Scope::AuditRead), reads;
+    ReadTiles: "audit.tiles", Access::OnNode(Scope::AuditRead), reads;
 
     /// Tell whether the node works.
     Health: "node.health", Access::Public, reads;
     /// Read the API's own description.
     Describe: "node.describe", Access::Public, reads;
     /// Read figures for the overview: version, walls, workers, counts.
-    Overview: "node.overview", granted(Role::Viewer, Scope::NodeRead), reads;
+    Overview: "node.overview", Access::Granted(Scope::NodeRead), reads;
     /// Read metrics.
-    Metrics: "node.metrics", granted(Role::Viewer, Scope::NodeRead), reads;
+    Metrics: "node.metrics", Access::OnNode(Scope::MetricsRead), reads;
     /// Follow events.
-    FollowEvents: "node.events", granted(Role::Viewer, Scope::NodeRead), reads;
+    FollowEvents: "node.events", Access::Granted(Scope::NodeRead), reads;
 }

@@ -182,7 +182,7 @@ impl Problem {
         match denied.reason {
             DeniedReason::Unauthenticated => Self::new(Code::Unauthenticated, denied.to_string())
                 .hint("send an API key as X-API-Key, or sign in to the console"),
-            DeniedReason::RoleTooWeak { .. } | DeniedReason::ScopeMissing(_) | DeniedReason::OtherProject => {
+            DeniedReason::ScopeMissing { .. } | DeniedReason::OtherProject => {
                 Self::new(Code::Denied, denied.to_string())
             }
         }
@@ -313,6 +313,7 @@ impl From<ControlError> for Problem {
             ControlError::ShareLifetime => Self::field("/seconds", text),
             ControlError::ShareRefused
             | ControlError::KeyNotFound(_)
+            | ControlError::RoleNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {

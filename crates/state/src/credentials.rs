@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
 use casemate_ledger::Event;
-use casemate_model::{KeyId, Project, SessionId, StoreError, Timestamp};
+use casemate_model::{KeyId, Project, Role, Scopes, SessionId, StoreError, Timestamp};
 
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -41,6 +41,11 @@ impl Credentials for Store {
         event: Event,
     ) -> Result<bool, StoreError> {
         self.change(RevokeKey { project: project.clone(), id, at, event }).await
+    }
+
+    async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError> {
+        let action = "read a role";
+        read_one(self.row(action, &ROLE, values![project, role]).await?, action, |row| row.only("role"))
     }
 
     async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError> {
@@ -218,6 +223,7 @@ pub(crate) const ALL_KEYS: Statement =
     statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2");
 const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
 const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
+const ROLE: Statement = statement!("SELECT scopes FROM roles WHERE project = $1 AND role = $2");
 const INSERT_SESSION: Statement =
     statement!("INSERT INTO sessions (", session_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 const SESSION: Statement = statement!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
@@ -232,6 +238,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("list keys", &KEYS),
     ("find a key to revoke", &LOCK_KEY),
     ("revoke a key", &REVOKE_KEY),
+    ("find a role", &ROLE),
     ("find a session", &SESSION),
     ("remove expired sessions", &DELETE_EXPIRED_SESSIONS),
     ("end a session", &DELETE_SESSION),

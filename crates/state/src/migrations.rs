@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_versions_by_content"),
     migration!(6, "0006_blobs_of_projects"),
     migration!(7, "0007_bytes_of_uploads"),
+    migration!(8, "0008_users_and_roles"),
 ];
 
 /// The version that this program brings a database to.

@@ -1,5 +1,5 @@
 use casemate_api::keys::CreateKey;
-use casemate_model::{KeyId, Role, Scope, Timestamp};
+use casemate_model::{Grant, KeyId, Role, Scopes, Timestamp};
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
@@ -36,12 +36,13 @@ pub(crate) struct Create {
     /// What the key is for.
     #[arg(long)]
     label: String,
-    /// What its holder may do: viewer, developer or admin.
-    #[arg(long, default_value_t = Role::Developer)]
+    /// What its holder may do: viewer, developer, operator, auditor, admin, or a role of the project.
+    #[arg(long, default_value_t = Role::DEVELOPER)]
     role: Role,
-    /// What the key may be used for, such as objects:read; give it several times for several. All of them otherwise.
+    /// What the key may be used for, such as objects:read or objects:write:releases/*; give it several times for several.
+    /// All that the role allows otherwise.
     #[arg(long = "scope", value_name = "SCOPE")]
-    scopes: Vec<Scope>,
+    scopes: Vec<Grant>,
     /// When the key ends; never otherwise.
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
@@ -52,7 +53,8 @@ pub(crate) struct Create {
 
 impl Create {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let scopes = if self.scopes.is_empty() { Scope::ALL.to_vec() } else { self.scopes.clone() };
+        let scopes: Vec<_> =
+            if self.scopes.is_empty() { Scopes::ALL.iter().collect() } else { self.scopes.clone() };
         let wanted = CreateKey {
             label: self.label.clone(),
             role: self.role.to_string(),

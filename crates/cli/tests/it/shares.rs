@@ -100,7 +100,7 @@ fn who_may_not_share_does_not_and_times_are_bounded() {
     let user = User::new();
     let node = user.serve();
     user.run_with_input(&["cp", "-", "cm://builds/a"], b"content").text();
-    for (role, scope) in [("viewer", "objects:read"), ("developer", "names:read")] {
+    for (role, scope) in [("viewer", "objects:share"), ("developer", "objects:read")] {
         let key = ["key", "create", "--label", "x", "--role", role, "--scope", scope];
         let file = user.file("key", user.run(&key).text().trim().as_bytes());
         assert_eq!(user.run(&["share", "cm://builds/a", "--api-key-file", &file]).code, 4, "{role} {scope}");

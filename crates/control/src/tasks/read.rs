@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use casemate_model::{Project, TaskId};
 use casemate_objects::{BlobId, VerifiedBlob};
-use casemate_policy::operation;
+use casemate_policy::{Resource, operation};
 use casemate_tasks::{Cancelled, TaskPage, TaskRecord, TaskResult, TaskState};
 
 use crate::{Caller, Change, Control, ControlError};
@@ -39,7 +39,7 @@ impl Control {
         before: Option<TaskId>,
         limit: u32,
     ) -> Result<Vec<TaskRecord>, ControlError> {
-        let permit = self.permit::<operation::ListTasks>(caller, "tasks").await?;
+        let permit = self.permit::<operation::ListTasks>(caller, &Resource::all("tasks")).await?;
         let page = TaskPage { project: permit.project().clone(), state, before, limit };
         Ok(self.parts.queue.tasks(&page).await?)
     }
@@ -47,7 +47,7 @@ impl Control {
     /// Cancels a task; if it runs, its guest is killed.
     pub async fn cancel_task(&self, caller: &Caller, id: TaskId) -> Result<TaskRecord, ControlError> {
         let permit = self.permit::<operation::CancelTask>(caller, &resource(id)).await?;
-        let event = self.event(caller, permit.action(), &resource(id), "cancel requested");
+        let event = self.event(caller, permit.action(), resource(id), "cancel requested");
         match self.parts.queue.cancel(permit.project(), id, self.now(), event).await? {
             Cancelled::Done(task) => {
                 self.announce_task(&task);
@@ -131,6 +131,6 @@ pub(super) fn result_of(task: TaskRecord) -> Result<TaskResult, ControlError> {
     }
 }
 
-pub(super) fn resource(id: TaskId) -> String {
-    format!("task:{id}")
+pub(super) fn resource(id: TaskId) -> Resource {
+    Resource::one("task", id)
 }

@@ -5,6 +5,7 @@ use casemate_fs::SealedBytes;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Outcome, Project, RunId, Timestamp, Usage};
 use casemate_objects::{BlobId, Hold, ObjectsError};
+use casemate_policy::Resource;
 use casemate_sandbox::{Job, Profile, RunReport};
 use casemate_tasks::{Completed, Completion, Held, OutputFile, RetryPolicy, TaskRecord, TaskResult};
 use tokio::time::Instant;
@@ -199,7 +200,7 @@ impl Control {
     }
 
     fn end_event(&self, caller: &Caller, task: &TaskRecord, result: &TaskResult) -> Event {
-        let resource = format!("task:{}", task.id);
+        let resource = Resource::one("task", task.id);
         let caller = Caller { request: task.request, ..caller.clone() };
         let mut event = self.event(&caller, "tasks.end", &resource, result.outcome.to_string());
         event.details = vec![

@@ -1,8 +1,10 @@
-use casemate_model::{BucketName, Digest, Name, ObjectKey, Project, RunLimits, TaskId};
-use casemate_policy::{Permit, operation};
+use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId};
+use casemate_policy::{Permit, Resource, operation};
 use casemate_tasks::{Progress, Submitted, TaskRecord, TaskSpec};
 use std::time::Duration;
 
+use super::read::resource;
+use crate::objects::object_resource;
 use crate::{Caller, Control, ControlError};
 
 /// Most arguments, environment variables or input files of a task.
@@ -59,8 +61,8 @@ impl Control {
         if self.stopping.is_cancelled() {
             return Err(ControlError::ShuttingDown);
         }
-        let permit = self.permit::<operation::SubmitTask>(caller, "tasks").await?;
-        let spec = self.task_spec(&permit, wanted).await?;
+        let permit = self.permit::<operation::SubmitTask>(caller, &Resource::all("tasks")).await?;
+        let spec = self.task_spec(caller, &permit, wanted).await?;
         let now = self.now();
         let deadline = now.saturating_add(Duration::from_millis(spec.limits.wall_ms));
         let task = TaskRecord {
@@ -74,7 +76,7 @@ impl Control {
             updated: now,
             result: None,
         };
-        let mut event = self.event(caller, permit.action(), &format!("task:{}", task.id), "queued");
+        let mut event = self.event(caller, permit.action(), resource(task.id), "queued");
         event.details.push(("module".to_owned(), task.spec.module.to_string()));
         match self.parts.queue.submit(&task, event).await? {
             Submitted::Accepted => {}
@@ -91,6 +93,7 @@ impl Control {
 
     async fn task_spec(
         &self,
+        caller: &Caller,
         permit: &Permit<operation::SubmitTask>,
         wanted: SubmitTask,
     ) -> Result<TaskSpec, ControlError> {
@@ -102,15 +105,15 @@ impl Control {
                 let held = self.parts.names.resolve_for_run(permit, &name).await?;
                 (held.digest, Some(name), Some(held.project).filter(|holder| holder != project))
             }
-            ModuleSource::Content(source) => (self.input_digest(project, source).await?, None, None),
+            ModuleSource::Content(source) => (self.input_digest(caller, source).await?, None, None),
         };
         let mut stdin = None;
         if let Some(source) = wanted.stdin {
-            stdin = Some(self.input_digest(project, source).await?);
+            stdin = Some(self.input_digest(caller, source).await?);
         }
         let mut inputs = Vec::with_capacity(wanted.inputs.len());
         for (path, source) in wanted.inputs {
-            inputs.push((check_input_path(path)?, self.input_digest(project, source).await?));
+            inputs.push((check_input_path(path)?, self.input_digest(caller, source).await?));
         }
         check_distinct(&inputs)?;
         Ok(TaskSpec {
@@ -127,14 +130,18 @@ impl Control {
         })
     }
 
-    async fn input_digest(&self, project: &Project, source: InputSource) -> Result<Digest, ControlError> {
+    /// Finds what a task is to read, which must be something that its submitter may read.
+    async fn input_digest(&self, caller: &Caller, source: InputSource) -> Result<Digest, ControlError> {
         match source {
             InputSource::Digest(digest) => {
-                self.parts.objects.check_readable(project, &digest).await?;
+                let permit = self.permit::<operation::GetObject>(caller, &Resource::all("content")).await?;
+                self.parts.objects.check_readable(permit.project(), &digest).await?;
                 Ok(digest)
             }
             InputSource::Object(bucket, key) => {
-                Ok(self.parts.objects.find(project, &bucket, &key).await?.digest)
+                let object = object_resource(&bucket, &key);
+                let permit = self.permit::<operation::GetObject>(caller, &object).await?;
+                Ok(self.parts.objects.find(permit.project(), &bucket, &key).await?.digest)
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::{KeyLabel, NewKey, Pepper, issue_key};
 struct Memory {
     keys: Mutex<HashMap<KeyId, KeyRecord>>,
     sessions: Mutex<HashMap<SessionId, SessionRecord>>,
+    roles: Mutex<HashMap<Role, Scopes>>,
     questions: AtomicUsize,
 }
 
@@ -33,6 +34,10 @@ impl Credentials for Memory {
 
     async fn keys(&self, _: &Project, _: Option<KeyId>, _: u32) -> Result<Vec<KeyRecord>, StoreError> {
         Ok(self.keys.lock().unwrap().values().cloned().collect())
+    }
+
+    async fn role(&self, _: &Project, role: &Role) -> Result<Option<Scopes>, StoreError> {
+        Ok(self.roles.lock().unwrap().get(role).cloned())
     }
 
     async fn revoke_key(&self, _: &Project, id: KeyId, at: Timestamp, _: Event) -> Result<bool, StoreError> {
@@ -71,9 +76,9 @@ impl World {
 
     async fn key(&self, expires: Option<Timestamp>) -> (KeyRecord, String) {
         let label: KeyLabel = "ci".parse().expect("a label");
-        let scopes = ScopeSet::ALL;
+        let scopes = Scopes::ALL;
         let new =
-            NewKey { project: Project::default_project(), label, role: Role::Developer, scopes, expires };
+            NewKey { project: Project::default_project(), label, role: Role::DEVELOPER, scopes, expires };
         let (record, text) = issue_key(new, self.authenticator.peppers(), self.clock.now(), &self.entropy);
         self.memory.insert_key(&record, self.event()).await.expect("memory");
         (record, text.expose_secret().to_owned())
@@ -81,7 +86,7 @@ impl World {
 
     async fn session(&self, key: Option<KeyId>) -> (SessionRecord, String) {
         let project = Project::default_project();
-        let opener = Opener { project, role: Role::Developer, scopes: ScopeSet::ALL, key };
+        let opener = Opener { project, role: Role::DEVELOPER, scopes: Scopes::ALL, key };
         let now = self.clock.now();
         let opened = self.authenticator.open_session(opener, now, &self.entropy, |_| self.event()).await;
         let (record, cookie) = opened.expect("memory");

@@ -4,7 +4,7 @@ use std::time::Duration;
 use casemate_ledger::Decision;
 use casemate_model::test_support::{CountingEntropy, ManualClock};
 use casemate_model::{Clock, Principal, PrincipalKind, RequestId};
-use casemate_policy::{Operation, authorize};
+use casemate_policy::{Operation, Resource, authorize};
 use futures_util::stream;
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ impl World {
 
     pub(crate) fn permit<O: Operation>() -> Permit<O> {
         let home = Project::default_project();
-        authorize(&Principal::local_user(0, home.clone()), &home).unwrap()
+        authorize(&Principal::local_user(0, home.clone()), &home, &Resource::all("objects")).unwrap()
     }
 
     pub(crate) fn event(&self) -> Event {

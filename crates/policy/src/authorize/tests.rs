@@ -1,12 +1,13 @@
 use std::fmt::Write;
 
-use casemate_model::{KeyId, ScopeSet, Timestamp, test_support::CountingEntropy};
+use casemate_model::{KeyId, Scopes, Timestamp, test_support::CountingEntropy};
 
 use super::*;
-use crate::{TABLE, operation};
+use crate::{TABLE, operation, roles};
 
-fn key(role: Role, scopes: ScopeSet, project: &Project) -> Principal {
+fn key(role: Role, scopes: &Scopes, project: &Project) -> Principal {
     let id = KeyId::generate(Timestamp::EPOCH, &CountingEntropy::default());
+    let scopes = roles::built_in(&role).expect("a role that is built in").intersection(scopes);
     Principal { kind: PrincipalKind::Key(id), project: project.clone(), role, scopes }
 }
 
@@ -17,17 +18,19 @@ fn other_project() -> Project {
 #[test]
 fn the_whole_matrix_is_under_review() {
     let home = Project::default_project();
+    let everything = (&home, &Pattern::all());
     let mut callers = vec![("anonymous".to_owned(), Principal::anonymous())];
-    for role in Role::ALL {
-        callers.push((role.to_string(), key(role, ScopeSet::ALL, &home)));
-        callers.push((format!("{role}, no scope"), key(role, ScopeSet::NONE, &home)));
-        callers.push((format!("{role}, other project"), key(role, ScopeSet::ALL, &other_project())));
+    for role in Role::BUILT_IN {
+        let mut add = |suffix, principal| callers.push((format!("{role}{suffix}"), principal));
+        add("", key(role.clone(), &Scopes::ALL, &home));
+        add(", no scope", key(role.clone(), &Scopes::NONE, &home));
+        add(", other project", key(role.clone(), &Scopes::ALL, &other_project()));
     }
     let mut matrix = String::new();
     for row in TABLE {
         writeln!(matrix, "{}{}", row.action, if row.mutates { " (changes)" } else { "" }).expect("memory");
         for (name, principal) in &callers {
-            let verdict = match decide(principal, &home, row) {
+            let verdict = match decide(principal, everything, row) {
                 Ok(()) => "allowed".to_owned(),
                 Err(reason) => format!("denied: {reason}"),
             };
@@ -40,16 +43,45 @@ fn the_whole_matrix_is_under_review() {
 #[test]
 fn one_scope_opens_only_its_own_operations() {
     let home = Project::default_project();
-    for scope in Scope::ALL {
-        let principal = key(Role::Admin, [scope].into_iter().collect(), &home);
+    for scope in Scope::EVERY {
+        let principal = key(Role::ADMIN, &Scopes::of(&[scope]), &home);
         for row in TABLE {
-            if let Access::Granted { scope: needed, .. } = row.access {
-                let verdict = decide(&principal, &home, row);
-                let expected = if needed == scope { Ok(()) } else { Err(DeniedReason::ScopeMissing(needed)) };
+            if let Access::Granted(needed) | Access::OnNode(needed) = row.access {
+                let verdict = decide(&principal, (&home, &Pattern::all()), row);
+                let missing =
+                    DeniedReason::ScopeMissing { scope: needed, role: Role::ADMIN, elsewhere: false };
+                let expected = if needed == scope { Ok(()) } else { Err(missing) };
                 assert_eq!(verdict, expected, "{} with {scope}", row.action);
             }
         }
     }
+}
+
+#[test]
+fn a_pattern_opens_what_it_means_and_nothing_else() {
+    let home = Project::default_project();
+    let principal = key(Role::DEVELOPER, &"objects:write:releases/*".parse().expect("scopes"), &home);
+    let put = |resource| authorize::<operation::PutObject>(&principal, &home, &resource);
+    assert_eq!(put(Resource::one("object", "releases/a")).expect("it is meant").action(), "objects.put");
+    for other in
+        [Resource::one("object", "builds/a"), Resource::one("object", "releases"), Resource::all("objects")]
+    {
+        let denied = put(other).expect_err("it is not meant");
+        assert_eq!(
+            denied.to_string(),
+            "objects.put is not allowed: the caller has the scope objects:write for other resources only"
+        );
+    }
+}
+
+#[test]
+fn the_node_belongs_to_the_default_project_and_to_its_own_user() {
+    let home = Project::default_project();
+    let row = <operation::ListAudit as Operation>::ROW;
+    let decide = |principal: &Principal| decide(principal, (&principal.project, &Pattern::all()), &row);
+    assert_eq!(decide(&key(Role::AUDITOR, &Scopes::ALL, &home)), Ok(()));
+    assert_eq!(decide(&key(Role::ADMIN, &Scopes::ALL, &other_project())), Err(DeniedReason::OtherProject));
+    assert_eq!(decide(&Principal::local_user(1000, other_project())), Ok(()));
 }
 
 #[test]
@@ -65,9 +97,10 @@ fn actions_are_unique() {
 fn a_permit_says_what_was_allowed() {
     let home = Project::default_project();
     let admin = Principal::local_user(1000, home.clone());
-    let permit = authorize::<operation::PutObject>(&admin, &home).expect("an admin may put");
+    let (object, other) = (Resource::one("object", "b/k"), other_project());
+    let permit = authorize::<operation::PutObject>(&admin, &home, &object).expect("an admin may put");
     assert_eq!((permit.action(), permit.project(), permit.principal()), ("objects.put", &home, &admin));
 
-    let denied = authorize::<operation::PutObject>(&admin, &other_project()).expect_err("not its project");
+    let denied = authorize::<operation::PutObject>(&admin, &other, &object).expect_err("not its project");
     assert_eq!(denied.to_string(), "objects.put is not allowed: the resource belongs to another project");
 }

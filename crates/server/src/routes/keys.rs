@@ -2,7 +2,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::KeyRequest;
-use casemate_model::{KeyId, ScopeSet};
+use casemate_model::{Grant, KeyId, Scopes};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 
@@ -23,14 +23,10 @@ pub(crate) async fn create_key(
     From(caller): From,
     Json(create): Json<wire::keys::CreateKey>,
 ) -> Result<Response, Problem> {
-    let mut scopes = Vec::with_capacity(create.scopes.len());
-    for (index, scope) in create.scopes.iter().enumerate() {
-        scopes.push(body_field(&format!("/scopes/{index}"), scope)?);
-    }
     let request = KeyRequest {
         label: body_field("/label", &create.label)?,
         role: body_field("/role", &create.role)?,
-        scopes: scopes.into_iter().collect::<ScopeSet>(),
+        scopes: scopes(&create.scopes)?,
         expires: create.expires.as_deref().map(|text| body_field("/expires", text)).transpose()?,
     };
     let made = state.control.create_key(&caller, request).await?;
@@ -40,6 +36,14 @@ pub(crate) async fn create_key(
         s3_secret: made.s3_secret.expose_secret().to_owned(),
     };
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
+}
+
+fn scopes(texts: &[String]) -> Result<Scopes, Problem> {
+    let mut grants: Vec<Grant> = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        grants.push(body_field(&format!("/scopes/{index}"), text)?);
+    }
+    Scopes::new(grants).map_err(|error| Problem::field("/scopes", error.to_string()))
 }
 
 /// List the project's API keys

@@ -2,7 +2,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use casemate_model::{
-    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, RunId, ScopeSet, SessionId, TaskId,
+    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, RunId, Scopes, SessionId, TaskId,
     Timestamp, UploadId, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
@@ -222,7 +222,7 @@ parsed_cells!(
     RequestId => "a request id",
     Role => "a role",
     RunId => "a run id",
-    ScopeSet => "a set of scopes",
+    Scopes => "a set of scopes",
     SessionId => "a session id",
     TaskId => "a task id",
     TaskState => "a task state",

@@ -1,5 +1,5 @@
 use casemate_model::{
-    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, ScopeSet, SessionId, TaskId,
+    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, Scopes, SessionId, TaskId,
     Timestamp, UploadId, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
@@ -62,7 +62,7 @@ macro_rules! text_values {
 }
 
 text_values!(
-    str, String, BucketName, KeyId, Name, ObjectKey, Project, RequestId, Role, ScopeSet, SessionId, TaskId,
+    str, String, BucketName, KeyId, Name, ObjectKey, Project, RequestId, Role, Scopes, SessionId, TaskId,
     TaskState, UploadId, WorkerId, ETag
 );
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use casemate_identity::{Credentials, KeyRecord, SecretMac};
 use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
-use casemate_model::{KeyId, Role, ScopeSet, StoreError};
+use casemate_model::{KeyId, Role, Scopes, StoreError};
 use casemate_names::{Claimed, Registry};
 use casemate_objects::{BucketCatalog, ObjectCatalog, ObjectRecord, ProjectQuota, Put, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
@@ -22,8 +22,8 @@ fn key(context: &Context) -> KeyRecord {
         id: KeyId::generate(context.now(), &context.entropy),
         project: context.project.clone(),
         label: "key".to_owned(),
-        role: Role::Viewer,
-        scopes: ScopeSet::NONE,
+        role: Role::VIEWER,
+        scopes: Scopes::NONE,
         secret: SecretMac { pepper: 1, mac: [1; 32] },
         created: context.now(),
         expires: None,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
 use casemate_ledger::AuditLog;
-use casemate_model::{KeyId, Project, Role, Scope, ScopeSet, SessionId};
+use casemate_model::{KeyId, Project, Role, Scope, Scopes, SessionId};
 
 use crate::context::Context;
 
@@ -12,8 +12,8 @@ impl Context {
             id: KeyId::generate(self.now(), &self.entropy),
             project: self.project.clone(),
             label: label.to_owned(),
-            role: Role::Developer,
-            scopes: [Scope::TasksRead, Scope::NamesRead].into_iter().collect(),
+            role: Role::DEVELOPER,
+            scopes: Scopes::of(&[Scope::TasksRead, Scope::NamesRead]),
             secret: SecretMac { pepper: 3, mac: [7; 32] },
             created: self.now(),
             expires: Some(self.later(60)),
@@ -25,8 +25,8 @@ impl Context {
         SessionRecord {
             id: SessionId::generate(self.now(), &self.entropy),
             project: self.project.clone(),
-            role: Role::Admin,
-            scopes: ScopeSet::ALL,
+            role: Role::ADMIN,
+            scopes: Scopes::ALL,
             key,
             secret: SecretMac { pepper: u32::MAX, mac: [9; 32] },
             created: self.now(),
