@@ -2,6 +2,7 @@
 //! checked whole. Only this file and its caller read the environment.
 
 mod cache;
+mod json;
 mod review;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use casemate_encryption::MasterKey;
-use casemate_limits::Quota;
+use casemate_limits::{JsonBudget, Quota};
 use casemate_model::{ByteSize, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::S3Domain;
@@ -74,6 +75,16 @@ pub(crate) struct Written {
     pub(crate) s3_requests_per_second: u32,
     /// Requests to S3 that it may send at once.
     pub(crate) s3_requests_burst: u32,
+    /// Most bytes of a JSON body, such as `256KiB`.
+    pub(crate) json_bytes_max: String,
+    /// Most levels of nesting in one.
+    pub(crate) json_depth_max: u64,
+    /// Most values in one.
+    pub(crate) json_values_max: u64,
+    /// Most members of one object in it.
+    pub(crate) json_members_max: u64,
+    /// Most bytes of one string in it, such as `64KiB`.
+    pub(crate) json_string_bytes_max: String,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -114,6 +125,7 @@ pub(crate) struct Config {
     pub(crate) waive_walls: bool,
     pub(crate) quota: Quota,
     pub(crate) s3_quota: Quota,
+    pub(crate) json_budget: JsonBudget,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -199,6 +211,11 @@ impl Default for Written {
             requests_burst: 400,
             s3_requests_per_second: 2_000,
             s3_requests_burst: 4_000,
+            json_bytes_max: "256KiB".to_owned(),
+            json_depth_max: 16,
+            json_values_max: 20_000,
+            json_members_max: 1_000,
+            json_string_bytes_max: "64KiB".to_owned(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -276,6 +293,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
         s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
+        json_budget: json::budget(written)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,

@@ -147,6 +147,7 @@ impl Node {
             s3_domain: config.s3_domain.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
             console_url: format!("http://{address}"),
+            json_budget: config.json_budget,
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());

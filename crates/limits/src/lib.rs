@@ -5,5 +5,5 @@ mod json_budget;
 mod token_bucket;
 
 pub use concurrency::{Gate, Slot};
-pub use json_budget::{JsonBudget, JsonOverrun, JsonPlace};
+pub use json_budget::{JsonBudget, JsonFault, JsonPlace, JsonRefused, JsonScanner};
 pub use token_bucket::{Quota, TokenBuckets, Verdict};

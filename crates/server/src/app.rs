@@ -7,13 +7,14 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
-use casemate_limits::{Quota, TokenBuckets};
+use casemate_limits::{JsonBudget, Quota, TokenBuckets};
 use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::contract::Contract;
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub own_uid: u32,
     /// The console's address, as login links spell it.
     pub console_url: String,
+    /// What a JSON body may hold.
+    pub json_budget: JsonBudget,
     /// The longest that a request may wait for a task to end.
     pub task_wait_max: Duration,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    pub(crate) json_budget: JsonBudget,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
     /// A place for each transfer of content under way.
@@ -98,6 +102,7 @@ impl Server {
             rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            json_budget: settings.json_budget,
             task_wait_max: settings.task_wait_max,
             prometheus,
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
@@ -115,7 +120,8 @@ impl Server {
 
 /// Routes inside, layers around them; the layer added last meets a request first.
 fn router(state: AppState) -> Router {
-    let (api, _document) = routes::api();
+    let (api, document) = routes::api();
+    let contract = Arc::new(Contract::of(&document));
     Router::new()
         .nest("/api/v1", api)
         .route("/metrics", get(routes::metrics))
@@ -123,6 +129,7 @@ fn router(state: AppState) -> Router {
         .route("/{*path}", get(console::file))
         .fallback(async || Problem::route_not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(contract, layers::hold_contract))
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(Problem::internal())))
         .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use casemate_limits::JsonBudget;
-use http::header;
+use casemate_limits::{JsonBudget, JsonScanner};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use crate::app::AppState;
@@ -19,28 +20,67 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_json = media_type.is_some_and(|media_type| {
-            media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-        });
-        if !is_json {
-            return Err(Problem::not_json());
-        }
-        // The body limit layer ends the body early, so this reads no more than a request may hold.
-        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
-        let body = body.map_err(|_| Problem::body_too_slow())?.map_err(|_| Problem::body_too_large())?;
-        JsonBudget::REQUEST.check(&body).map_err(|overrun| Problem::json_budget(&overrun))?;
+        check_headers(request.headers())?;
+        let reading = read(request.into_body(), state.json_budget);
+        let body =
+            tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| Problem::body_too_slow())??;
         parse(&body).map(Self)
     }
+}
+
+/// Refuses bodies that are not plain JSON in UTF-8. A compressed one could be a thousand times as long as it looks.
+fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut parts = media_type.unwrap_or_default().split(';').map(str::trim);
+    if !parts.next().unwrap_or_default().eq_ignore_ascii_case("application/json") {
+        return Err(Problem::not_json());
+    }
+    let charset = parts.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    if charset.is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return Err(Problem::not_json());
+    }
+    refuse_encoded(headers)
+}
+
+/// Refuses a body that was compressed on its way: nothing here unpacks one.
+pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| coding == "identity");
+    if plain { Ok(()) } else { Err(Problem::encoded()) }
+}
+
+/// Reads a body no further than the budget goes, and judges each piece as it comes.
+pub(crate) async fn read(mut body: Body, budget: JsonBudget) -> Result<Vec<u8>, Problem> {
+    let (mut scanner, mut text) = (JsonScanner::new(budget), Vec::new());
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::body_broken())?;
+        let Ok(piece) = frame.into_data() else { continue };
+        scanner.feed(&piece).map_err(|refused| Problem::json_refused(&refused))?;
+        text.extend_from_slice(&piece);
+    }
+    Ok(text)
 }
 
 /// Parses the whole body, and says with a JSON pointer where it is not as it should be.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut parser = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut parser)
-        .map_err(|error| Problem::invalid_body(&pointer(error.path()), error.inner()))?;
-    parser.end().map_err(|error| Problem::invalid_body("", &error))?;
+    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
+        let text = error.inner().to_string();
+        let mut pointer = pointer(error.path());
+        if let Some(name) = missing(&text) {
+            pointer.push_str(&format!("/{name}"));
+        }
+        Problem::field(&pointer, text)
+    })?;
+    parser.end().map_err(|error| Problem::field("", error.to_string()))?;
     Ok(value)
+}
+
+/// The field that is not there. The error says it in its text only, in the words of `serde::de::Error`.
+pub(crate) fn missing(text: &str) -> Option<&str> {
+    text.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// A path through a body as a JSON pointer (RFC 6901).

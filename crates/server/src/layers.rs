@@ -6,6 +6,8 @@ mod rate_limit;
 mod request_id;
 mod security_headers;
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +16,7 @@ use casemate_limits::Verdict;
 use s3s::S3ErrorCode;
 
 use crate::app::AppState;
+use crate::contract::Contract;
 use crate::problem::Problem;
 
 pub(crate) use rate_limit::policy;
@@ -25,6 +28,18 @@ pub(crate) async fn around(State(state): State<AppState>, request: Request, next
     let mut response = answer(state, (request, next), verdict, refuse).await;
     security_headers::set(&mut response);
     response
+}
+
+/// Refuses what the API's description does not have.
+pub(crate) async fn hold_contract(
+    State(contract): State<Arc<Contract>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match contract.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// The same around a request to S3, which has its own quota and its own way of refusing.

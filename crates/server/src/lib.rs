@@ -10,7 +10,9 @@
 mod app;
 mod caller;
 mod console;
+mod contract;
 mod convert;
+mod extract;
 mod json;
 mod layers;
 mod listen;

@@ -64,7 +64,7 @@ pub(crate) fn call(node: &Node, method: &str, path: &str, headers: &str, body: &
 }
 
 /// A key that may do everything, as a header line.
-fn key(user: &User) -> String {
+pub(crate) fn key(user: &User) -> String {
     let secret = user.run(&["key", "create", "--label", "edge", "--role", "admin"]).text();
     format!("x-api-key: {}\r\n", secret.trim())
 }
@@ -81,7 +81,7 @@ fn bodies_that_are_not_as_they_should_be() {
     for (body, pointer) in [
         ("", ""),
         ("{", ""),
-        ("{} {}", ""),
+        ("{}", "/name"),
         ("[]", ""),
         (r#"{"name":7}"#, "/name"),
         (r#"{"name":"a.b","digest":"sha256:00","extra":1}"#, "/extra"),

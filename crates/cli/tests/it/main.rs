@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod binary;
+mod bodies;
 mod buckets;
 mod edge;
 mod encryption;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::Caller;
@@ -13,6 +13,7 @@ use secrecy::ExposeSecret;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::Path;
 use crate::json::Json;
 use crate::problem::{Problem, body_field};
 use crate::routes::objects::download;

@@ -1,21 +1,22 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{Caller, UploadRef};
 use casemate_model::UploadId;
 use casemate_objects::{Attributes, CompletedPart, PartRecord, PutRule, is_media_type};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
-use crate::json::Json;
+use crate::extract::{Answer, Path};
+use crate::json::{Json, refuse_encoded};
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 use crate::routes::objects::flowing;
 
 /// Parts that are read at a time when an upload is completed.
@@ -104,8 +105,10 @@ pub(crate) async fn put_part(
     From(caller): From,
     Path((upload, number)): Path<(String, String)>,
     query: Answer<Query<PlaceQuery>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    refuse_encoded(&headers)?;
     let upload = query.into_inner()?.upload(&upload)?;
     let number: u32 = path_parameter("number", &number)?;
     let _place = state.transfer()?;

@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::CopySource;
@@ -12,8 +12,9 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, path_parameter};
+use crate::problem::{Problem, path_parameter};
 use crate::routes::objects::address;
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
