@@ -2,6 +2,7 @@
 //! checked whole. Only this file and its caller read the environment.
 
 mod cache;
+mod idempotency;
 mod json;
 mod review;
 
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use casemate_control::IdempotencyRules;
 use casemate_encryption::MasterKey;
 use casemate_limits::{JsonBudget, Quota};
 use casemate_model::{ByteSize, RunLimits};
@@ -85,6 +87,12 @@ pub(crate) struct Written {
     pub(crate) json_members_max: u64,
     /// Most bytes of one string in it, such as `64KiB`.
     pub(crate) json_string_bytes_max: String,
+    /// Hours for which answers to requests with an idempotency key are kept.
+    pub(crate) idempotency_hours: u64,
+    /// Most of them of one caller.
+    pub(crate) idempotency_keys_max: u64,
+    /// Most bytes of them of one caller, such as `64MiB`.
+    pub(crate) idempotency_bytes_max: String,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -126,6 +134,7 @@ pub(crate) struct Config {
     pub(crate) quota: Quota,
     pub(crate) s3_quota: Quota,
     pub(crate) json_budget: JsonBudget,
+    pub(crate) idempotency: IdempotencyRules,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -216,6 +225,9 @@ impl Default for Written {
             json_values_max: 20_000,
             json_members_max: 1_000,
             json_string_bytes_max: "64KiB".to_owned(),
+            idempotency_hours: 24,
+            idempotency_keys_max: 10_000,
+            idempotency_bytes_max: "64MiB".to_owned(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -294,6 +306,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
         s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
         json_budget: json::budget(written)?,
+        idempotency: idempotency::rules(written)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,

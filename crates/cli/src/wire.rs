@@ -15,6 +15,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
+use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
 use casemate_identity::{Authenticator, Pepper, Peppers};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
@@ -199,6 +200,7 @@ async fn control(
         encryption,
     };
     let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
+    let answers = SealingKey::new(pepper.key_for("answers to idempotency keys"));
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -208,6 +210,8 @@ async fn control(
         clock,
         authenticator: Authenticator::new(store.clone(), Peppers::new(pepper)),
         credentials: store.clone(),
+        idempotency: store.clone(),
+        answers,
         objects,
         names: Names::new(store.clone()),
         queue: store.clone(),
@@ -218,6 +222,7 @@ async fn control(
         settings: ControlSettings {
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
+            idempotency: config.idempotency,
             collect_grace: config.collect_grace,
         },
         entropy,

@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_identity::{Authenticator, Credentials, LoginLinks};
+use casemate_encryption::SealingKey;
+use casemate_identity::{Authenticator, Credentials, IdempotencyKeys, LoginLinks};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -17,7 +18,7 @@ use crate::denials::Denials;
 use crate::log_keeper::LogKeeper;
 use crate::status::Health;
 use crate::tasks::Runs;
-use crate::{Caller, ControlError, Feed};
+use crate::{Caller, ControlError, Feed, IdempotencyRules};
 
 /// The parts that use cases are made of. The composition root fills it in.
 pub struct Parts {
@@ -27,6 +28,10 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Stored credentials.
     pub credentials: Arc<dyn Credentials>,
+    /// Requests that must not be carried out twice.
+    pub idempotency: Arc<dyn IdempotencyKeys>,
+    /// What their answers are sealed under.
+    pub answers: SealingKey,
     /// Recognises callers.
     pub authenticator: Authenticator,
     /// Objects.
@@ -54,6 +59,8 @@ pub struct Settings {
     pub limits_ceiling: RunLimits,
     /// Tasks that run at once.
     pub runs_max: usize,
+    /// How long answers of requests that must not be carried out twice are kept, and how many.
+    pub idempotency: IdempotencyRules,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }
@@ -89,7 +96,7 @@ impl Control {
         Self {
             worker: WorkerId::generate(now, &*parts.entropy),
             started: now,
-            feed: Feed::new(),
+            feed: Feed::new(now.as_millis()),
             login_links: Arc::default(),
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),

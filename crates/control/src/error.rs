@@ -25,6 +25,9 @@ pub enum ControlError {
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),
+    /// A kept answer does not open: the secret of the node is another one than when it was kept, or its row was changed.
+    #[error("the answer to this idempotency key cannot be opened")]
+    AnswerSealed,
     /// There is no such role, neither built in nor made by the project.
     #[error("there is no role {0}")]
     RoleNotFound(casemate_model::Role),

@@ -8,6 +8,7 @@
 
 mod api_key;
 mod authenticator;
+mod idempotency;
 mod login_links;
 mod pepper;
 mod ports;
@@ -17,6 +18,7 @@ mod token;
 
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, Opener, Rejected};
+pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::contract::Contract;
+use crate::followers::Followers;
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
@@ -71,9 +72,12 @@ pub(crate) struct Shared {
     pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    pub(crate) contract: Contract,
     pub(crate) json_budget: JsonBudget,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
+    /// Who follows the feed of events.
+    pub(crate) followers: Followers,
     /// A place for each transfer of content under way.
     pub(crate) transfers: Arc<Semaphore>,
     /// Cancelled when the server stops, for answers that would go on forever.
@@ -102,9 +106,11 @@ impl Server {
             rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            contract: Contract::of(&routes::api().1),
             json_budget: settings.json_budget,
             task_wait_max: settings.task_wait_max,
             prometheus,
+            followers: Followers::default(),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
@@ -120,8 +126,7 @@ impl Server {
 
 /// Routes inside, layers around them; the layer added last meets a request first.
 fn router(state: AppState) -> Router {
-    let (api, document) = routes::api();
-    let contract = Arc::new(Contract::of(&document));
+    let (api, _document) = routes::api();
     Router::new()
         .nest("/api/v1", api)
         .route("/metrics", get(routes::metrics))
@@ -129,7 +134,7 @@ fn router(state: AppState) -> Router {
         .route("/{*path}", get(console::file))
         .fallback(async || Problem::route_not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn_with_state(contract, layers::hold_contract))
+        .layer(from_fn_with_state(state.clone(), layers::hold_contract))
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(Problem::internal())))
         .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)

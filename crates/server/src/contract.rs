@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
+use crate::idempotency::IDEMPOTENCY_KEY;
 use crate::problem::Problem;
 
 /// Where the API's routes are.
@@ -22,6 +23,16 @@ pub(crate) struct Contract(BTreeMap<String, BTreeMap<&'static str, Route>>);
 #[derive(Debug, PartialEq, Eq)]
 struct Route {
     query: BTreeSet<String>,
+    kind: Kind,
+}
+
+/// How a route's requests are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// As often as they come.
+    Plain,
+    /// Once for each idempotency key, where they have one.
+    Once,
 }
 
 impl Contract {
@@ -34,8 +45,8 @@ impl Contract {
     }
 
     /// Refuses what the route that `request` goes to does not take. Other places than the API's are not looked at.
-    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
-        let Some(route) = self.route(request) else { return Ok(()) };
+    pub(crate) fn check(&self, request: &Request) -> Result<Kind, Problem> {
+        let Some(route) = self.route(request) else { return Ok(Kind::Plain) };
         for pair in request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
             let name = percent_decode_str(&name).decode_utf8_lossy();
@@ -43,7 +54,7 @@ impl Contract {
                 return Err(Problem::parameter_text(&name, route.unknown(&name)));
             }
         }
-        Ok(())
+        Ok(route.kind)
     }
 
     fn route(&self, request: &Request) -> Option<&Route> {
@@ -55,12 +66,17 @@ impl Contract {
 
 impl Route {
     fn of(operation: &Operation) -> Self {
-        let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(parameter),
-            RefOr::Ref(_) => None,
-        });
-        let query = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
-        Self { query: query.map(|parameter| parameter.name.clone()).collect() }
+        let mut route = Self { query: BTreeSet::new(), kind: Kind::Plain };
+        for parameter in operation.parameters.iter().flatten() {
+            let RefOr::T(parameter) = parameter else { continue };
+            if parameter.parameter_in == ParameterIn::Query {
+                route.query.insert(parameter.name.clone());
+            }
+            if parameter.name == IDEMPOTENCY_KEY.as_str() {
+                route.kind = Kind::Once;
+            }
+        }
+        route
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -99,5 +115,30 @@ mod tests {
         assert_eq!(query("GET", "/api/v1/tasks"), ["after", "limit", "state"]);
         assert_eq!(query("DELETE", "/api/v1/objects/{bucket}/{key}"), ["version"]);
         assert_eq!(query("GET", "/api/v1/session"), [""; 0]);
+    }
+
+    /// Requests with POST that make nothing which a second one would make again.
+    const NOT_ONCE: [(&str, &str); 3] = [
+        ("/api/v1/session", "who signs in is nobody yet, and a link opens once anyway"),
+        ("/api/v1/tasks/{id}/cancel", "a task that is cancelled is cancelled"),
+        ("/api/v1/object-verify/{bucket}/{key}", "it looks, and makes nothing"),
+    ];
+
+    #[test]
+    fn every_creating_route_is_carried_out_once_or_excused() {
+        let contract = Contract::of(&crate::routes::api().1);
+        let posts = contract.0.iter().filter(|(_, methods)| methods.contains_key("POST"));
+        let (once, not): (Vec<_>, Vec<_>) =
+            posts.partition(|(_, methods)| methods["POST"].kind == Kind::Once);
+        let not: BTreeSet<&str> = not.iter().map(|(path, _)| path.as_str()).collect();
+        let excused: BTreeSet<&str> = NOT_ONCE.iter().map(|(path, _)| *path).collect();
+        assert_eq!(not, excused, "mark the route with `IdempotencyParams`, or excuse it here with a reason");
+        assert!(once.len() >= 9, "{once:?}");
+        let others =
+            contract.0.values().flat_map(|methods| methods.iter().filter(|(method, _)| **method != "POST"));
+        assert!(
+            others.into_iter().all(|(_, route)| route.kind == Kind::Plain),
+            "PUT and DELETE are idempotent anyway"
+        );
     }
 }

@@ -5,7 +5,9 @@ use axum::extract::{FromRequest, Request};
 use casemate_limits::{JsonBudget, JsonScanner};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::app::AppState;
 use crate::problem::Problem;
@@ -16,14 +18,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// A JSON body that was within budget, of the right media type, and of exactly the expected shape.
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+impl<T: DeserializeOwned + Serialize> FromRequest<AppState> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         check_headers(request.headers())?;
-        let reading = read(request.into_body(), state.json_budget);
-        let body =
-            tokio::time::timeout(BODY_TIMEOUT, reading).await.map_err(|_| Problem::body_too_slow())??;
+        let body = read(request.into_body(), state.json_budget).await?;
         parse(&body).map(Self)
     }
 }
@@ -52,7 +52,12 @@ pub(crate) fn refuse_encoded(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Reads a body no further than the budget goes, and judges each piece as it comes.
-pub(crate) async fn read(mut body: Body, budget: JsonBudget) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(body: Body, budget: JsonBudget) -> Result<Vec<u8>, Problem> {
+    let reading = tokio::time::timeout(BODY_TIMEOUT, collect(body, budget));
+    reading.await.map_err(|_| Problem::body_too_slow())?
+}
+
+async fn collect(mut body: Body, budget: JsonBudget) -> Result<Vec<u8>, Problem> {
     let (mut scanner, mut text) = (JsonScanner::new(budget), Vec::new());
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::body_broken())?;
@@ -64,7 +69,7 @@ pub(crate) async fn read(mut body: Body, budget: JsonBudget) -> Result<Vec<u8>, 
 }
 
 /// Parses the whole body, and says with a JSON pointer where it is not as it should be.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned + Serialize>(body: &[u8]) -> Result<T, Problem> {
     let mut parser = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| {
         let text = error.inner().to_string();
@@ -75,7 +80,41 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         Problem::field(&pointer, text)
     })?;
     parser.end().map_err(|error| Problem::field("", error.to_string()))?;
+    refuse_rows(body, &value)?;
     Ok(value)
+}
+
+/// Refuses arrays that were taken for objects: serde reads the members of a structure from a row of values too, in the
+/// order in which they happen to be declared.
+fn refuse_rows(body: &[u8], read: &impl Serialize) -> Result<(), Problem> {
+    if !body.contains(&b'[') {
+        return Ok(());
+    }
+    let written: Value =
+        serde_json::from_slice(body).map_err(|error| Problem::field("", error.to_string()))?;
+    let read = serde_json::to_value(read).map_err(|error| Problem::field("", error.to_string()))?;
+    match row_for_object(&written, &read) {
+        Some(pointer) => Err(Problem::field(&pointer, "must be an object, not an array")),
+        None => Ok(()),
+    }
+}
+
+/// Where there is an array in `written` and an object in `read`.
+fn row_for_object(written: &Value, read: &Value) -> Option<String> {
+    match (written, read) {
+        (Value::Array(_), Value::Object(_)) => Some(String::new()),
+        (Value::Array(written), Value::Array(read)) => {
+            let mut pairs = written.iter().zip(read).enumerate();
+            pairs.find_map(|(index, (written, read))| {
+                row_for_object(written, read).map(|rest| format!("/{index}{rest}"))
+            })
+        }
+        (Value::Object(written), Value::Object(read)) => written.iter().find_map(|(name, written)| {
+            let rest = row_for_object(written, read.get(name)?)?;
+            Some(format!("/{}{rest}", name.replace('~', "~0").replace('/', "~1")))
+        }),
+        _ => None,
+    }
 }
 
 /// The field that is not there. The error says it in its text only, in the words of `serde::de::Error`.

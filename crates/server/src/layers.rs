@@ -6,8 +6,6 @@ mod rate_limit;
 mod request_id;
 mod security_headers;
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -16,7 +14,8 @@ use casemate_limits::Verdict;
 use s3s::S3ErrorCode;
 
 use crate::app::AppState;
-use crate::contract::Contract;
+use crate::contract::Kind;
+use crate::idempotency;
 use crate::problem::Problem;
 
 pub(crate) use rate_limit::policy;
@@ -30,16 +29,14 @@ pub(crate) async fn around(State(state): State<AppState>, request: Request, next
     response
 }
 
-/// Refuses what the API's description does not have.
-pub(crate) async fn hold_contract(
-    State(contract): State<Arc<Contract>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match contract.check(&request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
+/// Refuses what the API's description does not have, and carries out once what it says may be asked for once.
+pub(crate) async fn hold_contract(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let done = match state.contract.check(&request) {
+        Ok(Kind::Once) => idempotency::run(state, request, next).await,
+        Ok(Kind::Plain) => Ok(next.run(request).await),
+        Err(problem) => Err(problem),
+    };
+    done.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// The same around a request to S3, which has its own quota and its own way of refusing.

@@ -38,6 +38,14 @@ pub(crate) fn path_parameter<T: std::str::FromStr<Err: Error>>(name: &str, text:
     text.parse().map_err(|error| Problem::parameter(name, &error))
 }
 
+/// Reads a number that something is counted with: one that no store can hold is none.
+pub(crate) fn counting_number(name: &str, number: u64) -> Result<u64, Problem> {
+    if i64::try_from(number).is_ok() {
+        return Ok(number);
+    }
+    Err(Problem::parameter_text(name, format!("must be at most {}", i64::MAX)))
+}
+
 /// Reads a field of the body, which `pointer` names.
 pub(crate) fn body_field<T: std::str::FromStr<Err: Error>>(pointer: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| Problem::field(pointer, error.to_string()))
@@ -129,6 +137,29 @@ impl Problem {
         let detail = "the body must be sent as it is, without a content coding".to_owned();
         let problem = Self::new(Code::UnsupportedMediaType, detail);
         Self { inner: Box::new(problem.inner.with_pointer("content-encoding")), ..problem }
+    }
+
+    pub(crate) fn idempotency_in_flight() -> Self {
+        let detail = "a request with this idempotency key is being carried out";
+        Self::new(Code::IdempotencyInFlight, detail).hint("ask again in a moment, with the same key").retry(1)
+    }
+
+    pub(crate) fn idempotency_mismatch() -> Self {
+        Self::new(
+            Code::IdempotencyMismatch,
+            "the idempotency key was used for another method, address or body",
+        )
+        .hint("take a new key for another request")
+    }
+
+    pub(crate) fn too_many_followers() -> Self {
+        let detail = "as many streams of events are open as one caller, or all together, may have";
+        Self::new(Code::RateLimited, detail).hint("close one of them").retry(5)
+    }
+
+    pub(crate) fn too_many_in_flight() -> Self {
+        let detail = "as many requests with idempotency keys are under way as may be";
+        Self::new(Code::RateLimited, detail).retry(1)
     }
 
     pub(crate) fn cross_origin() -> Self {
@@ -321,7 +352,8 @@ impl From<ControlError> for Problem {
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
             ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
-            ControlError::Receipt(_)
+            ControlError::AnswerSealed
+            | ControlError::Receipt(_)
             | ControlError::Log(_)
             | ControlError::Bundle(_)
             | ControlError::LogOfAnother { .. } => Self::failed(&error),

@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
-use crate::contract::documented;
+use crate::document;
 
 pub(crate) use node::metrics;
 
@@ -37,9 +37,7 @@ struct Described;
 /// All routes under `/api/v1`, and the document that describes them.
 pub(crate) fn api() -> (Router<AppState>, Document) {
     let (router, mut document) = described().split_for_parts();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    let paths = std::mem::take(&mut document.paths.paths);
-    document.paths.paths = paths.into_iter().map(|(path, item)| (documented(&path), item)).collect();
+    document::complete(&mut document);
     let text = document.to_pretty_json().expect("a document of plain values is JSON");
     let router = router.route("/openapi.json", node::document(text));
     (router, document)

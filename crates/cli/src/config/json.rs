@@ -15,32 +15,35 @@ pub(super) fn budget(written: &Written) -> Result<JsonBudget, ConfigError> {
     let text = &written.json_string_bytes_max;
     let expected = "a size from 1KiB to that of json_bytes_max";
     let bytes = size("json_string_bytes_max", text)?;
-    let string_bytes_max =
-        within("json_string_bytes_max", text, bytes, (1 << 10)..=(bytes_max as u64), expected)?;
+    let string_bytes_max = within("json_string_bytes_max", text, bytes, (1 << 10)..=bytes_max, expected)?;
     // No body of the API is deeper than 8 levels or has an object of more than 100 members that are not the client's.
     let count = |key, value: u64, bounds: RangeInclusive<u64>| {
         let expected = format!("a number from {} to {}", bounds.start(), bounds.end());
         within(key, value, value, bounds, &expected)
     };
     Ok(JsonBudget {
-        bytes_max,
-        string_bytes_max,
-        depth_max: count("json_depth_max", written.json_depth_max, 8..=64)?,
-        nodes_max: count("json_values_max", written.json_values_max, 1_000..=500_000)?,
-        keys_max: count("json_members_max", written.json_members_max, 100..=50_000)?,
+        bytes_max: in_memory(bytes_max),
+        string_bytes_max: in_memory(string_bytes_max),
+        depth_max: in_memory(count("json_depth_max", written.json_depth_max, 8..=64)?),
+        nodes_max: in_memory(count("json_values_max", written.json_values_max, 1_000..=500_000)?),
+        keys_max: in_memory(count("json_members_max", written.json_members_max, 100..=50_000)?),
         ..JsonBudget::REQUEST
     })
 }
 
-fn within(
+fn in_memory(number: u64) -> usize {
+    usize::try_from(number).expect("the bounds above are far below what a memory holds")
+}
+
+/// Takes a value that is within its bounds.
+pub(super) fn within(
     key: &'static str,
     text: impl Display,
     value: u64,
     bounds: RangeInclusive<u64>,
     expected: &str,
-) -> Result<usize, ConfigError> {
-    let inside = bounds.contains(&value).then(|| usize::try_from(value).ok()).flatten();
-    inside.ok_or_else(|| bad(key, &text.to_string(), expected))
+) -> Result<u64, ConfigError> {
+    bounds.contains(&value).then_some(value).ok_or_else(|| bad(key, &text.to_string(), expected))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod errors;
 mod fsck;
 mod help;
 mod hostile;
+mod idempotency;
 mod journey;
 mod newcomer;
 mod s3;

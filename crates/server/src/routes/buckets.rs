@@ -10,6 +10,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
 use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
 use crate::problem::{Problem, body_field, path_parameter};
@@ -56,7 +57,7 @@ pub(crate) async fn usage(
 }
 
 /// Make an empty bucket
-#[utoipa::path(post, path = "/buckets", operation_id = "buckets_create", tag = "buckets",
+#[utoipa::path(post, path = "/buckets", operation_id = "buckets_create", tag = "buckets", params(IdempotencyParams),
     request_body = wire::objects::CreateBucket,
     responses((status = 201, body = wire::objects::Bucket), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_bucket(

@@ -10,6 +10,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
 use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
 use crate::problem::{Problem, body_field, path_parameter};
@@ -17,7 +18,7 @@ use crate::problem::{Problem, body_field, path_parameter};
 /// Make an API key
 ///
 /// The secret is in this answer and nowhere else.
-#[utoipa::path(post, path = "/keys", operation_id = "keys_create", tag = "keys", request_body = wire::keys::CreateKey,
+#[utoipa::path(post, path = "/keys", operation_id = "keys_create", tag = "keys", params(IdempotencyParams), request_body = wire::keys::CreateKey,
     responses((status = 201, body = wire::keys::CreatedKey), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_key(
     State(state): State<AppState>,

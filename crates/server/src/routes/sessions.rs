@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::app::AppState;
 use crate::caller::{From, SESSION_COOKIE};
 use crate::convert;
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::problem::Problem;
 
@@ -61,7 +62,7 @@ pub(crate) async fn sign_out(State(state): State<AppState>, From(caller): From) 
 }
 
 /// Make a one-time login link for the console
-#[utoipa::path(post, path = "/login-links", operation_id = "sessions_link", tag = "sessions",
+#[utoipa::path(post, path = "/login-links", operation_id = "sessions_link", tag = "sessions", params(IdempotencyParams),
     responses((status = 201, body = wire::session::LoginLink), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_login_link(
     State(state): State<AppState>,

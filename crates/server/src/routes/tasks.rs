@@ -15,6 +15,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
 use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
 use crate::problem::{Problem, path_parameter};
@@ -47,7 +48,7 @@ impl WaitQuery {
 }
 
 /// Submit a task
-#[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery),
+#[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery, IdempotencyParams),
     request_body = wire::tasks::SubmitTask,
     responses((status = 201, body = wire::tasks::Task, description = "The task is durable and has ended"),
         (status = 202, body = wire::tasks::Task, description = "The task is durable and will run"),

@@ -14,6 +14,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
 use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::{Json, refuse_encoded};
 use crate::page::PageQuery;
 use crate::problem::{Problem, body_field, path_parameter};
@@ -50,7 +51,7 @@ impl PlaceQuery {
 /// Begin an upload in parts
 ///
 /// What breaks off can go on with the parts that are missing. Uploads that are not completed are given up after seven days.
-#[utoipa::path(post, path = "/uploads", operation_id = "uploads_begin", tag = "objects",
+#[utoipa::path(post, path = "/uploads", operation_id = "uploads_begin", tag = "objects", params(IdempotencyParams),
     request_body = wire::objects::BeginUpload,
     responses((status = 201, body = wire::objects::UploadBegun), (status = "default", body = wire::Problem)))]
 pub(crate) async fn begin_upload(
@@ -119,7 +120,7 @@ pub(crate) async fn put_part(
 
 /// Make the parts of an upload one object
 #[utoipa::path(post, path = "/uploads/{upload}/complete", operation_id = "uploads_complete", tag = "objects",
-    params(("upload" = String, Path, description = "The upload")),
+    params(("upload" = String, Path, description = "The upload"), IdempotencyParams),
     request_body = wire::objects::CompleteUpload,
     responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
 pub(crate) async fn complete_upload(

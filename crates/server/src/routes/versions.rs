@@ -13,6 +13,7 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
 use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::page::PageQuery;
 use crate::problem::{Problem, path_parameter};
 use crate::routes::objects::address;
@@ -91,7 +92,7 @@ pub(crate) async fn list_versions(
 /// Make an older version of an object the newest again
 #[utoipa::path(post, path = "/object-restore/{bucket}/{*key}", operation_id = "objects_restore", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
-        VersionQuery),
+        VersionQuery, IdempotencyParams),
     responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
 pub(crate) async fn restore_object(
     State(state): State<AppState>,

@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod idempotency;
 mod inventory;
 mod lifecycle;
 mod queue;
@@ -57,6 +58,10 @@ const CASES: &[Case] = cases![
     inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
+    idempotency::a_request_is_carried_out_once,
+    idempotency::of_many_with_one_key_one_is_carried_out,
+    idempotency::a_dead_request_loses_its_key_and_cannot_answer,
+    idempotency::answers_are_bounded_and_forgotten,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,
