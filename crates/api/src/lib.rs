@@ -17,6 +17,7 @@ pub mod page;
 pub mod problem;
 pub mod session;
 pub mod tasks;
+pub mod users;
 
 pub use client::{
     BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest, TaskStream,

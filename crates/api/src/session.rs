@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::users::LogIn;
+
 /// The header without which a session's cookie cannot change anything. Its value is `1`.
 pub const CSRF_HEADER: &str = "x-casemate-csrf";
 
@@ -13,8 +15,13 @@ pub const PROJECT_HEADER: &str = "x-casemate-project";
 
 /// What a person signs in with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "expected an object with either `link_token` or `api_key`")]
+#[serde(
+    untagged,
+    expecting = "expected an object with `username` and `password`, or `link_token`, or `api_key`"
+)]
 pub enum SignIn {
+    /// A user's name and password.
+    Password(LogIn),
     /// A one-time login link.
     Link(SignInByLink),
     /// An API key; the session reaches as far as the key, and ends with it.
@@ -68,6 +75,7 @@ pub struct LoginLink {
 impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Password(_) => "SignIn::Password(..)",
             Self::Link(_) => "SignIn::Link(..)",
             Self::Key(_) => "SignIn::Key(..)",
         })

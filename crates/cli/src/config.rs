@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use casemate_control::Registration;
 use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
@@ -60,6 +61,10 @@ pub(crate) struct Written {
     pub(crate) project_bytes_max: String,
     /// Most objects and versions that they may hold; 0 for any number.
     pub(crate) project_objects_max: u64,
+    /// Who may become a user: `off`, `invited`, or `open` to all with the role `registration_role`.
+    pub(crate) registration: String,
+    /// The role in the project `default` of who registers at an open node.
+    pub(crate) registration_role: String,
     /// How long content stays after nothing refers to it, in seconds.
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
@@ -109,6 +114,7 @@ pub(crate) struct Config {
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
+    pub(crate) registration: Registration,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
@@ -192,6 +198,8 @@ impl Default for Written {
             free_bytes_min: "64MiB".to_owned(),
             project_bytes_max: String::new(),
             project_objects_max: 0,
+            registration: "invited".to_owned(),
+            registration_role: "viewer".to_owned(),
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
@@ -271,6 +279,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
                 text => Some(size("project_bytes_max", text)?),
             },
         },
+        registration: registration(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
@@ -305,6 +314,19 @@ fn s3_domain(text: &str) -> Result<Option<S3Domain>, ConfigError> {
         Ok(None)
     } else {
         text.parse().map(Some).map_err(|_| bad("s3_domain", text, expected))
+    }
+}
+
+fn registration(written: &Written) -> Result<Registration, ConfigError> {
+    let role = &written.registration_role;
+    match written.registration.as_str() {
+        "off" => Ok(Registration::Off),
+        "invited" => Ok(Registration::Invited),
+        "open" => match role.parse() {
+            Ok(role) => Ok(Registration::Open(role)),
+            Err(_) => Err(bad("registration_role", role, "a role, such as viewer")),
+        },
+        other => Err(bad("registration", other, "off, invited or open")),
     }
 }
 

@@ -38,6 +38,9 @@ use crate::world::{SystemClock, SystemEntropy};
 /// The name of the private socket in the data directory.
 pub(crate) const SOCKET: &str = "casemate.sock";
 
+/// In whose name access tokens are signed. Nodes with one pepper believe each other's.
+const TOKEN_ISSUER: &str = "casemate";
+
 /// Most bytes of a file that holds a secret.
 const SECRET_BYTES_MAX: u64 = 4_096;
 
@@ -205,7 +208,8 @@ async fn control(
     };
     Ok(Control::new(Parts {
         clock,
-        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper)),
+        users: store.clone(),
+        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
         objects,
         names: Names::new(store.clone()),
@@ -217,6 +221,7 @@ async fn control(
         settings: ControlSettings {
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
+            registration: config.registration.clone(),
             collect_grace: config.collect_grace,
         },
         entropy,

@@ -22,12 +22,16 @@ mod size;
 mod store_error;
 #[cfg(feature = "test-support")]
 pub mod test_support;
+mod user_name;
 
 pub use bucket::{BucketName, BucketNameError};
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use digest::{Digest, DigestError, Hasher};
 pub use entropy::Entropy;
-pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, UploadId, UserId, VersionId, WorkerId};
+pub use id::{
+    IdError, InvitationId, KeyId, RefreshId, RequestId, RunId, SessionId, TaskId, UploadId, UserId,
+    VersionId, WorkerId,
+};
 pub use name::{Name, NameError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
@@ -39,3 +43,4 @@ pub use run_limits::{LimitError, RunLimits, Usage};
 pub use scope::{Grant, GrantError, Scope, ScopeError, Scopes, ScopesError};
 pub use size::{ByteSize, ByteSizeError};
 pub use store_error::StoreError;
+pub use user_name::{UserName, UserNameError};

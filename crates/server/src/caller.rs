@@ -1,6 +1,6 @@
 use axum::extract::FromRequestParts;
 use casemate_control::Caller;
-use casemate_identity::IdentityError;
+use casemate_identity::{AccessTokens, IdentityError};
 use casemate_model::{Principal, Project, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
@@ -35,7 +35,12 @@ async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {
-        return authenticator.by_key(key, now).await.map_err(refuse);
+        let found = if AccessTokens::looks_like_one(key) {
+            authenticator.by_access_token(key, now).await
+        } else {
+            authenticator.by_key(key, now).await
+        };
+        return found.map_err(refuse);
     }
     if let Peer::Local(uid) = peer {
         let project = local_project(&parts.headers)?;
@@ -59,7 +64,7 @@ fn refuse(error: IdentityError) -> Problem {
     }
 }
 
-/// The key of `X-API-Key`, or of `Authorization: Bearer`.
+/// The key of `X-API-Key`, or the key or access token of `Authorization: Bearer`.
 fn api_key(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get(API_KEY) {
         // Text that is no text is no key; it must still be refused rather than ignored.

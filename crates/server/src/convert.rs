@@ -1,6 +1,7 @@
 //! From what use cases answer to what goes over the wire. Written out, so that the inside may change.
 
 mod objects;
+pub(crate) mod users;
 
 use casemate_api as wire;
 use casemate_control::{Check, CheckStatus, Overview, Walls};

@@ -1,9 +1,11 @@
 //! API keys and sessions.
 
+pub(crate) mod refresh;
+
 use async_trait::async_trait;
-use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
+use casemate_identity::{Credentials, KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
 use casemate_ledger::Event;
-use casemate_model::{KeyId, Project, Role, Scopes, SessionId, StoreError, Timestamp};
+use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId};
 
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -48,8 +50,14 @@ impl Credentials for Store {
         read_one(self.row(action, &ROLE, values![project, role]).await?, action, |row| row.only("role"))
     }
 
-    async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError> {
-        self.change(InsertSession { session: session.clone(), event }).await
+    async fn insert_session(
+        &self,
+        session: &SessionRecord,
+        refresh: Option<&RefreshRecord>,
+        event: Event,
+    ) -> Result<(), StoreError> {
+        let refresh = refresh.cloned();
+        self.change(InsertSession { session: session.clone(), refresh, event }).await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
@@ -59,6 +67,26 @@ impl Credentials for Store {
 
     async fn end_session(&self, id: SessionId, event: Event) -> Result<bool, StoreError> {
         self.change(EndSession { id, event }).await
+    }
+
+    async fn standing(&self, user: UserId, project: &Project) -> Result<Option<Role>, StoreError> {
+        let action = "read a user's role";
+        read_one(self.row(action, &STANDING, values![user, project]).await?, action, |row| row.only("role"))
+    }
+
+    async fn refresh_token(&self, id: RefreshId) -> Result<Option<RefreshRecord>, StoreError> {
+        let action = "read a refresh token";
+        read_one(self.row(action, &refresh::REFRESH, values![id]).await?, action, refresh::refresh_record)
+    }
+
+    async fn rotate(
+        &self,
+        id: RefreshId,
+        successor: &RefreshRecord,
+        grace_from: Timestamp,
+        ended: Event,
+    ) -> Result<Rotated, StoreError> {
+        self.change(refresh::Rotate { id, successor: successor.clone(), grace_from, ended }).await
     }
 }
 
@@ -118,6 +146,7 @@ impl Change for RevokeKey {
 
 struct InsertSession {
     session: SessionRecord,
+    refresh: Option<RefreshRecord>,
     event: Event,
 }
 
@@ -139,8 +168,13 @@ impl Change for InsertSession {
             session.secret.mac.as_slice(),
             session.created,
             session.expires,
+            session.user,
+            session.client,
         ];
         tx.execute(&INSERT_SESSION, values).await?;
+        if let Some(refresh) = &self.refresh {
+            refresh::insert(tx, refresh).await?;
+        }
         tx.record(&self.event).await.map(drop)
     }
 }
@@ -190,6 +224,8 @@ pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
         secret: secret_mac(&mut columns)?,
         created: columns.next()?,
         expires: columns.next()?,
+        user: columns.next()?,
+        client: columns.next()?,
     })
 }
 
@@ -204,9 +240,10 @@ macro_rules! key_columns {
 }
 macro_rules! session_columns {
     () => {
-        "id, project, role, scopes, key_id, pepper, mac, created, expires"
+        "id, project, role, scopes, key_id, pepper, mac, created, expires, user_id, client"
     };
 }
+pub(crate) use session_columns;
 
 const INSERT_KEY: Statement = statement!(
     "INSERT INTO api_keys (",
@@ -224,11 +261,18 @@ pub(crate) const ALL_KEYS: Statement =
 const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
 const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
 const ROLE: Statement = statement!("SELECT scopes FROM roles WHERE project = $1 AND role = $2");
-const INSERT_SESSION: Statement =
-    statement!("INSERT INTO sessions (", session_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+const INSERT_SESSION: Statement = statement!(
+    "INSERT INTO sessions (",
+    session_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
 const SESSION: Statement = statement!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
 pub(crate) const ALL_SESSIONS: Statement =
     statement!("SELECT ", session_columns!(), " FROM sessions WHERE id > $1 ORDER BY id LIMIT $2");
+const STANDING: Statement = statement!(
+    "SELECT members.role FROM members JOIN users ON users.id = members.user_id \
+     WHERE members.user_id = $1 AND members.project = $2 AND users.blocked IS NULL"
+);
 const DELETE_EXPIRED_SESSIONS: Statement = statement!("DELETE FROM sessions WHERE expires < $1");
 const DELETE_SESSION: Statement = statement!("DELETE FROM sessions WHERE id = $1");
 
@@ -240,6 +284,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("revoke a key", &REVOKE_KEY),
     ("find a role", &ROLE),
     ("find a session", &SESSION),
+    ("find a user's role", &STANDING),
     ("remove expired sessions", &DELETE_EXPIRED_SESSIONS),
     ("end a session", &DELETE_SESSION),
 ];

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use casemate_control::Registration;
+
 use super::{Config, Database, Environment};
 
 /// How bad a finding is in the configuration's environment.
@@ -48,6 +50,11 @@ pub(crate) fn review(config: &Config) -> Vec<Finding> {
             "data_dir",
             "the directory does not survive a restart: choose one that is backed up",
         );
+    }
+    if let Registration::Open(_) = config.registration {
+        let severity = if strict { Severity::Critical } else { Severity::Warning };
+        let text = "whoever reaches the node becomes a user: set it to invited or off";
+        add(severity, "registration", text);
     }
     if strict && matches!(config.database, Database::Sqlite) {
         add(

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use casemate_ledger::Decision;
 use casemate_model::test_support::{CountingEntropy, ManualClock};
-use casemate_model::{Clock, RequestId};
+use casemate_model::{Clock, RefreshId, RequestId};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::{KeyLabel, NewKey, Pepper, issue_key};
+use crate::{KeyLabel, NewKey, Pepper, REFRESH_GRACE, RefreshRecord, Rotated, issue_key};
 
 /// Credentials in memory, which count how often they are asked.
 #[derive(Default)]
@@ -17,6 +17,8 @@ struct Memory {
     keys: Mutex<HashMap<KeyId, KeyRecord>>,
     sessions: Mutex<HashMap<SessionId, SessionRecord>>,
     roles: Mutex<HashMap<Role, Scopes>>,
+    refresh_tokens: Mutex<HashMap<RefreshId, RefreshRecord>>,
+    members: Mutex<HashMap<UserId, Role>>,
     questions: AtomicUsize,
 }
 
@@ -45,7 +47,15 @@ impl Credentials for Memory {
         Ok(keys.get_mut(&id).map(|key| key.revoked = Some(at)).is_some())
     }
 
-    async fn insert_session(&self, session: &SessionRecord, _event: Event) -> Result<(), StoreError> {
+    async fn insert_session(
+        &self,
+        session: &SessionRecord,
+        refresh: Option<&RefreshRecord>,
+        _event: Event,
+    ) -> Result<(), StoreError> {
+        if let Some(refresh) = refresh {
+            self.refresh_tokens.lock().unwrap().insert(refresh.id, refresh.clone());
+        }
         self.sessions.lock().unwrap().insert(session.id, session.clone());
         Ok(())
     }
@@ -56,6 +66,37 @@ impl Credentials for Memory {
 
     async fn end_session(&self, id: SessionId, _event: Event) -> Result<bool, StoreError> {
         Ok(self.sessions.lock().unwrap().remove(&id).is_some())
+    }
+
+    async fn standing(&self, user: UserId, _: &Project) -> Result<Option<Role>, StoreError> {
+        Ok(self.members.lock().unwrap().get(&user).cloned())
+    }
+
+    async fn refresh_token(&self, id: RefreshId) -> Result<Option<RefreshRecord>, StoreError> {
+        Ok(self.refresh_tokens.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn rotate(
+        &self,
+        id: RefreshId,
+        successor: &RefreshRecord,
+        grace_from: Timestamp,
+        _ended: Event,
+    ) -> Result<Rotated, StoreError> {
+        let mut tokens = self.refresh_tokens.lock().unwrap();
+        let token = tokens.get_mut(&id).unwrap();
+        Ok(match token.used {
+            None => {
+                token.used = Some((successor.created, successor.id));
+                tokens.insert(successor.id, successor.clone());
+                Rotated::First
+            }
+            Some((at, next)) if at >= grace_from => Rotated::Again(tokens[&next].clone()),
+            Some(_) => {
+                self.sessions.lock().unwrap().remove(&successor.session);
+                Rotated::Reused
+            }
+        })
     }
 }
 
@@ -70,7 +111,8 @@ impl World {
     fn new() -> Self {
         let memory = Arc::new(Memory::default());
         let peppers = Peppers::new(Pepper::new(Zeroizing::new([7; 32])));
-        let authenticator = Authenticator::new(Arc::clone(&memory) as Arc<dyn Credentials>, peppers);
+        let authenticator =
+            Authenticator::new(Arc::clone(&memory) as Arc<dyn Credentials>, peppers, "casemate".to_owned());
         Self { memory, authenticator, clock: ManualClock::new(), entropy: CountingEntropy::default() }
     }
 
@@ -85,12 +127,43 @@ impl World {
     }
 
     async fn session(&self, key: Option<KeyId>) -> (SessionRecord, String) {
+        let opened = self.opened(key, None).await;
+        (opened.session, opened.cookie.expose_secret().to_owned())
+    }
+
+    /// A user's session, with its refresh token.
+    async fn user_session(&self, user: UserId) -> (SessionRecord, String) {
+        let opened = self.opened(None, Some(user)).await;
+        let refresh_token = opened.refresh_token.expect("programs get one");
+        (opened.session, refresh_token.expose_secret().to_owned())
+    }
+
+    async fn opened(&self, key: Option<KeyId>, user: Option<UserId>) -> NewSession {
         let project = Project::default_project();
-        let opener = Opener { project, role: Role::DEVELOPER, scopes: Scopes::ALL, key };
+        let opener = Opener {
+            project,
+            role: Role::DEVELOPER,
+            scopes: Scopes::ALL,
+            key,
+            user,
+            refreshed: user.is_some(),
+            client: "test".to_owned(),
+        };
         let now = self.clock.now();
         let opened = self.authenticator.open_session(opener, now, &self.entropy, |_| self.event()).await;
-        let (record, cookie) = opened.expect("memory");
-        (record, cookie.expose_secret().to_owned())
+        opened.expect("memory")
+    }
+
+    fn user(&self, role: Role) -> UserId {
+        let user = UserId::generate(self.clock.now(), &self.entropy);
+        self.memory.members.lock().unwrap().insert(user, role);
+        user
+    }
+
+    async fn refresh(&self, text: &str) -> Option<String> {
+        let now = self.clock.now();
+        let refreshed = self.authenticator.refresh(text, now, &self.entropy, |_| self.event()).await;
+        refreshed.ok().map(|refreshed| refreshed.token.expose_secret().to_owned())
     }
 
     fn event(&self) -> Event {
@@ -188,4 +261,60 @@ async fn a_session_ends_with_its_time_and_with_its_key() {
     world.memory.revoke_key(&key.project, key.id, now, world.event()).await.expect("memory");
     world.authenticator.forget_key(key.id);
     assert_eq!(world.by_session(&cookie).await, None, "its key is revoked");
+}
+
+#[tokio::test]
+async fn a_user_acts_by_the_role_of_today() {
+    let world = World::new();
+    let user = world.user(Role::ADMIN);
+    let (session, _) = world.user_session(user).await;
+    let tokens = world.authenticator.access_tokens();
+    let (token, _) = tokens.issue(user, session.id, world.clock.now(), &world.entropy);
+    let role = async || {
+        let found = world.authenticator.by_access_token(token.expose_secret(), world.clock.now()).await;
+        found.ok().map(|principal| (principal.kind, principal.role))
+    };
+    assert_eq!(role().await, Some((PrincipalKind::User(user), Role::ADMIN)));
+    world.memory.members.lock().unwrap().insert(user, Role::VIEWER);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(role().await, Some((PrincipalKind::User(user), Role::VIEWER)));
+    world.memory.members.lock().unwrap().remove(&user);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(role().await, None, "no role, no session");
+
+    let other = world.user(Role::ADMIN);
+    let (forged, _) = tokens.issue(other, session.id, world.clock.now(), &world.entropy);
+    let found = world.authenticator.by_access_token(forged.expose_secret(), world.clock.now()).await;
+    assert!(matches!(found, Err(IdentityError::Rejected(Rejected))), "another user's session");
+}
+
+#[tokio::test]
+async fn a_refresh_token_has_one_successor_and_late_reuse_ends_the_session() {
+    let world = World::new();
+    let (session, first) = world.user_session(world.user(Role::VIEWER)).await;
+    let second = world.refresh(&first).await.expect("it was not used before");
+    world.clock.advance(REFRESH_GRACE);
+    assert_eq!(world.refresh(&first).await.as_ref(), Some(&second), "whoever missed the answer asks again");
+    let third = world.refresh(&second).await.expect("the successor is good");
+    assert_ne!(second, third);
+
+    world.clock.advance(Duration::from_millis(1));
+    assert!(world.memory.session(session.id).await.unwrap().is_some());
+    assert_eq!(world.refresh(&first).await, None, "used long ago");
+    assert_eq!(world.memory.session(session.id).await.unwrap(), None, "the family is over");
+    assert_eq!(world.refresh("casemate_rft_nonsense").await, None);
+    assert_eq!(world.refresh(&third.replace("_rft_", "_ses_")).await, None);
+}
+
+#[tokio::test]
+async fn a_refresh_token_outlives_its_pepper() {
+    let mut world = World::new();
+    let (_, first) = world.user_session(world.user(Role::VIEWER)).await;
+    let second = world.refresh(&first).await.expect("it was not used before");
+    let mut peppers = world.authenticator.peppers().clone();
+    peppers.rotate(Pepper::new(Zeroizing::new([8; 32])));
+    let credentials = Arc::clone(&world.memory) as Arc<dyn Credentials>;
+    world.authenticator = Authenticator::new(credentials, peppers, "casemate".to_owned());
+    assert_eq!(world.refresh(&first).await, Some(second.clone()), "in the grace of a use before the change");
+    assert!(world.refresh(&second).await.is_some());
 }

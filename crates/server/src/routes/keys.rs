@@ -38,7 +38,7 @@ pub(crate) async fn create_key(
     Ok((StatusCode::CREATED, axum::Json(created)).into_response())
 }
 
-fn scopes(texts: &[String]) -> Result<Scopes, Problem> {
+pub(super) fn scopes(texts: &[String]) -> Result<Scopes, Problem> {
     let mut grants: Vec<Grant> = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         grants.push(body_field(&format!("/scopes/{index}"), text)?);
