@@ -35,7 +35,7 @@ impl Control {
                 return Err(rejected.into());
             }
         };
-        let (principal, request, now) = (opener.clone(), caller.request, self.now());
+        let (principal, now) = (opener.clone(), self.now());
         let event = |id: SessionId| {
             let principal = Principal {
                 kind: PrincipalKind::Session(id),
@@ -43,7 +43,9 @@ impl Control {
                 role: principal.role,
                 scopes: principal.scopes,
             };
-            let mut event = self.event(&Caller { principal, request }, permit.action(), "session", "opened");
+            let opened = Caller { principal, ..caller.clone() };
+            let mut event = self.event(&opened, permit.action(), "session", "opened");
+            opened.add_address(&mut event);
             if let Some(key) = opener.key {
                 event.details.push(("key".to_owned(), key.to_string()));
             }
