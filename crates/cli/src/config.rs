@@ -2,6 +2,7 @@
 //! checked whole. Only this file and its caller read the environment.
 
 mod cache;
+mod edge;
 mod review;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::S3Domain;
+use casemate_server::{S3Domain, TrustedProxies};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -41,6 +42,8 @@ pub(crate) struct Written {
     pub(crate) data_dir: String,
     /// The public address.
     pub(crate) listen: String,
+    /// Networks of the proxies that are believed when they say for whom they ask.
+    pub(crate) trusted_proxies: Vec<String>,
     /// The address of S3; `auto` for the port after that of `listen`, `off` to serve none.
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
@@ -107,6 +110,7 @@ pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) data_directory: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
     pub(crate) database: Database,
@@ -188,6 +192,7 @@ impl Default for Written {
             environment: "development".to_owned(),
             data_dir: String::new(),
             listen: "127.0.0.1:7070".to_owned(),
+            trusted_proxies: Vec::new(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
             database: "sqlite".to_owned(),
@@ -263,6 +268,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         environment: environment(&written.environment)?,
         data_directory,
         listen,
+        trusted_proxies: edge::trusted_proxies(&written.trusted_proxies)?,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
         database: database(written)?,

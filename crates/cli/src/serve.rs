@@ -138,5 +138,6 @@ fn operator() -> Caller {
     Caller {
         principal: Principal::local_user(uid, Project::default_project()),
         request: RequestId::generate(SystemClock.now(), &SystemEntropy),
+        address: None,
     }
 }

@@ -148,6 +148,7 @@ impl Node {
             quota: config.quota,
             s3_quota: config.s3_quota,
             s3_domain: config.s3_domain.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
             console_url: format!("http://{address}"),
             task_wait_max: TASK_WAIT_MAX,

@@ -1,3 +1,6 @@
+use std::net::IpAddr;
+
+use casemate_ledger::Event;
 use casemate_model::{Principal, RequestId};
 
 /// Who asks, and under which request id everything that follows is recorded.
@@ -7,4 +10,15 @@ pub struct Caller {
     pub principal: Principal,
     /// The request.
     pub request: RequestId,
+    /// Where the request comes from; `None` for processes of this machine and for the node itself.
+    pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Says in an entry where the request came from, for entries from which somebody may want to learn who was there.
+    pub(crate) fn add_address(&self, event: &mut Event) {
+        if let Some(address) = self.address {
+            event.details.push(("address".to_owned(), address.to_string()));
+        }
+    }
 }

@@ -217,6 +217,7 @@ impl Control {
         };
         let mut event = self.event(caller, action, resource, why);
         event.decision = Decision::Denied;
+        caller.add_address(&mut event);
         if unrecorded > 0 {
             event.details.push(("unrecorded".to_owned(), unrecorded.to_string()));
         }
@@ -249,7 +250,8 @@ impl Control {
     pub(crate) fn node_caller(&self, project: &Project) -> Caller {
         let principal = casemate_model::Principal::node(project.clone());
         debug_assert_eq!(principal.kind, PrincipalKind::Node);
-        Caller { principal, request: casemate_model::RequestId::generate(self.now(), self.entropy()) }
+        let request = casemate_model::RequestId::generate(self.now(), self.entropy());
+        Caller { principal, request, address: None }
     }
 }
 

@@ -109,6 +109,7 @@ impl Control {
             let mut event = self.event(caller, action, Resource::one("session", id), "opened");
             event.actor = user.map_or(PrincipalKind::Session(id), PrincipalKind::User);
             event.project = project;
+            caller.add_address(&mut event);
             if let Some(key) = key {
                 event.details.push(("key".to_owned(), key.to_string()));
             }

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
 use crate::listen::Peer;
 use crate::problem::Problem;
 
@@ -27,7 +28,9 @@ impl FromRequestParts<AppState> for From {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
         let principal = recognise(parts, state).await?;
-        Ok(Self(Caller { principal, request }))
+        let ClientAddress(address) =
+            *parts.extensions.get().expect("the layer of client addresses is outside");
+        Ok(Self(Caller { principal, request, address }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
 //!
 //! ```text
-//!   socket -> connection limits -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//!   socket -> connection limits -> client address -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
 //! ```
 //!
 //! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
@@ -9,6 +9,7 @@
 
 mod app;
 mod caller;
+mod client_address;
 mod console;
 mod convert;
 mod json;
@@ -22,6 +23,7 @@ mod s3;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};
+pub use client_address::{TrustedProxies, TrustedProxiesError};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};

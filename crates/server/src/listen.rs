@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::client_address::network;
 
 /// Most connections at once on the public address; further ones are closed at once.
 const PUBLIC_MAX: usize = 4_096;
@@ -71,10 +73,7 @@ impl Peer {
     pub(crate) fn network(self) -> Option<IpAddr> {
         match self {
             Self::Local(_) => None,
-            Self::Remote(address) => Some(match address.ip().to_canonical() {
-                IpAddr::V4(ip) => IpAddr::V4(ip),
-                IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-            }),
+            Self::Remote(address) => Some(network(address.ip())),
         }
     }
 }

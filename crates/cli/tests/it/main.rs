@@ -11,6 +11,7 @@ mod fsck;
 mod help;
 mod hostile;
 mod journey;
+mod limits;
 mod newcomer;
 mod s3;
 mod s3_cache;

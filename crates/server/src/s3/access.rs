@@ -9,6 +9,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use secrecy::ExposeSecret;
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
 
 /// Every operation of S3 that is served, and the rows of the permission table that it asks for. What is not listed is
 /// refused before anything of it is read.
@@ -91,7 +92,8 @@ impl S3Access for Listed {
             control.authenticator().by_access_key(id, control.now()).await.map_err(refuse)?;
         let request = context.extensions_mut().get::<RequestId>().copied();
         let request = request.unwrap_or_else(|| RequestId::generate(control.now(), control.entropy()));
-        context.extensions_mut().insert(Caller { principal, request });
+        let address = context.extensions_mut().get().and_then(|ClientAddress(address)| *address);
+        context.extensions_mut().insert(Caller { principal, request, address });
         Ok(())
     }
 }
