@@ -50,6 +50,10 @@ pub struct Principal {
     /// How the caller was recognised, as the audit log spells it.
     #[schema(example = "uid:1000")]
     pub principal: String,
+    /// The user's name, for a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ada")]
+    pub user: Option<String>,
     /// The project that the caller acts in.
     pub project: String,
     /// Its role.

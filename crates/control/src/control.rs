@@ -120,6 +120,7 @@ impl Control {
         self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
         self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
+        self.run_beside("the keeper of uses", crate::sweep::keep_uses(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));

@@ -24,6 +24,9 @@ pub enum ControlError {
     /// A new key would be expired at once.
     #[error("a key must expire in the future")]
     KeyExpiresInPast,
+    /// Two secrets of a key would fit for too long.
+    #[error("the former secret of a key fits for 30 days more at most")]
+    KeyOverlap,
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),

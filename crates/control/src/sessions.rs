@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use casemate_identity::{
     IdentityError, KeepSessions, KeyRecord, NewSession, Opener, Password, PasswordCheck, PublicTokenKey,
     Rejected, UserRecord,
@@ -12,8 +14,8 @@ use crate::users::user_resource;
 use crate::{Caller, Control, ControlError};
 
 /// Tries to sign in with one user name: one in six seconds, after ten at once. It is the same for names that nobody has.
-const ATTEMPTS: Quota = Quota { per_second: 10, burst: 100 };
-const ATTEMPT_COST: u32 = 10;
+const ATTEMPTS: Quota = Quota { per_second: 10, burst: 600 };
+const ATTEMPT_COST: u32 = 60;
 
 /// User names whose tries are told apart; beyond it they share.
 const NAMES_MAX: usize = 10_000;
@@ -61,6 +63,8 @@ pub struct Opened {
     pub new: NewSession,
     /// Who it acts as.
     pub principal: Principal,
+    /// The user's name, if it is one.
+    pub user: Option<UserName>,
     /// A first access token, if it goes on by refresh tokens, and when that ends.
     pub access_token: Option<(SecretString, Timestamp)>,
 }
@@ -87,7 +91,7 @@ impl Control {
             SignIn::Password { name: Some(name), .. } => user_resource(name),
             SignIn::Password { .. } | SignIn::Link(_) | SignIn::Key(_) => Resource::all("session"),
         };
-        let opener = match self.opener(sign_in, how).await {
+        let opener = match self.opener(sign_in, caller.from(), how).await {
             Ok(opener) => opener,
             Err(error @ (ControlError::Rejected(_) | ControlError::WrongPassword)) => {
                 self.record_refused(caller, permit.action(), &resource, "credential not accepted").await?;
@@ -122,14 +126,15 @@ impl Control {
             Some(user) if new.refresh_token.is_some() => Some(self.access_token(user, new.session.id)),
             Some(_) | None => None,
         };
-        Ok(Opened { new, principal, access_token })
+        let user = self.name_of(&principal).await?;
+        Ok(Opened { new, principal, user, access_token })
     }
 
     fn access_token(&self, user: UserId, session: SessionId) -> (SecretString, Timestamp) {
         self.authenticator().access_tokens().issue(user, session, self.now(), self.entropy())
     }
 
-    async fn opener(&self, sign_in: SignIn, how: SignInAs) -> Result<Opener, ControlError> {
+    async fn opener(&self, sign_in: SignIn, from: IpAddr, how: SignInAs) -> Result<Opener, ControlError> {
         match sign_in {
             SignIn::Link(token) => {
                 let peppers = self.authenticator().peppers();
@@ -137,7 +142,7 @@ impl Control {
                 Ok(Opener { client: how.client, ..opener })
             }
             SignIn::Key(key) => {
-                let principal = self.authenticator().by_key(key.expose_secret(), self.now()).await?;
+                let principal = self.authenticator().by_key(key.expose_secret(), from, self.now()).await?;
                 let PrincipalKind::Key(id) = principal.kind else {
                     return Err(Rejected.into());
                 };
@@ -260,10 +265,17 @@ impl Control {
         Ok(())
     }
 
-    /// Tells who the caller is.
-    pub async fn who_am_i(&self, caller: &Caller) -> Result<Principal, ControlError> {
+    /// Tells who the caller is, and the user's name if it is one.
+    pub async fn who_am_i(&self, caller: &Caller) -> Result<(Principal, Option<UserName>), ControlError> {
         let permit = self.permit::<operation::WhoAmI>(caller, &Resource::all("session")).await?;
-        Ok(permit.principal().clone())
+        Ok((permit.principal().clone(), self.name_of(permit.principal()).await?))
+    }
+
+    async fn name_of(&self, principal: &Principal) -> Result<Option<UserName>, ControlError> {
+        let PrincipalKind::User(id) = principal.kind else {
+            return Ok(None);
+        };
+        Ok(self.parts.users.user(id).await?.map(|user| user.name))
     }
 
     /// Makes a one-time login link; returns its token and when it expires.

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError, Timestamp, UserId,
+    Entropy, KeyId, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
+    Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
@@ -28,6 +30,9 @@ const CACHE_LIFETIME: Duration = Duration::from_secs(1);
 /// Most credentials believed at once; beyond it the cache starts anew.
 const CACHE_ENTRIES_MAX: usize = 10_000;
 
+/// Most keys whose use is remembered until it is kept.
+const USED_MAX: usize = 10_000;
+
 /// The credential was not accepted. It is deliberately not said why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the credential was not accepted: it may be mistyped, expired or revoked")]
@@ -50,6 +55,8 @@ pub struct Authenticator {
     peppers: Peppers,
     access_tokens: AccessTokens,
     cache: Mutex<Cache>,
+    /// Keys that were used and when, until somebody keeps it.
+    used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
 /// What is believed without asking the store.
@@ -72,6 +79,8 @@ enum CacheKey {
 struct Cached {
     principal: Principal,
     secret: SecretMac,
+    former: Option<(SecretMac, Timestamp)>,
+    networks: Networks,
     expires: Option<Timestamp>,
 }
 
@@ -79,7 +88,7 @@ impl Authenticator {
     /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`, and by access tokens of `issuer`.
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
         let access_tokens = AccessTokens::new(peppers.clone(), issuer);
-        Self { credentials, peppers, access_tokens, cache: Mutex::default() }
+        Self { credentials, peppers, access_tokens, cache: Mutex::default(), used: Mutex::default() }
     }
 
     /// The maker and checker of access tokens.
@@ -92,27 +101,72 @@ impl Authenticator {
         &self.peppers
     }
 
-    /// Recognises the holder of an API key.
-    pub async fn by_key(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+    /// Recognises the holder of an API key, who asks from `address`.
+    pub async fn by_key(
+        &self,
+        text: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
         let token = Token::parse(text, TokenKind::Key)?;
         let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
         let cached = self.key_entry(id, now).await?;
-        self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)
+        let principal = self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)?;
+        self.admit_from(&cached, id, address, now)?;
+        Ok(principal)
     }
 
-    /// Who holds the API key `id`, and the secret with which its holder signs requests to S3. Whoever calls this must let
-    /// the caller act only when the signature was checked against that secret.
+    /// Refuses a key from where it may not be used, and notes a use that it may.
+    fn admit_from(
+        &self,
+        cached: &Cached,
+        id: KeyId,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Rejected> {
+        if !cached.networks.allow(address) {
+            return Err(Rejected);
+        }
+        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        if used.len() < USED_MAX || used.contains_key(&id) {
+            used.insert(id, now);
+        }
+        Ok(())
+    }
+
+    /// Keys that were used since this was asked last, with the time.
+    pub fn take_used(&self) -> Vec<(KeyId, Timestamp)> {
+        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        used.drain().collect()
+    }
+
+    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have checked a
+    /// signature against [`Self::s3_secret_of`].
     pub async fn by_access_key(
         &self,
         id: KeyId,
+        address: IpAddr,
         now: Timestamp,
-    ) -> Result<(Principal, SecretString), IdentityError> {
+    ) -> Result<Principal, IdentityError> {
+        let cached = self.live_key(id, now).await?;
+        self.admit_from(&cached, id, address, now)?;
+        Ok(cached.principal)
+    }
+
+    /// The secret with which the holder of a key signs requests to S3.
+    pub async fn s3_secret_of(&self, id: KeyId, now: Timestamp) -> Result<SecretString, IdentityError> {
+        let cached = self.live_key(id, now).await?;
+        Ok(s3_secret(&self.peppers, id, &cached.secret).ok_or(Rejected)?)
+    }
+
+    /// Who a key acts as, if it is live; for what hangs on it.
+    pub async fn by_key_id(&self, id: KeyId, now: Timestamp) -> Result<Principal, IdentityError> {
+        Ok(self.live_key(id, now).await?.principal)
+    }
+
+    async fn live_key(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
         let cached = self.key_entry(id, now).await?;
-        if cached.expires.is_some_and(|expires| now >= expires) {
-            return Err(Rejected.into());
-        }
-        let secret = s3_secret(&self.peppers, id, &cached.secret).ok_or(Rejected)?;
-        Ok((cached.principal, secret))
+        if cached.expires.is_some_and(|expires| now >= expires) { Err(Rejected.into()) } else { Ok(cached) }
     }
 
     /// Recognises the holder of a session's cookie.
@@ -234,7 +288,11 @@ impl Authenticator {
             Ok(cached) => Ok(cached),
             Err(generation) => {
                 let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                let scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+                let mut scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+                if let Some(owner) = key.owner {
+                    let role = self.credentials.standing(owner, &key.project).await?.ok_or(Rejected)?;
+                    scopes = self.effective(&key.project, &role, &scopes).await?;
+                }
                 Ok(self.remember(CacheKey::Key(id), (key_entry(key, scopes), generation), now))
             }
         }
@@ -269,7 +327,9 @@ impl Authenticator {
         token: &Token,
         now: Timestamp,
     ) -> Result<Principal, IdentityError> {
-        let fits = self.peppers.opens(&cached.secret, kind.domain(), bare_id, token.secret());
+        let opens = |secret| self.peppers.opens(secret, kind.domain(), bare_id, token.secret());
+        let former = cached.former.as_ref().filter(|(_, until)| now < *until);
+        let fits = opens(&cached.secret) || former.is_some_and(|(secret, _)| opens(secret));
         let live = cached.expires.is_none_or(|expires| now < expires);
         if fits && live { Ok(cached.principal.clone()) } else { Err(Rejected.into()) }
     }
@@ -329,15 +389,17 @@ pub struct NewSession {
 
 fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
     let kind = PrincipalKind::Key(key.id);
-    let principal = Principal { kind, project: key.project, role: key.role, session: None, scopes };
-    Cached { principal, secret: key.secret, expires: key.expires }
+    let KeyRecord { project, role, secret, former, networks, expires, .. } = key;
+    let principal = Principal { kind, project, role, session: None, scopes };
+    Cached { principal, secret, former, networks, expires }
 }
 
 fn session_entry(session: SessionRecord, scopes: Scopes) -> Cached {
     let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
     let in_use = Some(session.id);
     let principal = Principal { kind, project: session.project, role: session.role, session: in_use, scopes };
-    Cached { principal, secret: session.secret, expires: Some(session.expires) }
+    let (secret, expires) = (session.secret, Some(session.expires));
+    Cached { principal, secret, former: None, networks: Networks::default(), expires }
 }
 
 #[cfg(test)]

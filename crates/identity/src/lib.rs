@@ -21,7 +21,7 @@ mod token;
 mod users;
 
 pub use access_token::{ACCESS_LIFETIME, AccessClaims, AccessTokens, PublicTokenKey};
-pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, s3_secret};
+pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};

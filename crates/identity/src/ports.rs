@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId};
 
-use crate::{KeyRecord, RefreshRecord, Rotated, SessionRecord};
+use crate::{KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
 
 /// Where credentials are kept. Only keyed hashes of secrets ever reach it.
 #[async_trait]
@@ -29,6 +29,19 @@ pub trait Credentials: Send + Sync + 'static {
         at: Timestamp,
         event: Event,
     ) -> Result<bool, StoreError>;
+
+    /// Gives a live key of `project` another secret; the one that it had still fits until `former_until`. False if there is
+    /// no such key.
+    async fn rotate_key(
+        &self,
+        project: &Project,
+        id: KeyId,
+        (secret, former_until): (SecretMac, Timestamp),
+        event: Event,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes when keys were used last. What is noted twice counts by the later time.
+    async fn note_used(&self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError>;
 
     /// What a role that a project made stands for; `None` if it made none of the name.
     async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError>;

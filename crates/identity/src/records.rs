@@ -1,4 +1,4 @@
-use casemate_model::{KeyId, Project, Role, Scopes, SessionId, Timestamp, UserId};
+use casemate_model::{KeyId, Networks, Project, Role, Scopes, SessionId, Timestamp, UserId};
 
 /// The keyed hash of a secret, and which pepper it was made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,15 @@ pub struct KeyRecord {
     pub expires: Option<Timestamp>,
     /// Since when the key is revoked.
     pub revoked: Option<Timestamp>,
+    /// The secret that it had before, and until when that still fits.
+    pub former: Option<(SecretMac, Timestamp)>,
+    /// The user whose key it is: blocked or without a role in the project, the user takes it along, and it can do no more
+    /// than the user.
+    pub owner: Option<UserId>,
+    /// From where it may be used.
+    pub networks: Networks,
+    /// When it was used last, to a minute or so.
+    pub used: Option<Timestamp>,
 }
 
 /// A session as stored: of the console, or of a program that signed in as a user.

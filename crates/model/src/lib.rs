@@ -10,6 +10,7 @@ mod digest;
 mod entropy;
 mod id;
 mod name;
+mod networks;
 mod object_key;
 mod outcome;
 mod pattern;
@@ -33,6 +34,7 @@ pub use id::{
     VersionId, WorkerId,
 };
 pub use name::{Name, NameError};
+pub use networks::{Networks, NetworksError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
 pub use pattern::{Pattern, PatternError};

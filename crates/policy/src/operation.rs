@@ -119,6 +119,8 @@ operations! {
 
     /// Make an API key.
     CreateKey: "keys.create", Access::Granted(Scope::KeysWrite), changes;
+    /// Give an API key another secret.
+    RotateKey: "keys.rotate", Access::Granted(Scope::KeysWrite), changes;
     /// List API keys.
     ListKeys: "keys.list", Access::Granted(Scope::KeysRead), reads;
     /// Revoke an API key.

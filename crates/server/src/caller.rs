@@ -1,5 +1,7 @@
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
-use casemate_control::Caller;
+use casemate_control::{Caller, LOOPBACK};
 use casemate_identity::{AccessTokens, IdentityError};
 use casemate_model::{Principal, Project, RequestId};
 use http::request::Parts;
@@ -27,21 +29,21 @@ impl FromRequestParts<AppState> for From {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
-        let principal = recognise(parts, state).await?;
         let ClientAddress(address) =
             *parts.extensions.get().expect("the layer of client addresses is outside");
+        let principal = recognise(parts, address, state).await?;
         Ok(Self(Caller { principal, request, address }))
     }
 }
 
-async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
+async fn recognise(parts: &Parts, address: Option<IpAddr>, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {
         let found = if AccessTokens::looks_like_one(key) {
             authenticator.by_access_token(key, now).await
         } else {
-            authenticator.by_key(key, now).await
+            authenticator.by_key(key, address.unwrap_or(LOOPBACK), now).await
         };
         return found.map_err(refuse);
     }

@@ -327,6 +327,7 @@ impl From<ControlError> for Problem {
             | ControlError::InvitationGone
             | ControlError::RoleBuiltIn(_)
             | ControlError::RoleInUse(_) => Self::new(Code::Conflict, text),
+            ControlError::KeyOverlap => Self::field("/overlap_seconds", text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
             ControlError::ShareLifetime => Self::field("/seconds", text),

@@ -109,6 +109,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::task_receipt))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
+        .routes(routes!(keys::rotate_key))
         .routes(routes!(audit::list_entries))
         .routes(routes!(audit::prove_entry))
         .routes(routes!(audit::checkpoint))

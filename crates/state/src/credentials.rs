@@ -1,5 +1,6 @@
 //! API keys and sessions.
 
+pub(crate) mod keys;
 pub(crate) mod refresh;
 
 use async_trait::async_trait;
@@ -9,18 +10,18 @@ use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreEr
 
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
-use crate::sql::{Columns, Row, Statement, locking, statement, values};
+use crate::sql::{Columns, Row, Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 #[async_trait]
 impl Credentials for Store {
     async fn insert_key(&self, key: &KeyRecord, event: Event) -> Result<(), StoreError> {
-        self.change(InsertKey { key: key.clone(), event }).await
+        self.change(keys::InsertKey { key: key.clone(), event }).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let action = "read a key";
-        read_one(self.row(action, &KEY, values![id]).await?, action, key_record)
+        read_one(self.row(action, &keys::KEY, values![id]).await?, action, keys::key_record)
     }
 
     async fn keys(
@@ -31,8 +32,8 @@ impl Credentials for Store {
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let action = "list keys";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows = self.rows(action, &KEYS, values![project, after, limit.min(PAGE_MAX)]).await?;
-        read_all(rows, action, key_record)
+        let rows = self.rows(action, &keys::KEYS, values![project, after, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, keys::key_record)
     }
 
     async fn revoke_key(
@@ -42,7 +43,21 @@ impl Credentials for Store {
         at: Timestamp,
         event: Event,
     ) -> Result<bool, StoreError> {
-        self.change(RevokeKey { project: project.clone(), id, at, event }).await
+        self.change(keys::RevokeKey { project: project.clone(), id, at, event }).await
+    }
+
+    async fn rotate_key(
+        &self,
+        project: &Project,
+        id: KeyId,
+        (secret, former_until): (SecretMac, Timestamp),
+        event: Event,
+    ) -> Result<bool, StoreError> {
+        self.change(keys::RotateKey { project: project.clone(), id, secret, former_until, event }).await
+    }
+
+    async fn note_used(&self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        self.change(keys::NoteUsed { used: used.to_vec() }).await
     }
 
     async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError> {
@@ -87,60 +102,6 @@ impl Credentials for Store {
         ended: Event,
     ) -> Result<Rotated, StoreError> {
         self.change(refresh::Rotate { id, successor: successor.clone(), grace_from, ended }).await
-    }
-}
-
-struct InsertKey {
-    key: KeyRecord,
-    event: Event,
-}
-
-#[async_trait]
-impl Change for InsertKey {
-    type Answer = ();
-    const ACTION: &'static str = "add a key";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        let key = &self.key;
-        let values = values![
-            key.id,
-            key.project,
-            key.label,
-            key.role,
-            key.scopes,
-            key.secret.pepper,
-            key.secret.mac.as_slice(),
-            key.created,
-            key.expires,
-            key.revoked,
-        ];
-        tx.execute(&INSERT_KEY, values).await?;
-        tx.record(&self.event).await.map(drop)
-    }
-}
-
-struct RevokeKey {
-    project: Project,
-    id: KeyId,
-    at: Timestamp,
-    event: Event,
-}
-
-#[async_trait]
-impl Change for RevokeKey {
-    type Answer = bool;
-    const ACTION: &'static str = "revoke a key";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Some(row) = tx.row(&LOCK_KEY, values![self.id, self.project]).await? else {
-            return Ok(false);
-        };
-        let revoked: Option<Timestamp> = row.only("key")?;
-        if revoked.is_none() {
-            tx.execute(&REVOKE_KEY, values![self.id, self.at]).await?;
-            tx.record(&self.event).await?;
-        }
-        Ok(true)
     }
 }
 
@@ -198,21 +159,6 @@ impl Change for EndSession {
     }
 }
 
-pub(crate) fn key_record(row: Row) -> Result<KeyRecord, Failure> {
-    let mut columns = row.read("key");
-    Ok(KeyRecord {
-        id: columns.next()?,
-        project: columns.next()?,
-        label: columns.next()?,
-        role: columns.next()?,
-        scopes: columns.next()?,
-        secret: secret_mac(&mut columns)?,
-        created: columns.next()?,
-        expires: columns.next()?,
-        revoked: columns.next()?,
-    })
-}
-
 pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
     let mut columns = row.read("session");
     Ok(SessionRecord {
@@ -229,15 +175,10 @@ pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
     })
 }
 
-fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
+pub(super) fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
     Ok(SecretMac { pepper: columns.next()?, mac: columns.next()? })
 }
 
-macro_rules! key_columns {
-    () => {
-        "id, project, label, role, scopes, pepper, mac, created, expires, revoked"
-    };
-}
 macro_rules! session_columns {
     () => {
         "id, project, role, scopes, key_id, pepper, mac, created, expires, user_id, client"
@@ -245,21 +186,6 @@ macro_rules! session_columns {
 }
 pub(crate) use session_columns;
 
-const INSERT_KEY: Statement = statement!(
-    "INSERT INTO api_keys (",
-    key_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-);
-const KEY: Statement = statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1");
-const KEYS: Statement = statement!(
-    "SELECT ",
-    key_columns!(),
-    " FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3"
-);
-pub(crate) const ALL_KEYS: Statement =
-    statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2");
-const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
-const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
 const ROLE: Statement = statement!("SELECT scopes FROM roles WHERE project = $1 AND role = $2");
 const INSERT_SESSION: Statement = statement!(
     "INSERT INTO sessions (",
@@ -278,10 +204,6 @@ const DELETE_SESSION: Statement = statement!("DELETE FROM sessions WHERE id = $1
 
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
-    ("find a key", &KEY),
-    ("list keys", &KEYS),
-    ("find a key to revoke", &LOCK_KEY),
-    ("revoke a key", &REVOKE_KEY),
     ("find a role", &ROLE),
     ("find a session", &SESSION),
     ("find a user's role", &STANDING),

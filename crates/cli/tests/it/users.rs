@@ -213,3 +213,35 @@ fn the_keys_of_access_tokens_are_served_and_forgeries_refused() {
     }
     assert_eq!(who(&node, &session).status, 200);
 }
+
+#[test]
+fn a_key_is_rotated_bound_to_networks_and_to_its_user() {
+    let user = User::new();
+    let node = user.serve();
+    let header = |secret: &str| format!("x-api-key: {}\r\n", secret.trim());
+    let first = user.run(&["key", "create", "--label", "ci"]).text();
+    let id = user.run(&["key", "list", "--json"]).json()[0]["id"].as_str().unwrap().to_owned();
+    let second = user.run(&["key", "rotate", &id, "--overlap", "1h"]).text();
+    assert_eq!((who(&node, &header(&first)).status, who(&node, &header(&second)).status), (200, 200));
+    user.run(&["key", "rotate", &id, "--overlap", "0m"]).text();
+    assert_eq!((who(&node, &header(&first)).status, who(&node, &header(&second)).status), (401, 401));
+    assert_eq!(user.run(&["key", "rotate", &id, "--overlap", "31d"]).code, 2);
+
+    let away = user.run(&["key", "create", "--label", "away", "--network", "192.0.2.0/24"]).text();
+    assert_eq!(who(&node, &header(&away)).problem().0, 401, "this is not 192.0.2.0/24");
+    let home = ["--network", "127.0.0.0/8", "--network", "192.0.2.0/24"];
+    let home = user.run(&[&["key", "create", "--label", "home"][..], &home].concat()).text();
+    assert_eq!(who(&node, &header(&home)).status, 200);
+
+    user.run(&["user", "create", "builder", "--service", "--role", "viewer"]).text();
+    let built = ["key", "create", "--label", "x", "--role", "developer", "--user", "builder"];
+    let built = header(&user.run(&built).text());
+    assert_eq!(who(&node, &built).status, 200);
+    assert_eq!(
+        call(&node, "PUT", "/api/v1/objects/builds/a", &built, "x").status,
+        403,
+        "no more than the user"
+    );
+    user.run(&["user", "block", "builder"]).text();
+    assert_eq!(who(&node, &built).problem().0, 401);
+}

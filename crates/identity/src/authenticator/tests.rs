@@ -9,7 +9,9 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::{KeyLabel, NewKey, Pepper, REFRESH_GRACE, RefreshRecord, Rotated, issue_key};
+use crate::{KeyLabel, NewKey, Pepper, REFRESH_GRACE, RefreshRecord, Rotated, issue_key, reissue_key};
+
+const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Credentials in memory, which count how often they are asked.
 #[derive(Default)]
@@ -40,6 +42,24 @@ impl Credentials for Memory {
 
     async fn role(&self, _: &Project, role: &Role) -> Result<Option<Scopes>, StoreError> {
         Ok(self.roles.lock().unwrap().get(role).cloned())
+    }
+
+    async fn rotate_key(
+        &self,
+        _: &Project,
+        id: KeyId,
+        (secret, until): (SecretMac, Timestamp),
+        _: Event,
+    ) -> Result<bool, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        let key = keys.get_mut(&id).unwrap();
+        key.former = Some((key.secret, until));
+        key.secret = secret;
+        Ok(true)
+    }
+
+    async fn note_used(&self, _: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn revoke_key(&self, _: &Project, id: KeyId, at: Timestamp, _: Event) -> Result<bool, StoreError> {
@@ -119,8 +139,15 @@ impl World {
     async fn key(&self, expires: Option<Timestamp>) -> (KeyRecord, String) {
         let label: KeyLabel = "ci".parse().expect("a label");
         let scopes = Scopes::ALL;
-        let new =
-            NewKey { project: Project::default_project(), label, role: Role::DEVELOPER, scopes, expires };
+        let new = NewKey {
+            project: Project::default_project(),
+            label,
+            role: Role::DEVELOPER,
+            scopes,
+            expires,
+            owner: None,
+            networks: Networks::default(),
+        };
         let (record, text) = issue_key(new, self.authenticator.peppers(), self.clock.now(), &self.entropy);
         self.memory.insert_key(&record, self.event()).await.expect("memory");
         (record, text.expose_secret().to_owned())
@@ -181,7 +208,7 @@ impl World {
     }
 
     async fn by_key(&self, text: &str) -> Option<PrincipalKind> {
-        match self.authenticator.by_key(text, self.clock.now()).await {
+        match self.authenticator.by_key(text, HOME, self.clock.now()).await {
             Ok(principal) => Some(principal.kind),
             Err(IdentityError::Rejected(Rejected)) => None,
             Err(IdentityError::Store(error)) => panic!("{error}"),
@@ -317,4 +344,51 @@ async fn a_refresh_token_outlives_its_pepper() {
     world.authenticator = Authenticator::new(credentials, peppers, "casemate".to_owned());
     assert_eq!(world.refresh(&first).await, Some(second.clone()), "in the grace of a use before the change");
     assert!(world.refresh(&second).await.is_some());
+}
+
+#[tokio::test]
+async fn a_key_has_two_secrets_while_they_are_exchanged() {
+    let world = World::new();
+    let (record, first) = world.key(None).await;
+    let (secret, second) = reissue_key(record.id, world.authenticator.peppers(), &world.entropy);
+    let until = world.clock.now().saturating_add(Duration::from_secs(60));
+    world.memory.rotate_key(&record.project, record.id, (secret, until), world.event()).await.unwrap();
+    world.authenticator.forget_key(record.id);
+    let kind = Some(PrincipalKind::Key(record.id));
+    assert_eq!((world.by_key(&first).await, world.by_key(second.expose_secret()).await), (kind, kind));
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!((world.by_key(&first).await, world.by_key(second.expose_secret()).await), (None, kind));
+}
+
+#[tokio::test]
+async fn a_key_is_good_in_its_networks_and_its_use_is_noted() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    let networks = "192.0.2.0/24".parse().unwrap();
+    world.memory.insert_key(&KeyRecord { networks, ..record.clone() }, world.event()).await.unwrap();
+    let from = async |address: &str| {
+        let found = world.authenticator.by_key(&text, address.parse().unwrap(), world.clock.now()).await;
+        found.is_ok()
+    };
+    assert!(!from("198.51.100.1").await);
+    assert_eq!(world.authenticator.take_used(), [], "a refusal is no use");
+    assert!(from("192.0.2.9").await && from("::ffff:192.0.2.9").await);
+    assert_eq!(world.authenticator.take_used(), [(record.id, world.clock.now())]);
+    assert_eq!(world.authenticator.take_used(), []);
+}
+
+#[tokio::test]
+async fn a_users_key_can_do_no_more_than_the_user() {
+    let world = World::new();
+    let user = world.user(Role::VIEWER);
+    let (record, text) = world.key(None).await;
+    world.memory.insert_key(&KeyRecord { owner: Some(user), ..record }, world.event()).await.unwrap();
+    let scopes = async || {
+        let found = world.authenticator.by_key(&text, HOME, world.clock.now()).await;
+        found.ok().map(|principal| principal.scopes)
+    };
+    assert_eq!(scopes().await, roles::built_in(&Role::VIEWER), "the key alone could do what developers do");
+    world.memory.members.lock().unwrap().remove(&user);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(scopes().await, None);
 }

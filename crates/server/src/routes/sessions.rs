@@ -39,7 +39,7 @@ pub(crate) async fn sign_in(
     let session = opened.new.session;
     let seconds = session.expires.saturating_since(session.created).as_secs();
     let cookie = cookie(opened.new.cookie.expose_secret(), seconds);
-    let body = axum::Json(convert::principal(&opened.principal, Some(session.expires)));
+    let body = axum::Json(convert::principal(&opened.principal, opened.user.as_ref(), Some(session.expires)));
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], body).into_response())
 }
 
@@ -127,8 +127,8 @@ pub(crate) async fn who_am_i(
     State(state): State<AppState>,
     From(caller): From,
 ) -> Result<axum::Json<wire::session::Principal>, Problem> {
-    let principal = state.control.who_am_i(&caller).await?;
-    Ok(axum::Json(convert::principal(&principal, None)))
+    let (principal, user) = state.control.who_am_i(&caller).await?;
+    Ok(axum::Json(convert::principal(&principal, user.as_ref(), None)))
 }
 
 /// End the session in use

@@ -27,8 +27,8 @@ pub(super) struct Counted {
 /// Reads every record, and counts what the counters are about.
 pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<Counted, Failure> {
     let mut counted = Counted::default();
-    let keys = Table { statement: &credentials::ALL_KEYS, before_first: values![""].to_vec() };
-    keys.walk(sql, findings, |row| credentials::key_record(row).map(|_| None)).await?;
+    let keys = Table { statement: &credentials::keys::ALL_KEYS, before_first: values![""].to_vec() };
+    keys.walk(sql, findings, |row| credentials::keys::key_record(row).map(|_| None)).await?;
     let sessions = Table { statement: &credentials::ALL_SESSIONS, before_first: values![""].to_vec() };
     sessions.walk(sql, findings, |row| credentials::session_record(row).map(|_| None)).await?;
     let tokens = Table { statement: &credentials::refresh::ALL_REFRESH, before_first: values![""].to_vec() };

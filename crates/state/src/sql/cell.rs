@@ -2,8 +2,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use casemate_model::{
-    BucketName, Digest, InvitationId, KeyId, Name, ObjectKey, Project, RefreshId, RequestId, Role, RunId,
-    Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
+    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
+    RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
@@ -218,6 +218,7 @@ parsed_cells!(
     InvitationId => "an invitation id",
     KeyId => "a key id",
     Name => "a name",
+    Networks => "networks",
     ObjectKey => "an object key",
     Project => "a project",
     RefreshId => "a refresh token id",

@@ -1,6 +1,6 @@
 use casemate_model::{
-    BucketName, Digest, InvitationId, KeyId, Name, ObjectKey, Project, RefreshId, RequestId, Role, Scopes,
-    SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
+    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
+    Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
@@ -65,6 +65,7 @@ text_values!(
     str,
     String,
     BucketName,
+    Networks,
     InvitationId,
     KeyId,
     Name,

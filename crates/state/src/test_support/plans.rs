@@ -34,6 +34,7 @@ impl Store {
             catalog::HOT_VERSIONS,
             change::HOT,
             credentials::HOT,
+            credentials::keys::HOT,
             credentials::refresh::HOT,
             queue::HOT,
             registry::HOT,

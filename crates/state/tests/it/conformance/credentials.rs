@@ -18,6 +18,10 @@ impl Context {
             created: self.now(),
             expires: Some(self.later(60)),
             revoked: None,
+            former: None,
+            owner: None,
+            networks: "10.0.0.0/8".parse().unwrap(),
+            used: None,
         }
     }
 
@@ -61,9 +65,24 @@ pub(super) async fn keys_are_found_listed_and_revoked_once(context: &Context) {
     assert_eq!(found.revoked, Some(revoked), "the first time counts");
     assert_eq!(context.store.size().await.unwrap(), 4, "three keys and one revocation");
 
+    let (next, until) = (SecretMac { pepper: 4, mac: [8; 32] }, context.later(60));
+    let rotate = async |project: &Project, id| {
+        let event = context.event("keys.rotate");
+        context.store.rotate_key(project, id, (next, until), event).await.unwrap()
+    };
+    assert!(!rotate(&elsewhere, keys[1].id).await, "another project's key");
+    assert!(!rotate(&context.project, keys[0].id).await, "a revoked key stays so");
+    assert!(rotate(&context.project, keys[1].id).await);
+    context.store.note_used(&[(keys[1].id, context.now())]).await.unwrap();
+    context.store.note_used(&[(keys[1].id, keys[1].created)]).await.unwrap();
+    let rotated = context.store.key(keys[1].id).await.unwrap().unwrap();
+    let former = Some((keys[1].secret, until));
+    let expected = KeyRecord { secret: next, former, used: Some(context.now()), ..keys[1].clone() };
+    assert_eq!(rotated, expected, "the later use counts");
+
     // An id that exists is damage, and leaves no entry behind.
     context.store.insert_key(&keys[2], context.event("refused")).await.unwrap_err();
-    assert_eq!(context.store.size().await.unwrap(), 4);
+    assert_eq!(context.store.size().await.unwrap(), 5);
 }
 
 pub(super) async fn sessions_end_and_expired_ones_are_removed(context: &Context) {

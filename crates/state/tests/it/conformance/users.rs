@@ -81,7 +81,7 @@ pub(super) async fn users_are_found_by_id_and_name_and_names_are_unique(context:
     assert_eq!(context.store.user(ada.id).await.unwrap().as_ref(), Some(&ada));
     assert_eq!(context.store.user_by_name(&bob.name).await.unwrap().as_ref(), Some(&bob));
     assert_eq!(context.store.user_by_name(&"eve".parse().unwrap()).await.unwrap(), None);
-    assert_eq!(context.store.users(None, 1).await.unwrap(), [ada.clone()]);
+    assert_eq!(context.store.users(None, 1).await.unwrap(), std::slice::from_ref(&ada));
     assert_eq!(context.store.users(Some(ada.id), 9).await.unwrap(), [bob]);
     let second = context.user("ada");
     let added = context.store.insert_user(&second, None, None, context.event("refused")).await.unwrap();
@@ -106,7 +106,7 @@ pub(super) async fn an_invitation_makes_one_user(context: &Context) {
     assert_eq!(context.store.invitation(first.id).await.unwrap().as_ref(), Some(&first));
     assert_eq!(
         context.store.invitations(&context.project, Some(first.id), 1).await.unwrap(),
-        [short.clone()]
+        std::slice::from_ref(&short)
     );
     let (project, elsewhere) = (&context.project, "elsewhere".parse::<Project>().unwrap());
     let remove = async |project, id| {
@@ -157,7 +157,10 @@ pub(super) async fn a_blocked_user_has_no_standing_and_no_sessions(context: &Con
     let standing = async |project| context.store.standing(user.id, project).await.unwrap();
     assert_eq!(standing(&context.project).await, Some(Role::DEVELOPER));
     assert_eq!(standing(&elsewhere).await, None);
-    assert_eq!(context.store.sessions_of(user.id, context.now(), None, 9).await.unwrap(), [session.clone()]);
+    assert_eq!(
+        context.store.sessions_of(user.id, context.now(), None, 9).await.unwrap(),
+        std::slice::from_ref(&session)
+    );
     assert_eq!(context.store.sessions_of(user.id, session.expires, None, 9).await.unwrap(), [], "expired");
     assert_eq!(context.store.sessions_of(user.id, context.now(), Some(session.id), 9).await.unwrap(), []);
 
@@ -183,7 +186,7 @@ pub(super) async fn members_and_roles_come_and_go(context: &Context) {
     };
     context.store.put_role(&role, context.event("roles.put")).await.unwrap();
     assert_eq!(context.store.role(&context.project, &manager).await.unwrap(), Some(role.scopes.clone()));
-    assert_eq!(context.store.roles(&context.project).await.unwrap(), [role.clone()]);
+    assert_eq!(context.store.roles(&context.project).await.unwrap(), std::slice::from_ref(&role));
     let narrower = RoleRecord { scopes: "names:write".parse().unwrap(), ..role };
     context.store.put_role(&narrower, context.event("roles.put")).await.unwrap();
     assert_eq!(context.store.roles(&context.project).await.unwrap(), [narrower]);
@@ -192,7 +195,10 @@ pub(super) async fn members_and_roles_come_and_go(context: &Context) {
     assert!(context.store.set_member(&member, context.event("members.set")).await.unwrap());
     let nobody = Member { user: context.user("eve").id, ..member.clone() };
     assert!(!context.store.set_member(&nobody, context.event("refused")).await.unwrap());
-    assert_eq!(context.store.members(&context.project, None, 9).await.unwrap(), [member.clone()]);
+    assert_eq!(
+        context.store.members(&context.project, None, 9).await.unwrap(),
+        std::slice::from_ref(&member)
+    );
     assert_eq!(context.store.memberships(user.id).await.unwrap(), [member]);
 
     let remove_role =
