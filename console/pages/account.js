@@ -17,8 +17,8 @@ export async function render({ api, signal }) {
   });
   return h("div", {},
     pageHead("Account", { lead: "Where you are signed in, and your password." }),
-    h("h2", {}, "Sessions"), list.element,
-    h("h2", {}, "Password"), passwordForm({ api, done: () => list.restart() }));
+    h("h2", { class: "below" }, "Sessions"), list.element,
+    h("h2", { class: "below" }, "Password"), h("div", { class: "narrow" }, passwordForm({ api, done: () => list.restart() })));
 }
 
 function columns({ end }) {

@@ -45,8 +45,8 @@ export async function render({ api, signal, can }) {
   const newRole = may && h("button", { type: "button", on: { click: () => roleDialog({ api }) } }, "New role");
   return h("div", {}, pageHead("Users", { lead: "Who may do what in this project.", actions: [newRole, invite] }),
     members.element,
-    h("h2", {}, "Invitations"), invitations.element,
-    h("h2", {}, "Roles"), rolesTable(roles));
+    h("h2", { class: "below" }, "Invitations"), invitations.element,
+    h("h2", { class: "below" }, "Roles"), rolesTable(roles));
 }
 
 function memberColumns({ may, names, setRole, block, remove }) {
@@ -115,7 +115,7 @@ function showLink(created) {
     title: "The invitation",
     wide: true,
     content: [
-      h("p", {}, "This link makes one user, until ", moment(created.expires), ". It is shown this once."),
+      h("p", {}, "This link makes one user; it ends ", moment(created.expires), ". It is shown this once."),
       h("div", { class: "secret" }, h("code", {}, created.url), copyButton(created.url, "link")),
       h("div", { class: "actions end" }, h("button", { type: "button", class: "primary", on: { click: () => opened.close() } }, "Done")),
     ],

@@ -386,7 +386,7 @@ journey("invites a user, who joins elsewhere, changes the password and is blocke
     await other.open("#/names");
     await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
     await signsIn(other, "battery staple");
-    await other.page.getByText("the user name or the password is wrong", { exact: false }).waitFor();
+    await other.page.getByText("The user name or the password is wrong", { exact: false }).waitFor();
     assert.deepEqual(other.complaints, []);
   } finally {
     await other.close();
@@ -471,7 +471,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

@@ -36,6 +36,20 @@ impl FromRequestParts<AppState> for From {
     }
 }
 
+/// Who sends a request by which somebody comes in. What the browser still has of a former session says nothing of who that
+/// is, and must not keep them out.
+pub(crate) struct Newcomer(pub(crate) Caller);
+
+impl FromRequestParts<AppState> for Newcomer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        parts.headers.remove(header::COOKIE);
+        let From(caller) = From::from_request_parts(parts, state).await?;
+        Ok(Self(caller))
+    }
+}
+
 async fn recognise(parts: &Parts, address: Option<IpAddr>, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());

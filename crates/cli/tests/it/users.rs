@@ -81,6 +81,10 @@ fn wrong_names_and_wrong_passwords_are_answered_alike() {
         assert_eq!(answer.problem(), (401, "unauthenticated".to_owned()));
         assert_eq!(told(answer), told(&answers[0]));
     }
+    // What is left of a session that was ended keeps nobody out.
+    let stale = format!("cookie: casemate_session=casemate_ses_stale\r\n{JSON}");
+    let body = json!({ "username": "ada", "password": "correct horse" }).to_string();
+    assert_eq!(call(&node, "POST", "/api/v1/session", &stale, &body).status, 201);
     let short = log_in(&node, "ada", "short");
     assert_eq!(short.problem(), (400, "invalid_body".to_owned()));
     assert_eq!(short.json()["pointer"], "/password");

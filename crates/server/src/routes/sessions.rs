@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::users::password;
 use crate::app::AppState;
-use crate::caller::{From, SESSION_COOKIE};
+use crate::caller::{From, Newcomer, SESSION_COOKIE};
 use crate::convert;
 use crate::json::Json;
 use crate::page::PageQuery;
@@ -25,7 +25,7 @@ const CLIENT_CHARS_MAX: usize = 120;
     responses((status = 201, body = wire::session::Principal), (status = "default", body = wire::Problem)))]
 pub(crate) async fn sign_in(
     State(state): State<AppState>,
-    From(caller): From,
+    Newcomer(caller): Newcomer,
     headers: HeaderMap,
     Json(body): Json<wire::session::SignIn>,
 ) -> Result<Response, Problem> {
@@ -51,7 +51,7 @@ pub(crate) async fn sign_in(
     responses((status = 200, body = wire::users::Tokens), (status = "default", body = wire::Problem)))]
 pub(crate) async fn log_in(
     State(state): State<AppState>,
-    From(caller): From,
+    Newcomer(caller): Newcomer,
     headers: HeaderMap,
     Json(body): Json<wire::users::LogIn>,
 ) -> Result<axum::Json<wire::users::Tokens>, Problem> {
@@ -72,7 +72,7 @@ pub(crate) async fn log_in(
     responses((status = 200, body = wire::users::Tokens), (status = "default", body = wire::Problem)))]
 pub(crate) async fn refresh(
     State(state): State<AppState>,
-    From(caller): From,
+    Newcomer(caller): Newcomer,
     Json(body): Json<wire::users::RefreshSession>,
 ) -> Result<axum::Json<wire::users::Tokens>, Problem> {
     let token = SecretString::from(body.refresh_token);

@@ -7,7 +7,7 @@ use http::StatusCode;
 use secrecy::SecretString;
 
 use crate::app::AppState;
-use crate::caller::From;
+use crate::caller::{From, Newcomer};
 use crate::convert::users as convert;
 use crate::json::Json;
 use crate::page::PageQuery;
@@ -130,7 +130,7 @@ pub(crate) async fn change_password(
     responses((status = 201, body = wire::users::UserDetails), (status = "default", body = wire::Problem)))]
 pub(crate) async fn register(
     State(state): State<AppState>,
-    From(caller): From,
+    Newcomer(caller): Newcomer,
     Json(register): Json<wire::users::Register>,
 ) -> Result<Response, Problem> {
     let name = body_field("/username", &register.username)?;
