@@ -12,6 +12,7 @@ mod doctor;
 mod du;
 mod fsck;
 mod key;
+mod limit;
 mod login;
 mod ls;
 mod migrate;
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Name(name::Name),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Limit(limit::Limit),
     Login(login::Login),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -112,6 +115,7 @@ impl Command {
             Self::Cache(command) => command.execute(context),
             Self::Name(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
+            Self::Limit(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,

@@ -26,7 +26,11 @@ use casemate_objects::{
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
-use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
+use casemate_state::{
+    PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
+    TileFiles,
+};
+use casemate_throttle::{SharedBuckets, Throttle};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -88,6 +92,9 @@ pub(crate) enum StartError {
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisAddressError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -142,8 +149,6 @@ impl Node {
         let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
-            quota: config.quota,
-            s3_quota: config.s3_quota,
             s3_domain: config.s3_domain.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
@@ -212,6 +217,8 @@ async fn control(
         names: Names::new(store.clone()),
         queue: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
+        throttle: throttle(config)?,
+        overrides: store.clone(),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
@@ -222,6 +229,15 @@ async fn control(
         },
         entropy,
     }))
+}
+
+/// The limits of requests, which nodes with one Redis count together.
+fn throttle(config: &Config) -> Result<Throttle, StartError> {
+    let shared = match &config.redis_url {
+        Some(url) => Some(Arc::new(RedisBuckets::open(url)?) as Arc<dyn SharedBuckets>),
+        None => None,
+    };
+    Ok(Throttle::new(config.limits.clone(), shared))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -5,11 +5,11 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run nine background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run ten background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
-//! carries out lifecycle rules, and the watch looks at the node's health. If one of them fails the node
+//! carries out lifecycle rules, the keeper of limits reads exceptions from them, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -24,6 +24,7 @@ mod feed;
 mod figures;
 mod keys;
 mod lifecycle;
+mod limits;
 mod log_keeper;
 mod names;
 mod objects;
@@ -42,6 +43,7 @@ pub use error::ControlError;
 pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use keys::{CreatedKey, KeyRequest};
+pub use limits::OverrideRequest;
 pub use log_keeper::LogKeeper;
 pub use objects::CopySource;
 pub use sessions::{Opened, SignIn};

@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +6,6 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
-use casemate_limits::{Quota, TokenBuckets};
-use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -20,19 +17,12 @@ use crate::problem::Problem;
 use crate::s3::S3Domain;
 use crate::{console, layers, routes, s3};
 
-/// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
-const NETWORKS_MAX: usize = 100_000;
-
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
 
 /// What an operator decides about the face.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What each client network may ask for.
-    pub quota: Quota,
-    /// What each client network may ask of S3.
-    pub s3_quota: Quota,
     /// The proxies that are believed when they say for whom they ask.
     pub trusted_proxies: TrustedProxies,
     /// The domain before which the host of a request may name a bucket.
@@ -65,10 +55,6 @@ impl Deref for AppState {
 
 pub(crate) struct Shared {
     pub(crate) control: Control,
-    pub(crate) buckets: TokenBuckets<IpAddr>,
-    pub(crate) s3_buckets: TokenBuckets<IpAddr>,
-    /// The rate limit as each answer says it.
-    pub(crate) rate_policy: HeaderValue,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
@@ -97,9 +83,6 @@ impl Server {
     ) -> Self {
         let state = Shared {
             control,
-            buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
-            s3_buckets: TokenBuckets::new(settings.s3_quota, NETWORKS_MAX),
-            rate_policy: layers::policy(settings.quota),
             trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,

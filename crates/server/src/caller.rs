@@ -27,14 +27,27 @@ impl FromRequestParts<AppState> for From {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
-        let principal = recognise(parts, state).await?;
+        let principal = match parts.extensions.get::<Recognised>() {
+            Some(Recognised(recognised)) => recognised.clone()?,
+            None => recognise(parts, state).await?,
+        };
         let ClientAddress(address) =
             *parts.extensions.get().expect("the layer of client addresses is outside");
         Ok(Self(Caller { principal, request, address }))
     }
 }
 
-async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
+/// Who sends a request, where the limits had to know before the route; an extension of such requests.
+#[derive(Clone)]
+pub(crate) struct Recognised(pub(crate) Result<Principal, Problem>);
+
+/// Whether a request from outside comes with a credential, good or bad.
+pub(crate) fn presents_credential(headers: &HeaderMap) -> bool {
+    api_key(headers).is_some() || session_cookie(headers).is_some()
+}
+
+/// Verifies what a request presents.
+pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {

@@ -8,6 +8,7 @@ use casemate_model::{
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 
 use super::Value;
 use crate::failure::Failure;
@@ -215,6 +216,8 @@ macro_rules! parsed_cells {
 parsed_cells!(
     BucketName => "a bucket name",
     ETag => "an entity tag",
+    Tier => "a tier",
+    Subject => "somebody who is limited",
     KeyId => "a key id",
     Name => "a name",
     ObjectKey => "an object key",

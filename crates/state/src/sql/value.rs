@@ -5,6 +5,7 @@ use casemate_model::{
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Type};
 
@@ -63,7 +64,7 @@ macro_rules! text_values {
 
 text_values!(
     str, String, BucketName, KeyId, Name, ObjectKey, Project, RequestId, Role, Scopes, SessionId, TaskId,
-    TaskState, UploadId, WorkerId, ETag
+    TaskState, UploadId, WorkerId, ETag, Tier, Subject
 );
 
 /// The null version has a text, so that it can be part of a key.

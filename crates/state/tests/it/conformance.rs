@@ -6,6 +6,7 @@ mod catalog;
 mod credentials;
 mod inventory;
 mod lifecycle;
+mod overrides;
 mod queue;
 mod quotas;
 mod registry;
@@ -57,6 +58,8 @@ const CASES: &[Case] = cases![
     inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
+    overrides::overrides_are_set_replaced_and_removed,
+    overrides::there_are_only_so_many_overrides,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,
