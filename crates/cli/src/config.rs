@@ -71,6 +71,10 @@ pub(crate) struct Written {
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
     pub(crate) waive_walls: bool,
+    /// An address where metrics are read without a key; empty for none.
+    pub(crate) metrics_listen: String,
+    /// Whether that may be an address that others reach.
+    pub(crate) metrics_listen_public: bool,
     /// How many requests each caller may send.
     pub(crate) limits: WrittenLimits,
     /// Longest wall-clock time that a task may ask for, in seconds.
@@ -112,6 +116,7 @@ pub(crate) struct Config {
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
+    pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
     pub(crate) redis_url: Option<SecretString>,
     pub(crate) limits_ceiling: RunLimits,
@@ -196,6 +201,8 @@ impl Default for Written {
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
+            metrics_listen: String::new(),
+            metrics_listen_public: false,
             limits: WrittenLimits::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
@@ -269,6 +276,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
+        metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis_url: limits::redis_url(&written.limits)?,
         limits_ceiling,

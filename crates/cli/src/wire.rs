@@ -140,6 +140,10 @@ impl Node {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
         refuse_lost_secrets(&root, &secrets)?;
         // In this order, so that a crash in between never looks like a lost secret.
@@ -157,7 +161,7 @@ impl Node {
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let listeners = Listeners { local: local_listener(&root)?, public, s3 };
+        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics };
         Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
     }
 }

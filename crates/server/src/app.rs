@@ -15,7 +15,7 @@ use crate::client_address::TrustedProxies;
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
-use crate::{console, layers, routes, s3};
+use crate::{console, layers, metrics_listener, routes, s3};
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
@@ -39,6 +39,7 @@ pub struct Settings {
 pub struct Server {
     router: Router,
     s3: Router,
+    metrics: Router,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -92,12 +93,17 @@ impl Server {
             stopping,
         };
         let state = AppState(Arc::new(state));
-        Self { s3: s3::router(state.clone(), settings.s3_domain.as_ref()), router: router(state) }
+        Self {
+            s3: s3::router(state.clone(), settings.s3_domain.as_ref()),
+            metrics: metrics_listener::router(state.clone()),
+            router: router(state),
+        }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
-    pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> usize {
-        listen::serve(listeners, (self.router, self.s3), stop).await
+    pub async fn serve(self, mut listeners: Listeners, stop: CancellationToken) -> usize {
+        let metrics = metrics_listener::serve(listeners.metrics.take(), self.metrics, stop.clone());
+        tokio::join!(listen::serve(listeners, (self.router, self.s3), stop), metrics).0
     }
 }
 

@@ -37,6 +37,21 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     response
 }
 
+/// What is left of it for a scraper on an address of its own, who is not limited.
+pub(crate) async fn around_metrics(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = request_id::assign(&state, &mut request);
+    let measure = measure::begin(&request);
+    let mut response = next.run(request).await;
+    measure.end(id, &response);
+    request_id::say(id, &mut response);
+    security_headers::set(&mut response);
+    response
+}
+
 /// The same around a request to S3, which has its own tier and its own way of refusing.
 pub(crate) async fn around_s3(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let client = client_address::assign(&state.trusted_proxies, &mut request);

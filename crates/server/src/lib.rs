@@ -15,6 +15,7 @@ mod convert;
 mod json;
 mod layers;
 mod listen;
+mod metrics_listener;
 mod page;
 mod problem;
 mod range;

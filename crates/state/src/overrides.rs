@@ -97,7 +97,5 @@ const DELETE: Statement = statement!("DELETE FROM limit_overrides WHERE tier = $
 const DELETE_EXPIRED: Statement = statement!("DELETE FROM limit_overrides WHERE expires <= $1");
 
 #[cfg(feature = "test-support")]
-pub(crate) const HOT: &[(&str, &Statement)] = &[
-    ("remove an override", &DELETE),
-    ("remove overrides that are over", &DELETE_EXPIRED),
-];
+pub(crate) const HOT: &[(&str, &Statement)] =
+    &[("remove an override", &DELETE), ("remove overrides that are over", &DELETE_EXPIRED)];

@@ -179,7 +179,7 @@ fn an_exception_is_in_force_at_once_and_is_audited() {
     assert!(written.iter().all(|words| entries.contains(words)), "{entries}");
 
     // Numbers that close a tier, and callers that may only look.
-    assert_eq!(set("203.0.113.7", "1").code, 1, "the costliest request needs two");
+    assert_eq!(set("203.0.113.7", "1").code, 2, "the costliest request needs two");
     let viewer = user.run(&["key", "create", "--label", "x", "--role", "viewer"]).text();
     let headers =
         format!("{}x-api-key: {}\r\ncontent-type: application/json\r\n", from("192.0.2.1"), viewer.trim());
@@ -249,7 +249,10 @@ fn nodes_count_together_and_go_on_without_redis() {
         }
     };
     let metrics = wait_for(2);
-    assert!(value(&metrics, "casemate_breaker_failures_total{dependency=\"redis\"} ").unwrap() >= 5, "{metrics}");
+    assert!(
+        value(&metrics, "casemate_breaker_failures_total{dependency=\"redis\"} ").unwrap() >= 5,
+        "{metrics}"
+    );
     redis.restart();
     wait_for(0);
 }
