@@ -11,6 +11,7 @@ pub mod audit;
 pub mod events;
 pub mod health;
 pub mod keys;
+pub mod limits;
 pub mod names;
 pub mod objects;
 pub mod page;

@@ -12,6 +12,7 @@ mod doctor;
 mod du;
 mod fsck;
 mod key;
+mod limit;
 mod login;
 mod ls;
 mod migrate;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Role(role::Role),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Limit(limit::Limit),
     Login(login::Login),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -120,6 +123,7 @@ impl Command {
             Self::User(command) => command.execute(context).await,
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
+            Self::Limit(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,

@@ -3,6 +3,7 @@
 
 mod cache;
 mod edge;
+mod limits;
 mod review;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,10 @@ use std::time::Duration;
 
 use casemate_control::Registration;
 use casemate_encryption::MasterKey;
-use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{S3Domain, TrustedProxies};
+use casemate_throttle::Settings as LimitSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
+pub(crate) use limits::WrittenLimits;
 pub(crate) use review::{Finding, Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
@@ -74,14 +76,12 @@ pub(crate) struct Written {
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
     pub(crate) waive_walls: bool,
-    /// Requests per second that one client network may send.
-    pub(crate) requests_per_second: u32,
-    /// Requests that it may send at once.
-    pub(crate) requests_burst: u32,
-    /// Requests per second that one client network may send to S3.
-    pub(crate) s3_requests_per_second: u32,
-    /// Requests to S3 that it may send at once.
-    pub(crate) s3_requests_burst: u32,
+    /// An address where metrics are read without a key; empty for none.
+    pub(crate) metrics_listen: String,
+    /// Whether that may be an address that others reach.
+    pub(crate) metrics_listen_public: bool,
+    /// How many requests each caller may send.
+    pub(crate) limits: WrittenLimits,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -122,8 +122,9 @@ pub(crate) struct Config {
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
-    pub(crate) quota: Quota,
-    pub(crate) s3_quota: Quota,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) limits: LimitSettings,
+    pub(crate) redis_url: Option<SecretString>,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -208,10 +209,9 @@ impl Default for Written {
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
-            requests_per_second: 200,
-            requests_burst: 400,
-            s3_requests_per_second: 2_000,
-            s3_requests_burst: 4_000,
+            metrics_listen: String::new(),
+            metrics_listen_public: false,
+            limits: WrittenLimits::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -249,10 +249,6 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
     };
     let positive = "a number of at least 1";
     for (key, value) in [
-        ("requests_per_second", u64::from(written.requests_per_second)),
-        ("requests_burst", u64::from(written.requests_burst)),
-        ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
-        ("s3_requests_burst", u64::from(written.s3_requests_burst)),
         ("task_seconds_max", written.task_seconds_max),
         ("collect_grace_seconds", written.collect_grace_seconds),
     ] {
@@ -289,8 +285,9 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
         waive_walls: written.waive_walls,
-        quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
-        s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
+        metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
+        limits: limits::settings(&written.limits)?,
+        redis_url: limits::redis_url(&written.limits)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,
@@ -427,8 +424,8 @@ mod tests {
             "the configuration key `s3_domain` cannot be `a.b:99`: use a domain, such as s3.example.org, or nothing"
         );
         assert_eq!(
-            refused(|written| written.requests_burst = 0),
-            "the configuration key `requests_burst` cannot be `0`: use a number of at least 1"
+            refused(|written| written.task_seconds_max = 0),
+            "the configuration key `task_seconds_max` cannot be `0`: use a number of at least 1"
         );
     }
 
@@ -436,12 +433,21 @@ mod tests {
     fn every_key_is_documented_with_its_default() {
         let document = include_str!("../../../docs/reference/config.md");
         let defaults = serde_json::to_value(Written::default()).expect("plain values");
-        for (key, default) in defaults.as_object().expect("a table") {
+        for (key, default) in flat("", &defaults) {
             let default = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
             let row = format!("| `{key}` | `{default}` |");
             let row = if default.is_empty() { format!("| `{key}` | |") } else { row };
             assert!(document.contains(&row), "docs/reference/config.md lacks: {row}");
         }
+    }
+
+    /// Every key with its value, those of sections with the section's name before them.
+    fn flat(section: &str, table: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+        let of_key = |(key, value): (&String, &serde_json::Value)| match value {
+            serde_json::Value::Object(_) => flat(&format!("{section}{key}."), value),
+            value => vec![(format!("{section}{key}"), value.clone())],
+        };
+        table.as_object().expect("a table").iter().flat_map(of_key).collect()
     }
 
     #[test]

@@ -26,7 +26,11 @@ use casemate_objects::{
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
 use casemate_server::{Listeners, Server, Settings as ServerSettings};
-use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
+use casemate_state::{
+    PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
+    TileFiles,
+};
+use casemate_throttle::{SharedBuckets, Throttle};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -91,6 +95,9 @@ pub(crate) enum StartError {
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisAddressError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -136,6 +143,10 @@ impl Node {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let metrics = match config.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
         refuse_lost_secrets(&root, &secrets)?;
         // In this order, so that a crash in between never looks like a lost secret.
@@ -145,8 +156,6 @@ impl Node {
         let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
-            quota: config.quota,
-            s3_quota: config.s3_quota,
             s3_domain: config.s3_domain.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
@@ -155,7 +164,7 @@ impl Node {
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let listeners = Listeners { local: local_listener(&root)?, public, s3 };
+        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics };
         Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
     }
 }
@@ -216,6 +225,8 @@ async fn control(
         names: Names::new(store.clone()),
         queue: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
+        throttle: throttle(config)?,
+        overrides: store.clone(),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
@@ -227,6 +238,15 @@ async fn control(
         },
         entropy,
     }))
+}
+
+/// The limits of requests, which nodes with one Redis count together.
+fn throttle(config: &Config) -> Result<Throttle, StartError> {
+    let shared = match &config.redis_url {
+        Some(url) => Some(Arc::new(RedisBuckets::open(url)?) as Arc<dyn SharedBuckets>),
+        None => None,
+    };
+    Ok(Throttle::new(config.limits.clone(), shared))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

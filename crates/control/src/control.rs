@@ -10,6 +10,7 @@ use casemate_objects::Objects;
 use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
 use casemate_sandbox::Sandbox;
 use casemate_tasks::Queue;
+use casemate_throttle::{Overrides, Throttle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,6 +47,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditLog>,
     /// The tiles and checkpoints of the log.
     pub log: LogKeeper,
+    /// Counts requests.
+    pub throttle: Throttle,
+    /// Stored exceptions from what everybody may send.
+    pub overrides: Arc<dyn Overrides>,
     /// The key that signs receipts.
     pub node_key: Arc<NodeKey>,
     /// What the node allows.
@@ -125,6 +130,7 @@ impl Control {
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
         self.run_beside("the measurer", crate::figures::measure(self.clone()));
+        self.run_beside("the keeper of limits", crate::limits::keep(self.clone()));
         self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }
 

@@ -6,6 +6,7 @@ use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
 use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
+use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +140,20 @@ pub enum ControlError {
         signed: u64,
         /// The entries of the database.
         entries: u64,
+    },
+    /// An exception from a limit cannot be so.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    /// There are as many exceptions as there may be.
+    #[error("there are {OVERRIDES_MAX} exceptions from limits already")]
+    TooManyOverrides,
+    /// There is no such exception.
+    #[error("{subject} has no limit of its own in the tier {tier}")]
+    OverrideNotFound {
+        /// The tier.
+        tier: Tier,
+        /// For whom it would be.
+        subject: Subject,
     },
     /// There is no such task in the project.
     #[error("there is no task {0}")]

@@ -5,11 +5,12 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run ten background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run eleven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
-//! carries out lifecycle rules, the keeper of uses notes when keys were used, and the watch looks at the node's health. If one of them fails the node
+//! carries out lifecycle rules, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
+//! them, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -25,6 +26,7 @@ mod figures;
 mod invitations;
 mod keys;
 mod lifecycle;
+mod limits;
 mod log_keeper;
 mod members;
 mod names;
@@ -47,6 +49,7 @@ pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use invitations::Registration;
 pub use keys::{CreatedKey, KeyRequest};
+pub use limits::OverrideRequest;
 pub use log_keeper::LogKeeper;
 pub use members::RoleDetails;
 pub use objects::CopySource;

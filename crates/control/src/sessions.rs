@@ -17,15 +17,15 @@ use crate::{Caller, Control, ControlError};
 const ATTEMPTS: Quota = Quota { per_second: 10, burst: 600 };
 const ATTEMPT_COST: u32 = 60;
 
-/// User names whose tries are told apart; beyond it they share.
+/// User names whose tries are told apart; beyond it those that were tried least are forgotten.
 const NAMES_MAX: usize = 10_000;
 
 /// Counts tries to sign in by user name.
-pub(crate) struct Attempts(TokenBuckets<UserName>);
+pub(crate) struct Attempts(TokenBuckets);
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self(TokenBuckets::new(ATTEMPTS, NAMES_MAX))
+        Self(TokenBuckets::new(NAMES_MAX))
     }
 }
 
@@ -191,7 +191,7 @@ impl Control {
 
     /// Refuses a user name that was tried too often.
     pub(crate) fn check_attempts(&self, name: &UserName) -> Result<(), ControlError> {
-        let verdict = self.attempts.0.take(name.clone(), ATTEMPT_COST, self.now());
+        let verdict = self.attempts.0.take(name, ATTEMPTS, ATTEMPT_COST, self.now());
         if verdict.allowed {
             return Ok(());
         }

@@ -309,7 +309,8 @@ mod tests {
         ] {
             assert_eq!(here.open(&forged(&here, header, &good_claims), at(0)), Err(Rejected), "{header}");
         }
-        let changes: [(&str, &dyn Fn(&mut serde_json::Value)); 9] = [
+        type Change<'a> = (&'a str, &'a dyn Fn(&mut serde_json::Value));
+        let changes: [Change<'_>; 9] = [
             ("another audience", &|claims| claims["aud"] = "other".into()),
             ("several audiences", &|claims| claims["aud"] = serde_json::json!(["casemate", "other"])),
             ("another issuer", &|claims| claims["iss"] = "other".into()),

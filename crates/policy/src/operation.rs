@@ -186,6 +186,13 @@ operations! {
     /// Read the log's tiles and entries.
     ReadTiles: "audit.tiles", Access::OnNode(Scope::AuditRead), reads;
 
+    /// Show the limits of requests and the exceptions from them.
+    ListLimits: "limits.list", Access::OnNode(Scope::NodeRead), reads;
+    /// Make an exception from a limit.
+    SetLimit: "limits.set", Access::OnNode(Scope::NodeWrite), changes;
+    /// Remove an exception.
+    RemoveLimit: "limits.remove", Access::OnNode(Scope::NodeWrite), changes;
+
     /// Tell whether the node works.
     Health: "node.health", Access::Public, reads;
     /// Read the API's own description.

@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +6,6 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
-use casemate_limits::{Quota, TokenBuckets};
-use http::HeaderValue;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -18,10 +15,7 @@ use crate::client_address::TrustedProxies;
 use crate::listen::{self, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
-use crate::{console, layers, routes, s3};
-
-/// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
-const NETWORKS_MAX: usize = 100_000;
+use crate::{console, layers, metrics_listener, routes, s3};
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
@@ -29,10 +23,6 @@ pub const TRANSFERS_MAX: usize = 256;
 /// What an operator decides about the face.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What each client network may ask for.
-    pub quota: Quota,
-    /// What each client network may ask of S3.
-    pub s3_quota: Quota,
     /// The proxies that are believed when they say for whom they ask.
     pub trusted_proxies: TrustedProxies,
     /// The domain before which the host of a request may name a bucket.
@@ -49,6 +39,7 @@ pub struct Settings {
 pub struct Server {
     router: Router,
     s3: Router,
+    metrics: Router,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -65,10 +56,6 @@ impl Deref for AppState {
 
 pub(crate) struct Shared {
     pub(crate) control: Control,
-    pub(crate) buckets: TokenBuckets<IpAddr>,
-    pub(crate) s3_buckets: TokenBuckets<IpAddr>,
-    /// The rate limit as each answer says it.
-    pub(crate) rate_policy: HeaderValue,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
@@ -97,9 +84,6 @@ impl Server {
     ) -> Self {
         let state = Shared {
             control,
-            buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
-            s3_buckets: TokenBuckets::new(settings.s3_quota, NETWORKS_MAX),
-            rate_policy: layers::policy(settings.quota),
             trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,
@@ -109,12 +93,17 @@ impl Server {
             stopping,
         };
         let state = AppState(Arc::new(state));
-        Self { s3: s3::router(state.clone(), settings.s3_domain.as_ref()), router: router(state) }
+        Self {
+            s3: s3::router(state.clone(), settings.s3_domain.as_ref()),
+            metrics: metrics_listener::router(state.clone()),
+            router: router(state),
+        }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
-    pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> usize {
-        listen::serve(listeners, (self.router, self.s3), stop).await
+    pub async fn serve(self, mut listeners: Listeners, stop: CancellationToken) -> usize {
+        let metrics = metrics_listener::serve(listeners.metrics.take(), self.metrics, stop.clone());
+        tokio::join!(listen::serve(listeners, (self.router, self.s3), stop), metrics).0
     }
 }
 

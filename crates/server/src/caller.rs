@@ -1,5 +1,3 @@
-use std::net::IpAddr;
-
 use axum::extract::FromRequestParts;
 use casemate_control::{Caller, LOOPBACK};
 use casemate_identity::{AccessTokens, IdentityError};
@@ -29,9 +27,12 @@ impl FromRequestParts<AppState> for From {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
+        let principal = match parts.extensions.get::<Recognised>() {
+            Some(Recognised(recognised)) => recognised.clone()?,
+            None => recognise(parts, state).await?,
+        };
         let ClientAddress(address) =
             *parts.extensions.get().expect("the layer of client addresses is outside");
-        let principal = recognise(parts, address, state).await?;
         Ok(Self(Caller { principal, request, address }))
     }
 }
@@ -45,13 +46,25 @@ impl FromRequestParts<AppState> for Newcomer {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         parts.headers.remove(header::COOKIE);
+        parts.extensions.remove::<Recognised>();
         let From(caller) = From::from_request_parts(parts, state).await?;
         Ok(Self(caller))
     }
 }
 
-async fn recognise(parts: &Parts, address: Option<IpAddr>, state: &AppState) -> Result<Principal, Problem> {
+/// Who sends a request, where the limits had to know before the route; an extension of such requests.
+#[derive(Clone)]
+pub(crate) struct Recognised(pub(crate) Result<Principal, Problem>);
+
+/// Whether a request from outside comes with a credential, good or bad.
+pub(crate) fn presents_credential(headers: &HeaderMap) -> bool {
+    api_key(headers).is_some() || session_cookie(headers).is_some()
+}
+
+/// Verifies what a request presents.
+pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
+    let ClientAddress(address) = *parts.extensions.get().expect("the layer of client addresses is outside");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {
         let found = if AccessTokens::looks_like_one(key) {

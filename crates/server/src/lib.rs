@@ -1,7 +1,7 @@
 //! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
 //!
 //! ```text
-//!   socket -> connection limits -> client address -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//!   socket -> connection limits -> client address -> request id -> metrics -> caller -> rate limit -> route -> control
 //! ```
 //!
 //! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
@@ -15,11 +15,13 @@ mod convert;
 mod json;
 mod layers;
 mod listen;
+mod metrics_listener;
 mod page;
 mod problem;
 mod range;
 mod routes;
 mod s3;
+mod tiers;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};

@@ -49,6 +49,8 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The address of S3, if it is served.
     pub s3: Option<TcpListener>,
+    /// The address of metrics for whoever reaches it, if there is one.
+    pub metrics: Option<TcpListener>,
 }
 
 /// The next connection to S3; never one if it is not served.
@@ -165,7 +167,7 @@ pub(crate) async fn serve(
     if drained.is_ok() { 0 } else { local.taken() + public.taken() }
 }
 
-async fn pause(error: &std::io::Error) {
+pub(crate) async fn pause(error: &std::io::Error) {
     tracing::warn!(error = error as &dyn std::error::Error, "a connection could not be accepted");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
@@ -173,7 +175,7 @@ async fn pause(error: &std::io::Error) {
 /// Serves one connection, and keeps its place until it ends.
 ///
 /// HTTP/1 only: without TLS no client agrees on HTTP/2, and what is not spoken cannot be abused.
-fn start<S, P>(stream: S, peer: Peer, router: &Router, place: P, graceful: &GracefulShutdown)
+pub(crate) fn start<S, P>(stream: S, peer: Peer, router: &Router, place: P, graceful: &GracefulShutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     P: Send + 'static,

@@ -14,6 +14,7 @@ use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
+use casemate_throttle::{OverrideError, Tier};
 use http::request::Parts;
 use http::{HeaderValue, header};
 use serde::de::DeserializeOwned;
@@ -103,8 +104,13 @@ impl Problem {
         Self::new(Code::MethodNotAllowed, "the address exists, but does not take this method")
     }
 
-    pub(crate) fn rate_limited() -> Self {
-        Self::new(Code::RateLimited, "this network sends requests faster than the node allows")
+    /// Which problem it is.
+    pub(crate) fn code(&self) -> Code {
+        self.inner.code
+    }
+
+    pub(crate) fn rate_limited(tier: Tier) -> Self {
+        Self::new(Code::RateLimited, format!("requests come faster than the limit of the tier {tier} allows"))
             .hint("wait as long as Retry-After says")
     }
 
@@ -270,6 +276,15 @@ impl Problem {
         Self::field(&pointer, error.to_string())
     }
 
+    fn limit_override(error: OverrideError) -> Self {
+        let pointer = match error {
+            OverrideError::Rate => "/per_second",
+            OverrideError::Burst { .. } => "/burst",
+            OverrideError::Expired => "/expires",
+        };
+        Self::field(pointer, error.to_string())
+    }
+
     fn storage_full(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "no space is left");
         Self::new(Code::StorageFull, "no space is left on the node; nothing was stored")
@@ -349,6 +364,11 @@ impl From<ControlError> for Problem {
             | ControlError::TaskText
             | ControlError::InputPath(_)
             | ControlError::InputTwice(_) => Self::new(Code::InvalidBody, text),
+            ControlError::Override(error) => Self::limit_override(*error),
+            ControlError::OverrideNotFound { .. } => Self::new(Code::NotFound, text),
+            ControlError::TooManyOverrides => {
+                Self::new(Code::Conflict, text).hint("remove some, or let them end")
+            }
             ControlError::QueueFull { .. } => {
                 Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
             }

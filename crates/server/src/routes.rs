@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod events;
 mod keys;
+mod limits;
 mod log;
 mod members;
 mod names;
@@ -110,6 +111,8 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(keys::rotate_key))
+        .routes(routes!(limits::list_limits))
+        .routes(routes!(limits::set_limit, limits::remove_limit))
         .routes(routes!(audit::list_entries))
         .routes(routes!(audit::prove_entry))
         .routes(routes!(audit::checkpoint))

@@ -154,6 +154,15 @@ fn bucket_of(request: &Request, domain: Option<&S3Domain>) -> Option<BucketName>
     request.uri().path().trim_start_matches('/').split('/').next()?.parse().ok()
 }
 
+/// Whether a request is signed, well or badly, by a header or in its address.
+pub(crate) fn is_signed(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    request.headers().contains_key(header::AUTHORIZATION)
+        // Names in percent codes are the same names; a request that hides one is charged as unsigned and refused later.
+        || names.any(|name| name.eq_ignore_ascii_case("X-Amz-Signature") || name == "AWSAccessKeyId")
+}
+
 /// A refusal from outside the protocol's own code.
 pub(crate) fn refusal(code: S3ErrorCode) -> Response {
     refused(S3Error::new(code))

@@ -3,6 +3,7 @@
 mod audit;
 mod buckets;
 mod keys;
+mod limits;
 mod names;
 mod node;
 mod objects;

@@ -75,10 +75,20 @@ impl Show {
             return Ok(Status::Done);
         }
         let value = serde_json::to_value(&written).expect("configuration is JSON");
-        for (key, value) in value.as_object().into_iter().flatten() {
-            // JSON and TOML spell texts, numbers and truth values alike.
-            context.output.line(&format!("{key} = {value}"))?;
-        }
+        show("", &value, context)?;
         Ok(Status::Done)
     }
+}
+
+/// Writes the keys of a table; those of sections with the section's name before them, as TOML takes them.
+fn show(section: &str, table: &serde_json::Value, context: &Context) -> Result<(), CliError> {
+    for (key, value) in table.as_object().into_iter().flatten() {
+        if value.is_object() {
+            show(&format!("{section}{key}."), value, context)?;
+        } else {
+            // JSON and TOML spell texts, numbers, truth values and lists alike.
+            context.output.line(&format!("{section}{key} = {value}"))?;
+        }
+    }
+    Ok(())
 }

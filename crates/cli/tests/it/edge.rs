@@ -36,15 +36,32 @@ impl Answer {
     }
 }
 
-fn connect(node: &Node) -> TcpStream {
-    let stream = TcpStream::connect(node.url.strip_prefix("http://").unwrap()).unwrap();
+/// Somewhere that speaks HTTP.
+pub(crate) trait Place {
+    fn url(&self) -> &str;
+}
+
+impl Place for Node {
+    fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Place for str {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+fn connect<P: Place + ?Sized>(place: &P) -> TcpStream {
+    let stream = TcpStream::connect(place.url().strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
 /// Sends one request as it stands and reads the answer to its end.
-fn send(node: &Node, request: &[u8]) -> Answer {
-    let mut stream = connect(node);
+fn send<P: Place + ?Sized>(place: &P, request: &[u8]) -> Answer {
+    let mut stream = connect(place);
     // The node may answer and hang up before it has read everything.
     let _ = stream.write_all(request);
     let mut bytes = Vec::new();
@@ -55,12 +72,18 @@ fn send(node: &Node, request: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-pub(crate) fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn call<P: Place + ?Sized>(
+    place: &P,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     );
-    send(node, request.as_bytes())
+    send(place, request.as_bytes())
 }
 
 /// A key that may do everything, as a header line.
@@ -277,11 +300,11 @@ fn requests_that_are_no_http() {
 #[test]
 fn a_network_that_asks_too_fast() {
     let user = User::new();
-    user.file("config.toml", b"requests_per_second = 1\nrequests_burst = 5\n");
+    user.file("config.toml", b"[limits.general]\nper_second = 1\nburst = 5\n");
     let node = user.serve_with(&["--config", "config.toml"]);
     let answers: Vec<_> = (0..8).map(|_| call(&node, "GET", "/api/v1/health", "", "")).collect();
-    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"network\";q=5;w=5"));
-    assert_eq!(answers[0].header("ratelimit"), Some("\"network\";r=4;t=1"));
+    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"general\";q=5;w=5"));
+    assert_eq!(answers[0].header("ratelimit"), Some("\"general\";r=4;t=1"));
     let limited = answers.last().unwrap();
     assert_eq!(limited.problem(), (429, "rate_limited".to_owned()));
     let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();

@@ -12,6 +12,7 @@ mod help;
 mod hostile;
 mod journey;
 mod limits;
+mod metrics;
 mod newcomer;
 mod s3;
 mod s3_cache;

@@ -6,8 +6,8 @@ use http::{StatusCode, header};
 
 use crate::app::AppState;
 use crate::caller::From;
-use crate::convert;
 use crate::problem::Problem;
+use crate::{convert, metrics_listener};
 
 /// Tell whether the node works
 #[utoipa::path(get, path = "/health", operation_id = "node_health", tag = "node",
@@ -34,8 +34,7 @@ pub(crate) async fn overview(
 /// Answers the metrics in the text format of Prometheus.
 pub(crate) async fn metrics(State(state): State<AppState>, From(caller): From) -> Result<Response, Problem> {
     state.control.read_metrics(&caller).await?;
-    let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, media_type)], state.prometheus.render()).into_response())
+    Ok(metrics_listener::render(State(state)).await.into_response())
 }
 
 /// Answers the API's description, which is public and made once.

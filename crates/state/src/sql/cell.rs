@@ -8,6 +8,7 @@ use casemate_model::{
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 
 use super::Value;
 use crate::failure::Failure;
@@ -216,6 +217,8 @@ parsed_cells!(
     BucketName => "a bucket name",
     ETag => "an entity tag",
     InvitationId => "an invitation id",
+    Tier => "a tier",
+    Subject => "somebody who is limited",
     KeyId => "a key id",
     Name => "a name",
     Networks => "networks",

@@ -5,6 +5,7 @@ use casemate_model::{
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Type};
 
@@ -82,7 +83,9 @@ text_values!(
     UserId,
     UserName,
     WorkerId,
-    ETag
+    ETag,
+    Tier,
+    Subject
 );
 
 /// The null version has a text, so that it can be part of a key.

@@ -2,7 +2,7 @@ use crate::error::StateError;
 use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
-use crate::{audit, blobs, catalog, change, credentials, queue, registry, users};
+use crate::{audit, blobs, catalog, change, credentials, overrides, queue, registry, users};
 
 /// How the engine means to run a statement.
 #[derive(Clone, Debug)]
@@ -36,6 +36,7 @@ impl Store {
             credentials::HOT,
             credentials::keys::HOT,
             credentials::refresh::HOT,
+            overrides::HOT,
             queue::HOT,
             registry::HOT,
             users::HOT,

@@ -6,6 +6,7 @@ mod catalog;
 mod credentials;
 mod inventory;
 mod lifecycle;
+mod overrides;
 mod queue;
 mod quotas;
 mod registry;
@@ -64,6 +65,8 @@ const CASES: &[Case] = cases![
     users::a_blocked_user_has_no_standing_and_no_sessions,
     users::members_and_roles_come_and_go,
     users::a_refresh_token_is_used_once_with_a_grace,
+    overrides::overrides_are_set_replaced_and_removed,
+    overrides::there_are_only_so_many_overrides,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,
