@@ -3,6 +3,7 @@
 
 mod cache;
 mod review;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::S3Domain;
+use casemate_server::{S3Domain, TlsFiles};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -27,8 +28,8 @@ pub(crate) use review::{Finding, Severity, review};
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Variables with the prefix that are about the client, not the node.
-const CLIENT_VARIABLES: [&str; 8] =
-    ["url", "api_key", "api_key_file", "socket", "project", "config", "log", "bin"];
+const CLIENT_VARIABLES: [&str; 9] =
+    ["url", "api_key", "api_key_file", "ca_file", "socket", "project", "config", "log", "bin"];
 
 /// What was written, before it is checked. Field names are the keys of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +45,10 @@ pub(crate) struct Written {
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
     pub(crate) s3_domain: String,
+    /// A file with the certificate of both addresses and those up to its authority, in PEM; empty for plain HTTP.
+    pub(crate) tls_certificate_file: String,
+    /// A file with the certificate's private key, in PEM.
+    pub(crate) tls_key_file: String,
     /// `sqlite`, or `postgres` with `database_url_file`.
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
@@ -104,6 +109,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
     pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
@@ -184,6 +190,8 @@ impl Default for Written {
             listen: "127.0.0.1:7070".to_owned(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
+            tls_certificate_file: String::new(),
+            tls_key_file: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
             encryption_key_file: String::new(),
@@ -257,6 +265,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         listen,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
+        tls: tls::files(written)?,
         database: database(written)?,
         master_keys: MasterKeys {
             current: master_key("encryption_key_file", &written.encryption_key_file)?,

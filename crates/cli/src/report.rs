@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use casemate_api::{BaseUrlError, ClientError};
+use casemate_api::{BaseUrlError, ClientError, TrustError};
 use casemate_fs::FsError;
 use casemate_ledger::verify::VerifyError;
 use casemate_model::Digest;
@@ -217,6 +217,15 @@ pub(crate) enum CliError {
     PathNotText {
         /// The file.
         path: PathBuf,
+    },
+    /// A file of authorities that is none.
+    #[error("`{}` cannot be used for --ca-file", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: TrustError,
     },
     /// A secret on an open wire.
     #[error("the API key would travel unencrypted to {url}")]

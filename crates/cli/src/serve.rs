@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment, Finding, Severity, review};
-use crate::wire::{Node, StartError};
+use crate::wire::{Node, StartError, scheme};
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Why serving ended, or did not begin.
@@ -62,15 +62,20 @@ where
     node.control.check_log().await?;
     node.control.start();
     let link = node.control.create_login_link(&operator()).await?.0;
-    let console_url = format!("http://{}", node.address);
+    let console_url = format!("{}://{}", scheme(config), node.address);
     let serving = Serving {
         console_link: format!("{console_url}/#/login?token={}", link.expose_secret()),
         console_url,
-        s3_url: node.s3_address.map(|address| format!("http://{address}")),
+        s3_url: node.s3_address.map(|address| format!("{}://{address}", scheme(config))),
         first_start: node.first_start,
     };
     let Node { control, server, listeners, store, stopping, lock, .. } = node;
+    let tls = listeners.tls.clone();
     let mut served = tokio::spawn(server.serve(listeners, stop.clone()));
+    if let Some(tls) = tls {
+        let asked = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
+        tokio::spawn(tls.watch(asked, stop.clone()));
+    }
     let introduced = tokio::spawn(ready(serving));
     let mut cut_off = None;
     let failed = tokio::select! {

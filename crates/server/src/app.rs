@@ -38,6 +38,8 @@ pub struct Settings {
     pub own_uid: u32,
     /// The console's address, as login links spell it.
     pub console_url: String,
+    /// Whether the listeners speak TLS.
+    pub encrypted: bool,
     /// The longest that a request may wait for a task to end.
     pub task_wait_max: Duration,
 }
@@ -68,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    /// Whether requests from outside come over TLS.
+    pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
     /// A place for each transfer of content under way.
@@ -98,6 +102,7 @@ impl Server {
             rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),

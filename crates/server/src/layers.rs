@@ -21,18 +21,20 @@ pub(crate) use rate_limit::policy;
 /// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
 pub(crate) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let verdict = rate_limit::take(&state.buckets, &state, &request);
+    let encrypted = state.encrypted;
     let refuse = || Problem::rate_limited().into_response();
     let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set(&mut response);
+    security_headers::set(&mut response, encrypted);
     response
 }
 
 /// The same around a request to S3, which has its own quota and its own way of refusing.
 pub(crate) async fn around_s3(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let verdict = rate_limit::take(&state.s3_buckets, &state, &request);
+    let encrypted = state.encrypted;
     let refuse = || crate::s3::refusal(S3ErrorCode::SlowDown);
     let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set_s3(&mut response);
+    security_headers::set_s3(&mut response, encrypted);
     response
 }
 

@@ -1,7 +1,7 @@
 //! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
 //!
 //! ```text
-//!   socket -> connection limits -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//!   socket -> connection limits -> TLS -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
 //! ```
 //!
 //! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
@@ -19,9 +19,11 @@ mod problem;
 mod range;
 mod routes;
 mod s3;
+mod tls;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};
+pub use tls::{Tls, TlsError, TlsFiles};

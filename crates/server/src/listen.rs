@@ -1,8 +1,8 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+mod networks;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,17 +12,30 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::tls::Tls;
+use networks::Places;
 
 /// Most connections at once on the public address; further ones are closed at once.
 const PUBLIC_MAX: usize = 4_096;
 
 /// Most of them from one network, so that no client keeps all others out.
-const NETWORK_MAX: u32 = 512;
+const NETWORK_MAX: usize = 512;
+
+/// Most connections that are waited for to finish their TLS handshake; further ones are closed at once.
+const HANDSHAKES_MAX: usize = 1_024;
+
+/// Most of them from one network. Who is not slow needs one for a few milliseconds.
+const NETWORK_HANDSHAKES_MAX: usize = 64;
+
+/// How long a handshake may take. It needs two answers of the client, and no more time than those take to travel.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Most connections at once on the private socket, whose places nobody outside can take.
 const LOCAL_MAX: usize = 1_024;
@@ -47,10 +60,12 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The address of S3, if it is served.
     pub s3: Option<TcpListener>,
+    /// What both addresses speak TLS with; without it they speak plain HTTP.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// The next connection to S3; never one if it is not served.
-async fn accept_s3(listener: Option<&TcpListener>) -> std::io::Result<(tokio::net::TcpStream, SocketAddr)> {
+async fn accept_s3(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -79,52 +94,19 @@ impl Peer {
     }
 }
 
-/// How many connections each network has.
-#[derive(Clone, Default)]
-struct Networks(Arc<Mutex<HashMap<IpAddr, u32>>>);
-
-/// A place among the connections of a network, given back when it is dropped.
-struct NetworkPlace {
-    networks: Networks,
-    network: IpAddr,
-}
-
-impl Networks {
-    fn enter(&self, peer: Peer) -> Option<NetworkPlace> {
-        let network = peer.network()?;
-        let mut counts = self.counts();
-        let count = counts.entry(network).or_default();
-        if *count >= NETWORK_MAX {
-            return None;
-        }
-        *count += 1;
-        Some(NetworkPlace { networks: self.clone(), network })
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
-        self.0.lock().expect("nothing panics while it holds the lock")
-    }
-}
-
-impl Drop for NetworkPlace {
-    fn drop(&mut self) {
-        let mut counts = self.networks.counts();
-        if let Entry::Occupied(mut count) = counts.entry(self.network) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-    }
-}
-
 /// Serves `router` on `listeners` until `stop`, then lets running requests end; returns how many did not in time.
 pub(crate) async fn serve(
     listeners: Listeners,
     (router, s3): (Router, Router),
     stop: CancellationToken,
 ) -> usize {
-    let (local, public, networks) = (Gate::new(LOCAL_MAX), Gate::new(PUBLIC_MAX), Networks::default());
+    let local = Gate::new(LOCAL_MAX);
+    let door = Door {
+        places: Places::new(PUBLIC_MAX, NETWORK_MAX),
+        waiting: Places::new(HANDSHAKES_MAX, NETWORK_HANDSHAKES_MAX),
+        tls: listeners.tls.as_deref().map(|tls| TlsAcceptor::from(tls.config())),
+        stop: stop.clone(),
+    };
     let graceful = GracefulShutdown::new();
     loop {
         tokio::select! {
@@ -132,38 +114,70 @@ pub(crate) async fn serve(
             accepted = listeners.local.accept() => match accepted {
                 // The kernel reports who connected; a socket that it cannot report is not served.
                 Ok((stream, _)) => if let (Ok(credential), Some(slot)) = (stream.peer_cred(), local.enter()) {
-                    start(stream, Peer::Local(credential.uid()), &router, slot, &graceful);
+                    let peer = Peer::Local(credential.uid());
+                    tokio::spawn(talk(stream, peer, router.clone(), slot, graceful.watcher()));
                 },
                 Err(error) => pause(&error).await,
             },
             accepted = listeners.public.accept() => match accepted {
-                Ok((stream, address)) => {
-                    // Small answers should not wait for more; if the option fails they merely do.
-                    drop(stream.set_nodelay(true));
-                    let peer = Peer::Remote(address);
-                    match public.enter().zip(networks.enter(peer)) {
-                        Some(place) => start(stream, peer, &router, place, &graceful),
-                        None => metrics::counter!("casemate_connections_refused_total").increment(1),
-                    }
-                }
+                Ok((stream, address)) => door.admit(stream, address, &router, &graceful),
                 Err(error) => pause(&error).await,
             },
             accepted = accept_s3(listeners.s3.as_ref()) => match accepted {
-                Ok((stream, address)) => {
-                    drop(stream.set_nodelay(true));
-                    let peer = Peer::Remote(address);
-                    match public.enter().zip(networks.enter(peer)) {
-                        Some(place) => start(stream, peer, &s3, place, &graceful),
-                        None => metrics::counter!("casemate_connections_refused_total").increment(1),
-                    }
-                }
+                Ok((stream, address)) => door.admit(stream, address, &s3, &graceful),
                 Err(error) => pause(&error).await,
             },
         }
     }
     drop(listeners);
     let drained = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
-    if drained.is_ok() { 0 } else { local.taken() + public.taken() }
+    if drained.is_ok() { 0 } else { local.taken() + door.places.taken() }
+}
+
+/// Where connections from outside come in.
+struct Door {
+    /// Connections that are served.
+    places: Places,
+    /// Connections that have not yet shaken hands. They take none of the places above, so whoever is slow there is in nobody's way.
+    waiting: Places,
+    tls: Option<TlsAcceptor>,
+    stop: CancellationToken,
+}
+
+impl Door {
+    /// Serves a connection, if there is a place for it.
+    fn admit(&self, stream: TcpStream, address: SocketAddr, router: &Router, graceful: &GracefulShutdown) {
+        // Small answers should not wait for more; if the option fails they merely do.
+        drop(stream.set_nodelay(true));
+        let (peer, router, watcher) = (Peer::Remote(address), router.clone(), graceful.watcher());
+        let Some(tls) = &self.tls else {
+            match self.places.enter(peer) {
+                Some(place) => drop(tokio::spawn(talk(stream, peer, router, place, watcher))),
+                None => refused("places"),
+            }
+            return;
+        };
+        let Some(waiting) = self.waiting.enter(peer) else { return refused("handshakes") };
+        let (places, stop, handshake) = (self.places.clone(), self.stop.clone(), tls.accept(stream));
+        tokio::spawn(async move {
+            let shaken = tokio::select! {
+                () = stop.cancelled() => return,
+                shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake) => shaken,
+            };
+            drop(waiting);
+            match (shaken, places.enter(peer)) {
+                (Ok(Ok(stream)), Some(place)) => talk(stream, peer, router, place, watcher).await,
+                (Ok(Ok(_)), None) => refused("places"),
+                (Ok(Err(_)), _) => refused("no_tls"),
+                (Err(_), _) => refused("slow_handshake"),
+            }
+        });
+    }
+}
+
+/// Counts a connection that was closed before anything was asked on it.
+fn refused(reason: &'static str) {
+    metrics::counter!("casemate_connections_refused_total", "reason" => reason).increment(1);
 }
 
 async fn pause(error: &std::io::Error) {
@@ -171,15 +185,11 @@ async fn pause(error: &std::io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Serves one connection, and keeps its place until it ends.
-///
-/// HTTP/1 only: without TLS no client agrees on HTTP/2, and what is not spoken cannot be abused.
-fn start<S, P>(stream: S, peer: Peer, router: &Router, place: P, graceful: &GracefulShutdown)
+/// Serves one connection, and keeps its place until it ends. HTTP/1 only: what is not spoken cannot be abused.
+async fn talk<S, P>(stream: S, peer: Peer, router: Router, place: P, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    P: Send + 'static,
 {
-    let router = router.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move {
@@ -193,28 +203,14 @@ where
     // The time for a request's headers runs from the start of the connection, and from the answer before.
     builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        // A client that hangs up in the middle is everyday; there is nobody left to tell.
-        drop(watched.await);
-        drop(place);
-    });
+    // A client that hangs up in the middle is everyday; there is nobody left to tell.
+    drop(watcher.watch(connection).await);
+    drop(place);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_network_does_not_take_all_places() {
-        let networks = Networks::default();
-        let from = |address: &str| networks.enter(Peer::Remote(address.parse().expect("an address")));
-        let places: Vec<_> = (0..NETWORK_MAX).map(|_| from("192.0.2.1:1").expect("a place")).collect();
-        assert!(from("192.0.2.1:2").is_none() && from("192.0.2.2:1").is_some());
-        drop(places);
-        assert!(from("192.0.2.1:3").is_some());
-        assert_eq!(networks.counts().len(), 0, "nobody is remembered who has left");
-    }
 
     #[test]
     fn one_client_is_one_network() {

@@ -36,11 +36,14 @@ pub(crate) fn review(config: &Config) -> Vec<Finding> {
             "guests run without a required wall: set it to false and see `casemate doctor`",
         );
     }
-    if !config.listen.ip().is_loopback() {
-        let severity = if strict { Severity::Critical } else { Severity::Warning };
-        let text = "the address is reachable from outside and the node does not speak TLS yet: listen on loopback \
-                    behind a proxy that does";
-        add(severity, "listen", text);
+    let s3_outside = config.s3_listen.is_some_and(|address| !address.ip().is_loopback());
+    let severity = if strict { Severity::Critical } else { Severity::Warning };
+    let text = "the address is reachable from outside and everything there travels unencrypted, keys too: set \
+                `tls_certificate_file` and `tls_key_file`, or listen on loopback behind a proxy that speaks TLS";
+    for (outside, key) in [(!config.listen.ip().is_loopback(), "listen"), (s3_outside, "s3_listen")] {
+        if outside && config.tls.is_none() {
+            add(severity, key, text);
+        }
     }
     if strict && config.data_directory.starts_with("/tmp") {
         add(

@@ -17,5 +17,6 @@ mod s3_cache;
 mod s3_checks;
 mod s3_copies;
 mod shares;
+mod tls;
 mod versions;
 mod weaknesses;
