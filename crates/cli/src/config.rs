@@ -2,6 +2,7 @@
 //! checked whole. Only this file and its caller read the environment.
 
 mod cache;
+mod cors;
 mod review;
 mod tls;
 
@@ -14,7 +15,7 @@ use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::{ByteSize, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::{S3Domain, TlsFiles};
+use casemate_server::{Origin, S3Domain, TlsFiles};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -45,6 +46,8 @@ pub(crate) struct Written {
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
     pub(crate) s3_domain: String,
+    /// Origins whose pages may use the API with a key, such as `https://app.example.org`.
+    pub(crate) cors_origins: Vec<String>,
     /// A file with the certificate of both addresses and those up to its authority, in PEM; empty for plain HTTP.
     pub(crate) tls_certificate_file: String,
     /// A file with the certificate's private key, in PEM.
@@ -109,6 +112,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
+    pub(crate) cors_origins: Vec<Origin>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
     pub(crate) master_keys: MasterKeys,
@@ -190,6 +194,7 @@ impl Default for Written {
             listen: "127.0.0.1:7070".to_owned(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
+            cors_origins: Vec::new(),
             tls_certificate_file: String::new(),
             tls_key_file: String::new(),
             database: "sqlite".to_owned(),
@@ -265,6 +270,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         listen,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
+        cors_origins: cors::origins(&written.cors_origins)?,
         tls: tls::files(written)?,
         database: database(written)?,
         master_keys: MasterKeys {

@@ -151,6 +151,7 @@ impl Node {
             s3_domain: config.s3_domain.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
             console_url: format!("{}://{address}", scheme(config)),
+            cors_origins: config.cors_origins.clone(),
             encrypted: config.tls.is_some(),
             task_wait_max: TASK_WAIT_MAX,
         };

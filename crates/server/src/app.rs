@@ -14,7 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::listen::{self, Listeners};
+use crate::layers::{Origin, SecurityHeaders};
+use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
 use crate::{console, layers, routes, s3};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub own_uid: u32,
     /// The console's address, as login links spell it.
     pub console_url: String,
+    /// Origins whose pages may use the API with a key.
+    pub cors_origins: Vec<Origin>,
     /// Whether the listeners speak TLS.
     pub encrypted: bool,
     /// The longest that a request may wait for a task to end.
@@ -46,8 +49,8 @@ pub struct Settings {
 
 /// The server of one node.
 pub struct Server {
-    router: Router,
-    s3: Router,
+    api: Face,
+    s3: Face,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) rate_policy: HeaderValue,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    pub(crate) cors_origins: Vec<Origin>,
     /// Whether requests from outside come over TLS.
     pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
@@ -102,6 +106,7 @@ impl Server {
             rate_policy: layers::policy(settings.quota),
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            cors_origins: settings.cors_origins,
             encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
@@ -109,12 +114,17 @@ impl Server {
             stopping,
         };
         let state = AppState(Arc::new(state));
-        Self { s3: s3::router(state.clone(), settings.s3_domain.as_ref()), router: router(state) }
+        let face =
+            |router, s3| Face { router, headers: SecurityHeaders { s3, encrypted: settings.encrypted } };
+        Self {
+            s3: face(s3::router(state.clone(), settings.s3_domain.as_ref()), true),
+            api: face(router(state), false),
+        }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
     pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> usize {
-        listen::serve(listeners, (self.router, self.s3), stop).await
+        listen::serve(listeners, (self.api, self.s3), stop).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every request passes on its way in and every answer on its way out, one duty a file.
 
+mod cors;
 mod drain;
 mod measure;
 mod rate_limit;
@@ -16,39 +17,46 @@ use s3s::S3ErrorCode;
 use crate::app::AppState;
 use crate::problem::Problem;
 
+pub use cors::{Origin, OriginError};
 pub(crate) use rate_limit::policy;
+pub(crate) use security_headers::SecurityHeaders;
 
 /// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
 pub(crate) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let verdict = rate_limit::take(&state.buckets, &state, &request);
-    let encrypted = state.encrypted;
+    let page = cors::Page::of(&state.cors_origins, &request);
     let refuse = || Problem::rate_limited().into_response();
-    let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set(&mut response, encrypted);
+    let known = page.as_ref().and_then(cors::Page::preflight);
+    let mut response = answer(state, (request, next), verdict, refuse, known).await;
+    if let Some(page) = page {
+        page.say(&mut response);
+    }
     response
 }
 
 /// The same around a request to S3, which has its own quota and its own way of refusing.
 pub(crate) async fn around_s3(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let verdict = rate_limit::take(&state.s3_buckets, &state, &request);
-    let encrypted = state.encrypted;
     let refuse = || crate::s3::refusal(S3ErrorCode::SlowDown);
-    let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set_s3(&mut response, encrypted);
-    response
+    answer(state, (request, next), verdict, refuse, None).await
 }
 
+/// Answers with what is `known` already, or by asking further in.
 async fn answer(
     state: AppState,
     (mut request, next): (Request, Next),
     verdict: Option<Verdict>,
     refuse: impl FnOnce() -> Response,
+    known: Option<Response>,
 ) -> Response {
     let id = request_id::assign(&state, &mut request);
     let measure = measure::begin(&request);
     let mut response = match &verdict {
         Some(verdict) if !verdict.allowed => refuse(),
-        Some(_) | None => drain::run(request, next).await,
+        Some(_) | None => match known {
+            Some(response) => response,
+            None => drain::run(request, next).await,
+        },
     };
     if let Some(verdict) = &verdict {
         rate_limit::say(&state, verdict, &mut response);

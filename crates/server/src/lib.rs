@@ -23,6 +23,7 @@ mod tls;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};
+pub use layers::{Origin, OriginError};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};

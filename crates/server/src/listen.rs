@@ -1,11 +1,12 @@
+mod answers;
 mod networks;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use casemate_limits::Gate;
 use http::Request;
@@ -17,9 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use crate::tls::Tls;
+use answers::Connection;
+pub(crate) use answers::Face;
 use networks::Places;
 
 /// Most connections at once on the public address; further ones are closed at once.
@@ -94,12 +96,8 @@ impl Peer {
     }
 }
 
-/// Serves `router` on `listeners` until `stop`, then lets running requests end; returns how many did not in time.
-pub(crate) async fn serve(
-    listeners: Listeners,
-    (router, s3): (Router, Router),
-    stop: CancellationToken,
-) -> usize {
+/// Serves `api` and `s3` on `listeners` until `stop`, then lets running requests end; returns how many did not in time.
+pub(crate) async fn serve(listeners: Listeners, (api, s3): (Face, Face), stop: CancellationToken) -> usize {
     let local = Gate::new(LOCAL_MAX);
     let door = Door {
         places: Places::new(PUBLIC_MAX, NETWORK_MAX),
@@ -115,12 +113,12 @@ pub(crate) async fn serve(
                 // The kernel reports who connected; a socket that it cannot report is not served.
                 Ok((stream, _)) => if let (Ok(credential), Some(slot)) = (stream.peer_cred(), local.enter()) {
                     let peer = Peer::Local(credential.uid());
-                    tokio::spawn(talk(stream, peer, router.clone(), slot, graceful.watcher()));
+                    tokio::spawn(talk(stream, peer, api.clone(), slot, graceful.watcher()));
                 },
                 Err(error) => pause(&error).await,
             },
             accepted = listeners.public.accept() => match accepted {
-                Ok((stream, address)) => door.admit(stream, address, &router, &graceful),
+                Ok((stream, address)) => door.admit(stream, address, &api, &graceful),
                 Err(error) => pause(&error).await,
             },
             accepted = accept_s3(listeners.s3.as_ref()) => match accepted {
@@ -146,13 +144,13 @@ struct Door {
 
 impl Door {
     /// Serves a connection, if there is a place for it.
-    fn admit(&self, stream: TcpStream, address: SocketAddr, router: &Router, graceful: &GracefulShutdown) {
+    fn admit(&self, stream: TcpStream, address: SocketAddr, face: &Face, graceful: &GracefulShutdown) {
         // Small answers should not wait for more; if the option fails they merely do.
         drop(stream.set_nodelay(true));
-        let (peer, router, watcher) = (Peer::Remote(address), router.clone(), graceful.watcher());
+        let (peer, face, watcher) = (Peer::Remote(address), face.clone(), graceful.watcher());
         let Some(tls) = &self.tls else {
             match self.places.enter(peer) {
-                Some(place) => drop(tokio::spawn(talk(stream, peer, router, place, watcher))),
+                Some(place) => drop(tokio::spawn(talk(stream, peer, face, place, watcher))),
                 None => refused("places"),
             }
             return;
@@ -166,7 +164,7 @@ impl Door {
             };
             drop(waiting);
             match (shaken, places.enter(peer)) {
-                (Ok(Ok(stream)), Some(place)) => talk(stream, peer, router, place, watcher).await,
+                (Ok(Ok(stream)), Some(place)) => talk(stream, peer, face, place, watcher).await,
                 (Ok(Ok(_)), None) => refused("places"),
                 (Ok(Err(_)), _) => refused("no_tls"),
                 (Err(_), _) => refused("slow_handshake"),
@@ -186,18 +184,18 @@ async fn pause(error: &std::io::Error) {
 }
 
 /// Serves one connection, and keeps its place until it ends. HTTP/1 only: what is not spoken cannot be abused.
-async fn talk<S, P>(stream: S, peer: Peer, router: Router, place: P, watcher: Watcher)
+async fn talk<S, P>(stream: S, peer: Peer, face: Face, place: P, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stream = Connection::new(stream, face.headers);
+    let asked = Arc::clone(&stream.asked);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer);
-            let response = router.oneshot(request).await;
-            response.map_err(|never: Infallible| never)
-        }
+        asked.store(true, Ordering::Release);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        let answered = face.clone().answer(request);
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let mut builder = http1::Builder::new();
     // The time for a request's headers runs from the start of the connection, and from the answer before.
@@ -210,7 +208,53 @@ where
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::layers::SecurityHeaders;
+
+    /// What comes back for `request` from routes that may panic.
+    async fn said_to(request: &str) -> String {
+        let panics = get(async || -> &'static str { panic!("a route that panics") });
+        let router =
+            Router::new().route("/", panics).route("/ok", get(async || "HTTP/1.1 400 said by a route"));
+        let face = Face { router, headers: SecurityHeaders { s3: false, encrypted: true } };
+        let (mut ours, theirs) = tokio::io::duplex(1 << 16);
+        let graceful = GracefulShutdown::new();
+        let peer = Peer::Remote("192.0.2.1:1".parse().expect("an address"));
+        let talking = tokio::spawn(talk(theirs, peer, face, (), graceful.watcher()));
+        ours.write_all(request.as_bytes()).await.expect("it is taken");
+        let mut answer = String::new();
+        ours.read_to_string(&mut answer).await.expect("an answer");
+        talking.await.expect("the connection ends");
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_panic_and_what_is_no_http_are_answered_with_all_headers() {
+        let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(HEADER_BYTES_MAX * 2));
+        for (request, status) in
+            [(ask("/"), 500), (ask("/ok"), 200), ("nonsense\r\n\r\n".into(), 400), (long, 431)]
+        {
+            let answer = said_to(&request).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            for name in [
+                "content-security-policy",
+                "x-content-type-options",
+                "strict-transport-security",
+                "expect-ct",
+            ] {
+                assert_eq!(answer.matches(&format!("{name}: ")).count(), 1, "{name}: {answer}");
+            }
+        }
+        assert!(
+            said_to(&ask("/ok")).await.ends_with("\r\n\r\nHTTP/1.1 400 said by a route"),
+            "content is untouched"
+        );
+    }
 
     #[test]
     fn one_client_is_one_network() {

@@ -8,6 +8,7 @@ mod edge;
 mod encryption;
 mod errors;
 mod fsck;
+mod headers;
 mod help;
 mod hostile;
 mod journey;
