@@ -6,6 +6,7 @@
 //! ```
 
 mod pair;
+mod validity;
 mod watch;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_api::tls::crypto_provider;
 use casemate_fs::FsError;
+use casemate_model::Timestamp;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -48,6 +50,14 @@ pub enum TlsError {
     NoKey {
         /// The file.
         path: PathBuf,
+    },
+    /// No client believes it any more.
+    #[error("the certificate in `{}` has expired at {not_after}", path.display())]
+    Expired {
+        /// The file.
+        path: PathBuf,
+        /// When that was.
+        not_after: Timestamp,
     },
     /// They do not belong together, or are of a kind that is not known.
     #[error("the key in `{}` cannot be used with the certificate", path.display())]
@@ -85,13 +95,18 @@ impl Tls {
         Ok(Self { files, current, config: Arc::new(config) })
     }
 
+    /// Until when the certificate in use is good, if it says so.
+    pub fn not_after(&self) -> Option<Timestamp> {
+        self.current.0.read().unwrap_or_else(PoisonError::into_inner).not_after
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }
 
     /// Looks at the files. If they hold another pair than the one in use, new handshakes get that from now on.
-    /// A pair that is broken changes nothing. It blocks.
-    fn look(&self) -> Look {
+    /// A pair that is broken, or has expired, changes nothing. It blocks.
+    fn look(&self, now: Timestamp) -> Look {
         let (fingerprint, pair) = match Pair::read(&self.files) {
             Ok(read) => read,
             Err(error) => return Look::Broken(None, error.into()),
@@ -99,7 +114,7 @@ impl Tls {
         if fingerprint == self.current.fingerprint() {
             return Look::Same;
         }
-        match pair {
+        match pair.and_then(|pair| pair.refuse_expired(&self.files, now)) {
             Ok(pair) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = pair;
                 Look::Exchanged

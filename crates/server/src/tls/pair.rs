@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use casemate_api::tls::crypto_provider;
 use casemate_fs::FsError;
+use casemate_model::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{TlsError, TlsFiles};
+use super::{TlsError, TlsFiles, validity};
 
 /// Most bytes of either file. Chains have a few KiB.
 const FILE_BYTES_MAX: u64 = 256 << 10;
@@ -21,6 +22,8 @@ pub(super) type Fingerprint = [u8; 32];
 pub(super) struct Pair {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) fingerprint: Fingerprint,
+    /// Until when the certificate is good.
+    pub(super) not_after: Option<Timestamp>,
 }
 
 impl Pair {
@@ -30,8 +33,22 @@ impl Pair {
         let key = Zeroizing::new(casemate_fs::read_secret_file(&files.key, FILE_BYTES_MAX)?);
         let parts = [Sha256::digest(&chain), Sha256::digest(&key)];
         let fingerprint = Sha256::digest(parts.concat()).into();
-        let judged = judge(files, &chain, &key).map(|key| Self { key: Arc::new(key), fingerprint });
+        let judged = judge(files, &chain, &key).map(|key| {
+            let not_after =
+                key.end_entity_cert().ok().and_then(|certificate| validity::not_after(certificate));
+            Self { key: Arc::new(key), fingerprint, not_after }
+        });
         Ok((fingerprint, judged))
+    }
+
+    /// A pair that is to take the place of another must be of use.
+    pub(super) fn refuse_expired(self, files: &TlsFiles, now: Timestamp) -> Result<Self, TlsError> {
+        match self.not_after {
+            Some(not_after) if not_after <= now => {
+                Err(TlsError::Expired { path: files.certificate.clone(), not_after })
+            }
+            Some(_) | None => Ok(self),
+        }
     }
 }
 

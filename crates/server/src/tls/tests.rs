@@ -11,10 +11,23 @@ use super::*;
 
 /// A certificate for `localhost` and its key, written where a node looks for them.
 fn write_pair(directory: &Path) -> rcgen::Certificate {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write(&directory.join("certificate.pem"), made.cert.pem().as_bytes());
-    write(&directory.join("key.pem"), made.signing_key.serialize_pem().as_bytes());
-    made.cert
+    write_pair_until(directory, 2100)
+}
+
+/// The same, good until the beginning of a year.
+fn write_pair_until(directory: &Path, year: i32) -> rcgen::Certificate {
+    let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    write(&directory.join("certificate.pem"), certificate.pem().as_bytes());
+    write(&directory.join("key.pem"), key.serialize_pem().as_bytes());
+    certificate
+}
+
+/// Some time in the year 2027.
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000).unwrap()
 }
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -97,30 +110,34 @@ async fn new_files_are_taken_and_broken_ones_are_not() {
     let directory = tempfile::tempdir().unwrap();
     let first = write_pair(directory.path());
     let tls = Tls::open(files(&directory)).unwrap();
-    assert!(matches!(tls.look(), Look::Same));
+    assert!(matches!(tls.look(now()), Look::Same));
 
     let second = write_pair(directory.path());
-    assert!(matches!(tls.look(), Look::Exchanged));
-    assert!(matches!(tls.look(), Look::Same));
-    assert!(shake_hands(&tls, client(&second, rustls::ALL_VERSIONS)).await.is_ok());
-    assert!(shake_hands(&tls, client(&first, rustls::ALL_VERSIONS)).await.is_err());
+    assert!(matches!(tls.look(now()), Look::Exchanged));
+    assert!(matches!(tls.look(now()), Look::Same));
+    shake_hands(&tls, client(&second, rustls::ALL_VERSIONS)).await.unwrap();
+    shake_hands(&tls, client(&first, rustls::ALL_VERSIONS)).await.unwrap_err();
 
     // Each way of being broken, one after the other; the second pair stays in use throughout.
     let (certificate, key) = (files(&directory).certificate, files(&directory).key);
     write(&certificate, first.pem().as_bytes());
-    assert!(matches!(tls.look(), Look::Broken(Some(_), TlsError::Unfit { .. })));
+    assert!(matches!(tls.look(now()), Look::Broken(Some(_), TlsError::Unfit { .. })));
     write(&certificate, b"-----BEGIN CERTIFICATE-----\nno\n");
-    assert!(matches!(tls.look(), Look::Broken(Some(_), TlsError::NoCertificate { .. })));
+    assert!(matches!(tls.look(now()), Look::Broken(Some(_), TlsError::NoCertificate { .. })));
     write(&certificate, second.pem().as_bytes());
     write(&key, b"");
-    assert!(matches!(tls.look(), Look::Broken(Some(_), TlsError::NoKey { .. })));
+    assert!(matches!(tls.look(now()), Look::Broken(Some(_), TlsError::NoKey { .. })));
     casemate_fs::open_user_dir(directory.path()).unwrap().remove_file("key.pem").unwrap();
-    assert!(matches!(tls.look(), Look::Broken(None, TlsError::Files(_))));
-    assert!(shake_hands(&tls, client(&second, rustls::ALL_VERSIONS)).await.is_ok());
+    assert!(matches!(tls.look(now()), Look::Broken(None, TlsError::Files(_))));
+    shake_hands(&tls, client(&second, rustls::ALL_VERSIONS)).await.unwrap();
+
+    write_pair_until(directory.path(), 2027);
+    assert!(matches!(tls.look(now()), Look::Broken(Some(_), TlsError::Expired { .. })));
+    assert_eq!(tls.not_after().unwrap().to_string(), "2100-01-01T00:00:00.000Z");
 
     let third = write_pair(directory.path());
-    assert!(matches!(tls.look(), Look::Exchanged));
-    assert!(shake_hands(&tls, client(&third, rustls::ALL_VERSIONS)).await.is_ok());
+    assert!(matches!(tls.look(now()), Look::Exchanged));
+    shake_hands(&tls, client(&third, rustls::ALL_VERSIONS)).await.unwrap();
 }
 
 #[test]

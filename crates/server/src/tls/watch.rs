@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use casemate_model::Clock;
 use tokio::signal::unix::Signal;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ pub(super) struct Broken {
 
 impl Tls {
     /// Looks at the files every few seconds, and at once when the operator asks by a signal, until `stop`.
-    pub async fn watch(self: Arc<Self>, mut asked: Signal, stop: CancellationToken) {
+    pub async fn watch(self: Arc<Self>, clock: Arc<dyn Clock>, mut asked: Signal, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut broken = None;
@@ -30,9 +31,13 @@ impl Tls {
                 _ = ticks.tick() => false,
                 _ = asked.recv() => true,
             };
-            let tls = Arc::clone(&self);
-            let Ok(look) = tokio::task::spawn_blocking(move || tls.look()).await else { continue };
+            let (tls, now) = (Arc::clone(&self), clock.now());
+            let Ok(look) = tokio::task::spawn_blocking(move || tls.look(now)).await else { continue };
             broken = report(look, broken, urgent);
+            if let Some(not_after) = self.not_after() {
+                metrics::gauge!("casemate_tls_certificate_expires_seconds")
+                    .set((not_after.as_millis() / 1_000) as f64);
+            }
         }
     }
 }
