@@ -1,6 +1,7 @@
 //! Configuration in two steps: [`Written`] is what files, environment and flags say; [`Config`] is what it means,
 //! checked whole. Only this file and its caller read the environment.
 
+mod bounds;
 mod cache;
 mod cors;
 mod review;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
-use casemate_model::{ByteSize, RunLimits};
+use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles};
 use figment::Figment;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
-pub(crate) use review::{Finding, Severity, review};
+pub(crate) use review::{Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -115,6 +116,8 @@ pub(crate) struct Config {
     pub(crate) cors_origins: Vec<Origin>,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
+    /// Where its URL was read from.
+    pub(crate) database_url_file: Option<PathBuf>,
     pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
@@ -244,22 +247,10 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
     let task_wall_ms = written.task_seconds_max.saturating_mul(1_000);
     let limits_ceiling = RunLimits {
         wall_ms: task_wall_ms,
-        memory_bytes: size("task_memory_max", &written.task_memory_max)?,
+        memory_bytes: bounds::memory_bytes("task_memory_max", &written.task_memory_max)?,
         ..RunLimits::CEILING
     };
-    let positive = "a number of at least 1";
-    for (key, value) in [
-        ("requests_per_second", u64::from(written.requests_per_second)),
-        ("requests_burst", u64::from(written.requests_burst)),
-        ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
-        ("s3_requests_burst", u64::from(written.s3_requests_burst)),
-        ("task_seconds_max", written.task_seconds_max),
-        ("collect_grace_seconds", written.collect_grace_seconds),
-    ] {
-        if value == 0 {
-            return Err(bad(key, "0", positive));
-        }
-    }
+    bounds::check(written)?;
     let listen: SocketAddr = written
         .listen
         .parse()
@@ -273,21 +264,23 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         cors_origins: cors::origins(&written.cors_origins)?,
         tls: tls::files(written)?,
         database: database(written)?,
+        database_url_file: (written.database == "postgres")
+            .then(|| PathBuf::from(&written.database_url_file)),
         master_keys: MasterKeys {
             current: master_key("encryption_key_file", &written.encryption_key_file)?,
             former: master_key("former_encryption_key_file", &written.former_encryption_key_file)?,
         },
-        object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
-        free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
+        object_bytes_max: bounds::object_bytes("object_bytes_max", &written.object_bytes_max)?,
+        free_bytes_min: bounds::disk_bytes("free_bytes_min", &written.free_bytes_min)?,
         project_quota: ProjectQuota {
             objects_max: (written.project_objects_max > 0).then_some(written.project_objects_max),
             bytes_max: match written.project_bytes_max.as_str() {
                 "" => None,
-                text => Some(size("project_bytes_max", text)?),
+                text => Some(bounds::disk_bytes("project_bytes_max", text)?),
             },
         },
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
-        workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
+        workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,
         quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
         s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
@@ -360,11 +353,6 @@ fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, Config
     MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))
 }
 
-fn size(key: &'static str, text: &str) -> Result<u64, ConfigError> {
-    let size: ByteSize = text.parse().map_err(|_| bad(key, text, "a size, such as 64MiB"))?;
-    if size.as_u64() == 0 { Err(bad(key, text, "a size of at least 1 byte")) } else { Ok(size.as_u64()) }
-}
-
 fn bad(key: &'static str, value: &str, expected: &str) -> ConfigError {
     ConfigError::Value { key, value: value.chars().take(80).collect(), expected: expected.to_owned() }
 }
@@ -415,7 +403,7 @@ mod tests {
         );
         assert_eq!(
             refused(|written| written.requests_burst = 0),
-            "the configuration key `requests_burst` cannot be `0`: use a number of at least 1"
+            "the configuration key `requests_burst` cannot be `0`: use a number from 1 to 1000000"
         );
     }
 

@@ -1,12 +1,14 @@
 //! `casemate serve`: runs a node until it is told to stop.
 
+use std::sync::Arc;
+
 use casemate_control::{Caller, ControlError};
 use casemate_model::{Clock, Principal, Project, RequestId};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Environment, Finding, Severity, review};
+use crate::config::{Config, Environment, Severity, review};
 use crate::wire::{Node, StartError, scheme};
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -14,14 +16,10 @@ use crate::world::{SystemClock, SystemEntropy};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     /// A mainnet configuration has a critical finding.
-    #[error(
-        "the configuration is not fit for mainnet: `{key}`: {text}; `casemate config check` lists everything"
-    )]
+    #[error("the configuration is not fit for mainnet: {finding}; `casemate config check` lists everything")]
     Unfit {
-        /// The key of the worst finding.
-        key: &'static str,
-        /// What it says.
-        text: &'static str,
+        /// The worst finding.
+        finding: String,
     },
     /// The node could not be built.
     #[error(transparent)]
@@ -74,7 +72,7 @@ where
     let mut served = tokio::spawn(server.serve(listeners, stop.clone()));
     if let Some(tls) = tls {
         let asked = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
-        tokio::spawn(tls.watch(asked, stop.clone()));
+        tokio::spawn(tls.watch(Arc::new(SystemClock), asked, stop.clone()));
     }
     let introduced = tokio::spawn(ready(serving));
     let mut cut_off = None;
@@ -103,17 +101,22 @@ where
     if failed { Err(ServeError::Failed) } else { Ok(()) }
 }
 
+/// Says what `config check` says, before anything is opened.
 fn refuse_unfit(config: &Config) -> Result<(), ServeError> {
-    for Finding { severity, key, text } in review(config) {
-        match severity {
-            Severity::Critical if config.environment == Environment::Mainnet => {
-                return Err(ServeError::Unfit { key, text });
-            }
-            Severity::Critical | Severity::Warning => tracing::warn!(key, "{text}"),
-            Severity::Recommendation => tracing::info!(key, "{text}"),
+    let findings = review(config);
+    for finding in &findings {
+        match finding.severity {
+            Severity::Critical => tracing::error!("{finding}"),
+            Severity::Warning => tracing::warn!("{finding}"),
+            Severity::Recommendation => tracing::info!("{finding}"),
         }
     }
-    Ok(())
+    match findings.first() {
+        Some(worst) if worst.severity == Severity::Critical && config.environment == Environment::Mainnet => {
+            Err(ServeError::Unfit { finding: worst.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the operator said twice that the node is to end")]

@@ -4,6 +4,7 @@
 
 mod binary;
 mod buckets;
+mod config;
 mod edge;
 mod encryption;
 mod errors;
@@ -13,6 +14,7 @@ mod help;
 mod hostile;
 mod journey;
 mod newcomer;
+mod readiness;
 mod s3;
 mod s3_cache;
 mod s3_checks;

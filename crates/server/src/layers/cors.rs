@@ -1,6 +1,8 @@
 //! Pages of other origins and the API (Fetch standard, section 3.2). Only origins that the operator lists are let in,
 //! and only with a key in a header: cookies are never allowed, so a page elsewhere acts with its own rights alone.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::body::Body;
@@ -33,6 +35,23 @@ pub struct Origin(HeaderValue);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an origin is a scheme, a host and perhaps a port")]
 pub struct OriginError;
+
+impl Origin {
+    /// Whether nobody between the page and its reader can change it: by TLS, or because it never leaves the machine.
+    pub fn is_trustworthy(&self) -> bool {
+        let text = self.to_string();
+        let uri: Uri = text.parse().expect("it was one when it was read");
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let own = host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        uri.scheme_str() == Some("https") || host == "localhost" || own
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.to_str().expect("it was made of text"))
+    }
+}
 
 impl FromStr for Origin {
     type Err = OriginError;
@@ -145,6 +164,16 @@ mod tests {
         ] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_travels_unencrypted_is_not_trustworthy() {
+        let trustworthy = |text: &str| text.parse::<Origin>().unwrap().is_trustworthy();
+        for text in ["https://a.example", "http://localhost:3000", "http://127.0.0.1", "http://[::1]:80080"] {
+            assert!(text.parse::<Origin>().is_err() || trustworthy(text), "{text}");
+        }
+        assert!(trustworthy("http://[::1]:8080"));
+        assert!(!trustworthy("http://a.example") && !trustworthy("http://localhost.example"));
     }
 
     fn page(headers: &[(&'static str, &'static str)], method: Method, path: &str) -> Option<Page> {
