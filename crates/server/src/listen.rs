@@ -4,7 +4,6 @@ mod networks;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -189,13 +188,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = Connection::new(stream, face.headers);
-    let asked = Arc::clone(&stream.asked);
+    let turn = stream.turn.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        asked.store(true, Ordering::Release);
+        turn.begin();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        let answered = face.clone().answer(request);
-        async move { Ok::<_, Infallible>(answered.await) }
+        let (answered, turn) = (face.clone().answer(request), turn.clone());
+        async move { Ok::<_, Infallible>(turn.until_end_of(answered.await)) }
     });
     let mut builder = http1::Builder::new();
     // The time for a request's headers runs from the start of the connection, and from the answer before.
@@ -237,6 +236,11 @@ mod tests {
     async fn a_panic_and_what_is_no_http_are_answered_with_all_headers() {
         let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
         let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "x".repeat(HEADER_BYTES_MAX * 2));
+        let kept = "GET /ok HTTP/1.1\r\nhost: a\r\n\r\nnonsense\r\n\r\n";
+        let answers = said_to(kept).await;
+        let (_, second) = answers.split_once("said by a route").expect("the first answer");
+        assert!(second.starts_with("HTTP/1.1 400 "), "{answers}");
+        assert!(second.contains("\r\ncontent-security-policy: "), "also later on a connection: {second}");
         for (request, status) in
             [(ask("/"), 500), (ask("/ok"), 200), ("nonsense\r\n\r\n".into(), 400), (long, 431)]
         {

@@ -60,7 +60,7 @@ fn check(answer: &Answer, encrypted: bool, what: &str) {
 fn walk(node: &Node, dial: &Dial<'_>, key: &str, encrypted: bool) {
     let json = format!("{key}content-type: application/json\r\n");
     let large = format!("\"{}\"", "x".repeat(2 << 20));
-    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(40 << 10));
+    let long = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(256 << 10));
     let tag = dial.ask(&node.url, &request("GET", "/", "", "")).header("etag").unwrap().to_owned();
     let ask = |method: &str, path: &str, headers: &str, body: &str| request(method, path, headers, body);
     let api = [
@@ -92,7 +92,8 @@ fn walk(node: &Node, dial: &Dial<'_>, key: &str, encrypted: bool) {
         (431, long),
     ];
     for (url, requests) in [(node.url.as_str(), &api[..]), (node.s3_url(), &s3[..])] {
-        for (status, request) in requests {
+        // What is left unread resets the connection, and over TLS that may overtake the answer: `listen.rs` tests it.
+        for (status, request) in requests.iter().filter(|(status, _)| *status != 431 || !encrypted) {
             let what = &request[..60.min(request.len())];
             let answer = dial.ask(url, request);
             assert_eq!(answer.status, *status, "{what}: {} {}", answer.head, answer.body);

@@ -112,6 +112,15 @@ fn a_client_believes_the_authority_that_it_is_told_and_no_other() {
     let named = url.replace("127.0.0.1", "localhost");
     assert_eq!(list(&named, &["--ca-file", &authority.file]).code, 0);
 
+    // Content of many records, up and down again.
+    let content: Vec<u8> =
+        (0..8_u32 << 18).flat_map(|number| number.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect();
+    user.file("large", &content);
+    let far = ["--url", url, "--ca-file", &authority.file, "--api-key-file", "api.key"];
+    user.run(&[&["cp", "large", "cm://builds/large"][..], &far].concat()).text();
+    user.run(&[&["cp", "cm://builds/large", "back"][..], &far].concat()).text();
+    assert!(user.read("back") == content, "the same comes back");
+
     for (more, said) in [(&["--ca-file", other.file.as_str()][..], "UnknownIssuer"), (&[], "UnknownIssuer")] {
         let refused = list(url, more);
         assert_eq!(refused.code, 7, "{}", refused.stderr);

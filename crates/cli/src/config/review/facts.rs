@@ -125,8 +125,8 @@ impl Data {
     /// Writes a file that nobody sees, and takes it away.
     fn probe(&mut self, directory: &Dir) {
         self.measure(directory);
-        let written = directory.stage().and_then(|mut staged| staged.append(&PROBE).map(|()| staged));
-        match written {
+        let staged = directory.check_ours().and_then(|()| directory.stage());
+        match staged.and_then(|mut staged| staged.append(&PROBE).map(|()| staged)) {
             Ok(mut staged) => {
                 if let Err(error) = staged.sync() {
                     note(&mut self.not_synced, || crate::report::chain(&error));

@@ -151,7 +151,8 @@ pub(super) const RULES: [Rule; 24] = [
     Rule {
         id: "CFG-016",
         key: "data_dir",
-        severity: always(Warning),
+        // Who checks what a running node is to start with next has nothing to worry about.
+        severity: always(Recommendation),
         text: "another process works in the directory, and a second node will not start there",
         fix: "stop it first, or name another directory",
         found: |facts| facts.data.locked_by.clone(),
