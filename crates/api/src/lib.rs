@@ -18,6 +18,7 @@ pub mod problem;
 pub mod session;
 pub mod tasks;
 pub mod tls;
+pub mod users;
 
 pub use client::{
     BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest, TaskStream,

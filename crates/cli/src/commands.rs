@@ -22,6 +22,7 @@ mod purge;
 mod rescue;
 mod restore;
 mod rm;
+mod role;
 mod run;
 mod serve;
 mod share;
@@ -31,6 +32,7 @@ mod sync;
 mod task;
 mod tour;
 mod transfer_options;
+mod user;
 mod verify;
 
 use clap::Subcommand;
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     Cache(cache::Cache),
     #[command(subcommand)]
     Name(name::Name),
+    #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Role(role::Role),
     #[command(subcommand)]
     Key(key::Key),
     Login(login::Login),
@@ -111,6 +117,8 @@ impl Command {
             Self::Purge(command) => command.execute(context).await,
             Self::Cache(command) => command.execute(context),
             Self::Name(command) => command.execute(context).await,
+            Self::User(command) => command.execute(context).await,
+            Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,

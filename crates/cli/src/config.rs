@@ -4,6 +4,8 @@
 mod bounds;
 mod cache;
 mod cors;
+mod edge;
+mod registration;
 mod review;
 mod tls;
 
@@ -12,11 +14,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use casemate_control::Registration;
 use casemate_encryption::MasterKey;
 use casemate_limits::Quota;
 use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::{Origin, S3Domain, TlsFiles};
+use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -43,6 +46,8 @@ pub(crate) struct Written {
     pub(crate) data_dir: String,
     /// The public address.
     pub(crate) listen: String,
+    /// Networks of the proxies that are believed when they say for whom they ask.
+    pub(crate) trusted_proxies: Vec<String>,
     /// The address of S3; `auto` for the port after that of `listen`, `off` to serve none.
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
@@ -69,6 +74,10 @@ pub(crate) struct Written {
     pub(crate) project_bytes_max: String,
     /// Most objects and versions that they may hold; 0 for any number.
     pub(crate) project_objects_max: u64,
+    /// Who may become a user: `off`, `invited`, or `open` to all with the role `registration_role`.
+    pub(crate) registration: String,
+    /// The role in the project `default` of who registers at an open node.
+    pub(crate) registration_role: String,
     /// How long content stays after nothing refers to it, in seconds.
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
@@ -111,6 +120,7 @@ pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) data_directory: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
     pub(crate) cors_origins: Vec<Origin>,
@@ -122,6 +132,7 @@ pub(crate) struct Config {
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
+    pub(crate) registration: Registration,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
@@ -195,6 +206,7 @@ impl Default for Written {
             environment: "development".to_owned(),
             data_dir: String::new(),
             listen: "127.0.0.1:7070".to_owned(),
+            trusted_proxies: Vec::new(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
             cors_origins: Vec::new(),
@@ -208,6 +220,8 @@ impl Default for Written {
             free_bytes_min: "64MiB".to_owned(),
             project_bytes_max: String::new(),
             project_objects_max: 0,
+            registration: "invited".to_owned(),
+            registration_role: "viewer".to_owned(),
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
@@ -259,6 +273,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         environment: environment(&written.environment)?,
         data_directory,
         listen,
+        trusted_proxies: edge::trusted_proxies(&written.trusted_proxies)?,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
         cors_origins: cors::origins(&written.cors_origins)?,
@@ -279,6 +294,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
                 text => Some(bounds::disk_bytes("project_bytes_max", text)?),
             },
         },
+        registration: registration::of(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,

@@ -181,6 +181,9 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A new password that was typed in two ways.
+    #[error("the two passwords are not the same; nothing was changed")]
+    PasswordsDiffer,
     /// What the user gave to read.
     #[error("cannot read {what}")]
     Input {

@@ -146,5 +146,6 @@ fn operator() -> Caller {
     Caller {
         principal: Principal::local_user(uid, Project::default_project()),
         request: RequestId::generate(SystemClock.now(), &SystemEntropy),
+        address: None,
     }
 }

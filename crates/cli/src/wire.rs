@@ -38,6 +38,9 @@ use crate::world::{SystemClock, SystemEntropy};
 /// The name of the private socket in the data directory.
 pub(crate) const SOCKET: &str = "casemate.sock";
 
+/// In whose name access tokens are signed. Nodes with one pepper believe each other's.
+const TOKEN_ISSUER: &str = "casemate";
+
 /// Most bytes of a file that holds a secret.
 const SECRET_BYTES_MAX: u64 = 4_096;
 
@@ -149,6 +152,7 @@ impl Node {
             quota: config.quota,
             s3_quota: config.s3_quota,
             s3_domain: config.s3_domain.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
             console_url: format!("{}://{address}", scheme(config)),
             cors_origins: config.cors_origins.clone(),
@@ -216,7 +220,8 @@ async fn control(
     };
     Ok(Control::new(Parts {
         clock,
-        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper)),
+        users: store.clone(),
+        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
         objects,
         names: Names::new(store.clone()),
@@ -228,6 +233,7 @@ async fn control(
         settings: ControlSettings {
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
+            registration: config.registration.clone(),
             collect_grace: config.collect_grace,
         },
         entropy,

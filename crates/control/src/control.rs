@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_identity::{Authenticator, Credentials, LoginLinks};
+use casemate_identity::{Authenticator, Credentials, LoginLinks, Users};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -14,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::denials::Denials;
+use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
+use crate::passwords::Passwords;
+use crate::sessions::Attempts;
 use crate::status::Health;
 use crate::tasks::Runs;
 use crate::{Caller, ControlError, Feed};
@@ -27,6 +30,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Stored credentials.
     pub credentials: Arc<dyn Credentials>,
+    /// Stored users.
+    pub users: Arc<dyn Users>,
     /// Recognises callers.
     pub authenticator: Authenticator,
     /// Objects.
@@ -54,6 +59,8 @@ pub struct Settings {
     pub limits_ceiling: RunLimits,
     /// Tasks that run at once.
     pub runs_max: usize,
+    /// Who may become a user.
+    pub registration: Registration,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }
@@ -64,6 +71,8 @@ pub struct Control {
     pub(crate) parts: Arc<Parts>,
     pub(crate) feed: Feed,
     pub(crate) login_links: Arc<LoginLinks>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) attempts: Arc<Attempts>,
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) health: Arc<Health>,
@@ -91,6 +100,8 @@ impl Control {
             started: now,
             feed: Feed::new(),
             login_links: Arc::default(),
+            passwords: Arc::new(Passwords::start()),
+            attempts: Arc::default(),
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
@@ -109,6 +120,7 @@ impl Control {
         self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
         self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
+        self.run_beside("the keeper of uses", crate::sweep::keep_uses(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
@@ -206,6 +218,7 @@ impl Control {
         };
         let mut event = self.event(caller, action, resource, why);
         event.decision = Decision::Denied;
+        caller.add_address(&mut event);
         if unrecorded > 0 {
             event.details.push(("unrecorded".to_owned(), unrecorded.to_string()));
         }
@@ -238,7 +251,8 @@ impl Control {
     pub(crate) fn node_caller(&self, project: &Project) -> Caller {
         let principal = casemate_model::Principal::node(project.clone());
         debug_assert_eq!(principal.kind, PrincipalKind::Node);
-        Caller { principal, request: casemate_model::RequestId::generate(self.now(), self.entropy()) }
+        let request = casemate_model::RequestId::generate(self.now(), self.entropy());
+        Caller { principal, request, address: None }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::client_address::TrustedProxies;
 use crate::layers::{Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub quota: Quota,
     /// What each client network may ask of S3.
     pub s3_quota: Quota,
+    /// The proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
     /// The domain before which the host of a request may name a bucket.
     pub s3_domain: Option<S3Domain>,
     /// The uid whose processes are the operator's: the node's own.
@@ -71,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) s3_buckets: TokenBuckets<IpAddr>,
     /// The rate limit as each answer says it.
     pub(crate) rate_policy: HeaderValue,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
     pub(crate) cors_origins: Vec<Origin>,
@@ -104,6 +108,7 @@ impl Server {
             buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
             s3_buckets: TokenBuckets::new(settings.s3_quota, NETWORKS_MAX),
             rate_policy: layers::policy(settings.quota),
+            trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,
             cors_origins: settings.cors_origins,

@@ -1,11 +1,14 @@
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
-use casemate_control::Caller;
-use casemate_identity::IdentityError;
+use casemate_control::{Caller, LOOPBACK};
+use casemate_identity::{AccessTokens, IdentityError};
 use casemate_model::{Principal, Project, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
 use crate::listen::Peer;
 use crate::problem::Problem;
 
@@ -26,16 +29,23 @@ impl FromRequestParts<AppState> for From {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
-        let principal = recognise(parts, state).await?;
-        Ok(Self(Caller { principal, request }))
+        let ClientAddress(address) =
+            *parts.extensions.get().expect("the layer of client addresses is outside");
+        let principal = recognise(parts, address, state).await?;
+        Ok(Self(Caller { principal, request, address }))
     }
 }
 
-async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
+async fn recognise(parts: &Parts, address: Option<IpAddr>, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {
-        return authenticator.by_key(key, now).await.map_err(refuse);
+        let found = if AccessTokens::looks_like_one(key) {
+            authenticator.by_access_token(key, now).await
+        } else {
+            authenticator.by_key(key, address.unwrap_or(LOOPBACK), now).await
+        };
+        return found.map_err(refuse);
     }
     if let Peer::Local(uid) = peer {
         let project = local_project(&parts.headers)?;
@@ -57,7 +67,7 @@ fn refuse(error: IdentityError) -> Problem {
     }
 }
 
-/// The key of `X-API-Key`, or of `Authorization: Bearer`.
+/// The key of `X-API-Key`, or the key or access token of `Authorization: Bearer`.
 fn api_key(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get(API_KEY) {
         // Text that is no text is no key; it must still be refused rather than ignored.

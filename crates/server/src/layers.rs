@@ -15,6 +15,7 @@ use casemate_limits::Verdict;
 use s3s::S3ErrorCode;
 
 use crate::app::AppState;
+use crate::client_address;
 use crate::problem::Problem;
 
 pub use cors::{Origin, OriginError};
@@ -22,8 +23,9 @@ pub(crate) use rate_limit::policy;
 pub(crate) use security_headers::SecurityHeaders;
 
 /// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
-pub(crate) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let verdict = rate_limit::take(&state.buckets, &state, &request);
+pub(crate) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let client = client_address::assign(&state.trusted_proxies, &mut request);
+    let verdict = rate_limit::take(&state.buckets, &state, client);
     let page = cors::Page::of(&state.cors_origins, &request);
     let refuse = || Problem::rate_limited().into_response();
     let known = page.as_ref().and_then(cors::Page::preflight);
@@ -35,8 +37,9 @@ pub(crate) async fn around(State(state): State<AppState>, request: Request, next
 }
 
 /// The same around a request to S3, which has its own quota and its own way of refusing.
-pub(crate) async fn around_s3(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let verdict = rate_limit::take(&state.s3_buckets, &state, &request);
+pub(crate) async fn around_s3(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let client = client_address::assign(&state.trusted_proxies, &mut request);
+    let verdict = rate_limit::take(&state.s3_buckets, &state, client);
     let refuse = || crate::s3::refusal(S3ErrorCode::SlowDown);
     answer(state, (request, next), verdict, refuse, None).await
 }

@@ -1,7 +1,7 @@
 //! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
 //!
 //! ```text
-//!   socket -> connection limits -> TLS -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//!   socket -> connection limits -> TLS -> client address -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
 //! ```
 //!
 //! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
@@ -9,6 +9,7 @@
 
 mod app;
 mod caller;
+mod client_address;
 mod console;
 mod convert;
 mod json;
@@ -23,6 +24,7 @@ mod tls;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};
+pub use client_address::{TrustedProxies, TrustedProxiesError};
 pub use layers::{Origin, OriginError};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;

@@ -2,7 +2,7 @@ mod answers;
 mod networks;
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::client_address::network;
 use crate::tls::Tls;
 use answers::Connection;
 pub(crate) use answers::Face;
@@ -87,10 +88,7 @@ impl Peer {
     pub(crate) fn network(self) -> Option<IpAddr> {
         match self {
             Self::Local(_) => None,
-            Self::Remote(address) => Some(match address.ip().to_canonical() {
-                IpAddr::V4(ip) => IpAddr::V4(ip),
-                IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-            }),
+            Self::Remote(address) => Some(network(address.ip())),
         }
     }
 }

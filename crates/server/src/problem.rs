@@ -307,13 +307,36 @@ impl From<ControlError> for Problem {
         match &error {
             ControlError::Denied(denied) => Self::denied(denied),
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
-            ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
+            ControlError::KeyExceedsMaker
+            | ControlError::UserOutranks
+            | ControlError::RoleExceedsGiver
+            | ControlError::NoUser => Self::new(Code::Denied, text),
+            ControlError::RegistrationOff => Self::new(Code::Denied, text)
+                .hint("ask an administrator for an account, or for an invitation where those are taken"),
+            ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
+            ControlError::TooManyAttempts { retry_after } => {
+                Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
+            }
+            ControlError::TooManyLogins => Self::new(Code::Unavailable, text).retry(2),
+            ControlError::Password(_) => Self::field("/password", text),
+            ControlError::ServiceHasPassword => {
+                Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
+            }
+            ControlError::UserNameTaken(_)
+            | ControlError::UserChanged(_)
+            | ControlError::InvitationGone
+            | ControlError::RoleBuiltIn(_)
+            | ControlError::RoleInUse(_) => Self::new(Code::Conflict, text),
+            ControlError::KeyOverlap => Self::field("/overlap_seconds", text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
             ControlError::ShareLifetime => Self::field("/seconds", text),
             ControlError::ShareRefused
             | ControlError::KeyNotFound(_)
             | ControlError::RoleNotFound(_)
+            | ControlError::UserNotFound(_)
+            | ControlError::InvitationNotFound(_)
+            | ControlError::SessionNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {

@@ -1,7 +1,7 @@
 //! Every store port for SQLite and PostgreSQL, and the tiles of the log.
 //!
 //! ```text
-//!   Credentials · Catalog · Registry · Queue · AuditLog          the ports, each in its own module
+//!   Credentials · Users · Catalog · Registry · Queue · AuditLog          the ports, each in its own module
 //!        │ changes                       │ reads
 //!      writer ── one transaction for      readers ── a few connections
 //!        │       what waits together      │
@@ -33,6 +33,7 @@ mod store;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 mod tiles;
+mod users;
 mod writer;
 
 pub use backup::restore_sqlite;

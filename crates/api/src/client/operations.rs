@@ -8,6 +8,7 @@ mod node;
 mod objects;
 mod sessions;
 mod tasks;
+mod users;
 
 use super::path::Path;
 

@@ -64,6 +64,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoBucket { .. } => "`casemate cp -r` and `casemate sync` copy directories",
         CliError::SharedState { .. } => "name one address with --state, such as s3://BUCKET",
         CliError::SamePlace { .. } => "name another bucket, or another prefix",
+        CliError::PasswordsDiffer => "type it again",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
         CliError::SourceEmpty { .. } => ALLOW_EMPTY,

@@ -55,6 +55,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::NoBucket { .. }
         | CliError::SharedState { .. }
         | CliError::SamePlace { .. }
+        | CliError::PasswordsDiffer
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }

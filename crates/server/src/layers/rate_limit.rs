@@ -1,12 +1,11 @@
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use axum::response::Response;
 use casemate_limits::{Quota, TokenBuckets, Verdict};
 use http::{HeaderName, HeaderValue, header};
 
 use crate::app::AppState;
-use crate::listen::Peer;
+use crate::client_address::ClientAddress;
 
 /// Header names of draft-ietf-httpapi-ratelimit-headers.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -14,8 +13,12 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Takes a token from the bucket of the caller's network before anything else is done for it. Callers on the private
 /// socket are the operator's own and have no bucket.
-pub(super) fn take(buckets: &TokenBuckets<IpAddr>, state: &AppState, request: &Request) -> Option<Verdict> {
-    let network = request.extensions().get::<Peer>().copied().and_then(Peer::network)?;
+pub(super) fn take(
+    buckets: &TokenBuckets<IpAddr>,
+    state: &AppState,
+    client: ClientAddress,
+) -> Option<Verdict> {
+    let network = client.network()?;
     Some(buckets.take(network, 1, state.control.now()))
 }
 

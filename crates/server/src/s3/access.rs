@@ -9,6 +9,7 @@ use s3s::{S3Error, S3Result, s3_error};
 use secrecy::ExposeSecret;
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
 
 /// Every operation of S3 that is served, and the rows of the permission table that it asks for. What is not listed is
 /// refused before anything of it is read.
@@ -65,7 +66,7 @@ impl S3Auth for Secrets {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let control = &self.state.control;
         let id: KeyId = access_key.parse().map_err(|_| S3Error::new(s3s::S3ErrorCode::InvalidAccessKeyId))?;
-        let (_, secret) = control.authenticator().by_access_key(id, control.now()).await.map_err(refuse)?;
+        let secret = control.authenticator().s3_secret_of(id, control.now()).await.map_err(refuse)?;
         Ok(SecretKey::from(secret.expose_secret()))
     }
 }
@@ -87,11 +88,13 @@ impl S3Access for Listed {
         let control = &self.state.control;
         let id: KeyId =
             credentials.access_key.parse().map_err(|_| S3Error::new(s3s::S3ErrorCode::InvalidAccessKeyId))?;
-        let (principal, _) =
-            control.authenticator().by_access_key(id, control.now()).await.map_err(refuse)?;
+        let address = context.extensions_mut().get().and_then(|ClientAddress(address)| *address);
+        let from = address.unwrap_or(casemate_control::LOOPBACK);
+        let principal =
+            control.authenticator().by_access_key(id, from, control.now()).await.map_err(refuse)?;
         let request = context.extensions_mut().get::<RequestId>().copied();
         let request = request.unwrap_or_else(|| RequestId::generate(control.now(), control.entropy()));
-        context.extensions_mut().insert(Caller { principal, request });
+        context.extensions_mut().insert(Caller { principal, request, address });
         Ok(())
     }
 }

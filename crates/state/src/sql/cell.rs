@@ -2,8 +2,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use casemate_model::{
-    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, RunId, Scopes, SessionId, TaskId,
-    Timestamp, UploadId, VersionId, WorkerId,
+    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
+    RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
@@ -215,10 +215,13 @@ macro_rules! parsed_cells {
 parsed_cells!(
     BucketName => "a bucket name",
     ETag => "an entity tag",
+    InvitationId => "an invitation id",
     KeyId => "a key id",
     Name => "a name",
+    Networks => "networks",
     ObjectKey => "an object key",
     Project => "a project",
+    RefreshId => "a refresh token id",
     RequestId => "a request id",
     Role => "a role",
     RunId => "a run id",
@@ -227,6 +230,8 @@ parsed_cells!(
     TaskId => "a task id",
     TaskState => "a task state",
     UploadId => "an upload id",
+    UserId => "a user id",
+    UserName => "a user name",
     VersionId => "a version id",
     WorkerId => "a worker id",
 );

@@ -10,6 +10,7 @@ mod queue;
 mod quotas;
 mod registry;
 mod uploads;
+mod users;
 
 use std::pin::Pin;
 
@@ -57,6 +58,12 @@ const CASES: &[Case] = cases![
     inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
+    users::users_are_found_by_id_and_name_and_names_are_unique,
+    users::an_invitation_makes_one_user,
+    users::a_password_is_replaced_once_and_ends_sessions,
+    users::a_blocked_user_has_no_standing_and_no_sessions,
+    users::members_and_roles_come_and_go,
+    users::a_refresh_token_is_used_once_with_a_grace,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,

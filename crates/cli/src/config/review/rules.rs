@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use casemate_control::Registration;
 use casemate_model::ByteSize;
 
 use super::Severity::{Critical, Recommendation, Warning};
@@ -28,7 +29,7 @@ const fn always(severity: Severity) -> [Option<Severity>; 3] {
 const STRICT: [Option<Severity>; 3] = [Some(Warning), Some(Critical), Some(Critical)];
 
 /// Every rule. An id is never given to another one, also when its rule is gone.
-pub(super) const RULES: [Rule; 24] = [
+pub(super) const RULES: [Rule; 25] = [
     Rule {
         id: "CFG-001",
         key: "waive_walls",
@@ -94,6 +95,17 @@ pub(super) const RULES: [Rule; 24] = [
         found: |facts| {
             let end = facts.tls_not_after.filter(|end| *end > facts.now)?;
             (end.saturating_since(facts.now) < RENEWAL).then(|| end.to_string())
+        },
+    },
+    Rule {
+        id: "CFG-008",
+        key: "registration",
+        severity: STRICT,
+        text: "whoever reaches the node becomes a user",
+        fix: "set it to invited or off",
+        found: |facts| match &facts.config.registration {
+            Registration::Open(role) => Some(format!("with the role {role}")),
+            Registration::Invited | Registration::Off => None,
         },
     },
     Rule {

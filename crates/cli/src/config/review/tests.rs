@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use casemate_control::Registration;
 use casemate_encryption::MasterKey;
 use casemate_model::Timestamp;
 use casemate_objects::MasterKeys;
@@ -51,7 +52,7 @@ type Change = (&'static str, fn(&mut Config), fn(&mut Facts<'_>));
 const NOTHING: fn(&mut Facts<'_>) = |_| {};
 const AS_IT_IS: fn(&mut Config) = |_| {};
 
-const CHANGES: [Change; 24] = [
+const CHANGES: [Change; 25] = [
     ("CFG-001", |config| config.waive_walls = true, NOTHING),
     ("CFG-002", |config| config.listen = "0.0.0.0:7070".parse().unwrap(), NOTHING),
     ("CFG-003", |config| config.s3_listen = Some("[::]:7071".parse().unwrap()), NOTHING),
@@ -59,6 +60,7 @@ const CHANGES: [Change; 24] = [
     ("CFG-005", |config| config.cors_origins = vec!["http://app.example".parse().unwrap()], NOTHING),
     ("CFG-006", AS_IT_IS, |facts| facts.tls_not_after = Some(facts.now)),
     ("CFG-007", AS_IT_IS, |facts| facts.tls_not_after = Some(at(13))),
+    ("CFG-008", |config| config.registration = Registration::Open("viewer".parse().unwrap()), NOTHING),
     ("CFG-010", AS_IT_IS, |facts| facts.data.unusable = Some("cannot open".to_owned())),
     ("CFG-011", AS_IT_IS, |facts| facts.data.not_synced = Some("cannot sync".to_owned())),
     ("CFG-012", AS_IT_IS, |facts| facts.data.volatile = Some("/dev/shm".to_owned())),
