@@ -27,7 +27,7 @@ bench: setup-bench ## Measure a node against a bare HTTP server, a check of a li
 	cargo build --release --locked --package casemate-cli
 	cargo build --release --manifest-path bench/bare/Cargo.toml --target-dir $(TARGET)
 	python3 bench/run.py $(TARGET)/release/casemate $(TARGET)/release/bare
-	cargo run --release --locked --package casemate-limits --example bench
+	cargo run --release --locked --package casemate-limits --example limiter
 	python3 bench/objects.py $(TARGET)/release/casemate
 
 fuzz: setup-fuzz ## Run each fuzz target for 20 seconds

@@ -1,10 +1,14 @@
 //! Configuration in two steps: [`Written`] is what files, environment and flags say; [`Config`] is what it means,
 //! checked whole. Only this file and its caller read the environment.
 
+mod bounds;
 mod cache;
+mod cors;
 mod edge;
 mod limits;
+mod registration;
 mod review;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,9 +17,9 @@ use std::time::Duration;
 
 use casemate_control::Registration;
 use casemate_encryption::MasterKey;
-use casemate_model::{ByteSize, RunLimits};
+use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::{S3Domain, TrustedProxies};
+use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use casemate_throttle::Settings as LimitSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -25,14 +29,14 @@ use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
 pub(crate) use limits::WrittenLimits;
-pub(crate) use review::{Finding, Severity, review};
+pub(crate) use review::{Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Variables with the prefix that are about the client, not the node.
-const CLIENT_VARIABLES: [&str; 8] =
-    ["url", "api_key", "api_key_file", "socket", "project", "config", "log", "bin"];
+const CLIENT_VARIABLES: [&str; 9] =
+    ["url", "api_key", "api_key_file", "ca_file", "socket", "project", "config", "log", "bin"];
 
 /// What was written, before it is checked. Field names are the keys of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +54,12 @@ pub(crate) struct Written {
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
     pub(crate) s3_domain: String,
+    /// Origins whose pages may use the API with a key, such as `https://app.example.org`.
+    pub(crate) cors_origins: Vec<String>,
+    /// A file with the certificate of both addresses and those up to its authority, in PEM; empty for plain HTTP.
+    pub(crate) tls_certificate_file: String,
+    /// A file with the certificate's private key, in PEM.
+    pub(crate) tls_key_file: String,
     /// `sqlite`, or `postgres` with `database_url_file`.
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
@@ -113,7 +123,11 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
+    pub(crate) cors_origins: Vec<Origin>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
+    /// Where its URL was read from.
+    pub(crate) database_url_file: Option<PathBuf>,
     pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
@@ -196,6 +210,9 @@ impl Default for Written {
             trusted_proxies: Vec::new(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
+            cors_origins: Vec::new(),
+            tls_certificate_file: String::new(),
+            tls_key_file: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
             encryption_key_file: String::new(),
@@ -244,18 +261,10 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
     let task_wall_ms = written.task_seconds_max.saturating_mul(1_000);
     let limits_ceiling = RunLimits {
         wall_ms: task_wall_ms,
-        memory_bytes: size("task_memory_max", &written.task_memory_max)?,
+        memory_bytes: bounds::memory_bytes("task_memory_max", &written.task_memory_max)?,
         ..RunLimits::CEILING
     };
-    let positive = "a number of at least 1";
-    for (key, value) in [
-        ("task_seconds_max", written.task_seconds_max),
-        ("collect_grace_seconds", written.collect_grace_seconds),
-    ] {
-        if value == 0 {
-            return Err(bad(key, "0", positive));
-        }
-    }
+    bounds::check(written)?;
     let listen: SocketAddr = written
         .listen
         .parse()
@@ -267,23 +276,27 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         trusted_proxies: edge::trusted_proxies(&written.trusted_proxies)?,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
+        cors_origins: cors::origins(&written.cors_origins)?,
+        tls: tls::files(written)?,
         database: database(written)?,
+        database_url_file: (written.database == "postgres")
+            .then(|| PathBuf::from(&written.database_url_file)),
         master_keys: MasterKeys {
             current: master_key("encryption_key_file", &written.encryption_key_file)?,
             former: master_key("former_encryption_key_file", &written.former_encryption_key_file)?,
         },
-        object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
-        free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
+        object_bytes_max: bounds::object_bytes("object_bytes_max", &written.object_bytes_max)?,
+        free_bytes_min: bounds::disk_bytes("free_bytes_min", &written.free_bytes_min)?,
         project_quota: ProjectQuota {
             objects_max: (written.project_objects_max > 0).then_some(written.project_objects_max),
             bytes_max: match written.project_bytes_max.as_str() {
                 "" => None,
-                text => Some(size("project_bytes_max", text)?),
+                text => Some(bounds::disk_bytes("project_bytes_max", text)?),
             },
         },
-        registration: registration(written)?,
+        registration: registration::of(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
-        workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
+        workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
@@ -317,19 +330,6 @@ fn s3_domain(text: &str) -> Result<Option<S3Domain>, ConfigError> {
         Ok(None)
     } else {
         text.parse().map(Some).map_err(|_| bad("s3_domain", text, expected))
-    }
-}
-
-fn registration(written: &Written) -> Result<Registration, ConfigError> {
-    let role = &written.registration_role;
-    match written.registration.as_str() {
-        "off" => Ok(Registration::Off),
-        "invited" => Ok(Registration::Invited),
-        "open" => match role.parse() {
-            Ok(role) => Ok(Registration::Open(role)),
-            Err(_) => Err(bad("registration_role", role, "a role, such as viewer")),
-        },
-        other => Err(bad("registration", other, "off, invited or open")),
     }
 }
 
@@ -368,11 +368,6 @@ fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, Config
     let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::NotText { path })?;
     let expected = "a file of 64 hexadecimal digits, as `openssl rand -hex 32` makes them";
     MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))
-}
-
-fn size(key: &'static str, text: &str) -> Result<u64, ConfigError> {
-    let size: ByteSize = text.parse().map_err(|_| bad(key, text, "a size, such as 64MiB"))?;
-    if size.as_u64() == 0 { Err(bad(key, text, "a size of at least 1 byte")) } else { Ok(size.as_u64()) }
 }
 
 fn bad(key: &'static str, value: &str, expected: &str) -> ConfigError {
@@ -425,7 +420,7 @@ mod tests {
         );
         assert_eq!(
             refused(|written| written.task_seconds_max = 0),
-            "the configuration key `task_seconds_max` cannot be `0`: use a number of at least 1"
+            "the configuration key `task_seconds_max` cannot be `0`: use a number from 1 to 2592000"
         );
     }
 

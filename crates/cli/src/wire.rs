@@ -25,7 +25,7 @@ use casemate_objects::{
     Settings as ObjectsSettings,
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
-use casemate_server::{Listeners, Server, Settings as ServerSettings};
+use casemate_server::{Listeners, Server, Settings as ServerSettings, Tls, TlsError};
 use casemate_state::{
     PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
     TileFiles,
@@ -110,6 +110,9 @@ pub(crate) enum StartError {
     /// The workers.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Certificate or key.
+    #[error("the node cannot speak TLS")]
+    Tls(#[source] TlsError),
     /// The public address.
     #[error("cannot listen on {address}")]
     Listen {
@@ -137,6 +140,7 @@ impl Node {
             (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let root = Dir::open_private(&config.data_directory).map_err(StartError::Directory)?;
         let lock = root.lock("casemate serve").map_err(StartError::Directory)?;
+        let tls = config.tls.clone().map(Tls::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let public = listen(config.listen).await?;
         let address = public.local_addr().map_err(StartError::Socket)?;
         let s3 = match config.s3_listen {
@@ -159,14 +163,21 @@ impl Node {
             s3_domain: config.s3_domain.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
-            console_url: format!("http://{address}"),
+            console_url: format!("{}://{address}", scheme(config)),
+            cors_origins: config.cors_origins.clone(),
+            encrypted: config.tls.is_some(),
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics };
+        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics, tls };
         Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
     }
+}
+
+/// How the addresses of a node begin.
+pub(crate) fn scheme(config: &Config) -> &'static str {
+    if config.tls.is_some() { "https" } else { "http" }
 }
 
 pub(crate) async fn open_store(

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::client_address::TrustedProxies;
-use crate::listen::{self, Listeners};
+use crate::layers::{Origin, SecurityHeaders};
+use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
 use crate::{console, layers, metrics_listener, routes, s3};
@@ -31,15 +32,19 @@ pub struct Settings {
     pub own_uid: u32,
     /// The console's address, as login links spell it.
     pub console_url: String,
+    /// Origins whose pages may use the API with a key.
+    pub cors_origins: Vec<Origin>,
+    /// Whether the listeners speak TLS.
+    pub encrypted: bool,
     /// The longest that a request may wait for a task to end.
     pub task_wait_max: Duration,
 }
 
 /// The server of one node.
 pub struct Server {
-    router: Router,
-    s3: Router,
-    metrics: Router,
+    api: Face,
+    s3: Face,
+    metrics: Face,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -59,6 +64,9 @@ pub(crate) struct Shared {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    pub(crate) cors_origins: Vec<Origin>,
+    /// Whether requests from outside come over TLS.
+    pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
     /// A place for each transfer of content under way.
@@ -87,23 +95,27 @@ impl Server {
             trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            cors_origins: settings.cors_origins,
+            encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
         let state = AppState(Arc::new(state));
+        let face =
+            |router, s3| Face { router, headers: SecurityHeaders { s3, encrypted: settings.encrypted } };
         Self {
-            s3: s3::router(state.clone(), settings.s3_domain.as_ref()),
-            metrics: metrics_listener::router(state.clone()),
-            router: router(state),
+            s3: face(s3::router(state.clone(), settings.s3_domain.as_ref()), true),
+            metrics: face(metrics_listener::router(state.clone()), false),
+            api: face(router(state), false),
         }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
     pub async fn serve(self, mut listeners: Listeners, stop: CancellationToken) -> usize {
         let metrics = metrics_listener::serve(listeners.metrics.take(), self.metrics, stop.clone());
-        tokio::join!(listen::serve(listeners, (self.router, self.s3), stop), metrics).0
+        tokio::join!(listen::serve(listeners, (self.api, self.s3), stop), metrics).0
     }
 }
 

@@ -81,9 +81,7 @@ pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Princip
         return if own { Ok(Principal::local_user(uid, project)) } else { Ok(Principal::anonymous()) };
     }
     if let Some(cookie) = session_cookie(&parts.headers) {
-        if !parts.method.is_safe() {
-            check_same_origin(&parts.headers)?;
-        }
+        check_same_origin(&parts.headers, parts.method.is_safe())?;
         return authenticator.by_session(cookie, now).await.map_err(refuse);
     }
     Ok(Principal::anonymous())
@@ -135,17 +133,19 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     found
 }
 
-/// A change that rides on a cookie must come from our own pages: the header below cannot be set across origins
-/// without a permission that we never give, and where the browser says where a request comes from, it must say here.
-fn check_same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+/// What rides on a cookie must come from our own pages. Where the browser says where a request comes from, it must say
+/// here; for a change there must also be a header that cannot be set across origins without a permission that we never
+/// give.
+fn check_same_origin(headers: &HeaderMap, safe: bool) -> Result<(), Problem> {
     let marked = headers.get(CSRF).is_some_and(|value| value == "1");
-    let site = headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin");
+    // Who follows a link to here, or types the address, comes from elsewhere or nowhere, and only reads.
+    let site = headers.get(FETCH_SITE).is_none_or(|site| safe || site == "same-origin");
     let origin = headers.get(header::ORIGIN).is_none_or(|origin| {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let origin = origin.to_str().unwrap_or_default();
         origin.split_once("://").is_some_and(|(_, origin_host)| origin_host == host)
     });
-    if marked && site && origin { Ok(()) } else { Err(Problem::cross_origin()) }
+    if (marked || safe) && site && origin { Ok(()) } else { Err(Problem::cross_origin()) }
 }
 
 #[cfg(test)]
@@ -179,7 +179,16 @@ mod tests {
     }
 
     fn accepted(pairs: &[(&'static str, &'static str)]) -> bool {
-        check_same_origin(&headers(pairs)).is_ok()
+        check_same_origin(&headers(pairs), false).is_ok()
+    }
+
+    #[test]
+    fn a_cookie_reads_nothing_for_pages_of_other_origins() {
+        let reads = |pairs| check_same_origin(&headers(pairs), true).is_ok();
+        assert!(reads(&[("host", "a:1")]) && reads(&[("host", "a:1"), ("sec-fetch-site", "none")]));
+        assert!(reads(&[("host", "a:1"), ("origin", "https://a:1")]));
+        assert!(!reads(&[("host", "a:1"), ("origin", "https://b.a:1")]));
+        assert!(!reads(&[("host", "a:1"), ("origin", "null")]));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What every request passes on its way in and every answer on its way out, one duty a file.
 
+mod cors;
 mod drain;
 mod measure;
 mod rate_limit;
@@ -16,24 +17,31 @@ use crate::app::AppState;
 use crate::client_address;
 use crate::problem::Problem;
 
+pub use cors::{Origin, OriginError};
 pub(crate) use rate_limit::S3Charge;
+pub(crate) use security_headers::SecurityHeaders;
 
 /// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
 pub(crate) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let client = client_address::assign(&state.trusted_proxies, &mut request);
     let id = request_id::assign(&state, &mut request);
     let measure = measure::begin(&request);
+    let page = cors::Page::of(&state.cors_origins, &request);
+    let preflight = page.as_ref().and_then(cors::Page::preflight);
     let (request, charge) = rate_limit::charge(&state, client, request).await;
-    let mut response = match charge {
-        Some(Charge { refused: true, tier, .. }) => Problem::rate_limited(tier).into_response(),
-        Some(_) | None => drain::run(request, next).await,
+    let mut response = match (charge, preflight) {
+        (Some(Charge { refused: true, tier, .. }), _) => Problem::rate_limited(tier).into_response(),
+        (_, Some(response)) => response,
+        (_, None) => drain::run(request, next).await,
     };
+    if let Some(page) = page {
+        page.say(&mut response);
+    }
     if let Some(charge) = &charge {
         rate_limit::say(charge, &mut response);
     }
     measure.end(id, &response);
     request_id::say(id, &mut response);
-    security_headers::set(&mut response);
     response
 }
 
@@ -48,7 +56,6 @@ pub(crate) async fn around_metrics(
     let mut response = next.run(request).await;
     measure.end(id, &response);
     request_id::say(id, &mut response);
-    security_headers::set(&mut response);
     response
 }
 
@@ -74,6 +81,5 @@ pub(crate) async fn around_s3(State(state): State<AppState>, mut request: Reques
     }
     measure.end(id, &response);
     request_id::say(id, &mut response);
-    security_headers::set_s3(&mut response);
     response
 }

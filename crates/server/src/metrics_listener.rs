@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::AppState;
 use crate::layers;
-use crate::listen::{Peer, pause, start};
+use crate::listen::{Face, Peer, pause, talk};
 use crate::problem::Problem;
 
 /// Most scrapers at once.
@@ -30,7 +30,7 @@ pub(crate) fn router(state: AppState) -> Router {
 }
 
 /// Serves metrics until `stop`; without a listener, does nothing until then.
-pub(crate) async fn serve(listener: Option<TcpListener>, router: Router, stop: CancellationToken) {
+pub(crate) async fn serve(listener: Option<TcpListener>, face: Face, stop: CancellationToken) {
     let Some(listener) = listener else { return };
     let (gate, graceful) = (Gate::new(SCRAPERS_MAX), GracefulShutdown::new());
     loop {
@@ -38,7 +38,10 @@ pub(crate) async fn serve(listener: Option<TcpListener>, router: Router, stop: C
             () = stop.cancelled() => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => match gate.enter() {
-                    Some(place) => start(stream, Peer::Remote(address), &router, place, &graceful),
+                    Some(place) => {
+                        let peer = Peer::Remote(address);
+                        tokio::spawn(talk(stream, peer, face.clone(), place, graceful.watcher()));
+                    }
                     None => metrics::counter!("casemate_connections_refused_total").increment(1),
                 },
                 Err(error) => pause(&error).await,

@@ -58,6 +58,8 @@ pub fn openapi_document() -> String {
 fn described() -> OpenApiRouter<AppState> {
     let small = OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(node::health))
+        .routes(routes!(node::live))
+        .routes(routes!(node::ready))
         .routes(routes!(node::overview))
         .routes(routes!(events::events))
         .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))

@@ -39,6 +39,7 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::OPERATIONS;
 use cors::Page;
@@ -57,7 +58,11 @@ pub(crate) fn router(state: AppState, domain: Option<&S3Domain>) -> Router {
         builder.set_host(domain.clone());
     }
     let answering = Answering { service: builder.build(), state: state.clone(), domain: domain.cloned() };
-    Router::new().fallback(answer).with_state(answering).layer(from_fn_with_state(state, layers::around_s3))
+    Router::new()
+        .fallback(answer)
+        .with_state(answering)
+        .layer(CatchPanicLayer::custom(|_| refusal(S3ErrorCode::InternalError)))
+        .layer(from_fn_with_state(state, layers::around_s3))
 }
 
 /// A domain before which the host of a request may name a bucket, as in `builds.s3.example.org`.

@@ -25,8 +25,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
             return Some(format!("set HOME or {variable} to an absolute path"));
         }
         CliError::KeyInClear { .. } => {
-            "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
+            "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
         }
+        CliError::Authorities { .. } => "name the certificate of the authority that signed the node's",
         CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
         CliError::CopyFiles => "objects have addresses: cm://BUCKET/KEY",
@@ -63,7 +64,6 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoBucket { .. } => "`casemate cp -r` and `casemate sync` copy directories",
         CliError::SharedState { .. } => "name one address with --state, such as s3://BUCKET",
         CliError::SamePlace { .. } => "name another bucket, or another prefix",
-        CliError::PasswordsDiffer => "type it again",
         CliError::NotMany => "name a file, a directory or an address",
         CliError::Nothing { .. } => "`casemate ls -r` on the bucket shows what is there",
         CliError::SourceEmpty { .. } => ALLOW_EMPTY,
@@ -84,6 +84,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::NoVersions { .. }
         | CliError::PublicKey(_)
         | CliError::Difference { .. }
+        | CliError::PasswordsDiffer
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
@@ -167,6 +168,9 @@ fn of_start(error: &StartError) -> Option<&'static str> {
             ErrorKind::PermissionDenied => "ports below 1024 are for root: choose another with --listen",
             _ => "choose another with --listen",
         }),
+        StartError::Tls(_) => Some(
+            "see `tls_certificate_file` and `tls_key_file`: the whole chain, and its key with mode 0600, both in PEM",
+        ),
         StartError::Encryption(EncryptionError::NoMasterKey) => {
             Some("set `encryption_key_file` to the file of the key that it was encrypted under")
         }
@@ -220,6 +224,9 @@ fn of_client(error: &ClientError) -> Option<String> {
         ClientError::Problem(problem) => return of_problem(problem),
         ClientError::Unreachable { .. } => {
             "start a node with `casemate serve`, or name one with --data-dir, --socket or --url"
+        }
+        ClientError::NotTrusted { .. } => {
+            "name the authority of its certificate with --ca-file, and the node as the certificate does; a node without TLS has an http:// address"
         }
         ClientError::TimedOut { .. } => "see whether the node is busy: `casemate doctor`",
         ClientError::Broken { .. } => "the node may have stopped; whether the change happened is not known",

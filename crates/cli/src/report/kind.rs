@@ -59,6 +59,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
+        | CliError::Authorities { .. }
         | CliError::ProjectOverNetwork
         | CliError::CopyFiles
         | CliError::NoVersions { .. }
@@ -155,6 +156,7 @@ fn of_start(error: &StartError) -> Kind {
         | StartError::Objects(_)
         | StartError::Sandbox(_)
         | StartError::Socket(_)
+        | StartError::Tls(_)
         | StartError::Metrics(_) => Kind::Failed,
     }
 }
@@ -170,9 +172,10 @@ fn of_state(error: &StateError) -> Kind {
 fn of_client(error: &ClientError) -> Kind {
     match error {
         ClientError::Problem(problem) => of_problem(problem.code),
-        ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => {
-            Kind::Unavailable
-        }
+        ClientError::Unreachable { .. }
+        | ClientError::NotTrusted { .. }
+        | ClientError::TimedOut { .. }
+        | ClientError::Broken { .. } => Kind::Unavailable,
         ClientError::NotAHeader { .. } => Kind::Usage,
         ClientError::Foreign { .. }
         | ClientError::BadAnswer { .. }

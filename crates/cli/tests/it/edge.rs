@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::binary::{Node, User};
 
 /// How long a test waits for bytes that must come before it gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -61,7 +61,11 @@ fn connect<P: Place + ?Sized>(place: &P) -> TcpStream {
 
 /// Sends one request as it stands and reads the answer to its end.
 fn send<P: Place + ?Sized>(place: &P, request: &[u8]) -> Answer {
-    let mut stream = connect(place);
+    exchange(&mut connect(place), request)
+}
+
+/// The same on a connection that there is already.
+pub(crate) fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> Answer {
     // The node may answer and hang up before it has read everything.
     let _ = stream.write_all(request);
     let mut bytes = Vec::new();
@@ -79,15 +83,19 @@ pub(crate) fn call<P: Place + ?Sized>(
     headers: &str,
     body: &str,
 ) -> Answer {
+    send(place, request(method, path, headers, body).as_bytes())
+}
+
+/// A request as it stands on the wire, the last of its connection.
+pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    let request = format!(
+    format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    );
-    send(place, request.as_bytes())
+    )
 }
 
 /// A key that may do everything, as a header line.
-fn key(user: &User) -> String {
+pub(crate) fn key(user: &User) -> String {
     let secret = user.run(&["key", "create", "--label", "edge", "--role", "admin"]).text();
     format!("x-api-key: {}\r\n", secret.trim())
 }

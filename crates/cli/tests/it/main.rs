@@ -4,21 +4,25 @@
 
 mod binary;
 mod buckets;
+mod config;
 mod edge;
 mod encryption;
 mod errors;
 mod fsck;
+mod headers;
 mod help;
 mod hostile;
 mod journey;
 mod limits;
 mod metrics;
 mod newcomer;
+mod readiness;
 mod s3;
 mod s3_cache;
 mod s3_checks;
 mod s3_copies;
 mod shares;
+mod tls;
 mod users;
 mod versions;
 mod weaknesses;

@@ -38,7 +38,7 @@ pub(crate) async fn sign_in(
     let opened = state.control.sign_in(&caller, sign_in, how).await?;
     let session = opened.new.session;
     let seconds = session.expires.saturating_since(session.created).as_secs();
-    let cookie = cookie(opened.new.cookie.expose_secret(), seconds);
+    let cookie = cookie(opened.new.cookie.expose_secret(), seconds, state.encrypted);
     let body = axum::Json(convert::principal(&opened.principal, opened.user.as_ref(), Some(session.expires)));
     Ok((StatusCode::CREATED, [(header::SET_COOKIE, cookie)], body).into_response())
 }
@@ -136,7 +136,7 @@ pub(crate) async fn who_am_i(
     responses((status = 204), (status = "default", body = wire::Problem)))]
 pub(crate) async fn sign_out(State(state): State<AppState>, From(caller): From) -> Result<Response, Problem> {
     state.control.sign_out(&caller).await?;
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0))]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, state.encrypted))]).into_response())
 }
 
 /// Make a one-time login link for the console
@@ -181,9 +181,11 @@ fn tokens(
     }
 }
 
-/// Out of reach of scripts, and not sent along from other sites. `Secure` is not set, as the node itself speaks plain
-/// HTTP on loopback.
-fn cookie(value: &str, seconds: u64) -> HeaderValue {
-    let text = format!("{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict");
+/// Out of reach of scripts, and not sent along from other sites. `Secure` only where the node speaks TLS, as browsers
+/// would not send it back over plain HTTP.
+fn cookie(value: &str, seconds: u64, encrypted: bool) -> HeaderValue {
+    let secure = if encrypted { "; Secure" } else { "" };
+    let text =
+        format!("{SESSION_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::try_from(text).expect("tokens are ASCII")
 }

@@ -7,7 +7,9 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 16] = [
+const SHARED: [(&str, &str); 18] = [
+    ("node_live", "node.health"),
+    ("node_ready", "node.health"),
     ("tasks_output_stdout", "tasks.output"),
     ("tasks_output_stderr", "tasks.output"),
     ("buckets_samples", "buckets.show"),

@@ -1,7 +1,7 @@
 //! Measures what one check of a limit costs.
 //!
 //! ```console
-//! cargo run --release -p casemate-limits --example bench
+//! cargo run --release -p casemate-limits --example limiter
 //! ```
 #![allow(
     clippy::disallowed_methods,
