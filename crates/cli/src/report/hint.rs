@@ -24,9 +24,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoHome { variable } => {
             return Some(format!("set HOME or {variable} to an absolute path"));
         }
-        CliError::KeyInClear { .. } => {
-            "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
-        }
+        CliError::KeyInClear { .. } => ENCRYPT,
         CliError::Authorities { .. } => "name the certificate of the authority that signed the node's",
         CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
@@ -89,6 +87,8 @@ pub(super) fn of(error: &CliError) -> Option<String> {
     };
     Some(fixed.to_owned())
 }
+
+const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
 
 const PUT_AGAIN: &str =
     "put the same content again; on the node, `casemate fsck --objects` names everything that is missing";
