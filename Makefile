@@ -23,10 +23,11 @@ acceptance: setup-test guests ## Kill a node 700 times under load, fill its disk
 	python3 tests/acceptance/disk_storm.py $(TARGET)/debug/casemate --rounds 40
 	python3 tests/acceptance/s3_clients.py $(TARGET)/debug/casemate
 
-bench: setup-bench ## Measure a node against a bare HTTP server, and objects against other tools
+bench: setup-bench ## Measure a node against a bare HTTP server, a check of a limit, and objects against other tools
 	cargo build --release --locked --package casemate-cli
 	cargo build --release --manifest-path bench/bare/Cargo.toml --target-dir $(TARGET)
 	python3 bench/run.py $(TARGET)/release/casemate $(TARGET)/release/bare
+	cargo run --release --locked --package casemate-limits --example limiter
 	python3 bench/objects.py $(TARGET)/release/casemate
 
 fuzz: setup-fuzz ## Run each fuzz target for 20 seconds

@@ -8,9 +8,11 @@ import { failure, loading, startClock } from "./ui/parts.js";
 import { createShell } from "./ui/shell.js";
 import { bindShortcuts } from "./ui/shortcuts.js";
 import { toast } from "./ui/toast.js";
+import * as account from "./pages/account.js";
 import * as audit from "./pages/audit.js";
 import * as auditEntry from "./pages/audit_entry.js";
 import * as bucket from "./pages/bucket.js";
+import * as join from "./pages/join.js";
 import * as keys from "./pages/keys.js";
 import * as login from "./pages/login.js";
 import * as name from "./pages/name.js";
@@ -21,9 +23,11 @@ import * as objects from "./pages/objects.js";
 import * as overview from "./pages/overview.js";
 import * as task from "./pages/task.js";
 import * as tasks from "./pages/tasks.js";
+import * as users from "./pages/users.js";
 
 const ROUTES = [
   { pattern: ["login"], page: login, public: true },
+  { pattern: ["join"], page: join, public: true },
   { pattern: ["overview"], page: overview },
   { pattern: ["tasks"], page: tasks },
   { pattern: ["tasks", "new"], page: newTask },
@@ -36,6 +40,8 @@ const ROUTES = [
   { pattern: ["audit"], page: audit },
   { pattern: ["audit", ":sequence"], page: auditEntry },
   { pattern: ["keys"], page: keys },
+  { pattern: ["users"], page: users },
+  { pattern: ["account"], page: account },
 ];
 
 const api = createApi({ onSignedOut });

@@ -8,4 +8,5 @@ export const commands = {
   verify: "casemate verify receipt.txt",
   tail: "casemate audit tail",
   login: "casemate login",
+  invite: "casemate user invite --role developer",
 };

@@ -52,6 +52,7 @@ need_test() {
     need npm has npm
     need chromium has chromium
     need postgresql file_like "/usr/lib/postgresql/*/bin/initdb"
+    need redis-server has redis-server
     need strace has strace
     need xdelta3 has xdelta3
 }

@@ -10,21 +10,14 @@ import { toast, toastError } from "../ui/toast.js";
 
 const SCOPES = ["audit:read", "keys:read", "keys:write", "metrics:read", "names:read", "names:write", "node:read", "node:write", "objects:read", "objects:share", "objects:write", "tasks:read", "tasks:write", "users:read", "users:write"];
 
-/** What a role can reach; a scope beyond it would be refused. */
-const ROLES = {
-  viewer: ["names:read", "node:read", "objects:read", "tasks:read"],
-  developer: ["names:read", "names:write", "node:read", "objects:read", "objects:share", "objects:write", "tasks:read", "tasks:write"],
-  operator: ["audit:read", "keys:read", "metrics:read", "names:read", "node:read", "node:write", "objects:read", "tasks:read", "tasks:write", "users:read"],
-  auditor: ["audit:read", "keys:read", "metrics:read", "names:read", "node:read", "objects:read", "tasks:read", "users:read"],
-  admin: SCOPES,
-};
 const LIFETIMES = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "never"]];
 const DAY_MS = 86_400_000;
 
 export const title = () => "Keys";
 
 export async function render({ api, signal, can }) {
-  const create = () => createDialog({ api, onCreated: () => list.restart() });
+  const roles = new Map((await api.roles(signal)).items.map((one) => [one.role, one.scopes]));
+  const create = () => createDialog({ api, roles, onCreated: () => list.restart() });
   const button = () => can("keys:write") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
   const list = pagedTable({
     caption: "API keys", signal,
@@ -66,11 +59,11 @@ async function revoke({ api, key, done }) {
   }
 }
 
-function createDialog({ api, onCreated }) {
+function createDialog({ api, roles, onCreated }) {
   const label = textInput({ placeholder: "ci", autofocus: true });
-  const role = select(Object.keys(ROLES).map((one) => [one, one]), { value: "developer" });
+  const role = select([...roles.keys()].map((one) => [one, one]), { value: "developer" });
   const lifetime = select(LIFETIMES, { value: "90" });
-  const scopes = scopeBoxes(role);
+  const scopes = scopeBoxes(role, roles);
   const opened = openDialog({
     title: "Create a key",
     wide: true,
@@ -96,10 +89,10 @@ function createDialog({ api, onCreated }) {
   });
 }
 
-function scopeBoxes(role) {
+function scopeBoxes(role, roles) {
   const boxes = SCOPES.map((scope) => ({ scope, box: h("input", { type: "checkbox", name: scope }) }));
   const refresh = () => boxes.forEach(({ scope, box }) => {
-    const reachable = ROLES[role.value].includes(scope);
+    const reachable = roles.get(role.value).some((one) => one === scope || one.startsWith(`${scope}:`));
     box.disabled = !reachable;
     box.checked = reachable;
   });

@@ -1,9 +1,9 @@
-// Signing in: by the one-time link that the node prints, or with an API key.
+// Signing in: as a user, by the one-time link that the node prints, or with an API key.
 
 import { commands } from "../commands.js";
 import { safeReturn } from "../router.js";
 import { h } from "../ui/dom.js";
-import { field, FieldError, form } from "../ui/form.js";
+import { field, FieldError, form, textInput } from "../ui/form.js";
 import { failure, loading } from "../ui/parts.js";
 
 export const title = () => "Sign in";
@@ -13,15 +13,16 @@ export async function render({ api, query, signedIn }) {
   const target = safeReturn(query.return);
   const card = h("div", { class: "card" });
   const element = h("div", { class: "login" }, card);
+  const forms = () => [userForm({ api, signedIn, target }), keyForm({ api, signedIn, target })];
   if (!query.token) {
-    card.append(keyForm({ api, signedIn, target }));
+    card.append(...forms());
     return element;
   }
   history.replaceState(null, "", "#/login");
   card.append(loading("Signing in"));
   api.signIn({ link_token: query.token }).then(
     (principal) => signedIn(principal, target),
-    (error) => card.replaceChildren(failure(linkProblem(error), null), keyForm({ api, signedIn, target })),
+    (error) => card.replaceChildren(failure(linkProblem(error), null), ...forms()),
   );
   return element;
 }
@@ -35,14 +36,34 @@ function linkProblem(error) {
   });
 }
 
-function keyForm({ api, signedIn, target }) {
-  const key = h("input", { type: "password", autocomplete: "off", spellcheck: "false", autofocus: true });
+function userForm({ api, signedIn, target }) {
+  const name = textInput({ autocomplete: "username", autofocus: true });
+  const password = h("input", { type: "password", autocomplete: "current-password" });
   return h("div", {},
     h("h1", { tabindex: -1 }, "Sign in"),
-    h("p", { class: "lead" }, "Open the one-time link that the node printed when it started, or paste an API key."),
+    form({
+      fields: [
+        field({ label: "User", name: "username", control: name }),
+        field({ label: "Password", name: "password", control: password }),
+      ],
+      submit: "Sign in",
+      onSubmit: async () => {
+        if (name.value.trim() === "") throw new FieldError("/username", "Who are you?");
+        const principal = await api.signIn({ username: name.value.trim(), password: password.value });
+        password.value = "";
+        signedIn(principal, target);
+      },
+    }));
+}
+
+function keyForm({ api, signedIn, target }) {
+  const key = h("input", { type: "password", autocomplete: "off", spellcheck: "false" });
+  return h("details", {},
+    h("summary", {}, "Other ways in"),
+    h("p", {}, "Open the one-time link that the node printed when it started, or paste an API key."),
     form({
       fields: [field({ label: "API key", name: "api_key", control: key, hint: "It is sent once and kept nowhere in the browser; the session is a cookie that scripts cannot read." })],
-      submit: "Sign in",
+      submit: "Sign in with the key",
       onSubmit: async () => {
         if (key.value.trim() === "") throw new FieldError("/api_key", "Paste an API key.");
         const principal = await api.signIn({ api_key: key.value.trim() });

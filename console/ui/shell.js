@@ -12,6 +12,7 @@ const PAGES = [
   ["names", "Names", "names:read", null],
   ["audit", "Audit", "audit:read"],
   ["keys", "Keys", "keys:read"],
+  ["users", "Users", "users:read"],
 ];
 const STREAM = {
   live: ["ok", "Live"],
@@ -54,7 +55,10 @@ export function createShell({ events, onSignOut }) {
       for (const [page, , scope] of PAGES) links.get(page).hidden = !can(scope);
       document.body.classList.add("framed");
       const title = `${principal.principal} in project ${principal.project}, allowed ${principal.scopes.join(", ") || "nothing"}`;
-      fill(who, h("span", { class: "clip mono", tabindex: 0, title }, principal.principal), h("span", { class: "muted" }, `${principal.role} · ${principal.project}`));
+      const name = principal.user
+        ? h("a", { class: "clip", href: "#/account", title }, principal.user)
+        : h("span", { class: "clip mono", tabindex: 0, title }, principal.principal);
+      fill(who, name, h("span", { class: "muted" }, `${principal.role} · ${principal.project}`));
     },
     signedOut() {
       side.hidden = true;

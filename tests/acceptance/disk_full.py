@@ -15,6 +15,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 from node import Client, Node, Unreachable
 
@@ -66,14 +67,13 @@ def fill(node):
     check_all(client, stored)
     make_room(client, stored)
 
-    # Somebody else takes the rest; now nothing can be written, and the node is killed in the middle of it.
-    (node.directory / "intruder").write_bytes(b"x")
-    with open(node.directory / "intruder", "wb") as intruder:
-        try:
-            while True:
-                os.write(intruder.fileno(), bytes(1 << 16))
-        except OSError as error:
-            assert error.errno == errno.ENOSPC, error
+    # Somebody else takes the rest: the node says so in time, and that it is over, without a restart.
+    take_the_rest(node)
+    red = wait_until_ready_is(client, 503)
+    (node.directory / "intruder").unlink()
+    green = wait_until_ready_is(client, 200)
+    # Once more; now nothing can be written, and the node is killed in the middle of it.
+    take_the_rest(node)
     small, refused = use_up(client)
     stored |= small
     check_all(client, stored)
@@ -89,7 +89,29 @@ def fill(node):
     node.run("audit", "verify", "--no-remember", "--data-dir", str(node.directory))
     assert node.stop() == 0
     node.run("db", "check", "--data-dir", str(node.directory))
-    print(f"disk full: {len(stored)} acknowledged objects whole, {refused + 1} writes refused in words")
+    print(f"disk full: {len(stored)} acknowledged objects whole, {refused + 1} writes refused in words; "
+          f"ready was red after {red:.1f} s and green after {green:.1f} s")
+
+
+def take_the_rest(node):
+    with open(node.directory / "intruder", "wb") as intruder:
+        try:
+            while True:
+                os.write(intruder.fileno(), bytes(1 << 12))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+
+def wait_until_ready_is(client, wanted):
+    """Asks until the answer is as wanted; how long that took, which must be 5 s at most."""
+    since = time.monotonic()
+    while True:
+        status, _, answer = client.request("GET", "/api/v1/health/ready")
+        took = time.monotonic() - since
+        if status == wanted:
+            return took
+        assert took < 5, f"after {took:.1f} s ready answers {status}: {answer.decode()}"
+        time.sleep(0.05)
 
 
 def put_until_full(client):

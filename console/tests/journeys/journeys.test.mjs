@@ -337,6 +337,7 @@ async function signInElsewhere(secret) {
   const other = await openBrowser({ url: node.url });
   try {
     await other.open("#/objects/journeys");
+    await other.page.getByText("Other ways in").click();
     await other.page.getByLabel("API key").fill(secret);
     await other.page.keyboard.press("Enter");
     await other.page.getByRole("heading", { level: 1, name: "journeys" }).waitFor();
@@ -356,8 +357,9 @@ async function refusedElsewhere(secret) {
   const other = await openBrowser({ url: node.url, refusals: true });
   try {
     await other.open("#/login");
+    await other.page.getByText("Other ways in").click();
     await other.page.getByLabel("API key").fill(secret);
-    await other.page.getByRole("button", { name: "Sign in" }).click();
+    await other.page.getByRole("button", { name: "Sign in with the key" }).click();
     await other.page.locator(".form-problem p").first().waitFor();
     await other.open("?again#/login?token=used");
     await other.page.getByText("This link no longer works").waitFor();
@@ -365,6 +367,58 @@ async function refusedElsewhere(secret) {
   } finally {
     await other.close();
   }
+}
+
+journey("invites a user, who joins elsewhere, changes the password and is blocked", async () => {
+  await visit("#/users", "Users");
+  await button("Invite").first().click();
+  await page.getByLabel("Role", { exact: true }).selectOption("viewer");
+  await button("Make a link").click();
+  const link = await page.locator(".secret code").innerText();
+  await button("Done").click();
+  const other = await openBrowser({ url: node.url, refusals: true });
+  try {
+    await joins(other, new URL(link).hash);
+    await page.reload();
+    await visit("#/users", "Users");
+    await page.locator("tbody tr", { hasText: "ada" }).getByRole("button", { name: "Block ada" }).click();
+    await page.locator("tbody tr", { hasText: "ada" }).getByText("blocked", { exact: true }).waitFor();
+    await other.open("#/names");
+    await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+    await signsIn(other, "battery staple");
+    await other.page.getByText("The user name or the password is wrong", { exact: false }).waitFor();
+    assert.deepEqual(other.complaints, []);
+  } finally {
+    await other.close();
+  }
+});
+
+/** Joins by an invitation, sees what a viewer may see, and changes the password. */
+async function joins(other, hash) {
+  await other.open(hash);
+  await other.page.getByLabel("User", { exact: true }).fill("Ada");
+  await other.page.getByLabel("Password", { exact: true }).fill("correct horse");
+  await other.page.getByLabel("Password, once more").fill("correct horsf");
+  await other.page.getByRole("button", { name: "Join" }).click();
+  await other.page.getByText("The two passwords are not the same.").waitFor();
+  await other.page.getByLabel("Password, once more").fill("correct horse");
+  await other.page.getByRole("button", { name: "Join" }).click();
+  await other.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+  assert.equal(await other.page.evaluate(() => location.href.includes("token")), false);
+  assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Objects", "Names"]);
+  await other.page.getByRole("link", { name: "ada", exact: true }).click();
+  await other.page.getByText("this one").waitFor();
+  await other.page.getByLabel("Former password").fill("correct horse");
+  await other.page.getByLabel("New password", { exact: true }).fill("battery staple");
+  await other.page.getByLabel("New password, once more").fill("battery staple");
+  await other.page.getByRole("button", { name: "Change it" }).click();
+  await other.page.getByText("Changed your password.").waitFor();
+}
+
+async function signsIn(other, password) {
+  await other.page.getByLabel("User", { exact: true }).fill("ada");
+  await other.page.getByLabel("Password", { exact: true }).fill(password);
+  await other.page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 journey("does it all with the keyboard", async () => {
@@ -417,7 +471,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

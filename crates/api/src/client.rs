@@ -11,6 +11,7 @@ mod once;
 mod operations;
 mod path;
 mod transport;
+mod trust;
 mod url;
 
 use std::io;
@@ -23,6 +24,7 @@ pub use body::{Download, Upload};
 pub use error::ClientError;
 pub use events::{Event, Events};
 pub use operations::{PageRequest, TaskStream};
+pub use trust::{Trust, TrustError};
 pub use url::{BaseUrl, BaseUrlError};
 
 /// Opens a connection to a node's private socket. It may block, and checks whatever its owner wants checked.
@@ -40,6 +42,7 @@ pub struct Client {
 enum Target {
     Unix { address: String, connect: Connect },
     Http(BaseUrl),
+    Https(BaseUrl, Trust),
 }
 
 impl Client {
@@ -48,9 +51,11 @@ impl Client {
         Self { target: Target::Unix { address: address.into(), connect }, api_key: None, project: None }
     }
 
-    /// A client of the node at `url`. The key, and everything else, travels unencrypted.
-    pub fn http(url: BaseUrl, api_key: Option<SecretString>) -> Self {
-        Self { target: Target::Http(url), api_key, project: None }
+    /// A client of the node at `url`, which is believed if `trust` says so. With `http://` everything travels
+    /// unencrypted, the key too, and nobody is asked who the node is.
+    pub fn remote(url: BaseUrl, trust: Trust, api_key: Option<SecretString>) -> Self {
+        let target = if url.is_encrypted() { Target::Https(url, trust) } else { Target::Http(url) };
+        Self { target, api_key, project: None }
     }
 
     /// Acts with an API key rather than as the local user.
@@ -69,7 +74,7 @@ impl Client {
     pub fn address(&self) -> &str {
         match &self.target {
             Target::Unix { address, .. } => address,
-            Target::Http(url) => url.as_str(),
+            Target::Http(url) | Target::Https(url, _) => url.as_str(),
         }
     }
 }

@@ -18,6 +18,13 @@ pub struct Health {
     pub checks: Vec<HealthCheck>,
 }
 
+/// That the node runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Live {
+    /// The version of Casemate that it runs.
+    pub version: String,
+}
+
 /// One thing that the node checked about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HealthCheck {

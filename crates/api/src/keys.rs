@@ -23,6 +23,23 @@ pub struct CreateKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub expires: Option<String>,
+    /// The name of the user whose key it is, which can be a service account. The key ends with the user and can do no more.
+    /// If absent, the user who makes it, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Addresses and networks from which it may be used; from everywhere if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["10.0.0.0/8", "2001:db8::/32"]))]
+    pub networks: Vec<String>,
+}
+
+/// How a key's secret is exchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKey {
+    /// How long the former secret still fits, at most 30 days. The secret for S3 changes at once.
+    #[schema(example = 86400)]
+    pub overlap_seconds: u64,
 }
 
 /// A key without its secret.
@@ -43,6 +60,19 @@ pub struct Key {
     /// When it ends; null for never.
     #[schema(required = true, format = DateTime)]
     pub expires: Option<String>,
+    /// Whether it ends within two weeks.
+    pub expires_soon: bool,
+    /// The id of the user whose key it is; null for nobody's.
+    #[schema(required = true)]
+    pub user: Option<String>,
+    /// Networks from which it may be used; from everywhere if empty.
+    pub networks: Vec<String>,
+    /// When it was used last, to a minute or so; null for never.
+    #[schema(required = true, format = DateTime)]
+    pub used: Option<String>,
+    /// Until when its former secret fits too; null if there is none.
+    #[schema(required = true, format = DateTime)]
+    pub former_until: Option<String>,
     /// When it was revoked; null if it was not.
     #[schema(required = true, format = DateTime)]
     pub revoked: Option<String>,

@@ -11,16 +11,19 @@ pub mod audit;
 pub mod events;
 pub mod health;
 pub mod keys;
+pub mod limits;
 pub mod names;
 pub mod objects;
 pub mod page;
 pub mod problem;
 pub mod session;
 pub mod tasks;
+pub mod tls;
+pub mod users;
 
 pub use client::{
     BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest, TaskStream,
-    Upload,
+    Trust, TrustError, Upload,
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemCode};

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::users::LogIn;
+
 /// The header without which a session's cookie cannot change anything. Its value is `1`.
 pub const CSRF_HEADER: &str = "x-casemate-csrf";
 
@@ -13,8 +15,13 @@ pub const PROJECT_HEADER: &str = "x-casemate-project";
 
 /// What a person signs in with.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "expected an object with either `link_token` or `api_key`")]
+#[serde(
+    untagged,
+    expecting = "expected an object with `username` and `password`, or `link_token`, or `api_key`"
+)]
 pub enum SignIn {
+    /// A user's name and password.
+    Password(LogIn),
     /// A one-time login link.
     Link(SignInByLink),
     /// An API key; the session reaches as far as the key, and ends with it.
@@ -43,6 +50,10 @@ pub struct Principal {
     /// How the caller was recognised, as the audit log spells it.
     #[schema(example = "uid:1000")]
     pub principal: String,
+    /// The user's name, for a user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ada")]
+    pub user: Option<String>,
     /// The project that the caller acts in.
     pub project: String,
     /// Its role.
@@ -68,6 +79,7 @@ pub struct LoginLink {
 impl fmt::Debug for SignIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Password(_) => "SignIn::Password(..)",
             Self::Link(_) => "SignIn::Link(..)",
             Self::Key(_) => "SignIn::Key(..)",
         })

@@ -62,6 +62,7 @@ pub(crate) fn run() -> ExitCode {
     match done {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Failed) => ExitCode::from(report::FAILED),
+        Ok(Status::Warned) => ExitCode::from(report::WARNED),
         Err(error) => report::fail(&error),
     }
 }

@@ -12,6 +12,7 @@ mod doctor;
 mod du;
 mod fsck;
 mod key;
+mod limit;
 mod login;
 mod ls;
 mod migrate;
@@ -22,6 +23,7 @@ mod purge;
 mod rescue;
 mod restore;
 mod rm;
+mod role;
 mod run;
 mod serve;
 mod share;
@@ -31,6 +33,7 @@ mod sync;
 mod task;
 mod tour;
 mod transfer_options;
+mod user;
 mod verify;
 
 use clap::Subcommand;
@@ -68,7 +71,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Name(name::Name),
     #[command(subcommand)]
+    User(user::User),
+    #[command(subcommand)]
+    Role(role::Role),
+    #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Limit(limit::Limit),
     Login(login::Login),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -111,7 +120,10 @@ impl Command {
             Self::Purge(command) => command.execute(context).await,
             Self::Cache(command) => command.execute(context),
             Self::Name(command) => command.execute(context).await,
+            Self::User(command) => command.execute(context).await,
+            Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
+            Self::Limit(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,

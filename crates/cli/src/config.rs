@@ -1,22 +1,29 @@
 //! Configuration in two steps: [`Written`] is what files, environment and flags say; [`Config`] is what it means,
 //! checked whole. Only this file and its caller read the environment.
 
+mod bounds;
 mod cache;
+mod cors;
+mod edge;
 mod idempotency;
 mod json;
+mod limits;
+mod registration;
 mod review;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use casemate_control::IdempotencyRules;
+use casemate_control::{IdempotencyRules, Registration};
 use casemate_encryption::MasterKey;
-use casemate_limits::{JsonBudget, Quota};
-use casemate_model::{ByteSize, RunLimits};
+use casemate_limits::JsonBudget;
+use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
-use casemate_server::S3Domain;
+use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
+use casemate_throttle::Settings as LimitSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -24,14 +31,15 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
-pub(crate) use review::{Finding, Severity, review};
+pub(crate) use limits::WrittenLimits;
+pub(crate) use review::{Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Variables with the prefix that are about the client, not the node.
-const CLIENT_VARIABLES: [&str; 8] =
-    ["url", "api_key", "api_key_file", "socket", "project", "config", "log", "bin"];
+const CLIENT_VARIABLES: [&str; 9] =
+    ["url", "api_key", "api_key_file", "ca_file", "socket", "project", "config", "log", "bin"];
 
 /// What was written, before it is checked. Field names are the keys of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,10 +51,18 @@ pub(crate) struct Written {
     pub(crate) data_dir: String,
     /// The public address.
     pub(crate) listen: String,
+    /// Networks of the proxies that are believed when they say for whom they ask.
+    pub(crate) trusted_proxies: Vec<String>,
     /// The address of S3; `auto` for the port after that of `listen`, `off` to serve none.
     pub(crate) s3_listen: String,
     /// A domain before which hosts may name a bucket, as in `builds.s3.example.org`; empty for none.
     pub(crate) s3_domain: String,
+    /// Origins whose pages may use the API with a key, such as `https://app.example.org`.
+    pub(crate) cors_origins: Vec<String>,
+    /// A file with the certificate of both addresses and those up to its authority, in PEM; empty for plain HTTP.
+    pub(crate) tls_certificate_file: String,
+    /// A file with the certificate's private key, in PEM.
+    pub(crate) tls_key_file: String,
     /// `sqlite`, or `postgres` with `database_url_file`.
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
@@ -63,20 +79,16 @@ pub(crate) struct Written {
     pub(crate) project_bytes_max: String,
     /// Most objects and versions that they may hold; 0 for any number.
     pub(crate) project_objects_max: u64,
+    /// Who may become a user: `off`, `invited`, or `open` to all with the role `registration_role`.
+    pub(crate) registration: String,
+    /// The role in the project `default` of who registers at an open node.
+    pub(crate) registration_role: String,
     /// How long content stays after nothing refers to it, in seconds.
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
     pub(crate) waive_walls: bool,
-    /// Requests per second that one client network may send.
-    pub(crate) requests_per_second: u32,
-    /// Requests that it may send at once.
-    pub(crate) requests_burst: u32,
-    /// Requests per second that one client network may send to S3.
-    pub(crate) s3_requests_per_second: u32,
-    /// Requests to S3 that it may send at once.
-    pub(crate) s3_requests_burst: u32,
     /// Most bytes of a JSON body, such as `256KiB`.
     pub(crate) json_bytes_max: String,
     /// Most levels of nesting in one.
@@ -93,6 +105,12 @@ pub(crate) struct Written {
     pub(crate) idempotency_keys_max: u64,
     /// Most bytes of them of one caller, such as `64MiB`.
     pub(crate) idempotency_bytes_max: String,
+    /// An address where metrics are read without a key; empty for none.
+    pub(crate) metrics_listen: String,
+    /// Whether that may be an address that others reach.
+    pub(crate) metrics_listen_public: bool,
+    /// How many requests each caller may send.
+    pub(crate) limits: WrittenLimits,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -121,20 +139,27 @@ pub(crate) struct Config {
     pub(crate) environment: Environment,
     pub(crate) data_directory: PathBuf,
     pub(crate) listen: SocketAddr,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) s3_listen: Option<SocketAddr>,
     pub(crate) s3_domain: Option<S3Domain>,
+    pub(crate) cors_origins: Vec<Origin>,
+    pub(crate) tls: Option<TlsFiles>,
     pub(crate) database: Database,
+    /// Where its URL was read from.
+    pub(crate) database_url_file: Option<PathBuf>,
     pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
+    pub(crate) registration: Registration,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
-    pub(crate) quota: Quota,
-    pub(crate) s3_quota: Quota,
     pub(crate) json_budget: JsonBudget,
     pub(crate) idempotency: IdempotencyRules,
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) limits: LimitSettings,
+    pub(crate) redis_url: Option<SecretString>,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -203,8 +228,12 @@ impl Default for Written {
             environment: "development".to_owned(),
             data_dir: String::new(),
             listen: "127.0.0.1:7070".to_owned(),
+            trusted_proxies: Vec::new(),
             s3_listen: "auto".to_owned(),
             s3_domain: String::new(),
+            cors_origins: Vec::new(),
+            tls_certificate_file: String::new(),
+            tls_key_file: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
             encryption_key_file: String::new(),
@@ -213,13 +242,11 @@ impl Default for Written {
             free_bytes_min: "64MiB".to_owned(),
             project_bytes_max: String::new(),
             project_objects_max: 0,
+            registration: "invited".to_owned(),
+            registration_role: "viewer".to_owned(),
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
-            requests_per_second: 200,
-            requests_burst: 400,
-            s3_requests_per_second: 2_000,
-            s3_requests_burst: 4_000,
             json_bytes_max: "256KiB".to_owned(),
             json_depth_max: 16,
             json_values_max: 20_000,
@@ -228,6 +255,9 @@ impl Default for Written {
             idempotency_hours: 24,
             idempotency_keys_max: 10_000,
             idempotency_bytes_max: "64MiB".to_owned(),
+            metrics_listen: String::new(),
+            metrics_listen_public: false,
+            limits: WrittenLimits::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -260,22 +290,10 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
     let task_wall_ms = written.task_seconds_max.saturating_mul(1_000);
     let limits_ceiling = RunLimits {
         wall_ms: task_wall_ms,
-        memory_bytes: size("task_memory_max", &written.task_memory_max)?,
+        memory_bytes: bounds::memory_bytes("task_memory_max", &written.task_memory_max)?,
         ..RunLimits::CEILING
     };
-    let positive = "a number of at least 1";
-    for (key, value) in [
-        ("requests_per_second", u64::from(written.requests_per_second)),
-        ("requests_burst", u64::from(written.requests_burst)),
-        ("s3_requests_per_second", u64::from(written.s3_requests_per_second)),
-        ("s3_requests_burst", u64::from(written.s3_requests_burst)),
-        ("task_seconds_max", written.task_seconds_max),
-        ("collect_grace_seconds", written.collect_grace_seconds),
-    ] {
-        if value == 0 {
-            return Err(bad(key, "0", positive));
-        }
-    }
+    bounds::check(written)?;
     let listen: SocketAddr = written
         .listen
         .parse()
@@ -284,29 +302,36 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         environment: environment(&written.environment)?,
         data_directory,
         listen,
+        trusted_proxies: edge::trusted_proxies(&written.trusted_proxies)?,
         s3_listen: s3_listen(&written.s3_listen, listen)?,
         s3_domain: s3_domain(&written.s3_domain)?,
+        cors_origins: cors::origins(&written.cors_origins)?,
+        tls: tls::files(written)?,
         database: database(written)?,
+        database_url_file: (written.database == "postgres")
+            .then(|| PathBuf::from(&written.database_url_file)),
         master_keys: MasterKeys {
             current: master_key("encryption_key_file", &written.encryption_key_file)?,
             former: master_key("former_encryption_key_file", &written.former_encryption_key_file)?,
         },
-        object_bytes_max: size("object_bytes_max", &written.object_bytes_max)?,
-        free_bytes_min: size("free_bytes_min", &written.free_bytes_min)?,
+        object_bytes_max: bounds::object_bytes("object_bytes_max", &written.object_bytes_max)?,
+        free_bytes_min: bounds::disk_bytes("free_bytes_min", &written.free_bytes_min)?,
         project_quota: ProjectQuota {
             objects_max: (written.project_objects_max > 0).then_some(written.project_objects_max),
             bytes_max: match written.project_bytes_max.as_str() {
                 "" => None,
-                text => Some(size("project_bytes_max", text)?),
+                text => Some(bounds::disk_bytes("project_bytes_max", text)?),
             },
         },
+        registration: registration::of(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
-        workers: if written.workers == 0 { cores() } else { written.workers.min(256) },
+        workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,
-        quota: Quota { per_second: written.requests_per_second, burst: written.requests_burst },
-        s3_quota: Quota { per_second: written.s3_requests_per_second, burst: written.s3_requests_burst },
         json_budget: json::budget(written)?,
         idempotency: idempotency::rules(written)?,
+        metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
+        limits: limits::settings(&written.limits)?,
+        redis_url: limits::redis_url(&written.limits)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,
@@ -376,11 +401,6 @@ fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, Config
     MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))
 }
 
-fn size(key: &'static str, text: &str) -> Result<u64, ConfigError> {
-    let size: ByteSize = text.parse().map_err(|_| bad(key, text, "a size, such as 64MiB"))?;
-    if size.as_u64() == 0 { Err(bad(key, text, "a size of at least 1 byte")) } else { Ok(size.as_u64()) }
-}
-
 fn bad(key: &'static str, value: &str, expected: &str) -> ConfigError {
     ConfigError::Value { key, value: value.chars().take(80).collect(), expected: expected.to_owned() }
 }
@@ -430,8 +450,8 @@ mod tests {
             "the configuration key `s3_domain` cannot be `a.b:99`: use a domain, such as s3.example.org, or nothing"
         );
         assert_eq!(
-            refused(|written| written.requests_burst = 0),
-            "the configuration key `requests_burst` cannot be `0`: use a number of at least 1"
+            refused(|written| written.task_seconds_max = 0),
+            "the configuration key `task_seconds_max` cannot be `0`: use a number from 1 to 2592000"
         );
     }
 
@@ -439,12 +459,21 @@ mod tests {
     fn every_key_is_documented_with_its_default() {
         let document = include_str!("../../../docs/reference/config.md");
         let defaults = serde_json::to_value(Written::default()).expect("plain values");
-        for (key, default) in defaults.as_object().expect("a table") {
+        for (key, default) in flat("", &defaults) {
             let default = default.as_str().map_or_else(|| default.to_string(), ToOwned::to_owned);
             let row = format!("| `{key}` | `{default}` |");
             let row = if default.is_empty() { format!("| `{key}` | |") } else { row };
             assert!(document.contains(&row), "docs/reference/config.md lacks: {row}");
         }
+    }
+
+    /// Every key with its value, those of sections with the section's name before them.
+    fn flat(section: &str, table: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+        let of_key = |(key, value): (&String, &serde_json::Value)| match value {
+            serde_json::Value::Object(_) => flat(&format!("{section}{key}."), value),
+            value => vec![(format!("{section}{key}"), value.clone())],
+        };
+        table.as_object().expect("a table").iter().flat_map(of_key).collect()
     }
 
     #[test]

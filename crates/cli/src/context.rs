@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use casemate_api::{BaseUrl, Client};
+use casemate_api::{BaseUrl, Client, Trust};
 use casemate_cache::Place;
 use clap::Args;
 use secrecy::SecretString;
@@ -14,6 +14,9 @@ use crate::wire;
 
 /// Most bytes of a file that holds an API key.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
+
+/// Most bytes of a file of authorities. Those of whole systems have a quarter of it.
+const CA_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What every command takes.
 #[derive(Debug, Args)]
@@ -28,7 +31,7 @@ pub(crate) struct Global {
     /// The node's private socket, if it is elsewhere.
     #[arg(long, global = true, value_name = "PATH", env = "CASEMATE_SOCKET", hide_env_values = true)]
     socket: Option<PathBuf>,
-    /// A node to reach over the network instead: http://HOST:PORT. Needs an API key.
+    /// A node to reach over the network instead: https://HOST:PORT. Needs an API key.
     #[arg(
         long,
         global = true,
@@ -38,6 +41,9 @@ pub(crate) struct Global {
         conflicts_with = "socket"
     )]
     url: Option<String>,
+    /// A file with the certificates of the authorities that a node's is believed from, in PEM, instead of this machine's.
+    #[arg(long, global = true, value_name = "FILE", env = "CASEMATE_CA_FILE", hide_env_values = true)]
+    ca_file: Option<PathBuf>,
     /// A file with an API key. The key itself may be in CASEMATE_API_KEY.
     #[arg(long, global = true, value_name = "FILE", env = "CASEMATE_API_KEY_FILE", hide_env_values = true)]
     api_key_file: Option<PathBuf>,
@@ -143,10 +149,24 @@ impl Context {
         if self.global.project.is_some() {
             return Err(CliError::ProjectOverNetwork);
         }
-        if key.is_some() && !url.is_loopback() && !self.global.insecure {
+        if key.is_some() && !url.is_encrypted() && !url.is_loopback() && !self.global.insecure {
             return Err(CliError::KeyInClear { url: url.as_str().to_owned() });
         }
-        Ok(Client::http(url, key))
+        let trust = self.trust(&url)?;
+        Ok(Client::remote(url, trust, key))
+    }
+
+    /// Who is believed about the node at `url`.
+    fn trust(&self, url: &BaseUrl) -> Result<Trust, CliError> {
+        if !url.is_encrypted() {
+            return Ok(Trust::in_authorities([]));
+        }
+        let Some(path) = &self.global.ca_file else {
+            // What cannot be read of the machine's list is left out; a node that needs it is not believed then.
+            return Ok(Trust::in_authorities(rustls_native_certs::load_native_certs().certs));
+        };
+        let pem = casemate_fs::read_config_file(path, CA_FILE_BYTES_MAX)?;
+        Trust::in_pem(&pem).map_err(|source| CliError::Authorities { path: path.clone(), source })
     }
 
     fn api_key(&self) -> Result<Option<SecretString>, CliError> {

@@ -19,6 +19,7 @@ mod progress;
 mod proofs;
 mod remote;
 mod report;
+mod secret_line;
 mod serve;
 mod tables;
 mod transfer;

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use casemate_api::{BaseUrlError, ClientError};
+use casemate_api::{BaseUrlError, ClientError, TrustError};
 use casemate_fs::FsError;
 use casemate_ledger::verify::VerifyError;
 use casemate_model::Digest;
@@ -27,6 +27,9 @@ use crate::wire::StartError;
 /// The exit code of a command that did not do what was asked.
 pub(crate) const FAILED: u8 = 1;
 
+/// The exit code of a check whose worst finding is a warning.
+pub(crate) const WARNED: u8 = 8;
+
 /// A part of the tour that comes from files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TourPart {
@@ -43,6 +46,8 @@ pub(crate) enum Status {
     Done,
     /// The command said what is not well: a task failed, a check found something.
     Failed,
+    /// The command found something that somebody should look at, and nothing worse.
+    Warned,
 }
 
 /// Why a command could not do its work.
@@ -176,6 +181,9 @@ pub(crate) enum CliError {
         #[source]
         source: io::Error,
     },
+    /// A new password that was typed in two ways.
+    #[error("the two passwords are not the same; nothing was changed")]
+    PasswordsDiffer,
     /// What the user gave to read.
     #[error("cannot read {what}")]
     Input {
@@ -217,6 +225,15 @@ pub(crate) enum CliError {
     PathNotText {
         /// The file.
         path: PathBuf,
+    },
+    /// A file of authorities that is none.
+    #[error("`{}` cannot be used for --ca-file", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: TrustError,
     },
     /// A secret on an open wire.
     #[error("the API key would travel unencrypted to {url}")]

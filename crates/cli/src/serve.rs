@@ -1,27 +1,25 @@
 //! `casemate serve`: runs a node until it is told to stop.
 
+use std::sync::Arc;
+
 use casemate_control::{Caller, ControlError};
 use casemate_model::{Clock, Principal, Project, RequestId};
 use secrecy::ExposeSecret;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Environment, Finding, Severity, review};
-use crate::wire::{Node, StartError};
+use crate::config::{Config, Environment, Severity, review};
+use crate::wire::{Node, StartError, scheme};
 use crate::world::{SystemClock, SystemEntropy};
 
 /// Why serving ended, or did not begin.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServeError {
     /// A mainnet configuration has a critical finding.
-    #[error(
-        "the configuration is not fit for mainnet: `{key}`: {text}; `casemate config check` lists everything"
-    )]
+    #[error("the configuration is not fit for mainnet: {finding}; `casemate config check` lists everything")]
     Unfit {
-        /// The key of the worst finding.
-        key: &'static str,
-        /// What it says.
-        text: &'static str,
+        /// The worst finding.
+        finding: String,
     },
     /// The node could not be built.
     #[error(transparent)]
@@ -62,15 +60,20 @@ where
     node.control.check_log().await?;
     node.control.start();
     let link = node.control.create_login_link(&operator()).await?.0;
-    let console_url = format!("http://{}", node.address);
+    let console_url = format!("{}://{}", scheme(config), node.address);
     let serving = Serving {
         console_link: format!("{console_url}/#/login?token={}", link.expose_secret()),
         console_url,
-        s3_url: node.s3_address.map(|address| format!("http://{address}")),
+        s3_url: node.s3_address.map(|address| format!("{}://{address}", scheme(config))),
         first_start: node.first_start,
     };
     let Node { control, server, listeners, store, stopping, lock, .. } = node;
+    let tls = listeners.tls.clone();
     let mut served = tokio::spawn(server.serve(listeners, stop.clone()));
+    if let Some(tls) = tls {
+        let asked = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
+        tokio::spawn(tls.watch(Arc::new(SystemClock), asked, stop.clone()));
+    }
     let introduced = tokio::spawn(ready(serving));
     let mut cut_off = None;
     let failed = tokio::select! {
@@ -98,17 +101,22 @@ where
     if failed { Err(ServeError::Failed) } else { Ok(()) }
 }
 
+/// Says what `config check` says, before anything is opened.
 fn refuse_unfit(config: &Config) -> Result<(), ServeError> {
-    for Finding { severity, key, text } in review(config) {
-        match severity {
-            Severity::Critical if config.environment == Environment::Mainnet => {
-                return Err(ServeError::Unfit { key, text });
-            }
-            Severity::Critical | Severity::Warning => tracing::warn!(key, "{text}"),
-            Severity::Recommendation => tracing::info!(key, "{text}"),
+    let findings = review(config);
+    for finding in &findings {
+        match finding.severity {
+            Severity::Critical => tracing::error!("{finding}"),
+            Severity::Warning => tracing::warn!("{finding}"),
+            Severity::Recommendation => tracing::info!("{finding}"),
         }
     }
-    Ok(())
+    match findings.first() {
+        Some(worst) if worst.severity == Severity::Critical && config.environment == Environment::Mainnet => {
+            Err(ServeError::Unfit { finding: worst.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the operator said twice that the node is to end")]
@@ -138,5 +146,6 @@ fn operator() -> Caller {
     Caller {
         principal: Principal::local_user(uid, Project::default_project()),
         request: RequestId::generate(SystemClock.now(), &SystemEntropy),
+        address: None,
     }
 }

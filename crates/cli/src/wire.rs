@@ -26,8 +26,12 @@ use casemate_objects::{
     Settings as ObjectsSettings,
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
-use casemate_server::{Listeners, Server, Settings as ServerSettings};
-use casemate_state::{PostgresOptions, SqliteOptions, StateError, Store, StoreLimits, TileFiles};
+use casemate_server::{Listeners, Server, Settings as ServerSettings, Tls, TlsError};
+use casemate_state::{
+    PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
+    TileFiles,
+};
+use casemate_throttle::{SharedBuckets, Throttle};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +42,9 @@ use crate::world::{SystemClock, SystemEntropy};
 
 /// The name of the private socket in the data directory.
 pub(crate) const SOCKET: &str = "casemate.sock";
+
+/// In whose name access tokens are signed. Nodes with one pepper believe each other's.
+const TOKEN_ISSUER: &str = "casemate";
 
 /// Most bytes of a file that holds a secret.
 const SECRET_BYTES_MAX: u64 = 4_096;
@@ -89,6 +96,9 @@ pub(crate) enum StartError {
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The address of Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisAddressError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -101,6 +111,9 @@ pub(crate) enum StartError {
     /// The workers.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Certificate or key.
+    #[error("the node cannot speak TLS")]
+    Tls(#[source] TlsError),
     /// The public address.
     #[error("cannot listen on {address}")]
     Listen {
@@ -128,9 +141,14 @@ impl Node {
             (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let root = Dir::open_private(&config.data_directory).map_err(StartError::Directory)?;
         let lock = root.lock("casemate serve").map_err(StartError::Directory)?;
+        let tls = config.tls.clone().map(Tls::open).transpose().map_err(StartError::Tls)?.map(Arc::new);
         let public = listen(config.listen).await?;
         let address = public.local_addr().map_err(StartError::Socket)?;
         let s3 = match config.s3_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let metrics = match config.metrics_listen {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
@@ -143,19 +161,25 @@ impl Node {
         let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
-            quota: config.quota,
-            s3_quota: config.s3_quota,
             s3_domain: config.s3_domain.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
-            console_url: format!("http://{address}"),
+            console_url: format!("{}://{address}", scheme(config)),
+            cors_origins: config.cors_origins.clone(),
+            encrypted: config.tls.is_some(),
             json_budget: config.json_budget,
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let listeners = Listeners { local: local_listener(&root)?, public, s3 };
+        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics, tls };
         Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
     }
+}
+
+/// How the addresses of a node begin.
+pub(crate) fn scheme(config: &Config) -> &'static str {
+    if config.tls.is_some() { "https" } else { "http" }
 }
 
 pub(crate) async fn open_store(
@@ -208,7 +232,8 @@ async fn control(
     };
     Ok(Control::new(Parts {
         clock,
-        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper)),
+        users: store.clone(),
+        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
         idempotency: store.clone(),
         answers,
@@ -216,17 +241,29 @@ async fn control(
         names: Names::new(store.clone()),
         queue: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
+        throttle: throttle(config)?,
+        overrides: store.clone(),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
         settings: ControlSettings {
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
+            registration: config.registration.clone(),
             idempotency: config.idempotency,
             collect_grace: config.collect_grace,
         },
         entropy,
     }))
+}
+
+/// The limits of requests, which nodes with one Redis count together.
+fn throttle(config: &Config) -> Result<Throttle, StartError> {
+    let shared = match &config.redis_url {
+        Some(url) => Some(Arc::new(RedisBuckets::open(url)?) as Arc<dyn SharedBuckets>),
+        None => None,
+    };
+    Ok(Throttle::new(config.limits.clone(), shared))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_encryption::SealingKey;
-use casemate_identity::{Authenticator, Credentials, IdempotencyKeys, LoginLinks};
+use casemate_identity::{Authenticator, Credentials, IdempotencyKeys, LoginLinks, Users};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -11,11 +11,15 @@ use casemate_objects::Objects;
 use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
 use casemate_sandbox::Sandbox;
 use casemate_tasks::Queue;
+use casemate_throttle::{Overrides, Throttle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::denials::Denials;
+use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
+use crate::passwords::Passwords;
+use crate::sessions::Attempts;
 use crate::status::Health;
 use crate::tasks::Runs;
 use crate::{Caller, ControlError, Feed, IdempotencyRules};
@@ -28,6 +32,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Stored credentials.
     pub credentials: Arc<dyn Credentials>,
+    /// Stored users.
+    pub users: Arc<dyn Users>,
     /// Requests that must not be carried out twice.
     pub idempotency: Arc<dyn IdempotencyKeys>,
     /// What their answers are sealed under.
@@ -46,6 +52,10 @@ pub struct Parts {
     pub audit: Arc<dyn AuditLog>,
     /// The tiles and checkpoints of the log.
     pub log: LogKeeper,
+    /// Counts requests.
+    pub throttle: Throttle,
+    /// Stored exceptions from what everybody may send.
+    pub overrides: Arc<dyn Overrides>,
     /// The key that signs receipts.
     pub node_key: Arc<NodeKey>,
     /// What the node allows.
@@ -59,6 +69,8 @@ pub struct Settings {
     pub limits_ceiling: RunLimits,
     /// Tasks that run at once.
     pub runs_max: usize,
+    /// Who may become a user.
+    pub registration: Registration,
     /// How long answers of requests that must not be carried out twice are kept, and how many.
     pub idempotency: IdempotencyRules,
     /// How long content stays after nothing refers to it, for transfers that are under way.
@@ -71,6 +83,8 @@ pub struct Control {
     pub(crate) parts: Arc<Parts>,
     pub(crate) feed: Feed,
     pub(crate) login_links: Arc<LoginLinks>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) attempts: Arc<Attempts>,
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) health: Arc<Health>,
@@ -98,6 +112,8 @@ impl Control {
             started: now,
             feed: Feed::new(now.as_millis()),
             login_links: Arc::default(),
+            passwords: Arc::new(Passwords::start()),
+            attempts: Arc::default(),
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
@@ -116,10 +132,12 @@ impl Control {
         self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
         self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
+        self.run_beside("the keeper of uses", crate::sweep::keep_uses(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
         self.run_beside("the measurer", crate::figures::measure(self.clone()));
+        self.run_beside("the keeper of limits", crate::limits::keep(self.clone()));
         self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }
 
@@ -213,6 +231,7 @@ impl Control {
         };
         let mut event = self.event(caller, action, resource, why);
         event.decision = Decision::Denied;
+        caller.add_address(&mut event);
         if unrecorded > 0 {
             event.details.push(("unrecorded".to_owned(), unrecorded.to_string()));
         }
@@ -245,7 +264,8 @@ impl Control {
     pub(crate) fn node_caller(&self, project: &Project) -> Caller {
         let principal = casemate_model::Principal::node(project.clone());
         debug_assert_eq!(principal.kind, PrincipalKind::Node);
-        Caller { principal, request: casemate_model::RequestId::generate(self.now(), self.entropy()) }
+        let request = casemate_model::RequestId::generate(self.now(), self.entropy());
+        Caller { principal, request, address: None }
     }
 }
 

@@ -1,9 +1,12 @@
-use casemate_identity::{IdentityError, KeyLabelError, Rejected};
+use std::time::Duration;
+
+use casemate_identity::{IdentityError, KeyLabelError, PasswordError, Rejected};
 use casemate_ledger::{BundleError, EncodeError, LogError, TilePath};
-use casemate_model::{LimitError, StoreError, TaskId};
+use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
 use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
+use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +25,69 @@ pub enum ControlError {
     /// A new key would be expired at once.
     #[error("a key must expire in the future")]
     KeyExpiresInPast,
+    /// Two secrets of a key would fit for too long.
+    #[error("the former secret of a key fits for 30 days more at most")]
+    KeyOverlap,
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),
     /// A kept answer does not open: the secret of the node is another one than when it was kept, or its row was changed.
     #[error("the answer to this idempotency key cannot be opened")]
     AnswerSealed,
+    /// A user name or password was wrong, or the user may not sign in. It is deliberately not said which.
+    #[error("the user name or the password is wrong")]
+    WrongPassword,
+    /// Too many tries with one user name.
+    #[error("there were too many tries with this user name")]
+    TooManyAttempts {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// Too many passwords wait to be checked.
+    #[error("too many people sign in at this moment")]
+    TooManyLogins,
+    /// A password of the wrong length.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// The caller has not signed in as a user.
+    #[error("this is for users who have signed in; the caller is none")]
+    NoUser,
+    /// There is no such user.
+    #[error("there is no user {0}")]
+    UserNotFound(UserName),
+    /// Another user has the name.
+    #[error("there is a user {0} already")]
+    UserNameTaken(UserName),
+    /// Somebody else changed the user at the same time.
+    #[error("somebody else has changed the user {0} at the same time")]
+    UserChanged(UserName),
+    /// The user may do more than the caller.
+    #[error("the user may do more than you, and can be changed only by who may do as much")]
+    UserOutranks,
+    /// A program signs in with keys.
+    #[error("a service account has keys and no password")]
+    ServiceHasPassword,
+    /// Nobody can register, or only by invitation.
+    #[error("this node takes nobody in like that: registration is off, or by invitation only")]
+    RegistrationOff,
+    /// There is no such invitation in the project.
+    #[error("there is no invitation {0}")]
+    InvitationNotFound(casemate_model::InvitationId),
+    /// The invitation was used by somebody else at the same time.
+    #[error("the invitation was used, or is over")]
+    InvitationGone,
+    /// There is no such session of the caller.
+    #[error("there is no session {0}")]
+    SessionNotFound(casemate_model::SessionId),
+    /// A role that is built in cannot be changed.
+    #[error("the role {0} is built in and stays as it is")]
+    RoleBuiltIn(casemate_model::Role),
+    /// Somebody has the role.
+    #[error("the role {0} is in use: take it from users, keys and invitations first")]
+    RoleInUse(casemate_model::Role),
+    /// A role would be given by who does not have as much.
+    #[error("a role cannot be given by who may do less than it")]
+    RoleExceedsGiver,
     /// There is no such role, neither built in nor made by the project.
     #[error("there is no role {0}")]
     RoleNotFound(casemate_model::Role),
@@ -83,6 +143,20 @@ pub enum ControlError {
         signed: u64,
         /// The entries of the database.
         entries: u64,
+    },
+    /// An exception from a limit cannot be so.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    /// There are as many exceptions as there may be.
+    #[error("there are {OVERRIDES_MAX} exceptions from limits already")]
+    TooManyOverrides,
+    /// There is no such exception.
+    #[error("{subject} has no limit of its own in the tier {tier}")]
+    OverrideNotFound {
+        /// The tier.
+        tier: Tier,
+        /// For whom it would be.
+        subject: Subject,
     },
     /// There is no such task in the project.
     #[error("there is no task {0}")]

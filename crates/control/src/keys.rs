@@ -1,9 +1,14 @@
-use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key, s3_secret};
-use casemate_model::{KeyId, Principal, Role, Scopes, Timestamp};
+use std::time::Duration;
+
+use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key, reissue_key, s3_secret};
+use casemate_model::{KeyId, Networks, Principal, PrincipalKind, Role, Scopes, Timestamp, UserName};
 use casemate_policy::{Resource, operation, roles};
 use secrecy::SecretString;
 
 use crate::{Caller, Control, ControlError};
+
+/// The longest that two secrets of a key may fit.
+const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a new key is to be.
 #[derive(Clone, Debug)]
@@ -16,6 +21,10 @@ pub struct KeyRequest {
     pub scopes: Scopes,
     /// From when on it is refused.
     pub expires: Option<Timestamp>,
+    /// The user whose key it is; the caller's own, if that is a user, or nobody's.
+    pub owner: Option<UserName>,
+    /// From where it may be used.
+    pub networks: Networks,
 }
 
 /// A new key, whose secrets are nowhere else.
@@ -42,7 +51,16 @@ impl Control {
             self.record_refused(caller, permit.action(), "keys", why).await?;
             return Err(ControlError::KeyExceedsMaker);
         }
+        let owner = match &wanted.owner {
+            Some(name) => Some(self.find_user(name).await?.id),
+            None => match maker.kind {
+                PrincipalKind::User(id) => Some(id),
+                _ => None,
+            },
+        };
         let new = NewKey {
+            owner,
+            networks: wanted.networks,
             project: permit.project().clone(),
             label: wanted.label,
             role: wanted.role,
@@ -52,6 +70,9 @@ impl Control {
         let (record, secret) = issue_key(new, self.authenticator().peppers(), self.now(), self.entropy());
         let mut event = self.event(caller, permit.action(), Resource::one("key", record.id), "created");
         event.details.push(("role".to_owned(), record.role.to_string()));
+        if let Some(owner) = record.owner {
+            event.details.push(("owner".to_owned(), owner.to_string()));
+        }
         event.details.push(("scopes".to_owned(), record.scopes.to_string()));
         self.parts.credentials.insert_key(&record, event).await?;
         let s3_secret = s3_secret(self.authenticator().peppers(), record.id, &record.secret);
@@ -73,6 +94,54 @@ impl Control {
         }
         let end = self.key_behind(maker).await?.and_then(|key| key.expires);
         Ok(end.is_some_and(|end| wanted.expires.is_none_or(|expires| expires > end)))
+    }
+
+    /// Gives a key of the project another secret. The one that it had still fits for `overlap`; the secret for S3, of which
+    /// there is one at a time, changes at once.
+    pub async fn rotate_key(
+        &self,
+        caller: &Caller,
+        id: KeyId,
+        overlap: Duration,
+    ) -> Result<CreatedKey, ControlError> {
+        let resource = Resource::one("key", id);
+        let permit = self.permit::<operation::RotateKey>(caller, &resource).await?;
+        if overlap > OVERLAP_MAX {
+            return Err(ControlError::KeyOverlap);
+        }
+        let credentials = &self.parts.credentials;
+        let found = credentials.key(id).await?.filter(|key| key.project == *permit.project());
+        let record = found.ok_or(ControlError::KeyNotFound(id))?;
+        let wanted = KeyRequest {
+            label: record.label.parse()?,
+            role: record.role,
+            scopes: record.scopes,
+            expires: record.expires,
+            owner: None,
+            networks: record.networks,
+        };
+        // Whoever gets the secret could do what the key does.
+        if self.exceeds(&wanted, permit.principal()).await? {
+            let why = "the key reaches further than the caller";
+            self.record_refused(caller, permit.action(), &resource, why).await?;
+            return Err(ControlError::KeyExceedsMaker);
+        }
+        let (secret, text) = reissue_key(id, self.authenticator().peppers(), self.entropy());
+        let until = self.now().saturating_add(overlap);
+        let mut event = self.event(caller, permit.action(), &resource, "secret exchanged");
+        event.details.push(("former_until".to_owned(), until.to_string()));
+        let done = credentials.rotate_key(permit.project(), id, (secret, until), event).await?;
+        self.authenticator().forget_key(id);
+        let record = credentials.key(id).await?.filter(|_| done).ok_or(ControlError::KeyNotFound(id))?;
+        let s3_secret = s3_secret(self.authenticator().peppers(), id, &record.secret);
+        let s3_secret = s3_secret.expect("it was sealed under a pepper of ours");
+        Ok(CreatedKey { record, secret: text, s3_secret })
+    }
+
+    /// Keeps when keys were used last.
+    pub(crate) async fn keep_uses(&self) -> Result<(), ControlError> {
+        let used = self.authenticator().take_used();
+        if used.is_empty() { Ok(()) } else { Ok(self.parts.credentials.note_used(&used).await?) }
     }
 
     /// Lists the project's keys.

@@ -5,11 +5,12 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run nine background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run eleven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
-//! carries out lifecycle rules, and the watch looks at the node's health. If one of them fails the node
+//! carries out lifecycle rules, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
+//! them, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -23,31 +24,40 @@ mod error;
 mod feed;
 mod figures;
 mod idempotency;
+mod invitations;
 mod keys;
 mod lifecycle;
+mod limits;
 mod log_keeper;
+mod members;
 mod names;
 mod objects;
+mod passwords;
 mod sessions;
 mod shares;
 mod status;
 mod sweep;
 mod tasks;
 mod uploads;
+mod users;
 
 pub use audit::EntryProof;
-pub use caller::Caller;
+pub use caller::{Caller, LOOPBACK};
 pub use casemate_sandbox::Walls;
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::ControlError;
 pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use idempotency::{Begun, IdempotencyRules, Underway};
+pub use invitations::Registration;
 pub use keys::{CreatedKey, KeyRequest};
+pub use limits::OverrideRequest;
 pub use log_keeper::LogKeeper;
+pub use members::RoleDetails;
 pub use objects::CopySource;
-pub use sessions::{Opened, SignIn};
+pub use sessions::{Opened, Refreshed, SignIn, SignInAs};
 pub use shares::{SHARE_LIFETIME_MAX, SHARE_LIFETIME_MIN, Share};
 pub use status::{Check, CheckStatus, Overview};
 pub use tasks::{InputSource, ModuleSource, SubmitTask};
 pub use uploads::UploadRef;
+pub use users::{NewUser, UserDetails};

@@ -1,90 +1,281 @@
-use casemate_identity::{IdentityError, KeyRecord, Opener, Rejected, SessionRecord};
-use casemate_model::{Principal, PrincipalKind, SessionId, Timestamp};
+use std::net::IpAddr;
+
+use casemate_identity::{
+    IdentityError, KeepSessions, KeyRecord, NewSession, Opener, Password, PasswordCheck, PublicTokenKey,
+    Rejected, UserRecord,
+};
+use casemate_ledger::{Decision, Event};
+use casemate_limits::{Quota, TokenBuckets};
+use casemate_model::{Principal, PrincipalKind, Project, Scopes, SessionId, Timestamp, UserId, UserName};
 use casemate_policy::{Resource, operation};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::users::user_resource;
 use crate::{Caller, Control, ControlError};
 
-/// What a person signs in to the console with.
+/// Tries to sign in with one user name: one in six seconds, after ten at once. It is the same for names that nobody has.
+const ATTEMPTS: Quota = Quota { per_second: 10, burst: 600 };
+const ATTEMPT_COST: u32 = 60;
+
+/// User names whose tries are told apart; beyond it those that were tried least are forgotten.
+const NAMES_MAX: usize = 10_000;
+
+/// Counts tries to sign in by user name.
+pub(crate) struct Attempts(TokenBuckets);
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self(TokenBuckets::new(NAMES_MAX))
+    }
+}
+
+/// What somebody signs in with.
 #[derive(Clone, Debug)]
 pub enum SignIn {
     /// The token of a one-time login link.
     Link(SecretString),
     /// An API key; the session reaches as far as the key, and ends with it.
     Key(SecretString),
+    /// A user's name and password.
+    Password {
+        /// The name, if it can be one.
+        name: Option<UserName>,
+        /// The password.
+        password: Password,
+        /// The project to act in; the user's first otherwise.
+        project: Option<Project>,
+    },
 }
 
-/// A session that was opened.
+/// How a session goes on.
+#[derive(Clone, Debug)]
+pub struct SignInAs {
+    /// By refresh tokens, for programs, rather than by a cookie for hours.
+    pub refreshed: bool,
+    /// What the client calls itself.
+    pub client: String,
+}
+
+/// A session that was opened or goes on.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// The session.
-    pub session: SessionRecord,
-    /// The text of its cookie.
-    pub cookie: SecretString,
+    /// The session with what its holder presents.
+    pub new: NewSession,
+    /// Who it acts as.
+    pub principal: Principal,
+    /// The user's name, if it is one.
+    pub user: Option<UserName>,
+    /// A first access token, if it goes on by refresh tokens, and when that ends.
+    pub access_token: Option<(SecretString, Timestamp)>,
+}
+
+/// The tokens of a session that goes on.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// An access token, and when it ends.
+    pub access_token: (SecretString, Timestamp),
+    /// What to ask with the next time.
+    pub refresh_token: SecretString,
 }
 
 impl Control {
-    /// Opens a console session.
-    pub async fn sign_in(&self, caller: &Caller, sign_in: &SignIn) -> Result<Opened, ControlError> {
+    /// Opens a session.
+    pub async fn sign_in(
+        &self,
+        caller: &Caller,
+        sign_in: SignIn,
+        how: SignInAs,
+    ) -> Result<Opened, ControlError> {
         let permit = self.permit::<operation::SignIn>(caller, &Resource::all("session")).await?;
-        let opener = match self.opener(sign_in).await {
-            Ok(opener) => opener,
-            Err(IdentityError::Store(error)) => return Err(error.into()),
-            Err(IdentityError::Rejected(rejected)) => {
-                self.record_refused(caller, permit.action(), "session", "credential not accepted").await?;
-                return Err(rejected.into());
-            }
+        let resource = match &sign_in {
+            SignIn::Password { name: Some(name), .. } => user_resource(name),
+            SignIn::Password { .. } | SignIn::Link(_) | SignIn::Key(_) => Resource::all("session"),
         };
-        let (principal, request, now) = (opener.clone(), caller.request, self.now());
+        let opener = match self.opener(sign_in, caller.from(), how).await {
+            Ok(opener) => opener,
+            Err(error @ (ControlError::Rejected(_) | ControlError::WrongPassword)) => {
+                self.record_refused(caller, permit.action(), &resource, "credential not accepted").await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
+        self.open(caller, permit.action(), opener).await
+    }
+
+    async fn open(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        opener: Opener,
+    ) -> Result<Opened, ControlError> {
+        let (project, user, key) = (opener.project.clone(), opener.user, opener.key);
         let event = |id: SessionId| {
-            let principal = Principal {
-                kind: PrincipalKind::Session(id),
-                project: principal.project,
-                role: principal.role,
-                scopes: principal.scopes,
-            };
-            let mut event = self.event(&Caller { principal, request }, permit.action(), "session", "opened");
-            if let Some(key) = opener.key {
+            let mut event = self.event(caller, action, Resource::one("session", id), "opened");
+            event.actor = user.map_or(PrincipalKind::Session(id), PrincipalKind::User);
+            event.project = project;
+            caller.add_address(&mut event);
+            if let Some(key) = key {
                 event.details.push(("key".to_owned(), key.to_string()));
             }
             event
         };
-        let opened = self.authenticator().open_session(opener.clone(), now, self.entropy(), event).await?;
-        Ok(Opened { session: opened.0, cookie: opened.1 })
+        let now = self.now();
+        let new = self.authenticator().open_session(opener, now, self.entropy(), event).await?;
+        let principal = self.authenticator().by_session_id(new.session.id, now).await?;
+        let access_token = match user {
+            Some(user) if new.refresh_token.is_some() => Some(self.access_token(user, new.session.id)),
+            Some(_) | None => None,
+        };
+        let user = self.name_of(&principal).await?;
+        Ok(Opened { new, principal, user, access_token })
     }
 
-    async fn opener(&self, sign_in: &SignIn) -> Result<Opener, IdentityError> {
+    fn access_token(&self, user: UserId, session: SessionId) -> (SecretString, Timestamp) {
+        self.authenticator().access_tokens().issue(user, session, self.now(), self.entropy())
+    }
+
+    async fn opener(&self, sign_in: SignIn, from: IpAddr, how: SignInAs) -> Result<Opener, ControlError> {
         match sign_in {
             SignIn::Link(token) => {
                 let peppers = self.authenticator().peppers();
-                Ok(self.login_links.redeem(token.expose_secret(), peppers, self.now())?)
+                let opener = self.login_links.redeem(token.expose_secret(), peppers, self.now())?;
+                Ok(Opener { client: how.client, ..opener })
             }
             SignIn::Key(key) => {
-                let principal = self.authenticator().by_key(key.expose_secret(), self.now()).await?;
+                let principal = self.authenticator().by_key(key.expose_secret(), from, self.now()).await?;
                 let PrincipalKind::Key(id) = principal.kind else {
                     return Err(Rejected.into());
                 };
                 let Principal { project, role, scopes, .. } = principal;
-                Ok(Opener { project, role, scopes, key: Some(id) })
+                let (client, key) = (how.client, Some(id));
+                Ok(Opener { project, role, scopes, key, user: None, refreshed: false, client })
+            }
+            SignIn::Password { name, password, project } => {
+                self.opener_by_password(name, password, project, how).await
             }
         }
+    }
+
+    /// A user who is unknown, blocked, without the role or with another password is refused alike, after the same time.
+    async fn opener_by_password(
+        &self,
+        name: Option<UserName>,
+        password: Password,
+        project: Option<Project>,
+        how: SignInAs,
+    ) -> Result<Opener, ControlError> {
+        let mut user = None;
+        if let Some(name) = &name {
+            self.check_attempts(name)?;
+            user = self.parts.users.user_by_name(name).await?;
+        }
+        if !self.password_fits(user.as_ref(), password).await? {
+            return Err(ControlError::WrongPassword);
+        }
+        let user = user.ok_or(ControlError::WrongPassword)?;
+        let members = self.parts.users.memberships(user.id).await?;
+        let wanted =
+            |one: &casemate_identity::Member| project.as_ref().is_none_or(|project| one.project == *project);
+        let member = members.into_iter().find(wanted).filter(|_| user.blocked.is_none());
+        let member = member.ok_or(ControlError::WrongPassword)?;
+        Ok(Opener {
+            project: member.project,
+            role: member.role,
+            scopes: Scopes::ALL,
+            key: None,
+            user: Some(user.id),
+            refreshed: how.refreshed,
+            client: how.client,
+        })
+    }
+
+    /// Refuses a user name that was tried too often.
+    pub(crate) fn check_attempts(&self, name: &UserName) -> Result<(), ControlError> {
+        let verdict = self.attempts.0.take(name, ATTEMPTS, ATTEMPT_COST, self.now());
+        if verdict.allowed {
+            return Ok(());
+        }
+        Err(ControlError::TooManyAttempts { retry_after: verdict.retry_after })
+    }
+
+    /// Checks a password, against nobody's if there is no user. A hash that is weaker than today's is replaced while the
+    /// password is known.
+    pub(crate) async fn password_fits(
+        &self,
+        user: Option<&UserRecord>,
+        password: Password,
+    ) -> Result<bool, ControlError> {
+        let stored = user.and_then(|user| user.password.as_ref()).map(|(hash, _)| hash);
+        let check = self.passwords.check(password.clone(), stored.cloned()).await?;
+        if let (PasswordCheck::RightButWeak, Some(user)) = (check, user) {
+            let new = self.hash_password(password).await?;
+            let node = self.node_caller(&Project::default_project());
+            let event = self.event(&node, "users.rehash", user_resource(&user.name), "hash made stronger");
+            let change = (stored, &new);
+            // Another log-in may have done it meanwhile; then there is nothing to do.
+            self.parts.users.set_password(user.id, change, self.now(), KeepSessions::All, event).await?;
+        }
+        Ok(check != PasswordCheck::Wrong)
+    }
+
+    /// Goes on with a session. A token that was used long ago ends it: somebody else has it too.
+    pub async fn refresh(&self, caller: &Caller, token: &SecretString) -> Result<Refreshed, ControlError> {
+        let permit = self.permit::<operation::Refresh>(caller, &Resource::all("session")).await?;
+        let now = self.now();
+        let ended = |session| self.reuse_event(caller, permit.action(), session);
+        let refreshed = self.authenticator().refresh(token.expose_secret(), now, self.entropy(), ended).await;
+        let refreshed = match refreshed {
+            Ok(refreshed) => refreshed,
+            Err(IdentityError::Store(error)) => return Err(error.into()),
+            Err(IdentityError::Rejected(rejected)) => {
+                let session = Resource::all("session");
+                self.record_refused(caller, permit.action(), &session, "token not accepted").await?;
+                return Err(rejected.into());
+            }
+        };
+        let principal = self.authenticator().by_session_id(refreshed.session, now).await?;
+        let PrincipalKind::User(user) = principal.kind else {
+            return Err(Rejected.into());
+        };
+        let access_token = self.access_token(user, refreshed.session);
+        Ok(Refreshed { access_token, refresh_token: refreshed.token })
+    }
+
+    /// The public keys of access tokens.
+    pub async fn token_keys(&self, caller: &Caller) -> Result<Vec<PublicTokenKey>, ControlError> {
+        self.permit::<operation::ReadTokenKeys>(caller, &Resource::all("session")).await?;
+        Ok(self.authenticator().access_tokens().public_keys(self.now()))
+    }
+
+    fn reuse_event(&self, caller: &Caller, action: &'static str, session: SessionId) -> Event {
+        let resource = Resource::one("session", session);
+        let mut event = self.event(caller, action, &resource, "ended, as a token was used twice");
+        event.decision = Decision::Denied;
+        event
     }
 
     /// Ends the session in use. Other callers have none to end, which is fine.
     pub async fn sign_out(&self, caller: &Caller) -> Result<(), ControlError> {
         let permit = self.permit::<operation::SignOut>(caller, &Resource::all("session")).await?;
-        if let PrincipalKind::Session(id) = caller.principal.kind {
-            let event = self.event(caller, permit.action(), "session", "ended");
+        if let Some(id) = caller.principal.session {
+            let event = self.event(caller, permit.action(), Resource::one("session", id), "ended");
             self.parts.credentials.end_session(id, event).await?;
             self.authenticator().forget_session(id);
         }
         Ok(())
     }
 
-    /// Tells who the caller is.
-    pub async fn who_am_i(&self, caller: &Caller) -> Result<Principal, ControlError> {
+    /// Tells who the caller is, and the user's name if it is one.
+    pub async fn who_am_i(&self, caller: &Caller) -> Result<(Principal, Option<UserName>), ControlError> {
         let permit = self.permit::<operation::WhoAmI>(caller, &Resource::all("session")).await?;
-        Ok(permit.principal().clone())
+        Ok((permit.principal().clone(), self.name_of(permit.principal()).await?))
+    }
+
+    async fn name_of(&self, principal: &Principal) -> Result<Option<UserName>, ControlError> {
+        let PrincipalKind::User(id) = principal.kind else {
+            return Ok(None);
+        };
+        Ok(self.parts.users.user(id).await?.map(|user| user.name))
     }
 
     /// Makes a one-time login link; returns its token and when it expires.
@@ -100,6 +291,12 @@ impl Control {
             role: maker.role.clone(),
             scopes: maker.scopes.clone(),
             key: key.map(|key| key.id),
+            user: match maker.kind {
+                PrincipalKind::User(id) => Some(id),
+                _ => None,
+            },
+            refreshed: false,
+            client: String::new(),
         };
         self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
         let (peppers, now) = (self.authenticator().peppers(), self.now());

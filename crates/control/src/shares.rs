@@ -96,9 +96,9 @@ impl Control {
         let refused = |_: Rejected| ControlError::ShareRefused;
         let shared = self.authenticator().open_share(token, self.now()).map_err(refused)?;
         if let Some(key) = shared.maker {
-            match self.authenticator().by_access_key(key, self.now()).await {
+            match self.authenticator().by_key_id(key, self.now()).await {
                 // The key may have lost what it took to share; then it shares nothing any more.
-                Ok((principal, _)) => {
+                Ok(principal) => {
                     casemate_policy::authorize::<operation::ShareObject>(
                         &principal,
                         &shared.project,

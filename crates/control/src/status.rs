@@ -1,6 +1,7 @@
 use std::sync::RwLock;
 use std::time::Duration;
 
+use casemate_fs::FsError;
 use casemate_ledger::NodePublicKey;
 use casemate_model::{Project, Timestamp};
 use casemate_objects::{BucketTotals, ObjectsError};
@@ -19,6 +20,11 @@ const STALE_AFTER: Duration = Duration::from_secs(10);
 
 /// How long one check may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A failure shows within this time.
+const NOTICED_WITHIN: Duration = Duration::from_secs(5);
+
+const _: () = assert!(CHECK_INTERVAL.as_secs() + CHECK_TIMEOUT.as_secs() < NOTICED_WITHIN.as_secs());
 
 /// Free space below which the node warns.
 const FREE_BYTES_WANTED: u64 = 1 << 30;
@@ -109,6 +115,13 @@ impl Control {
         }
     }
 
+    /// The same for who sends requests here only while it works: until the first check is done it does not.
+    pub async fn readiness(&self, caller: &Caller) -> Result<Vec<Check>, ControlError> {
+        let checked = self.health.0.read().expect("nothing panics while it holds the lock").is_some();
+        let checks = self.health(caller).await?;
+        Ok(if checked { checks } else { vec![failing("node", "starting")] })
+    }
+
     /// Figures for the overview.
     pub async fn overview(&self, caller: &Caller) -> Result<Overview, ControlError> {
         let permit = self.permit::<operation::Overview>(caller, &Resource::all("node")).await?;
@@ -137,19 +150,22 @@ impl Control {
     }
 
     async fn check(&self) -> Vec<Check> {
-        vec![
-            self.check_state().await,
-            self.check_objects().await,
-            self.check_workers().await,
-            self.check_audit().await,
-        ]
+        // At once, so that the result is out in time however many of them hang.
+        let checks =
+            tokio::join!(self.check_state(), self.check_objects(), self.check_workers(), self.check_audit());
+        let checks: [Check; 4] = checks.into();
+        for check in &checks {
+            let value = if check.status == CheckStatus::Failing { 1.0 } else { 0.0 };
+            metrics::gauge!("casemate_check_failing", "check" => check.name).set(value);
+        }
+        checks.into()
     }
 
     async fn check_state(&self) -> Check {
-        match tokio::time::timeout(CHECK_TIMEOUT, self.parts.audit.size()).await {
-            Ok(Ok(size)) => ok("state", format!("answers; {size} audit entries")),
-            Ok(Err(_)) => failing("state", "the database does not answer"),
-            Err(_) => failing("state", "the database does not answer in time"),
+        match tokio::time::timeout(CHECK_TIMEOUT, self.parts.audit.probe()).await {
+            Ok(Ok(size)) => ok("state", format!("takes changes; {size} audit entries")),
+            Ok(Err(_)) => failing("state", "the database takes no changes"),
+            Err(_) => failing("state", "the database takes no changes in time"),
         }
     }
 
@@ -165,7 +181,11 @@ impl Control {
             Ok(Err(error @ ObjectsError::NoRoom { .. })) => {
                 Check { name: "objects", status: CheckStatus::Degraded, detail: error.to_string() }
             }
-            Ok(Err(_)) | Err(_) => failing("objects", "the object directory cannot be written"),
+            Ok(Err(ObjectsError::Files(FsError::NoSpace { .. }))) => {
+                failing("objects", "the disk of the object directory is full")
+            }
+            Ok(Err(_)) => failing("objects", "the object directory cannot be written, or was moved"),
+            Err(_) => failing("objects", "the object directory cannot be written in time"),
         }
     }
 
@@ -187,7 +207,10 @@ impl Control {
         {
             return failing("audit", "entries cannot be moved into the signed log; the node's log says why");
         }
-        match self.parts.audit.size().await {
+        let Ok(size) = tokio::time::timeout(CHECK_TIMEOUT, self.parts.audit.size()).await else {
+            return failing("audit", "the audit log does not answer in time");
+        };
+        match size {
             Ok(size) if size.saturating_sub(covered) > LOG_LAG_MAX => Check {
                 name: "audit",
                 status: CheckStatus::Degraded,

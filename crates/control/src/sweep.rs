@@ -10,6 +10,9 @@ use crate::{Control, ControlError};
 /// How often deadlines and lost leases are looked for, at least.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often it is kept when keys were used last.
+const USES_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often unreferenced content is looked for, at least.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -33,6 +36,17 @@ pub(crate) async fn sweep(control: Control) {
         tokio::select! {
             () = control.stopping.cancelled() => return,
             _ = ticks.tick() => note(control.tick_tasks().await),
+        }
+    }
+}
+
+/// Keeps when keys were used, not more often than somebody would look.
+pub(crate) async fn keep_uses(control: Control) {
+    let mut rounds = tokio::time::interval(USES_INTERVAL);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return note(control.keep_uses().await),
+            _ = rounds.tick() => note(control.keep_uses().await),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A held directory: reading. Changing it is in the modules beside.
 
 mod clear;
+mod disk;
 mod listing;
 mod private;
 mod scratch;
@@ -21,6 +22,7 @@ use crate::steps::{Place, Steps, SystemSteps};
 use crate::{File, FsError, beneath};
 
 pub use clear::OwnRemoval;
+pub use disk::Disk;
 pub(crate) use listing::names;
 pub use listing::{DirEntry, EntryKind};
 pub(crate) use private::{check, nearest_existing, open_private_beneath};

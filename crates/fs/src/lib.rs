@@ -39,7 +39,7 @@ mod watch;
 /// An open regular file. Only this crate opens one; others read, write and seek it.
 pub use std::fs::File;
 
-pub use dir::{Dir, DirEntry, EntryKind, OwnRemoval};
+pub use dir::{Dir, DirEntry, Disk, EntryKind, OwnRemoval};
 pub use error::FsError;
 pub use labels::label;
 pub use lock::DirLock;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use casemate_model::{Entropy, KeyId, Project, Role, Scopes, Timestamp};
+use casemate_model::{Entropy, KeyId, Networks, Project, Role, Scopes, Timestamp, UserId};
 use secrecy::SecretString;
 
 use crate::{KeyRecord, Peppers, SecretMac, Token, TokenKind};
@@ -28,6 +28,10 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// From when on it is refused.
     pub expires: Option<Timestamp>,
+    /// The user whose key it is.
+    pub owner: Option<UserId>,
+    /// From where it may be used.
+    pub networks: Networks,
 }
 
 /// Makes a key: the record to store and the text to show once.
@@ -51,8 +55,19 @@ pub fn issue_key(
         created: now,
         expires: new.expires,
         revoked: None,
+        former: None,
+        owner: new.owner,
+        networks: new.networks,
+        used: None,
     };
     (record, token.to_text(TokenKind::Key))
+}
+
+/// Makes another secret for a key that stays what it is otherwise: the hash to store, and the text to show once.
+pub fn reissue_key(id: KeyId, peppers: &Peppers, entropy: &dyn Entropy) -> (SecretMac, SecretString) {
+    let bare_id = bare(&id.to_string());
+    let token = Token::generate(&bare_id, entropy);
+    (peppers.seal(TokenKind::Key.domain(), &bare_id, token.secret()), token.to_text(TokenKind::Key))
 }
 
 /// The secret with which the holder of a key signs requests to S3. It follows from the stored record and the pepper, so

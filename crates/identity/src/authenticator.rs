@@ -1,19 +1,27 @@
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError, Timestamp,
+    Entropy, KeyId, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
+    Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
-use crate::{Credentials, KeyRecord, Peppers, SecretMac, SessionRecord, Token, TokenKind};
+use crate::{
+    AccessTokens, Credentials, KeyRecord, Peppers, Refreshed, SecretMac, SessionRecord, Token, TokenKind,
+    refresh,
+};
 
 /// How long a console session lasts.
 const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How long a session lasts that goes on by refresh tokens.
+const REFRESHED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How long a credential is believed without asking the store. It bounds how long a revocation on another node may
 /// take to be noticed here; a revocation on this node is noticed at once.
@@ -21,6 +29,9 @@ const CACHE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Most credentials believed at once; beyond it the cache starts anew.
 const CACHE_ENTRIES_MAX: usize = 10_000;
+
+/// Most keys whose use is remembered until it is kept.
+const USED_MAX: usize = 10_000;
 
 /// The credential was not accepted. It is deliberately not said why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +53,10 @@ pub enum IdentityError {
 pub struct Authenticator {
     credentials: Arc<dyn Credentials>,
     peppers: Peppers,
+    access_tokens: AccessTokens,
     cache: Mutex<Cache>,
+    /// Keys that were used and when, until somebody keeps it.
+    used: Mutex<HashMap<KeyId, Timestamp>>,
 }
 
 /// What is believed without asking the store.
@@ -65,13 +79,21 @@ enum CacheKey {
 struct Cached {
     principal: Principal,
     secret: SecretMac,
+    former: Option<(SecretMac, Timestamp)>,
+    networks: Networks,
     expires: Option<Timestamp>,
 }
 
 impl Authenticator {
-    /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`.
-    pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers) -> Self {
-        Self { credentials, peppers, cache: Mutex::default() }
+    /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`, and by access tokens of `issuer`.
+    pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
+        let access_tokens = AccessTokens::new(peppers.clone(), issuer);
+        Self { credentials, peppers, access_tokens, cache: Mutex::default(), used: Mutex::default() }
+    }
+
+    /// The maker and checker of access tokens.
+    pub fn access_tokens(&self) -> &AccessTokens {
+        &self.access_tokens
     }
 
     /// The peppers in force.
@@ -79,53 +101,103 @@ impl Authenticator {
         &self.peppers
     }
 
-    /// Recognises the holder of an API key.
-    pub async fn by_key(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+    /// Recognises the holder of an API key, who asks from `address`.
+    pub async fn by_key(
+        &self,
+        text: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
         let token = Token::parse(text, TokenKind::Key)?;
         let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
         let cached = self.key_entry(id, now).await?;
-        self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)
+        let principal = self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)?;
+        self.admit_from(&cached, id, address, now)?;
+        Ok(principal)
     }
 
-    /// Who holds the API key `id`, and the secret with which its holder signs requests to S3. Whoever calls this must let
-    /// the caller act only when the signature was checked against that secret.
+    /// Refuses a key from where it may not be used, and notes a use that it may.
+    fn admit_from(
+        &self,
+        cached: &Cached,
+        id: KeyId,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Rejected> {
+        if !cached.networks.allow(address) {
+            return Err(Rejected);
+        }
+        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        if used.len() < USED_MAX || used.contains_key(&id) {
+            used.insert(id, now);
+        }
+        Ok(())
+    }
+
+    /// Keys that were used since this was asked last, with the time.
+    pub fn take_used(&self) -> Vec<(KeyId, Timestamp)> {
+        let mut used = self.used.lock().expect("nothing panics while it holds the lock");
+        used.drain().collect()
+    }
+
+    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have checked a
+    /// signature against [`Self::s3_secret_of`].
     pub async fn by_access_key(
         &self,
         id: KeyId,
+        address: IpAddr,
         now: Timestamp,
-    ) -> Result<(Principal, SecretString), IdentityError> {
+    ) -> Result<Principal, IdentityError> {
+        let cached = self.live_key(id, now).await?;
+        self.admit_from(&cached, id, address, now)?;
+        Ok(cached.principal)
+    }
+
+    /// The secret with which the holder of a key signs requests to S3.
+    pub async fn s3_secret_of(&self, id: KeyId, now: Timestamp) -> Result<SecretString, IdentityError> {
+        let cached = self.live_key(id, now).await?;
+        Ok(s3_secret(&self.peppers, id, &cached.secret).ok_or(Rejected)?)
+    }
+
+    /// Who a key acts as, if it is live; for what hangs on it.
+    pub async fn by_key_id(&self, id: KeyId, now: Timestamp) -> Result<Principal, IdentityError> {
+        Ok(self.live_key(id, now).await?.principal)
+    }
+
+    async fn live_key(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
         let cached = self.key_entry(id, now).await?;
-        if cached.expires.is_some_and(|expires| now >= expires) {
-            return Err(Rejected.into());
-        }
-        let secret = s3_secret(&self.peppers, id, &cached.secret).ok_or(Rejected)?;
-        Ok((cached.principal, secret))
+        if cached.expires.is_some_and(|expires| now >= expires) { Err(Rejected.into()) } else { Ok(cached) }
     }
 
     /// Recognises the holder of a session's cookie.
     pub async fn by_session(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
         let token = Token::parse(text, TokenKind::Session)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
-        let cached = match self.cached(CacheKey::Session(id), now) {
-            Ok(cached) => cached,
-            Err(generation) => {
-                let session = self.credentials.session(id).await?.ok_or(Rejected)?;
-                self.check_key_of(&session, now).await?;
-                let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
-                self.remember(CacheKey::Session(id), (session_entry(session, scopes), generation), now)
-            }
-        };
+        let cached = self.session_entry(id, now).await?;
         self.admit(&cached, (TokenKind::Session, &bare(&id.to_string())), &token, now)
     }
 
-    /// Opens a session for `opener` and returns it with the cookie's text. `event` is recorded with it.
+    /// Recognises the holder of an access token.
+    pub async fn by_access_token(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+        let claims = self.access_tokens.open(text, now)?;
+        let cached = self.session_entry(claims.session, now).await?;
+        let live = cached.expires.is_none_or(|expires| now < expires);
+        // A session that is another's by now, by whatever mistake, is not the token's.
+        if live && cached.principal.kind == PrincipalKind::User(claims.user) {
+            Ok(cached.principal)
+        } else {
+            Err(Rejected.into())
+        }
+    }
+
+    /// Opens a session for `opener`; see [`NewSession`]. `event` is recorded with it.
     pub async fn open_session(
         &self,
         opener: Opener,
         now: Timestamp,
         entropy: &dyn Entropy,
         event: impl FnOnce(SessionId) -> Event,
-    ) -> Result<(SessionRecord, SecretString), StoreError> {
+    ) -> Result<NewSession, StoreError> {
         let id = SessionId::generate(now, entropy);
         let bare_id = bare(&id.to_string());
         let token = Token::generate(&bare_id, entropy);
@@ -135,12 +207,36 @@ impl Authenticator {
             role: opener.role,
             scopes: opener.scopes,
             key: opener.key,
+            user: opener.user,
+            client: opener.client,
             secret: self.peppers.seal(TokenKind::Session.domain(), &bare_id, token.secret()),
             created: now,
-            expires: now.saturating_add(SESSION_LIFETIME),
+            expires: now.saturating_add(if opener.refreshed { REFRESHED_LIFETIME } else { SESSION_LIFETIME }),
         };
-        self.credentials.insert_session(&session, event(id)).await?;
-        Ok((session, token.to_text(TokenKind::Session)))
+        let refresh = opener.refreshed.then(|| refresh::first(id, &self.peppers, now, entropy));
+        let first = refresh.as_ref().map(|(record, _)| record);
+        self.credentials.insert_session(&session, first, event(id)).await?;
+        let refresh_token = refresh.map(|(_, token)| token);
+        Ok(NewSession { session, cookie: token.to_text(TokenKind::Session), refresh_token })
+    }
+
+    /// Uses a refresh token up; returns the session and the token that comes after. `ended` is recorded if the session
+    /// ends over it, because the token was used long ago.
+    pub async fn refresh(
+        &self,
+        text: &str,
+        now: Timestamp,
+        entropy: &dyn Entropy,
+        ended: impl FnOnce(SessionId) -> Event + Send,
+    ) -> Result<Refreshed, IdentityError> {
+        refresh::rotate(&*self.credentials, &self.peppers, text, now, entropy, ended).await
+    }
+
+    /// Who a session acts as, if it is live.
+    pub async fn by_session_id(&self, id: SessionId, now: Timestamp) -> Result<Principal, IdentityError> {
+        let cached = self.session_entry(id, now).await?;
+        let live = cached.expires.is_none_or(|expires| now < expires);
+        if live { Ok(cached.principal) } else { Err(Rejected.into()) }
     }
 
     /// Forgets what is believed about a key, and about all sessions, as any may hang on it. Called on revocation.
@@ -157,13 +253,46 @@ impl Authenticator {
         cache.entries.remove(&CacheKey::Session(id));
     }
 
+    /// Forgets what is believed about all sessions. Called when a user or a role changes.
+    pub fn forget_sessions(&self) {
+        let mut cache = self.cache();
+        cache.generation += 1;
+        cache.entries.retain(|key, _| matches!(key, CacheKey::Key(_)));
+    }
+
+    /// Forgets everything that is believed. Called when a role changes.
+    pub fn forget_all(&self) {
+        let mut cache = self.cache();
+        cache.generation += 1;
+        cache.entries.clear();
+    }
+
+    /// What is known of a live session.
+    async fn session_entry(&self, id: SessionId, now: Timestamp) -> Result<Cached, IdentityError> {
+        let generation = match self.cached(CacheKey::Session(id), now) {
+            Ok(cached) => return Ok(cached),
+            Err(generation) => generation,
+        };
+        let mut session = self.credentials.session(id).await?.ok_or(Rejected)?;
+        self.check_key_of(&session, now).await?;
+        if let Some(user) = session.user {
+            session.role = self.credentials.standing(user, &session.project).await?.ok_or(Rejected)?;
+        }
+        let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
+        Ok(self.remember(CacheKey::Session(id), (session_entry(session, scopes), generation), now))
+    }
+
     /// What is known of a live key.
     async fn key_entry(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
         match self.cached(CacheKey::Key(id), now) {
             Ok(cached) => Ok(cached),
             Err(generation) => {
                 let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                let scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+                let mut scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+                if let Some(owner) = key.owner {
+                    let role = self.credentials.standing(owner, &key.project).await?.ok_or(Rejected)?;
+                    scopes = self.effective(&key.project, &role, &scopes).await?;
+                }
                 Ok(self.remember(CacheKey::Key(id), (key_entry(key, scopes), generation), now))
             }
         }
@@ -198,7 +327,9 @@ impl Authenticator {
         token: &Token,
         now: Timestamp,
     ) -> Result<Principal, IdentityError> {
-        let fits = self.peppers.opens(&cached.secret, kind.domain(), bare_id, token.secret());
+        let opens = |secret| self.peppers.opens(secret, kind.domain(), bare_id, token.secret());
+        let former = cached.former.as_ref().filter(|(_, until)| now < *until);
+        let fits = opens(&cached.secret) || former.is_some_and(|(secret, _)| opens(secret));
         let live = cached.expires.is_none_or(|expires| now < expires);
         if fits && live { Ok(cached.principal.clone()) } else { Err(Rejected.into()) }
     }
@@ -237,18 +368,38 @@ pub struct Opener {
     pub scopes: Scopes,
     /// The API key that it hangs on: revoked or expired, it takes the session along.
     pub key: Option<KeyId>,
+    /// The user who signs in, whose role counts as it is at each request.
+    pub user: Option<UserId>,
+    /// Whether the session goes on by refresh tokens, for programs, rather than by a cookie for hours.
+    pub refreshed: bool,
+    /// What the client calls itself.
+    pub client: String,
+}
+
+/// A session that was opened, with what its holder presents; neither can be shown again.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The session.
+    pub session: SessionRecord,
+    /// The text of its cookie.
+    pub cookie: SecretString,
+    /// The text of its first refresh token, if it goes on by such.
+    pub refresh_token: Option<SecretString>,
 }
 
 fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
     let kind = PrincipalKind::Key(key.id);
-    let principal = Principal { kind, project: key.project, role: key.role, scopes };
-    Cached { principal, secret: key.secret, expires: key.expires }
+    let KeyRecord { project, role, secret, former, networks, expires, .. } = key;
+    let principal = Principal { kind, project, role, session: None, scopes };
+    Cached { principal, secret, former, networks, expires }
 }
 
 fn session_entry(session: SessionRecord, scopes: Scopes) -> Cached {
-    let kind = PrincipalKind::Session(session.id);
-    let principal = Principal { kind, project: session.project, role: session.role, scopes };
-    Cached { principal, secret: session.secret, expires: Some(session.expires) }
+    let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
+    let in_use = Some(session.id);
+    let principal = Principal { kind, project: session.project, role: session.role, session: in_use, scopes };
+    let (secret, expires) = (session.secret, Some(session.expires));
+    Cached { principal, secret, former: None, networks: Networks::default(), expires }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who is calling: API keys, login links and console sessions.
+//! Who is calling: users with passwords, sessions, API keys and login links.
 //!
 //! A credential is a random 256-bit secret with a public id in front. Stores keep only `HMAC-SHA256(pepper, secret)`
 //! with the pepper's version, so that a stolen database opens nothing, and peppers can be changed without a log-out.
@@ -6,22 +6,35 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
+mod access_token;
 mod api_key;
 mod authenticator;
 mod idempotency;
+mod invitation;
 mod login_links;
+mod password;
 mod pepper;
 mod ports;
 mod records;
+mod refresh;
 mod share;
 mod token;
+mod users;
 
-pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, s3_secret};
-pub use authenticator::{Authenticator, IdentityError, Opener, Rejected};
+pub use access_token::{ACCESS_LIFETIME, AccessClaims, AccessTokens, PublicTokenKey};
+pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
+pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
 pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
+pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
+pub use password::{PASSWORD_BYTES, Password, PasswordCheck, PasswordError, PasswordHash, PasswordHashError};
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;
 pub use records::{KeyRecord, SecretMac, SessionRecord};
+pub use refresh::{REFRESH_GRACE, Refreshed};
 pub use share::SharedObject;
 pub use token::{Token, TokenKind};
+pub use users::{
+    InvitationRecord, KeepSessions, Member, RefreshRecord, RoleRecord, RoleRemoved, Rotated, UserAdded,
+    UserKind, UserRecord, Users,
+};

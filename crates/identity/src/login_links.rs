@@ -85,7 +85,15 @@ mod tests {
     use crate::Pepper;
 
     fn opener() -> Opener {
-        Opener { project: Project::default_project(), role: Role::ADMIN, scopes: Scopes::ALL, key: None }
+        Opener {
+            project: Project::default_project(),
+            role: Role::ADMIN,
+            scopes: Scopes::ALL,
+            key: None,
+            user: None,
+            refreshed: false,
+            client: String::new(),
+        }
     }
 
     #[test]

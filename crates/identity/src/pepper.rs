@@ -54,6 +54,16 @@ impl Peppers {
         self.by_version.insert(self.newest, next);
     }
 
+    /// The version that hashes are made with.
+    pub(crate) const fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    /// All peppers, the newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Pepper> {
+        self.by_version.values().rev()
+    }
+
     /// Hashes `secret` under the newest pepper, bound to what it is for and whose it is.
     pub(crate) fn seal(&self, domain: &str, id: &str, secret: &[u8; 32]) -> SecretMac {
         let pepper = &self.by_version[&self.newest];

@@ -1,4 +1,4 @@
-use casemate_model::{KeyId, Project, Role, Scopes, SessionId, Timestamp};
+use casemate_model::{KeyId, Networks, Project, Role, Scopes, SessionId, Timestamp, UserId};
 
 /// The keyed hash of a secret, and which pepper it was made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,27 +30,40 @@ pub struct KeyRecord {
     pub expires: Option<Timestamp>,
     /// Since when the key is revoked.
     pub revoked: Option<Timestamp>,
+    /// The secret that it had before, and until when that still fits.
+    pub former: Option<(SecretMac, Timestamp)>,
+    /// The user whose key it is: blocked or without a role in the project, the user takes it along, and it can do no more
+    /// than the user.
+    pub owner: Option<UserId>,
+    /// From where it may be used.
+    pub networks: Networks,
+    /// When it was used last, to a minute or so.
+    pub used: Option<Timestamp>,
 }
 
-/// A console session as stored.
+/// A session as stored: of the console, or of a program that signed in as a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
     /// The session's id, which is part of the cookie and not secret.
     pub id: SessionId,
     /// The project that the session acts in.
     pub project: Project,
-    /// The session's role.
+    /// The session's role; of a user's session, the role at the time.
     pub role: Role,
     /// The session's scopes.
     pub scopes: Scopes,
     /// The API key that opened the session; when it is revoked or expires, so does the session.
     pub key: Option<KeyId>,
+    /// The user who signed in; blocked or without a role in the project, the user takes the session along.
+    pub user: Option<UserId>,
     /// Keyed hash of the session's token.
     pub secret: SecretMac,
     /// When the session was opened.
     pub created: Timestamp,
     /// From when on the session is refused.
     pub expires: Timestamp,
+    /// What the client called itself, for the user to tell sessions apart: at most 120 printable characters.
+    pub client: String,
 }
 
 impl std::fmt::Debug for SecretMac {

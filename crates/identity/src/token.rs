@@ -18,6 +18,10 @@ pub enum TokenKind {
     Session,
     /// A one-time login link: `casemate_lnk_…`.
     LoginLink,
+    /// An invitation to become a user: `casemate_inv_…`.
+    Invitation,
+    /// What a session is refreshed by: `casemate_rft_…`.
+    Refresh,
 }
 
 /// A presented token: an id that may be looked up, and a secret that must then fit.
@@ -41,6 +45,8 @@ impl TokenKind {
             Self::Key => "casemate_key_",
             Self::Session => "casemate_ses_",
             Self::LoginLink => "casemate_lnk_",
+            Self::Invitation => "casemate_inv_",
+            Self::Refresh => "casemate_rft_",
         }
     }
 
@@ -50,6 +56,8 @@ impl TokenKind {
             Self::Key => "casemate/key/v1",
             Self::Session => "casemate/session/v1",
             Self::LoginLink => "casemate/login-link/v1",
+            Self::Invitation => "casemate/invitation/v1",
+            Self::Refresh => "casemate/refresh/v1",
         }
     }
 }
@@ -59,6 +67,11 @@ impl Token {
     pub(crate) fn generate(id: &str, entropy: &dyn Entropy) -> Self {
         let mut secret = Zeroizing::new([0; 32]);
         entropy.fill(secret.as_mut_slice());
+        Self { id: id.to_owned(), secret }
+    }
+
+    /// A token with a secret that is known.
+    pub(crate) fn with_secret(id: &str, secret: Zeroizing<[u8; 32]>) -> Self {
         Self { id: id.to_owned(), secret }
     }
 

@@ -17,4 +17,8 @@ pub trait AuditLog: Send + Sync + 'static {
 
     /// The number of entries, which is the next sequence number.
     async fn size(&self) -> Result<u64, StoreError>;
+
+    /// The same, after having written down again where the log ends, as durably as an entry: shows that changes can be
+    /// made, and changes nothing.
+    async fn probe(&self) -> Result<u64, StoreError>;
 }

@@ -76,6 +76,14 @@ id!(
     SessionId, "ses", "session"
 );
 id!(
+    /// Names one invitation: `inv_…`. It is not its token.
+    InvitationId, "inv", "invitation"
+);
+id!(
+    /// Names one refresh token: `rft_…`. It is not its secret.
+    RefreshId, "rft", "refresh token"
+);
+id!(
     /// Names one user: `usr_…`.
     UserId, "usr", "user"
 );

@@ -10,6 +10,7 @@ mod digest;
 mod entropy;
 mod id;
 mod name;
+mod networks;
 mod object_key;
 mod outcome;
 mod pattern;
@@ -22,13 +23,18 @@ mod size;
 mod store_error;
 #[cfg(feature = "test-support")]
 pub mod test_support;
+mod user_name;
 
 pub use bucket::{BucketName, BucketNameError};
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use digest::{Digest, DigestError, Hasher};
 pub use entropy::Entropy;
-pub use id::{IdError, KeyId, RequestId, RunId, SessionId, TaskId, UploadId, UserId, VersionId, WorkerId};
+pub use id::{
+    IdError, InvitationId, KeyId, RefreshId, RequestId, RunId, SessionId, TaskId, UploadId, UserId,
+    VersionId, WorkerId,
+};
 pub use name::{Name, NameError};
+pub use networks::{Networks, NetworksError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
 pub use pattern::{Pattern, PatternError};
@@ -39,3 +45,4 @@ pub use run_limits::{LimitError, RunLimits, Usage};
 pub use scope::{Grant, GrantError, Scope, ScopeError, Scopes, ScopesError};
 pub use size::{ByteSize, ByteSizeError};
 pub use store_error::StoreError;
+pub use user_name::{UserName, UserNameError};

@@ -12,6 +12,8 @@ pub struct Principal {
     pub project: Project,
     /// The caller's role, for messages: what it stands for is part of `scopes` already.
     pub role: Role,
+    /// The session in use, if it is one.
+    pub session: Option<SessionId>,
     /// What the caller may do: what both its role and the credential in use allow.
     pub scopes: Scopes,
 }
@@ -45,18 +47,23 @@ impl Principal {
             kind: PrincipalKind::Anonymous,
             project: Project::default_project(),
             role: Role::VIEWER,
+            session: None,
             scopes: Scopes::NONE,
         }
     }
 
     /// The node acting by itself in `project`.
     pub fn node(project: Project) -> Self {
-        Self { kind: PrincipalKind::Node, project, role: Role::ADMIN, scopes: Scopes::ALL }
+        Self::of_this_machine(PrincipalKind::Node, project)
     }
 
     /// A process of the node's own user, which the socket's permissions already let in.
     pub fn local_user(uid: u32, project: Project) -> Self {
-        Self { kind: PrincipalKind::LocalUser(uid), project, role: Role::ADMIN, scopes: Scopes::ALL }
+        Self::of_this_machine(PrincipalKind::LocalUser(uid), project)
+    }
+
+    fn of_this_machine(kind: PrincipalKind, project: Project) -> Self {
+        Self { kind, project, role: Role::ADMIN, session: None, scopes: Scopes::ALL }
     }
 }
 

@@ -119,15 +119,59 @@ operations! {
 
     /// Make an API key.
     CreateKey: "keys.create", Access::Granted(Scope::KeysWrite), changes;
+    /// Give an API key another secret.
+    RotateKey: "keys.rotate", Access::Granted(Scope::KeysWrite), changes;
     /// List API keys.
     ListKeys: "keys.list", Access::Granted(Scope::KeysRead), reads;
     /// Revoke an API key.
     RevokeKey: "keys.revoke", Access::Granted(Scope::KeysWrite), changes;
 
-    /// Sign in to the console with a login link or an API key.
+    /// List the node's users.
+    ListUsers: "users.list", Access::OnNode(Scope::UsersRead), reads;
+    /// Show a user with its roles.
+    ShowUser: "users.show", Access::OnNode(Scope::UsersRead), reads;
+    /// Make a user.
+    CreateUser: "users.create", Access::OnNode(Scope::UsersWrite), changes;
+    /// Block a user, or let it in again.
+    BlockUser: "users.block", Access::OnNode(Scope::UsersWrite), changes;
+    /// Give a user a new password.
+    ResetPassword: "users.reset_password", Access::OnNode(Scope::UsersWrite), changes;
+    /// Become a user, by an invitation or where it is open to all.
+    Register: "users.register", Access::Public, changes;
+    /// Replace one's own password.
+    ChangePassword: "users.change_password", Access::Own, changes;
+
+    /// List who has a role in a project.
+    ListMembers: "members.list", Access::Granted(Scope::UsersRead), reads;
+    /// Give a user a role in a project.
+    SetMember: "members.set", Access::Granted(Scope::UsersWrite), changes;
+    /// Take a user's role in a project away.
+    RemoveMember: "members.remove", Access::Granted(Scope::UsersWrite), changes;
+    /// List the roles of a project.
+    ListRoles: "roles.list", Access::Own, reads;
+    /// Make a role of a project, or change it.
+    PutRole: "roles.put", Access::Granted(Scope::UsersWrite), changes;
+    /// Remove a role of a project.
+    RemoveRole: "roles.remove", Access::Granted(Scope::UsersWrite), changes;
+    /// Invite somebody to become a user with a role in a project.
+    Invite: "invitations.create", Access::Granted(Scope::UsersWrite), changes;
+    /// List invitations.
+    ListInvitations: "invitations.list", Access::Granted(Scope::UsersRead), reads;
+    /// Take an invitation back.
+    WithdrawInvitation: "invitations.withdraw", Access::Granted(Scope::UsersWrite), changes;
+
+    /// Sign in with a user name and password, a login link or an API key.
     SignIn: "sessions.sign_in", Access::Public, changes;
     /// Make a one-time login link for the console.
     CreateLoginLink: "sessions.link", Access::Granted(Scope::KeysWrite), changes;
+    /// Go on with a session by a refresh token.
+    Refresh: "sessions.refresh", Access::Public, changes;
+    /// Read the public keys of access tokens.
+    ReadTokenKeys: "sessions.keys", Access::Public, reads;
+    /// List one's own sessions.
+    ListSessions: "sessions.list", Access::Own, reads;
+    /// End one of one's own sessions.
+    EndSession: "sessions.end", Access::Own, changes;
     /// End the session in use.
     SignOut: "sessions.sign_out", Access::Own, changes;
     /// Show who the caller is.
@@ -141,6 +185,13 @@ operations! {
     ReadCheckpoint: "audit.checkpoint", Access::OnNode(Scope::NodeRead), reads;
     /// Read the log's tiles and entries.
     ReadTiles: "audit.tiles", Access::OnNode(Scope::AuditRead), reads;
+
+    /// Show the limits of requests and the exceptions from them.
+    ListLimits: "limits.list", Access::OnNode(Scope::NodeRead), reads;
+    /// Make an exception from a limit.
+    SetLimit: "limits.set", Access::OnNode(Scope::NodeWrite), changes;
+    /// Remove an exception.
+    RemoveLimit: "limits.remove", Access::OnNode(Scope::NodeWrite), changes;
 
     /// Tell whether the node works.
     Health: "node.health", Access::Public, reads;

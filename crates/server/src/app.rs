@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,22 +6,20 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
-use casemate_limits::{JsonBudget, Quota, TokenBuckets};
-use http::HeaderValue;
+use casemate_limits::JsonBudget;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::client_address::TrustedProxies;
 use crate::contract::Contract;
 use crate::followers::Followers;
-use crate::listen::{self, Listeners};
+use crate::layers::{Origin, SecurityHeaders};
+use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
-use crate::{console, layers, routes, s3};
-
-/// Networks that the rate limit tells apart; see [`TokenBuckets`] for what happens beyond.
-const NETWORKS_MAX: usize = 100_000;
+use crate::{console, layers, metrics_listener, routes, s3};
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
@@ -30,10 +27,8 @@ pub const TRANSFERS_MAX: usize = 256;
 /// What an operator decides about the face.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What each client network may ask for.
-    pub quota: Quota,
-    /// What each client network may ask of S3.
-    pub s3_quota: Quota,
+    /// The proxies that are believed when they say for whom they ask.
+    pub trusted_proxies: TrustedProxies,
     /// The domain before which the host of a request may name a bucket.
     pub s3_domain: Option<S3Domain>,
     /// The uid whose processes are the operator's: the node's own.
@@ -42,14 +37,19 @@ pub struct Settings {
     pub console_url: String,
     /// What a JSON body may hold.
     pub json_budget: JsonBudget,
+    /// Origins whose pages may use the API with a key.
+    pub cors_origins: Vec<Origin>,
+    /// Whether the listeners speak TLS.
+    pub encrypted: bool,
     /// The longest that a request may wait for a task to end.
     pub task_wait_max: Duration,
 }
 
 /// The server of one node.
 pub struct Server {
-    router: Router,
-    s3: Router,
+    api: Face,
+    s3: Face,
+    metrics: Face,
 }
 
 /// What routes and layers share. Every layer and handler has its own copy for each request, so a copy is one count.
@@ -66,14 +66,14 @@ impl Deref for AppState {
 
 pub(crate) struct Shared {
     pub(crate) control: Control,
-    pub(crate) buckets: TokenBuckets<IpAddr>,
-    pub(crate) s3_buckets: TokenBuckets<IpAddr>,
-    /// The rate limit as each answer says it.
-    pub(crate) rate_policy: HeaderValue,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
     pub(crate) contract: Contract,
     pub(crate) json_budget: JsonBudget,
+    pub(crate) cors_origins: Vec<Origin>,
+    /// Whether requests from outside come over TLS.
+    pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
     /// Who follows the feed of events.
@@ -101,13 +101,13 @@ impl Server {
     ) -> Self {
         let state = Shared {
             control,
-            buckets: TokenBuckets::new(settings.quota, NETWORKS_MAX),
-            s3_buckets: TokenBuckets::new(settings.s3_quota, NETWORKS_MAX),
-            rate_policy: layers::policy(settings.quota),
+            trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,
             contract: Contract::of(&routes::api().1),
             json_budget: settings.json_budget,
+            cors_origins: settings.cors_origins,
+            encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
             followers: Followers::default(),
@@ -115,12 +115,19 @@ impl Server {
             stopping,
         };
         let state = AppState(Arc::new(state));
-        Self { s3: s3::router(state.clone(), settings.s3_domain.as_ref()), router: router(state) }
+        let face =
+            |router, s3| Face { router, headers: SecurityHeaders { s3, encrypted: settings.encrypted } };
+        Self {
+            s3: face(s3::router(state.clone(), settings.s3_domain.as_ref()), true),
+            metrics: face(metrics_listener::router(state.clone()), false),
+            api: face(router(state), false),
+        }
     }
 
     /// Serves until `stop`, then lets running requests end; returns how many did not in time.
-    pub async fn serve(self, listeners: Listeners, stop: CancellationToken) -> usize {
-        listen::serve(listeners, (self.router, self.s3), stop).await
+    pub async fn serve(self, mut listeners: Listeners, stop: CancellationToken) -> usize {
+        let metrics = metrics_listener::serve(listeners.metrics.take(), self.metrics, stop.clone());
+        tokio::join!(listen::serve(listeners, (self.api, self.s3), stop), metrics).0
     }
 }
 

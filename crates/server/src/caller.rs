@@ -1,11 +1,12 @@
 use axum::extract::FromRequestParts;
-use casemate_control::Caller;
-use casemate_identity::IdentityError;
+use casemate_control::{Caller, LOOPBACK};
+use casemate_identity::{AccessTokens, IdentityError};
 use casemate_model::{Principal, Project, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
 use crate::listen::Peer;
 use crate::problem::Problem;
 
@@ -30,16 +31,52 @@ impl FromRequestParts<AppState> for From {
             return Ok(Self(caller.clone()));
         }
         let request = *parts.extensions.get::<RequestId>().expect("the request id layer is outermost");
-        let principal = recognise(parts, state).await?;
-        Ok(Self(Caller { principal, request }))
+        let principal = match parts.extensions.get::<Recognised>() {
+            Some(Recognised(recognised)) => recognised.clone()?,
+            None => recognise(parts, state).await?,
+        };
+        let ClientAddress(address) =
+            *parts.extensions.get().expect("the layer of client addresses is outside");
+        Ok(Self(Caller { principal, request, address }))
     }
 }
 
-async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
+/// Who sends a request by which somebody comes in. What the browser still has of a former session says nothing of who that
+/// is, and must not keep them out.
+pub(crate) struct Newcomer(pub(crate) Caller);
+
+impl FromRequestParts<AppState> for Newcomer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        parts.headers.remove(header::COOKIE);
+        parts.extensions.remove::<Recognised>();
+        let From(caller) = From::from_request_parts(parts, state).await?;
+        Ok(Self(caller))
+    }
+}
+
+/// Who sends a request, where the limits had to know before the route; an extension of such requests.
+#[derive(Clone)]
+pub(crate) struct Recognised(pub(crate) Result<Principal, Problem>);
+
+/// Whether a request from outside comes with a credential, good or bad.
+pub(crate) fn presents_credential(headers: &HeaderMap) -> bool {
+    api_key(headers).is_some() || session_cookie(headers).is_some()
+}
+
+/// Verifies what a request presents.
+pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem> {
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
+    let ClientAddress(address) = *parts.extensions.get().expect("the layer of client addresses is outside");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
     if let Some(key) = api_key(&parts.headers) {
-        return authenticator.by_key(key, now).await.map_err(refuse);
+        let found = if AccessTokens::looks_like_one(key) {
+            authenticator.by_access_token(key, now).await
+        } else {
+            authenticator.by_key(key, address.unwrap_or(LOOPBACK), now).await
+        };
+        return found.map_err(refuse);
     }
     if let Peer::Local(uid) = peer {
         let project = local_project(&parts.headers)?;
@@ -48,9 +85,7 @@ async fn recognise(parts: &Parts, state: &AppState) -> Result<Principal, Problem
         return if own { Ok(Principal::local_user(uid, project)) } else { Ok(Principal::anonymous()) };
     }
     if let Some(cookie) = session_cookie(&parts.headers) {
-        if !parts.method.is_safe() {
-            check_same_origin(&parts.headers)?;
-        }
+        check_same_origin(&parts.headers, parts.method.is_safe())?;
         return authenticator.by_session(cookie, now).await.map_err(refuse);
     }
     Ok(Principal::anonymous())
@@ -63,7 +98,7 @@ fn refuse(error: IdentityError) -> Problem {
     }
 }
 
-/// The key of `X-API-Key`, or of `Authorization: Bearer`.
+/// The key of `X-API-Key`, or the key or access token of `Authorization: Bearer`.
 fn api_key(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get(API_KEY) {
         // Text that is no text is no key; it must still be refused rather than ignored.
@@ -102,17 +137,19 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     found
 }
 
-/// A change that rides on a cookie must come from our own pages: the header below cannot be set across origins
-/// without a permission that we never give, and where the browser says where a request comes from, it must say here.
-fn check_same_origin(headers: &HeaderMap) -> Result<(), Problem> {
+/// What rides on a cookie must come from our own pages. Where the browser says where a request comes from, it must say
+/// here; for a change there must also be a header that cannot be set across origins without a permission that we never
+/// give.
+fn check_same_origin(headers: &HeaderMap, safe: bool) -> Result<(), Problem> {
     let marked = headers.get(CSRF).is_some_and(|value| value == "1");
-    let site = headers.get(FETCH_SITE).is_none_or(|site| site == "same-origin");
+    // Who follows a link to here, or types the address, comes from elsewhere or nowhere, and only reads.
+    let site = headers.get(FETCH_SITE).is_none_or(|site| safe || site == "same-origin");
     let origin = headers.get(header::ORIGIN).is_none_or(|origin| {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let origin = origin.to_str().unwrap_or_default();
         origin.split_once("://").is_some_and(|(_, origin_host)| origin_host == host)
     });
-    if marked && site && origin { Ok(()) } else { Err(Problem::cross_origin()) }
+    if (marked || safe) && site && origin { Ok(()) } else { Err(Problem::cross_origin()) }
 }
 
 #[cfg(test)]
@@ -146,7 +183,16 @@ mod tests {
     }
 
     fn accepted(pairs: &[(&'static str, &'static str)]) -> bool {
-        check_same_origin(&headers(pairs)).is_ok()
+        check_same_origin(&headers(pairs), false).is_ok()
+    }
+
+    #[test]
+    fn a_cookie_reads_nothing_for_pages_of_other_origins() {
+        let reads = |pairs| check_same_origin(&headers(pairs), true).is_ok();
+        assert!(reads(&[("host", "a:1")]) && reads(&[("host", "a:1"), ("sec-fetch-site", "none")]));
+        assert!(reads(&[("host", "a:1"), ("origin", "https://a:1")]));
+        assert!(!reads(&[("host", "a:1"), ("origin", "https://b.a:1")]));
+        assert!(!reads(&[("host", "a:1"), ("origin", "null")]));
     }
 
     #[test]

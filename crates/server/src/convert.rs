@@ -1,12 +1,15 @@
 //! From what use cases answer to what goes over the wire. Written out, so that the inside may change.
 
 mod objects;
+pub(crate) mod users;
+
+use std::time::Duration;
 
 use casemate_api as wire;
 use casemate_control::{Check, CheckStatus, Overview, Walls};
 use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry, Level};
-use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage};
+use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
 use casemate_tasks::{TaskRecord, TaskResult, TaskState};
 
@@ -43,7 +46,13 @@ pub(crate) fn name_change(kind: NameVersionKind) -> wire::names::NameChange {
     }
 }
 
-pub(crate) fn key(record: &KeyRecord) -> wire::keys::Key {
+/// How long before its end a key is said to end soon.
+const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+pub(crate) fn key(record: &KeyRecord, now: Timestamp) -> wire::keys::Key {
+    let live = record.revoked.is_none();
+    let soon = |expires: Timestamp| now < expires && expires <= now.saturating_add(SOON);
+    let former = record.former.as_ref().map(|(_, until)| *until).filter(|until| now < *until);
     wire::keys::Key {
         id: record.id.to_string(),
         label: record.label.clone(),
@@ -51,12 +60,22 @@ pub(crate) fn key(record: &KeyRecord) -> wire::keys::Key {
         scopes: record.scopes.iter().map(|scope| scope.to_string()).collect(),
         created: record.created.to_string(),
         expires: record.expires.map(|time| time.to_string()),
+        expires_soon: live && record.expires.is_some_and(soon),
+        user: record.owner.map(|id| id.to_string()),
+        networks: record.networks.iter().map(|network| network.to_string()).collect(),
+        used: record.used.map(|time| time.to_string()),
+        former_until: former.map(|until| until.to_string()),
         revoked: record.revoked.map(|time| time.to_string()),
     }
 }
 
-pub(crate) fn principal(principal: &Principal, expires: Option<Timestamp>) -> wire::session::Principal {
+pub(crate) fn principal(
+    principal: &Principal,
+    user: Option<&UserName>,
+    expires: Option<Timestamp>,
+) -> wire::session::Principal {
     wire::session::Principal {
+        user: user.map(|name| name.to_string()),
         principal: principal.kind.to_string(),
         project: principal.project.to_string(),
         role: principal.role.to_string(),

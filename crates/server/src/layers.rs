@@ -1,5 +1,6 @@
 //! What every request passes on its way in and every answer on its way out, one duty a file.
 
+mod cors;
 mod drain;
 mod measure;
 mod rate_limit;
@@ -9,25 +10,18 @@ mod security_headers;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-
-use casemate_limits::Verdict;
+use casemate_throttle::Charge;
 use s3s::S3ErrorCode;
 
 use crate::app::AppState;
+use crate::client_address;
 use crate::contract::Kind;
 use crate::idempotency;
 use crate::problem::Problem;
 
-pub(crate) use rate_limit::policy;
-
-/// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
-pub(crate) async fn around(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let verdict = rate_limit::take(&state.buckets, &state, &request);
-    let refuse = || Problem::rate_limited().into_response();
-    let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set(&mut response);
-    response
-}
+pub use cors::{Origin, OriginError};
+pub(crate) use rate_limit::S3Charge;
+pub(crate) use security_headers::SecurityHeaders;
 
 /// Refuses what the API's description does not have, and carries out once what it says may be asked for once.
 pub(crate) async fn hold_contract(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -39,29 +33,63 @@ pub(crate) async fn hold_contract(State(state): State<AppState>, request: Reques
     done.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The same around a request to S3, which has its own quota and its own way of refusing.
-pub(crate) async fn around_s3(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let verdict = rate_limit::take(&state.s3_buckets, &state, &request);
-    let refuse = || crate::s3::refusal(S3ErrorCode::SlowDown);
-    let mut response = answer(state, (request, next), verdict, refuse).await;
-    security_headers::set_s3(&mut response);
+/// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
+pub(crate) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let client = client_address::assign(&state.trusted_proxies, &mut request);
+    let id = request_id::assign(&state, &mut request);
+    let measure = measure::begin(&request);
+    let page = cors::Page::of(&state.cors_origins, &request);
+    let preflight = page.as_ref().and_then(cors::Page::preflight);
+    let (request, charge) = rate_limit::charge(&state, client, request).await;
+    let mut response = match (charge, preflight) {
+        (Some(Charge { refused: true, tier, .. }), _) => Problem::rate_limited(tier).into_response(),
+        (_, Some(response)) => response,
+        (_, None) => drain::run(request, next).await,
+    };
+    if let Some(page) = page {
+        page.say(&mut response);
+    }
+    if let Some(charge) = &charge {
+        rate_limit::say(charge, &mut response);
+    }
+    measure.end(id, &response);
+    request_id::say(id, &mut response);
     response
 }
 
-async fn answer(
-    state: AppState,
-    (mut request, next): (Request, Next),
-    verdict: Option<Verdict>,
-    refuse: impl FnOnce() -> Response,
+/// What is left of it for a scraper on an address of its own, who is not limited.
+pub(crate) async fn around_metrics(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
 ) -> Response {
     let id = request_id::assign(&state, &mut request);
     let measure = measure::begin(&request);
-    let mut response = match &verdict {
-        Some(verdict) if !verdict.allowed => refuse(),
-        Some(_) | None => drain::run(request, next).await,
+    let mut response = next.run(request).await;
+    measure.end(id, &response);
+    request_id::say(id, &mut response);
+    response
+}
+
+/// The same around a request to S3, which has its own tier and its own way of refusing.
+pub(crate) async fn around_s3(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let client = client_address::assign(&state.trusted_proxies, &mut request);
+    let id = request_id::assign(&state, &mut request);
+    let measure = measure::begin(&request);
+    let signed = crate::s3::is_signed(&request);
+    let (mut charge, later) = rate_limit::charge_s3(&state, client, signed).await;
+    let mut response = if charge.is_some_and(|charge| charge.refused) {
+        crate::s3::refusal(S3ErrorCode::SlowDown)
+    } else {
+        request.extensions_mut().insert(later.clone());
+        let response = drain::run(request, next).await;
+        if signed {
+            charge = rate_limit::settle_s3(&state, client, &later).await;
+        }
+        response
     };
-    if let Some(verdict) = &verdict {
-        rate_limit::say(&state, verdict, &mut response);
+    if let Some(charge) = &charge {
+        rate_limit::say(charge, &mut response);
     }
     measure.end(id, &response);
     request_id::say(id, &mut response);

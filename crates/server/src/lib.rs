@@ -1,7 +1,7 @@
 //! The face: HTTP and the console. It decodes, calls `control`, and encodes; nothing else.
 //!
 //! ```text
-//!   socket -> connection limits -> request id -> metrics -> security headers -> rate limit -> caller -> route -> control
+//!   socket -> connection limits -> TLS -> client address -> request id -> metrics -> caller -> rate limit -> route -> control
 //! ```
 //!
 //! Local callers come over a private Unix socket and are known by the uid that the kernel reports; all others need
@@ -9,6 +9,7 @@
 
 mod app;
 mod caller;
+mod client_address;
 mod console;
 mod contract;
 mod convert;
@@ -19,14 +20,20 @@ mod idempotency;
 mod json;
 mod layers;
 mod listen;
+mod metrics_listener;
 mod page;
 mod problem;
 mod range;
 mod routes;
 mod s3;
+mod tiers;
+mod tls;
 mod transfer;
 
 pub use app::{Server, Settings, TRANSFERS_MAX};
+pub use client_address::{TrustedProxies, TrustedProxiesError};
+pub use layers::{Origin, OriginError};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};
+pub use tls::{Tls, TlsError, TlsFiles};

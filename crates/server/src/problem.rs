@@ -13,6 +13,8 @@ use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
+use casemate_throttle::{OverrideError, Tier};
+use http::request::Parts;
 use http::{HeaderValue, header};
 
 /// A problem on its way out; the request id layer adds the id and writes the body.
@@ -93,8 +95,13 @@ impl Problem {
         Self::new(Code::MethodNotAllowed, "the address exists, but does not take this method")
     }
 
-    pub(crate) fn rate_limited() -> Self {
-        Self::new(Code::RateLimited, "this network sends requests faster than the node allows")
+    /// Which problem it is.
+    pub(crate) fn code(&self) -> Code {
+        self.inner.code
+    }
+
+    pub(crate) fn rate_limited(tier: Tier) -> Self {
+        Self::new(Code::RateLimited, format!("requests come faster than the limit of the tier {tier} allows"))
             .hint("wait as long as Retry-After says")
     }
 
@@ -287,6 +294,15 @@ impl Problem {
         Self::field(&pointer, error.to_string())
     }
 
+    fn limit_override(error: OverrideError) -> Self {
+        let pointer = match error {
+            OverrideError::Rate => "/per_second",
+            OverrideError::Burst { .. } => "/burst",
+            OverrideError::Expired => "/expires",
+        };
+        Self::field(pointer, error.to_string())
+    }
+
     fn storage_full(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "no space is left");
         Self::new(Code::StorageFull, "no space is left on the node; nothing was stored")
@@ -324,13 +340,36 @@ impl From<ControlError> for Problem {
         match &error {
             ControlError::Denied(denied) => Self::denied(denied),
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
-            ControlError::KeyExceedsMaker => Self::new(Code::Denied, text),
+            ControlError::KeyExceedsMaker
+            | ControlError::UserOutranks
+            | ControlError::RoleExceedsGiver
+            | ControlError::NoUser => Self::new(Code::Denied, text),
+            ControlError::RegistrationOff => Self::new(Code::Denied, text)
+                .hint("ask an administrator for an account, or for an invitation where those are taken"),
+            ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
+            ControlError::TooManyAttempts { retry_after } => {
+                Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
+            }
+            ControlError::TooManyLogins => Self::new(Code::Unavailable, text).retry(2),
+            ControlError::Password(_) => Self::field("/password", text),
+            ControlError::ServiceHasPassword => {
+                Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
+            }
+            ControlError::UserNameTaken(_)
+            | ControlError::UserChanged(_)
+            | ControlError::InvitationGone
+            | ControlError::RoleBuiltIn(_)
+            | ControlError::RoleInUse(_) => Self::new(Code::Conflict, text),
+            ControlError::KeyOverlap => Self::field("/overlap_seconds", text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
             ControlError::ShareLifetime => Self::field("/seconds", text),
             ControlError::ShareRefused
             | ControlError::KeyNotFound(_)
             | ControlError::RoleNotFound(_)
+            | ControlError::UserNotFound(_)
+            | ControlError::InvitationNotFound(_)
+            | ControlError::SessionNotFound(_)
             | ControlError::TaskNotFound(_)
             | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {
@@ -343,6 +382,11 @@ impl From<ControlError> for Problem {
             | ControlError::TaskText
             | ControlError::InputPath(_)
             | ControlError::InputTwice(_) => Self::new(Code::InvalidBody, text),
+            ControlError::Override(error) => Self::limit_override(*error),
+            ControlError::OverrideNotFound { .. } => Self::new(Code::NotFound, text),
+            ControlError::TooManyOverrides => {
+                Self::new(Code::Conflict, text).hint("remove some, or let them end")
+            }
             ControlError::QueueFull { .. } => {
                 Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
             }

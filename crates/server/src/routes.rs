@@ -4,7 +4,9 @@ mod audit;
 mod buckets;
 mod events;
 mod keys;
+mod limits;
 mod log;
+mod members;
 mod names;
 mod node;
 mod objects;
@@ -12,6 +14,7 @@ mod sessions;
 mod shares;
 mod tasks;
 mod uploads;
+mod users;
 mod versions;
 
 use axum::Router;
@@ -54,10 +57,30 @@ pub fn openapi_document() -> String {
 fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(node::health))
+        .routes(routes!(node::live))
+        .routes(routes!(node::ready))
         .routes(routes!(node::overview))
         .routes(routes!(events::events))
         .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
         .routes(routes!(sessions::create_login_link))
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::token_keys))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(users::register))
+        .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(users::show_user))
+        .routes(routes!(users::block_user))
+        .routes(routes!(users::unblock_user))
+        .routes(routes!(users::reset_password))
+        .routes(routes!(users::change_password))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::set_member, members::remove_member))
+        .routes(routes!(members::list_roles))
+        .routes(routes!(members::put_role, members::remove_role))
+        .routes(routes!(members::invite, members::list_invitations))
+        .routes(routes!(members::withdraw_invitation))
         .routes(routes!(buckets::list_buckets, buckets::create_bucket))
         .routes(routes!(buckets::usage))
         .routes(routes!(buckets::list_project_samples))
@@ -88,6 +111,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::task_receipt))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
+        .routes(routes!(keys::rotate_key))
+        .routes(routes!(limits::list_limits))
+        .routes(routes!(limits::set_limit, limits::remove_limit))
         .routes(routes!(audit::list_entries))
         .routes(routes!(audit::prove_entry))
         .routes(routes!(audit::checkpoint))

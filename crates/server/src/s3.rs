@@ -39,6 +39,7 @@ use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::OPERATIONS;
 use cors::Page;
@@ -57,7 +58,11 @@ pub(crate) fn router(state: AppState, domain: Option<&S3Domain>) -> Router {
         builder.set_host(domain.clone());
     }
     let answering = Answering { service: builder.build(), state: state.clone(), domain: domain.cloned() };
-    Router::new().fallback(answer).with_state(answering).layer(from_fn_with_state(state, layers::around_s3))
+    Router::new()
+        .fallback(answer)
+        .with_state(answering)
+        .layer(CatchPanicLayer::custom(|_| refusal(S3ErrorCode::InternalError)))
+        .layer(from_fn_with_state(state, layers::around_s3))
 }
 
 /// A domain before which the host of a request may name a bucket, as in `builds.s3.example.org`.
@@ -152,6 +157,15 @@ fn bucket_of(request: &Request, domain: Option<&S3Domain>) -> Option<BucketName>
         return bucket.parse().ok();
     }
     request.uri().path().trim_start_matches('/').split('/').next()?.parse().ok()
+}
+
+/// Whether a request is signed, well or badly, by a header or in its address.
+pub(crate) fn is_signed(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    request.headers().contains_key(header::AUTHORIZATION)
+        // Names in percent codes are the same names; a request that hides one is charged as unsigned and refused later.
+        || names.any(|name| name.eq_ignore_ascii_case("X-Amz-Signature") || name == "AWSAccessKeyId")
 }
 
 /// A refusal from outside the protocol's own code.

@@ -31,6 +31,22 @@ impl AuditLog for Store {
         let size = read_one(row, action, |row| row.only("log head"))?;
         size.ok_or_else(|| Failure::damaged("log", crate::change::HeadMissing).into_error(action))
     }
+
+    async fn probe(&self) -> Result<u64, StoreError> {
+        self.change(Probe).await
+    }
+}
+
+struct Probe;
+
+#[async_trait]
+impl Change for Probe {
+    type Answer = u64;
+    const ACTION: &'static str = "see whether changes can be made";
+
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<u64, Failure> {
+        tx.rewrite_head().await
+    }
 }
 
 struct Append {

@@ -89,6 +89,13 @@ impl<'c> Tx<'c> {
         Ok(head.next_sequence)
     }
 
+    /// Has the end of the log written as it is, and returns the number of its entries.
+    pub(crate) async fn rewrite_head(&mut self) -> Result<u64, Failure> {
+        let head = self.head().await?;
+        self.head_changed = true;
+        Ok(head.next_sequence)
+    }
+
     /// Remembers how far the log is, before a change that may have to be undone.
     pub(crate) fn mark(&self) -> Mark {
         Mark { head: self.head, head_changed: self.head_changed }

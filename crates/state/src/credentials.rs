@@ -1,24 +1,27 @@
 //! API keys and sessions.
 
+pub(crate) mod keys;
+pub(crate) mod refresh;
+
 use async_trait::async_trait;
-use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
+use casemate_identity::{Credentials, KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
 use casemate_ledger::Event;
-use casemate_model::{KeyId, Project, Role, Scopes, SessionId, StoreError, Timestamp};
+use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId};
 
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
-use crate::sql::{Columns, Row, Statement, locking, statement, values};
+use crate::sql::{Columns, Row, Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 #[async_trait]
 impl Credentials for Store {
     async fn insert_key(&self, key: &KeyRecord, event: Event) -> Result<(), StoreError> {
-        self.change(InsertKey { key: key.clone(), event }).await
+        self.change(keys::InsertKey { key: key.clone(), event }).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let action = "read a key";
-        read_one(self.row(action, &KEY, values![id]).await?, action, key_record)
+        read_one(self.row(action, &keys::KEY, values![id]).await?, action, keys::key_record)
     }
 
     async fn keys(
@@ -29,8 +32,8 @@ impl Credentials for Store {
     ) -> Result<Vec<KeyRecord>, StoreError> {
         let action = "list keys";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let rows = self.rows(action, &KEYS, values![project, after, limit.min(PAGE_MAX)]).await?;
-        read_all(rows, action, key_record)
+        let rows = self.rows(action, &keys::KEYS, values![project, after, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, keys::key_record)
     }
 
     async fn revoke_key(
@@ -40,7 +43,21 @@ impl Credentials for Store {
         at: Timestamp,
         event: Event,
     ) -> Result<bool, StoreError> {
-        self.change(RevokeKey { project: project.clone(), id, at, event }).await
+        self.change(keys::RevokeKey { project: project.clone(), id, at, event }).await
+    }
+
+    async fn rotate_key(
+        &self,
+        project: &Project,
+        id: KeyId,
+        (secret, former_until): (SecretMac, Timestamp),
+        event: Event,
+    ) -> Result<bool, StoreError> {
+        self.change(keys::RotateKey { project: project.clone(), id, secret, former_until, event }).await
+    }
+
+    async fn note_used(&self, used: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        self.change(keys::NoteUsed { used: used.to_vec() }).await
     }
 
     async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError> {
@@ -48,8 +65,14 @@ impl Credentials for Store {
         read_one(self.row(action, &ROLE, values![project, role]).await?, action, |row| row.only("role"))
     }
 
-    async fn insert_session(&self, session: &SessionRecord, event: Event) -> Result<(), StoreError> {
-        self.change(InsertSession { session: session.clone(), event }).await
+    async fn insert_session(
+        &self,
+        session: &SessionRecord,
+        refresh: Option<&RefreshRecord>,
+        event: Event,
+    ) -> Result<(), StoreError> {
+        let refresh = refresh.cloned();
+        self.change(InsertSession { session: session.clone(), refresh, event }).await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
@@ -60,64 +83,31 @@ impl Credentials for Store {
     async fn end_session(&self, id: SessionId, event: Event) -> Result<bool, StoreError> {
         self.change(EndSession { id, event }).await
     }
-}
 
-struct InsertKey {
-    key: KeyRecord,
-    event: Event,
-}
-
-#[async_trait]
-impl Change for InsertKey {
-    type Answer = ();
-    const ACTION: &'static str = "add a key";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        let key = &self.key;
-        let values = values![
-            key.id,
-            key.project,
-            key.label,
-            key.role,
-            key.scopes,
-            key.secret.pepper,
-            key.secret.mac.as_slice(),
-            key.created,
-            key.expires,
-            key.revoked,
-        ];
-        tx.execute(&INSERT_KEY, values).await?;
-        tx.record(&self.event).await.map(drop)
+    async fn standing(&self, user: UserId, project: &Project) -> Result<Option<Role>, StoreError> {
+        let action = "read a user's role";
+        read_one(self.row(action, &STANDING, values![user, project]).await?, action, |row| row.only("role"))
     }
-}
 
-struct RevokeKey {
-    project: Project,
-    id: KeyId,
-    at: Timestamp,
-    event: Event,
-}
+    async fn refresh_token(&self, id: RefreshId) -> Result<Option<RefreshRecord>, StoreError> {
+        let action = "read a refresh token";
+        read_one(self.row(action, &refresh::REFRESH, values![id]).await?, action, refresh::refresh_record)
+    }
 
-#[async_trait]
-impl Change for RevokeKey {
-    type Answer = bool;
-    const ACTION: &'static str = "revoke a key";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let Some(row) = tx.row(&LOCK_KEY, values![self.id, self.project]).await? else {
-            return Ok(false);
-        };
-        let revoked: Option<Timestamp> = row.only("key")?;
-        if revoked.is_none() {
-            tx.execute(&REVOKE_KEY, values![self.id, self.at]).await?;
-            tx.record(&self.event).await?;
-        }
-        Ok(true)
+    async fn rotate(
+        &self,
+        id: RefreshId,
+        successor: &RefreshRecord,
+        grace_from: Timestamp,
+        ended: Event,
+    ) -> Result<Rotated, StoreError> {
+        self.change(refresh::Rotate { id, successor: successor.clone(), grace_from, ended }).await
     }
 }
 
 struct InsertSession {
     session: SessionRecord,
+    refresh: Option<RefreshRecord>,
     event: Event,
 }
 
@@ -139,8 +129,13 @@ impl Change for InsertSession {
             session.secret.mac.as_slice(),
             session.created,
             session.expires,
+            session.user,
+            session.client,
         ];
         tx.execute(&INSERT_SESSION, values).await?;
+        if let Some(refresh) = &self.refresh {
+            refresh::insert(tx, refresh).await?;
+        }
         tx.record(&self.event).await.map(drop)
     }
 }
@@ -164,21 +159,6 @@ impl Change for EndSession {
     }
 }
 
-pub(crate) fn key_record(row: Row) -> Result<KeyRecord, Failure> {
-    let mut columns = row.read("key");
-    Ok(KeyRecord {
-        id: columns.next()?,
-        project: columns.next()?,
-        label: columns.next()?,
-        role: columns.next()?,
-        scopes: columns.next()?,
-        secret: secret_mac(&mut columns)?,
-        created: columns.next()?,
-        expires: columns.next()?,
-        revoked: columns.next()?,
-    })
-}
-
 pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
     let mut columns = row.read("session");
     Ok(SessionRecord {
@@ -190,56 +170,43 @@ pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
         secret: secret_mac(&mut columns)?,
         created: columns.next()?,
         expires: columns.next()?,
+        user: columns.next()?,
+        client: columns.next()?,
     })
 }
 
-fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
+pub(super) fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
     Ok(SecretMac { pepper: columns.next()?, mac: columns.next()? })
 }
 
-macro_rules! key_columns {
-    () => {
-        "id, project, label, role, scopes, pepper, mac, created, expires, revoked"
-    };
-}
 macro_rules! session_columns {
     () => {
-        "id, project, role, scopes, key_id, pepper, mac, created, expires"
+        "id, project, role, scopes, key_id, pepper, mac, created, expires, user_id, client"
     };
 }
+pub(crate) use session_columns;
 
-const INSERT_KEY: Statement = statement!(
-    "INSERT INTO api_keys (",
-    key_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-);
-const KEY: Statement = statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1");
-const KEYS: Statement = statement!(
-    "SELECT ",
-    key_columns!(),
-    " FROM api_keys WHERE project = $1 AND id > $2 ORDER BY id LIMIT $3"
-);
-pub(crate) const ALL_KEYS: Statement =
-    statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2");
-const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
-const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
 const ROLE: Statement = statement!("SELECT scopes FROM roles WHERE project = $1 AND role = $2");
-const INSERT_SESSION: Statement =
-    statement!("INSERT INTO sessions (", session_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)");
+const INSERT_SESSION: Statement = statement!(
+    "INSERT INTO sessions (",
+    session_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+);
 const SESSION: Statement = statement!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
 pub(crate) const ALL_SESSIONS: Statement =
     statement!("SELECT ", session_columns!(), " FROM sessions WHERE id > $1 ORDER BY id LIMIT $2");
+const STANDING: Statement = statement!(
+    "SELECT members.role FROM members JOIN users ON users.id = members.user_id \
+     WHERE members.user_id = $1 AND members.project = $2 AND users.blocked IS NULL"
+);
 const DELETE_EXPIRED_SESSIONS: Statement = statement!("DELETE FROM sessions WHERE expires < $1");
 const DELETE_SESSION: Statement = statement!("DELETE FROM sessions WHERE id = $1");
 
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
-    ("find a key", &KEY),
-    ("list keys", &KEYS),
-    ("find a key to revoke", &LOCK_KEY),
-    ("revoke a key", &REVOKE_KEY),
     ("find a role", &ROLE),
     ("find a session", &SESSION),
+    ("find a user's role", &STANDING),
     ("remove expired sessions", &DELETE_EXPIRED_SESSIONS),
     ("end a session", &DELETE_SESSION),
 ];

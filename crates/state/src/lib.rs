@@ -1,7 +1,7 @@
-//! Every store port for SQLite and PostgreSQL, and the tiles of the log.
+//! Every store port for SQLite and PostgreSQL, the tiles of the log, and limits that nodes count together in Redis.
 //!
 //! ```text
-//!   Credentials · Catalog · Registry · Queue · AuditLog          the ports, each in its own module
+//!   Credentials · Users · Catalog · Registry · Queue · Overrides · AuditLog          the ports, each in its own module
 //!        │ changes                       │ reads
 //!      writer ── one transaction for      readers ── a few connections
 //!        │       what waits together      │
@@ -27,13 +27,16 @@ mod figures;
 mod idempotency;
 mod migrations;
 mod options;
+mod overrides;
 mod queue;
 mod registry;
+mod shared_limits;
 mod sql;
 mod store;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 mod tiles;
+mod users;
 mod writer;
 
 pub use backup::restore_sqlite;
@@ -41,6 +44,7 @@ pub use check::{Finding, Report};
 pub use error::StateError;
 pub use figures::Figures;
 pub use options::{PostgresOptions, SqliteOptions, StoreLimits};
+pub use shared_limits::{RedisAddressError, RedisBuckets};
 pub use sql::Dialect;
 pub use store::Store;
 pub use tiles::TileFiles;

@@ -15,6 +15,15 @@ pub enum ClientError {
         #[source]
         source: io::Error,
     },
+    /// There is somebody, and no TLS with them: the certificate is not believed, or they speak something else.
+    #[error("no trusted connection to the node at {address}")]
+    NotTrusted {
+        /// Where it should be.
+        address: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The node took the connection and then not enough happened in time.
     #[error("the node at {address} did not answer within {} s", after.as_secs())]
     TimedOut {

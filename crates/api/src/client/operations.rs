@@ -3,11 +3,13 @@
 mod audit;
 mod buckets;
 mod keys;
+mod limits;
 mod names;
 mod node;
 mod objects;
 mod sessions;
 mod tasks;
+mod users;
 
 use super::path::Path;
 

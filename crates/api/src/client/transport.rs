@@ -16,11 +16,12 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::activity::Activity;
 use super::body::{self, RequestBody};
 use super::path::Path;
-use super::{Client, Target, Upload};
+use super::{BaseUrl, Client, Target, Upload, trust};
 use crate::session::PROJECT_HEADER;
 use crate::{ClientError, Problem};
 
@@ -207,7 +208,7 @@ impl Client {
     fn request(&self, call: Call, body: RequestBody) -> Result<Request<RequestBody>, ClientError> {
         let host = match &self.target {
             Target::Unix { .. } => "localhost",
-            Target::Http(url) => url.authority(),
+            Target::Http(url) | Target::Https(url, _) => url.authority(),
         };
         let mut request = Request::new(body);
         *request.method_mut() = call.method;
@@ -237,20 +238,33 @@ impl Client {
                     stream.set_nonblocking(true)?;
                     start(UnixStream::from_std(stream)?).await
                 }
-                Target::Http(url) => {
-                    let stream = TcpStream::connect(url.host_and_port()).await?;
-                    stream.set_nodelay(true)?;
-                    start(stream).await
+                Target::Http(url) => start(connect_to(url).await?).await,
+                Target::Https(url, trust) => {
+                    let stream = connect_to(url).await?;
+                    let connector = TlsConnector::from(trust.config());
+                    start(connector.connect(trust::name_of(url)?, stream).await?).await
                 }
             }
         };
         let address = || self.address().to_owned();
         match timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(Ok(sender)) => Ok(sender),
+            Ok(Err(source)) if of_tls(&source) => Err(ClientError::NotTrusted { address: address(), source }),
             Ok(Err(source)) => Err(ClientError::Unreachable { address: address(), source }),
             Err(_) => Err(ClientError::TimedOut { address: address(), after: CONNECT_TIMEOUT }),
         }
     }
+}
+
+async fn connect_to(url: &BaseUrl) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(url.host_and_port()).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Whether it was TLS that failed.
+fn of_tls(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// Starts HTTP on a connection. Its driver ends by itself once the request and its answer are done with.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_api::objects::ObjectRef;
-use casemate_api::{BaseUrl, Client, ClientError, Event, PageRequest, ProblemCode, Upload};
+use casemate_api::{BaseUrl, Client, ClientError, Event, PageRequest, ProblemCode, Trust, Upload};
 use secrecy::SecretString;
 
 /// A client of a server that answers `answer` to one request, and the request that it got.
@@ -152,7 +152,7 @@ async fn an_upload_whose_source_fails_says_so() {
 async fn a_silent_node_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = BaseUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let client = Client::http(url, None);
+    let client = Client::remote(url, Trust::in_authorities([]), None);
     let error = client.tasks_show("tsk_1", Duration::from_secs(30)).await.unwrap_err();
     match error {
         ClientError::TimedOut { after, .. } => assert!(after <= Duration::from_secs(90), "{after:?}"),

@@ -21,9 +21,11 @@ impl Config {
     }
 }
 
-/// Check a configuration, and judge it for the environment that it names.
+/// Check a configuration and what it points to, and judge both for the environment that it names.
 ///
-/// Ends with code 1 if something is critical: a mainnet node would not start with it.
+/// Prints what a node prints that starts with it. Nothing is changed; files are written to see whether they can be, and
+/// taken away again. Ends with code 1 if something is critical, with which a mainnet node does not start, with code 8 if
+/// the worst is a warning, and with 0 otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,21 +40,20 @@ impl Check {
     fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let findings = review(&self.options.config(context)?);
         if context.output.json() {
-            let values = findings.iter().map(|finding| {
-                let severity = finding.severity.to_string();
-                serde_json::json!({ "severity": severity, "key": finding.key, "text": finding.text })
-            });
-            context.output.value(&values.collect::<Vec<_>>())?;
+            context.output.value(&findings)?;
         } else {
             for finding in &findings {
-                context.output.line(&format!("{}: {}: {}", finding.severity, finding.key, finding.text))?;
+                context.output.line(&finding.to_string())?;
             }
             if findings.is_empty() {
                 context.output.note("the configuration is good");
             }
         }
-        let critical = findings.iter().any(|finding| finding.severity == Severity::Critical);
-        Ok(if critical { Status::Failed } else { Status::Done })
+        Ok(match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Critical) => Status::Failed,
+            Some(Severity::Warning) => Status::Warned,
+            Some(Severity::Recommendation) | None => Status::Done,
+        })
     }
 }
 
@@ -75,10 +76,20 @@ impl Show {
             return Ok(Status::Done);
         }
         let value = serde_json::to_value(&written).expect("configuration is JSON");
-        for (key, value) in value.as_object().into_iter().flatten() {
-            // JSON and TOML spell texts, numbers and truth values alike.
-            context.output.line(&format!("{key} = {value}"))?;
-        }
+        show("", &value, context)?;
         Ok(Status::Done)
     }
+}
+
+/// Writes the keys of a table; those of sections with the section's name before them, as TOML takes them.
+fn show(section: &str, table: &serde_json::Value, context: &Context) -> Result<(), CliError> {
+    for (key, value) in table.as_object().into_iter().flatten() {
+        if value.is_object() {
+            show(&format!("{section}{key}."), value, context)?;
+        } else {
+            // JSON and TOML spell texts, numbers, truth values and lists alike.
+            context.output.line(&format!("{section}{key} = {value}"))?;
+        }
+    }
+    Ok(())
 }

@@ -1,17 +1,21 @@
-use casemate_api::keys::CreateKey;
-use casemate_model::{Grant, KeyId, Role, Scopes, Timestamp};
+use std::time::Duration;
+
+use casemate_api::keys::{CreateKey, RotateKey};
+use casemate_model::{Grant, KeyId, Networks, Role, Scopes, Timestamp, UserName};
 use clap::{Args, Subcommand};
 
+use super::share::span;
 use crate::context::Context;
 use crate::paging::Paging;
 use crate::report::{CliError, Status};
 use crate::tables::Column;
 
-/// Make, list and revoke API keys.
+/// Make, list, rotate and revoke API keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     Create(Create),
     List(List),
+    Rotate(Rotate),
     Revoke(Revoke),
 }
 
@@ -20,6 +24,7 @@ impl Key {
         match self {
             Self::Create(command) => command.execute(context).await,
             Self::List(command) => command.execute(context).await,
+            Self::Rotate(command) => command.execute(context).await,
             Self::Revoke(command) => command.execute(context).await,
         }
     }
@@ -46,6 +51,13 @@ pub(crate) struct Create {
     /// When the key ends; never otherwise.
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
+    /// The user whose key it is, such as a service account; the key ends with the user and can do no more.
+    #[arg(long, value_name = "USER")]
+    user: Option<UserName>,
+    /// An address or network from which the key may be used, such as 10.0.0.0/8; give it several times for several. From
+    /// everywhere otherwise.
+    #[arg(long = "network", value_name = "NETWORK")]
+    networks: Vec<Networks>,
     /// Print the variables that S3 clients read instead of the key.
     #[arg(long)]
     s3: bool,
@@ -60,6 +72,8 @@ impl Create {
             role: self.role.to_string(),
             scopes: scopes.iter().map(ToString::to_string).collect(),
             expires: self.expires.map(|time| time.to_string()),
+            user: self.user.as_ref().map(ToString::to_string),
+            networks: self.networks.iter().map(ToString::to_string).collect(),
         };
         let created = context.client()?.keys_create(&wanted).await?;
         if context.output.json() {
@@ -104,15 +118,47 @@ impl List {
             output.note("no keys yet; `casemate key create --label NAME` makes one");
         }
         let rows = keys.into_iter().map(|key| {
+            let used = key.used.unwrap_or_else(|| "never".to_owned());
             let status = match (key.revoked, key.expires) {
                 (Some(time), _) => format!("revoked {time}"),
+                (None, Some(time)) if key.expires_soon => format!("expires soon: {time}"),
                 (None, Some(time)) => format!("expires {time}"),
                 (None, None) => "good".to_owned(),
             };
-            vec![key.id, key.label, key.role, key.scopes.join(" "), status]
+            vec![key.id, key.label, key.role, key.scopes.join(" "), used, status]
         });
-        let columns = ["key", "label", "role", "scopes", "status"].map(Column::Text);
+        let columns = ["key", "label", "role", "scopes", "used", "status"].map(Column::Text);
         output.rows(&columns, rows.collect())?;
+        Ok(Status::Done)
+    }
+}
+
+/// Give a key another secret, which is printed this once. The former one still fits for a while.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate key rotate key_01kg9ys7kv040g2081040g2081 > laptop.key
+  casemate key rotate key_01kg9ys7kv040g2081040g2081 --overlap 1h")]
+pub(crate) struct Rotate {
+    /// The key's id.
+    #[arg(value_name = "KEY")]
+    id: KeyId,
+    /// How long the former secret still fits, at most 30 days. The secret for S3 changes at once.
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = span)]
+    overlap: Duration,
+}
+
+impl Rotate {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let rotate = RotateKey { overlap_seconds: self.overlap.as_secs() };
+        let made = context.client()?.keys_rotate(&self.id.to_string(), &rotate).await?;
+        if context.output.json() {
+            context.output.value(&made)?;
+        } else {
+            let until = made.key.former_until.as_deref().unwrap_or("now");
+            context.output.note(&format!("{} has a new secret; the former one fits until {until}:", self.id));
+            context.output.line(&made.secret)?;
+        }
         Ok(Status::Done)
     }
 }

@@ -47,7 +47,7 @@ impl Share {
 }
 
 /// Reads a span such as `12h`.
-fn span(text: &str) -> Result<Duration, SpanError> {
+pub(super) fn span(text: &str) -> Result<Duration, SpanError> {
     let unit = text.chars().last().ok_or(SpanError)?;
     let seconds: u64 = match unit {
         'm' => 60,
@@ -62,7 +62,7 @@ fn span(text: &str) -> Result<Duration, SpanError> {
 /// Text that is no span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a whole number with m, h or d behind it, such as 12h")]
-struct SpanError;
+pub(super) struct SpanError;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,20 @@
+//! Judging a configuration: a look at the machine gives facts, a table of rules turns them into findings. What `config
+//! check` prints is what a node prints when it starts.
+
+mod facts;
+mod rules;
+
 use std::fmt;
 
-use super::{Config, Database, Environment};
+use serde::Serialize;
+
+use super::{Config, Environment};
+use facts::Facts;
+use rules::RULES;
 
 /// How bad a finding is in the configuration's environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Worth considering.
     Recommendation,
@@ -14,62 +25,72 @@ pub(crate) enum Severity {
 }
 
 /// Something about a configuration that an operator should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
+    /// The rule, which stays the same when its words change.
+    pub(crate) id: &'static str,
     pub(crate) severity: Severity,
     /// The key it is about.
     pub(crate) key: &'static str,
-    /// What is the matter, and the way out.
+    /// What is the matter.
     pub(crate) text: &'static str,
+    /// What exactly was found; empty where the text says it all.
+    pub(crate) detail: String,
+    /// The way out.
+    pub(crate) fix: &'static str,
 }
 
-/// Judges a configuration for the environment that it names; the worst findings come first.
+/// One thing that is looked for.
+struct Rule {
+    id: &'static str,
+    key: &'static str,
+    /// For development, testnet and mainnet; nothing where it does not matter.
+    severity: [Option<Severity>; 3],
+    text: &'static str,
+    fix: &'static str,
+    /// What was found, if it is the case.
+    found: fn(&Facts<'_>) -> Option<String>,
+}
+
+impl Rule {
+    fn severity(&self, environment: Environment) -> Option<Severity> {
+        self.severity[match environment {
+            Environment::Development => 0,
+            Environment::Testnet => 1,
+            Environment::Mainnet => 2,
+        }]
+    }
+}
+
+/// Looks at the machine and judges a configuration for the environment that it names; the worst findings come first.
+/// It blocks.
 pub(crate) fn review(config: &Config) -> Vec<Finding> {
-    let strict = config.environment != Environment::Development;
+    judge(&Facts::gather(config))
+}
+
+fn judge(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut add = |severity, key, text| findings.push(Finding { severity, key, text });
-    if config.waive_walls {
-        let severity = if strict { Severity::Critical } else { Severity::Warning };
-        add(
-            severity,
-            "waive_walls",
-            "guests run without a required wall: set it to false and see `casemate doctor`",
-        );
+    for rule in &RULES {
+        let Some(severity) = rule.severity(facts.config.environment) else { continue };
+        if let Some(detail) = (rule.found)(facts) {
+            let Rule { id, key, text, fix, .. } = *rule;
+            findings.push(Finding { id, severity, key, text, detail, fix });
+        }
     }
-    if !config.listen.ip().is_loopback() {
-        let severity = if strict { Severity::Critical } else { Severity::Warning };
-        let text = "the address is reachable from outside and the node does not speak TLS yet: listen on loopback \
-                    behind a proxy that does";
-        add(severity, "listen", text);
-    }
-    if strict && config.data_directory.starts_with("/tmp") {
-        add(
-            Severity::Critical,
-            "data_dir",
-            "the directory does not survive a restart: choose one that is backed up",
-        );
-    }
-    if strict && matches!(config.database, Database::Sqlite) {
-        add(
-            Severity::Recommendation,
-            "database",
-            "one node can use this store: take postgres to run several",
-        );
-    }
-    if config.master_keys.former.is_some() {
-        let text =
-            "it is needed for one start only: remove the key, and destroy the file when no backup needs it";
-        add(Severity::Warning, "former_encryption_key_file", text);
-    }
-    if config.environment == Environment::Mainnet && config.master_keys.current.is_none() {
-        let text = "content is stored as it comes: name the file of a key, or see that the disk is encrypted";
-        add(Severity::Recommendation, "encryption_key_file", text);
-    }
-    if config.environment == Environment::Mainnet && !config.log_json {
-        add(Severity::Recommendation, "log_format", "set it to json, so that logs can be searched by field");
-    }
+    // Rules are in the order of their ids, which stays within a severity.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, severity, key, text, detail, fix } = self;
+        write!(f, "{id}: {severity}: {key}: {text}")?;
+        if !detail.is_empty() {
+            write!(f, " ({detail})")?;
+        }
+        write!(f, ": {fix}")
+    }
 }
 
 impl fmt::Display for Severity {
@@ -81,3 +102,6 @@ impl fmt::Display for Severity {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

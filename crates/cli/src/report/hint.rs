@@ -24,9 +24,8 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoHome { variable } => {
             return Some(format!("set HOME or {variable} to an absolute path"));
         }
-        CliError::KeyInClear { .. } => {
-            "use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure"
-        }
+        CliError::KeyInClear { .. } => ENCRYPT,
+        CliError::Authorities { .. } => "name the certificate of the authority that signed the node's",
         CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
         CliError::CopyFiles => "objects have addresses: cm://BUCKET/KEY",
@@ -83,10 +82,13 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::NoVersions { .. }
         | CliError::PublicKey(_)
         | CliError::Difference { .. }
+        | CliError::PasswordsDiffer
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
 }
+
+const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
 
 const PUT_AGAIN: &str =
     "put the same content again; on the node, `casemate fsck --objects` names everything that is missing";
@@ -166,6 +168,9 @@ fn of_start(error: &StartError) -> Option<&'static str> {
             ErrorKind::PermissionDenied => "ports below 1024 are for root: choose another with --listen",
             _ => "choose another with --listen",
         }),
+        StartError::Tls(_) => Some(
+            "see `tls_certificate_file` and `tls_key_file`: the whole chain, and its key with mode 0600, both in PEM",
+        ),
         StartError::Encryption(EncryptionError::NoMasterKey) => {
             Some("set `encryption_key_file` to the file of the key that it was encrypted under")
         }
@@ -219,6 +224,9 @@ fn of_client(error: &ClientError) -> Option<String> {
         ClientError::Problem(problem) => return of_problem(problem),
         ClientError::Unreachable { .. } => {
             "start a node with `casemate serve`, or name one with --data-dir, --socket or --url"
+        }
+        ClientError::NotTrusted { .. } => {
+            "name the authority of its certificate with --ca-file, and the node as the certificate does; a node without TLS has an http:// address"
         }
         ClientError::TimedOut { .. } => "see whether the node is busy: `casemate doctor`",
         ClientError::Broken { .. } => "the node may have stopped; whether the change happened is not known",

@@ -55,9 +55,11 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::NoBucket { .. }
         | CliError::SharedState { .. }
         | CliError::SamePlace { .. }
+        | CliError::PasswordsDiffer
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
+        | CliError::Authorities { .. }
         | CliError::ProjectOverNetwork
         | CliError::CopyFiles
         | CliError::NoVersions { .. }
@@ -143,7 +145,7 @@ fn of_start(error: &StartError) -> Kind {
     match error {
         StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. }) => Kind::Conflict,
         StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Kind::Conflict,
-        StartError::Listen { .. } => Kind::Usage,
+        StartError::Listen { .. } | StartError::Redis(_) => Kind::Usage,
         StartError::State(error) => of_state(error),
         StartError::Directory(_)
         | StartError::Secret { .. }
@@ -154,6 +156,7 @@ fn of_start(error: &StartError) -> Kind {
         | StartError::Objects(_)
         | StartError::Sandbox(_)
         | StartError::Socket(_)
+        | StartError::Tls(_)
         | StartError::Metrics(_) => Kind::Failed,
     }
 }
@@ -169,9 +172,10 @@ fn of_state(error: &StateError) -> Kind {
 fn of_client(error: &ClientError) -> Kind {
     match error {
         ClientError::Problem(problem) => of_problem(problem.code),
-        ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => {
-            Kind::Unavailable
-        }
+        ClientError::Unreachable { .. }
+        | ClientError::NotTrusted { .. }
+        | ClientError::TimedOut { .. }
+        | ClientError::Broken { .. } => Kind::Unavailable,
         ClientError::NotAHeader { .. } => Kind::Usage,
         ClientError::Foreign { .. }
         | ClientError::BadAnswer { .. }

@@ -152,6 +152,11 @@ impl Node {
         line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
     }
 
+    /// Sends the node a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        send_signal(&self.process, signal);
+    }
+
     /// Stops the node as its operator would.
     pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();

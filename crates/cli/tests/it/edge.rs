@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::binary::{Node, User};
 
 /// How long a test waits for bytes that must come before it gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -23,7 +23,7 @@ impl Answer {
         })
     }
 
-    fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
@@ -36,15 +36,36 @@ impl Answer {
     }
 }
 
-fn connect(node: &Node) -> TcpStream {
-    let stream = TcpStream::connect(node.url.strip_prefix("http://").unwrap()).unwrap();
+/// Somewhere that speaks HTTP.
+pub(crate) trait Place {
+    fn url(&self) -> &str;
+}
+
+impl Place for Node {
+    fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Place for str {
+    fn url(&self) -> &str {
+        self
+    }
+}
+
+fn connect<P: Place + ?Sized>(place: &P) -> TcpStream {
+    let stream = TcpStream::connect(place.url().strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
 /// Sends one request as it stands and reads the answer to its end.
-fn send(node: &Node, request: &[u8]) -> Answer {
-    let mut stream = connect(node);
+fn send<P: Place + ?Sized>(place: &P, request: &[u8]) -> Answer {
+    exchange(&mut connect(place), request)
+}
+
+/// The same on a connection that there is already.
+pub(crate) fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> Answer {
     // The node may answer and hang up before it has read everything.
     let _ = stream.write_all(request);
     let mut bytes = Vec::new();
@@ -55,12 +76,22 @@ fn send(node: &Node, request: &[u8]) -> Answer {
     Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
-pub(crate) fn call(node: &Node, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+pub(crate) fn call<P: Place + ?Sized>(
+    place: &P,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
+    send(place, request(method, path, headers, body).as_bytes())
+}
+
+/// A request as it stands on the wire, the last of its connection.
+pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    let request = format!(
+    format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    );
-    send(node, request.as_bytes())
+    )
 }
 
 /// A key that may do everything, as a header line.
@@ -277,11 +308,11 @@ fn requests_that_are_no_http() {
 #[test]
 fn a_network_that_asks_too_fast() {
     let user = User::new();
-    user.file("config.toml", b"requests_per_second = 1\nrequests_burst = 5\n");
+    user.file("config.toml", b"[limits.general]\nper_second = 1\nburst = 5\n");
     let node = user.serve_with(&["--config", "config.toml"]);
     let answers: Vec<_> = (0..8).map(|_| call(&node, "GET", "/api/v1/health", "", "")).collect();
-    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"network\";q=5;w=5"));
-    assert_eq!(answers[0].header("ratelimit"), Some("\"network\";r=4;t=1"));
+    assert_eq!(answers[0].header("ratelimit-policy"), Some("\"general\";q=5;w=5"));
+    assert_eq!(answers[0].header("ratelimit"), Some("\"general\";r=4;t=1"));
     let limited = answers.last().unwrap();
     assert_eq!(limited.problem(), (429, "rate_limited".to_owned()));
     let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();

@@ -43,7 +43,7 @@ fn no_node_no_file_no_key() {
         &["ls"],
         &["run", "app.wasm"],
         &["cp", "absent.txt", "cm://builds/"],
-        &["ls", "--url", "https://node.example"],
+        &["ls", "--url", "https://127.0.0.1:1"],
         &["ls", "--url", "node.example:7070"],
         &["ls", "--url", "http://node.example", "--api-key-file", "app.wasm"],
         &["verify", "receipt.txt"],

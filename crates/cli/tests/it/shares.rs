@@ -38,7 +38,8 @@ fn a_link_opens_one_version_and_nothing_else() {
         answer.header("content-disposition"),
         Some("attachment; filename*=UTF-8''gr%C3%B6%C3%9Fe.txt")
     );
-    assert_eq!(answer.header("content-security-policy"), Some("default-src 'none'; sandbox"));
+    let policy = "default-src 'none'; sandbox; frame-ancestors 'none'";
+    assert_eq!(answer.header("content-security-policy"), Some(policy));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
     let stale = "cookie: casemate_session=old\r\nx-api-key: none\r\n";

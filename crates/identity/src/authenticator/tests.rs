@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use casemate_ledger::Decision;
 use casemate_model::test_support::{CountingEntropy, ManualClock};
-use casemate_model::{Clock, RequestId};
+use casemate_model::{Clock, RefreshId, RequestId};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::{KeyLabel, NewKey, Pepper, issue_key};
+use crate::{KeyLabel, NewKey, Pepper, REFRESH_GRACE, RefreshRecord, Rotated, issue_key, reissue_key};
+
+const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Credentials in memory, which count how often they are asked.
 #[derive(Default)]
@@ -17,6 +19,8 @@ struct Memory {
     keys: Mutex<HashMap<KeyId, KeyRecord>>,
     sessions: Mutex<HashMap<SessionId, SessionRecord>>,
     roles: Mutex<HashMap<Role, Scopes>>,
+    refresh_tokens: Mutex<HashMap<RefreshId, RefreshRecord>>,
+    members: Mutex<HashMap<UserId, Role>>,
     questions: AtomicUsize,
 }
 
@@ -40,12 +44,38 @@ impl Credentials for Memory {
         Ok(self.roles.lock().unwrap().get(role).cloned())
     }
 
+    async fn rotate_key(
+        &self,
+        _: &Project,
+        id: KeyId,
+        (secret, until): (SecretMac, Timestamp),
+        _: Event,
+    ) -> Result<bool, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        let key = keys.get_mut(&id).unwrap();
+        key.former = Some((key.secret, until));
+        key.secret = secret;
+        Ok(true)
+    }
+
+    async fn note_used(&self, _: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn revoke_key(&self, _: &Project, id: KeyId, at: Timestamp, _: Event) -> Result<bool, StoreError> {
         let mut keys = self.keys.lock().unwrap();
         Ok(keys.get_mut(&id).map(|key| key.revoked = Some(at)).is_some())
     }
 
-    async fn insert_session(&self, session: &SessionRecord, _event: Event) -> Result<(), StoreError> {
+    async fn insert_session(
+        &self,
+        session: &SessionRecord,
+        refresh: Option<&RefreshRecord>,
+        _event: Event,
+    ) -> Result<(), StoreError> {
+        if let Some(refresh) = refresh {
+            self.refresh_tokens.lock().unwrap().insert(refresh.id, refresh.clone());
+        }
         self.sessions.lock().unwrap().insert(session.id, session.clone());
         Ok(())
     }
@@ -56,6 +86,37 @@ impl Credentials for Memory {
 
     async fn end_session(&self, id: SessionId, _event: Event) -> Result<bool, StoreError> {
         Ok(self.sessions.lock().unwrap().remove(&id).is_some())
+    }
+
+    async fn standing(&self, user: UserId, _: &Project) -> Result<Option<Role>, StoreError> {
+        Ok(self.members.lock().unwrap().get(&user).cloned())
+    }
+
+    async fn refresh_token(&self, id: RefreshId) -> Result<Option<RefreshRecord>, StoreError> {
+        Ok(self.refresh_tokens.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn rotate(
+        &self,
+        id: RefreshId,
+        successor: &RefreshRecord,
+        grace_from: Timestamp,
+        _ended: Event,
+    ) -> Result<Rotated, StoreError> {
+        let mut tokens = self.refresh_tokens.lock().unwrap();
+        let token = tokens.get_mut(&id).unwrap();
+        Ok(match token.used {
+            None => {
+                token.used = Some((successor.created, successor.id));
+                tokens.insert(successor.id, successor.clone());
+                Rotated::First
+            }
+            Some((at, next)) if at >= grace_from => Rotated::Again(tokens[&next].clone()),
+            Some(_) => {
+                self.sessions.lock().unwrap().remove(&successor.session);
+                Rotated::Reused
+            }
+        })
     }
 }
 
@@ -70,27 +131,66 @@ impl World {
     fn new() -> Self {
         let memory = Arc::new(Memory::default());
         let peppers = Peppers::new(Pepper::new(Zeroizing::new([7; 32])));
-        let authenticator = Authenticator::new(Arc::clone(&memory) as Arc<dyn Credentials>, peppers);
+        let authenticator =
+            Authenticator::new(Arc::clone(&memory) as Arc<dyn Credentials>, peppers, "casemate".to_owned());
         Self { memory, authenticator, clock: ManualClock::new(), entropy: CountingEntropy::default() }
     }
 
     async fn key(&self, expires: Option<Timestamp>) -> (KeyRecord, String) {
         let label: KeyLabel = "ci".parse().expect("a label");
         let scopes = Scopes::ALL;
-        let new =
-            NewKey { project: Project::default_project(), label, role: Role::DEVELOPER, scopes, expires };
+        let new = NewKey {
+            project: Project::default_project(),
+            label,
+            role: Role::DEVELOPER,
+            scopes,
+            expires,
+            owner: None,
+            networks: Networks::default(),
+        };
         let (record, text) = issue_key(new, self.authenticator.peppers(), self.clock.now(), &self.entropy);
         self.memory.insert_key(&record, self.event()).await.expect("memory");
         (record, text.expose_secret().to_owned())
     }
 
     async fn session(&self, key: Option<KeyId>) -> (SessionRecord, String) {
+        let opened = self.opened(key, None).await;
+        (opened.session, opened.cookie.expose_secret().to_owned())
+    }
+
+    /// A user's session, with its refresh token.
+    async fn user_session(&self, user: UserId) -> (SessionRecord, String) {
+        let opened = self.opened(None, Some(user)).await;
+        let refresh_token = opened.refresh_token.expect("programs get one");
+        (opened.session, refresh_token.expose_secret().to_owned())
+    }
+
+    async fn opened(&self, key: Option<KeyId>, user: Option<UserId>) -> NewSession {
         let project = Project::default_project();
-        let opener = Opener { project, role: Role::DEVELOPER, scopes: Scopes::ALL, key };
+        let opener = Opener {
+            project,
+            role: Role::DEVELOPER,
+            scopes: Scopes::ALL,
+            key,
+            user,
+            refreshed: user.is_some(),
+            client: "test".to_owned(),
+        };
         let now = self.clock.now();
         let opened = self.authenticator.open_session(opener, now, &self.entropy, |_| self.event()).await;
-        let (record, cookie) = opened.expect("memory");
-        (record, cookie.expose_secret().to_owned())
+        opened.expect("memory")
+    }
+
+    fn user(&self, role: Role) -> UserId {
+        let user = UserId::generate(self.clock.now(), &self.entropy);
+        self.memory.members.lock().unwrap().insert(user, role);
+        user
+    }
+
+    async fn refresh(&self, text: &str) -> Option<String> {
+        let now = self.clock.now();
+        let refreshed = self.authenticator.refresh(text, now, &self.entropy, |_| self.event()).await;
+        refreshed.ok().map(|refreshed| refreshed.token.expose_secret().to_owned())
     }
 
     fn event(&self) -> Event {
@@ -108,7 +208,7 @@ impl World {
     }
 
     async fn by_key(&self, text: &str) -> Option<PrincipalKind> {
-        match self.authenticator.by_key(text, self.clock.now()).await {
+        match self.authenticator.by_key(text, HOME, self.clock.now()).await {
             Ok(principal) => Some(principal.kind),
             Err(IdentityError::Rejected(Rejected)) => None,
             Err(IdentityError::Store(error)) => panic!("{error}"),
@@ -188,4 +288,107 @@ async fn a_session_ends_with_its_time_and_with_its_key() {
     world.memory.revoke_key(&key.project, key.id, now, world.event()).await.expect("memory");
     world.authenticator.forget_key(key.id);
     assert_eq!(world.by_session(&cookie).await, None, "its key is revoked");
+}
+
+#[tokio::test]
+async fn a_user_acts_by_the_role_of_today() {
+    let world = World::new();
+    let user = world.user(Role::ADMIN);
+    let (session, _) = world.user_session(user).await;
+    let tokens = world.authenticator.access_tokens();
+    let (token, _) = tokens.issue(user, session.id, world.clock.now(), &world.entropy);
+    let role = async || {
+        let found = world.authenticator.by_access_token(token.expose_secret(), world.clock.now()).await;
+        found.ok().map(|principal| (principal.kind, principal.role))
+    };
+    assert_eq!(role().await, Some((PrincipalKind::User(user), Role::ADMIN)));
+    world.memory.members.lock().unwrap().insert(user, Role::VIEWER);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(role().await, Some((PrincipalKind::User(user), Role::VIEWER)));
+    world.memory.members.lock().unwrap().remove(&user);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(role().await, None, "no role, no session");
+
+    let other = world.user(Role::ADMIN);
+    let (forged, _) = tokens.issue(other, session.id, world.clock.now(), &world.entropy);
+    let found = world.authenticator.by_access_token(forged.expose_secret(), world.clock.now()).await;
+    assert!(matches!(found, Err(IdentityError::Rejected(Rejected))), "another user's session");
+}
+
+#[tokio::test]
+async fn a_refresh_token_has_one_successor_and_late_reuse_ends_the_session() {
+    let world = World::new();
+    let (session, first) = world.user_session(world.user(Role::VIEWER)).await;
+    let second = world.refresh(&first).await.expect("it was not used before");
+    world.clock.advance(REFRESH_GRACE);
+    assert_eq!(world.refresh(&first).await.as_ref(), Some(&second), "whoever missed the answer asks again");
+    let third = world.refresh(&second).await.expect("the successor is good");
+    assert_ne!(second, third);
+
+    world.clock.advance(Duration::from_millis(1));
+    assert!(world.memory.session(session.id).await.unwrap().is_some());
+    assert_eq!(world.refresh(&first).await, None, "used long ago");
+    assert_eq!(world.memory.session(session.id).await.unwrap(), None, "the family is over");
+    assert_eq!(world.refresh("casemate_rft_nonsense").await, None);
+    assert_eq!(world.refresh(&third.replace("_rft_", "_ses_")).await, None);
+}
+
+#[tokio::test]
+async fn a_refresh_token_outlives_its_pepper() {
+    let mut world = World::new();
+    let (_, first) = world.user_session(world.user(Role::VIEWER)).await;
+    let second = world.refresh(&first).await.expect("it was not used before");
+    let mut peppers = world.authenticator.peppers().clone();
+    peppers.rotate(Pepper::new(Zeroizing::new([8; 32])));
+    let credentials = Arc::clone(&world.memory) as Arc<dyn Credentials>;
+    world.authenticator = Authenticator::new(credentials, peppers, "casemate".to_owned());
+    assert_eq!(world.refresh(&first).await, Some(second.clone()), "in the grace of a use before the change");
+    assert!(world.refresh(&second).await.is_some());
+}
+
+#[tokio::test]
+async fn a_key_has_two_secrets_while_they_are_exchanged() {
+    let world = World::new();
+    let (record, first) = world.key(None).await;
+    let (secret, second) = reissue_key(record.id, world.authenticator.peppers(), &world.entropy);
+    let until = world.clock.now().saturating_add(Duration::from_secs(60));
+    world.memory.rotate_key(&record.project, record.id, (secret, until), world.event()).await.unwrap();
+    world.authenticator.forget_key(record.id);
+    let kind = Some(PrincipalKind::Key(record.id));
+    assert_eq!((world.by_key(&first).await, world.by_key(second.expose_secret()).await), (kind, kind));
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!((world.by_key(&first).await, world.by_key(second.expose_secret()).await), (None, kind));
+}
+
+#[tokio::test]
+async fn a_key_is_good_in_its_networks_and_its_use_is_noted() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    let networks = "192.0.2.0/24".parse().unwrap();
+    world.memory.insert_key(&KeyRecord { networks, ..record.clone() }, world.event()).await.unwrap();
+    let from = async |address: &str| {
+        let found = world.authenticator.by_key(&text, address.parse().unwrap(), world.clock.now()).await;
+        found.is_ok()
+    };
+    assert!(!from("198.51.100.1").await);
+    assert_eq!(world.authenticator.take_used(), [], "a refusal is no use");
+    assert!(from("192.0.2.9").await && from("::ffff:192.0.2.9").await);
+    assert_eq!(world.authenticator.take_used(), [(record.id, world.clock.now())]);
+    assert_eq!(world.authenticator.take_used(), []);
+}
+
+#[tokio::test]
+async fn a_users_key_can_do_no_more_than_the_user() {
+    let world = World::new();
+    let user = world.user(Role::VIEWER);
+    let (record, text) = world.key(None).await;
+    world.memory.insert_key(&KeyRecord { owner: Some(user), ..record }, world.event()).await.unwrap();
+    let scopes = async || {
+        let found = world.authenticator.by_key(&text, HOME, world.clock.now()).await;
+        found.ok().map(|principal| principal.scopes)
+    };
+    assert_eq!(scopes().await, roles::built_in(&Role::VIEWER), "the key alone could do what developers do");
+    world.memory.members.lock().unwrap().remove(&user);
+    world.clock.advance(CACHE_LIFETIME);
+    assert_eq!(scopes().await, None);
 }

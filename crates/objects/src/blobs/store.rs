@@ -26,6 +26,9 @@ pub(crate) struct BlobStore {
     unpacked: Arc<Unpacked>,
 }
 
+/// What is written to see whether the disk takes and keeps it.
+const PROBE: [u8; 4_096] = [0x5a; 4_096];
+
 impl BlobStore {
     /// Opens the directories under `root`, making them when absent, and sweeps what a crash left half-written.
     /// Nothing is written while fewer than `free_bytes_min` bytes are free on the disk.
@@ -121,8 +124,15 @@ impl BlobStore {
 
     /// Makes and drops a staged file, and returns the free bytes.
     pub(crate) fn check(&self) -> Result<u64, ObjectsError> {
+        self.root
+            .check_in_place()
+            .and_then(|()| self.directory.check_in_place())
+            .map_err(ObjectsError::Files)?;
+        // The disk itself first: one that is merely nearly full still takes a block.
+        let mut staged = self.directory.stage().map_err(ObjectsError::Files)?;
+        staged.append(&PROBE).and_then(|()| staged.sync()).map_err(ObjectsError::Files)?;
+        drop(staged);
         self.check_room()?;
-        drop(self.directory.stage().map_err(ObjectsError::Files)?);
         self.directory.free_bytes().map_err(ObjectsError::Files)
     }
 

@@ -307,6 +307,17 @@ async fn objects_leave_room_for_the_node() {
     assert_eq!(world.get("a").await.unwrap(), b"stored");
 }
 
+#[tokio::test]
+async fn a_directory_that_is_gone_or_moved_is_noticed_and_so_is_its_return() {
+    let world = World::new();
+    let root = Dir::open(world.scratch.path()).unwrap();
+    world.objects.check_directory().await.unwrap();
+    root.rename("objects", "elsewhere").unwrap();
+    assert!(matches!(world.objects.check_directory().await, Err(ObjectsError::Files(_))));
+    root.rename("elsewhere", "objects").unwrap();
+    world.objects.check_directory().await.unwrap();
+}
+
 /// Text that hardly compresses, the same for the same seed.
 pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let digests = (0_u64..)

@@ -22,7 +22,7 @@ const SET_BACK_MAX: usize = 500;
 const BASES_TRIED_MAX: u32 = 3;
 
 impl Objects {
-    /// Checks that the directory can be written, and returns how many bytes are free.
+    /// Checks that the directory is in its place and that the disk takes and keeps a block, and returns how many bytes are free.
     pub async fn check_directory(&self) -> Result<u64, ObjectsError> {
         let blobs = self.blobs.clone();
         off_runtime(move || blobs.check()).await

@@ -34,13 +34,21 @@ impl Measure {
             Label::new("route", Arc::clone(&route)),
             Label::new("status", status.as_str().to_owned()),
         ];
-        metrics::histogram!("http_request_duration", labels[..2].to_vec()).record(seconds);
-        if status.is_server_error() {
-            metrics::counter!("http_errors", labels.to_vec()).increment(1);
-        }
-        metrics::counter!("http_request_count", Vec::from(labels)).increment(1);
+        count(&labels, seconds, status.is_server_error());
         tracing::debug!(request = %id, method, route = &*route, status = status.as_u16(), seconds, "answered");
     }
+}
+
+/// Counts an answer, under its names and those that they had before.
+fn count(labels: &[Label; 3], seconds: f64, failed: bool) {
+    metrics::histogram!("http_request_duration_seconds", labels[..2].to_vec()).record(seconds);
+    metrics::histogram!("http_request_duration", labels[..2].to_vec()).record(seconds);
+    if failed {
+        metrics::counter!("http_errors_total", labels.to_vec()).increment(1);
+        metrics::counter!("http_errors", labels.to_vec()).increment(1);
+    }
+    metrics::counter!("http_requests_total", labels.to_vec()).increment(1);
+    metrics::counter!("http_request_count", labels.to_vec()).increment(1);
 }
 
 /// Methods that nobody uses share a label, as clients may send any word.

@@ -1,38 +1,148 @@
-use std::net::IpAddr;
+//! Who is charged for a request, and in what order that is decided:
+//!
+//! ```text
+//!   client's network -> has it presented too many bad credentials? ──── yes ──> 429, nothing is looked up
+//!        │ no
+//!   credential verified? ── no ──> the network is charged (a bad credential also counts against the network)
+//!        │ yes
+//!   the credential is charged
+//! ```
+//!
+//! Naming somebody's credential is not having it: nothing is taken from a credential before it is verified, so nobody can
+//! use up what is another's. The price of it is that a credential is looked up before the request is charged, which the
+//! first question bounds: by network, and on this node only. Requests under way at the same time are answered by one
+//! state of it, so a network may present as many bad credentials more as it may have connections.
 
-use axum::extract::Request;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use casemate_limits::{Quota, TokenBuckets, Verdict};
+use casemate_api::ProblemCode;
+use casemate_limits::Quota;
+use casemate_model::Principal;
+use casemate_throttle::{Charge, Subject};
 use http::{HeaderName, HeaderValue, header};
 
 use crate::app::AppState;
-use crate::listen::Peer;
+use crate::caller::{Recognised, presents_credential, recognise};
+use crate::client_address::ClientAddress;
+use crate::tiers::{Price, UNSIGNED, price};
 
 /// Header names of draft-ietf-httpapi-ratelimit-headers.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Takes a token from the bucket of the caller's network before anything else is done for it. Callers on the private
-/// socket are the operator's own and have no bucket.
-pub(super) fn take(buckets: &TokenBuckets<IpAddr>, state: &AppState, request: &Request) -> Option<Verdict> {
-    let network = request.extensions().get::<Peer>().copied().and_then(Peer::network)?;
-    Some(buckets.take(network, 1, state.control.now()))
+/// Charges a request, and returns it with its caller, if it has been recognised. Callers on the private socket are the
+/// operator's own and are charged nothing.
+pub(super) async fn charge(
+    state: &AppState,
+    client: ClientAddress,
+    mut request: Request,
+) -> (Request, Option<Charge>) {
+    let Some(network) = client.network() else { return (request, None) };
+    let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let price = price(request.method(), template);
+    let mut subject = Subject::Network(network);
+    if price.by_credential && presents_credential(request.headers()) {
+        if let Err(refused) = state.control.throttle().may_present(network, state.control.now()) {
+            return (request, Some(refused));
+        }
+        let (mut parts, body) = request.into_parts();
+        let recognised = recognise(&parts, state).await;
+        match &recognised {
+            Ok(principal) => subject = holder(principal, network),
+            Err(problem) if problem.code() == ProblemCode::Unauthenticated => {
+                state.control.throttle().presented_badly(network, state.control.now());
+            }
+            // The store failed, or a page of somebody else's sent it: the credential itself may be good.
+            Err(_) => {}
+        }
+        parts.extensions.insert(Recognised(recognised));
+        request = Request::from_parts(parts, body);
+    }
+    let charge = take(state, subject, price).await;
+    (request, Some(charge))
 }
 
-/// The quota as a header says it.
-pub(crate) fn policy(quota: Quota) -> HeaderValue {
-    let text = format!("\"network\";q={};w={}", quota.burst, quota.burst.div_ceil(quota.per_second));
-    HeaderValue::try_from(text).expect("digits and ASCII")
+/// What is to be charged for a request to S3, whose signature is verified far inside.
+#[derive(Clone, Default)]
+pub(crate) struct S3Charge(Arc<OnceLock<Charge>>);
+
+impl S3Charge {
+    /// Charges the holder of a signature that was verified; `true` if the request is to be refused.
+    pub(crate) async fn verified(&self, state: &AppState, principal: &Principal, price: Price) -> bool {
+        let charge = take(state, Subject::Credential(principal.kind), price).await;
+        self.0.get_or_init(|| charge).refused
+    }
 }
 
-/// Says in the answer how much is left.
-pub(super) fn say(state: &AppState, verdict: &Verdict, response: &mut Response) {
-    let left = format!("\"network\";r={};t={}", verdict.remaining, verdict.reset_after.as_secs());
+/// Charges a request to S3 that is not signed, or asks whether the network's signatures are looked at. The second part is
+/// for the request.
+pub(super) async fn charge_s3(
+    state: &AppState,
+    client: ClientAddress,
+    signed: bool,
+) -> (Option<Charge>, S3Charge) {
+    let charge = match client.network() {
+        Some(network) if signed => state.control.throttle().may_present(network, state.control.now()).err(),
+        Some(network) => Some(take(state, Subject::Network(network), UNSIGNED).await),
+        None => None,
+    };
+    (charge, S3Charge::default())
+}
+
+/// What a signed request came to: what its holder was charged; its network, if nobody was found to be the holder.
+pub(super) async fn settle_s3(state: &AppState, client: ClientAddress, later: &S3Charge) -> Option<Charge> {
+    if let Some(charge) = later.0.get() {
+        return Some(*charge);
+    }
+    let network = client.network()?;
+    state.control.throttle().presented_badly(network, state.control.now());
+    let charge = take(state, Subject::Network(network), UNSIGNED).await;
+    // It has been answered already.
+    Some(Charge { refused: false, ..charge })
+}
+
+async fn take(state: &AppState, subject: Subject, price: Price) -> Charge {
+    state.control.throttle().charge(price.tier, subject, price.cost, state.control.now()).await
+}
+
+fn holder(principal: &Principal, network: IpAddr) -> Subject {
+    if *principal == Principal::anonymous() {
+        Subject::Network(network)
+    } else {
+        Subject::Credential(principal.kind)
+    }
+}
+
+/// Says in the answer what the tier allows, how much is left, and when to come back.
+pub(super) fn say(charge: &Charge, response: &mut Response) {
+    let (tier, Quota { per_second, burst }) = (charge.tier, charge.quota);
+    let policy = format!("\"{tier}\";q={burst};w={}", burst.div_ceil(per_second));
+    let left = format!("\"{tier}\";r={};t={}", charge.verdict.remaining, seconds(charge.verdict.reset_after));
     let headers = response.headers_mut();
-    headers.insert(POLICY, state.rate_policy.clone());
+    headers.insert(POLICY, HeaderValue::try_from(policy).expect("digits and ASCII"));
     headers.insert(LIMIT, HeaderValue::try_from(left).expect("digits and ASCII"));
-    if !verdict.allowed {
-        let seconds = verdict.retry_after.as_secs() + 1;
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    if charge.refused {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(charge.verdict.retry_after)));
+    }
+}
+
+/// Whole seconds, none too few.
+fn seconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_as_told_waits_long_enough_and_no_second_more() {
+        for (millis, told) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (60_000, 60)] {
+            assert_eq!(seconds(Duration::from_millis(millis)), told);
+        }
     }
 }

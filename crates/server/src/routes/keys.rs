@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
-use casemate_control::KeyRequest;
+use casemate_control::{CreatedKey, KeyRequest};
 use casemate_model::{Grant, KeyId, Scopes};
 use http::StatusCode;
 use secrecy::ExposeSecret;
@@ -30,17 +32,40 @@ pub(crate) async fn create_key(
         role: body_field("/role", &create.role)?,
         scopes: scopes(&create.scopes)?,
         expires: create.expires.as_deref().map(|text| body_field("/expires", text)).transpose()?,
+        owner: create.user.as_deref().map(|text| body_field("/user", text)).transpose()?,
+        networks: body_field("/networks", &create.networks.join(" "))?,
     };
     let made = state.control.create_key(&caller, request).await?;
-    let created = wire::keys::CreatedKey {
-        key: convert::key(&made.record),
-        secret: made.secret.expose_secret().to_owned(),
-        s3_secret: made.s3_secret.expose_secret().to_owned(),
-    };
-    Ok((StatusCode::CREATED, axum::Json(created)).into_response())
+    Ok((StatusCode::CREATED, axum::Json(created(&state, &made))).into_response())
 }
 
-fn scopes(texts: &[String]) -> Result<Scopes, Problem> {
+fn created(state: &AppState, made: &CreatedKey) -> wire::keys::CreatedKey {
+    wire::keys::CreatedKey {
+        key: convert::key(&made.record, state.control.now()),
+        secret: made.secret.expose_secret().to_owned(),
+        s3_secret: made.s3_secret.expose_secret().to_owned(),
+    }
+}
+
+/// Give an API key another secret
+///
+/// The new secret is in this answer and nowhere else. The former one still fits for as long as is asked for.
+#[utoipa::path(post, path = "/keys/{id}/rotate", operation_id = "keys_rotate", tag = "keys",
+    params(("id" = String, Path, description = "The key's id")), request_body = wire::keys::RotateKey,
+    responses((status = 200, body = wire::keys::CreatedKey), (status = "default", body = wire::Problem)))]
+pub(crate) async fn rotate_key(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+    Json(rotate): Json<wire::keys::RotateKey>,
+) -> Result<axum::Json<wire::keys::CreatedKey>, Problem> {
+    let id: KeyId = path_parameter("id", &id)?;
+    let overlap = Duration::from_secs(rotate.overlap_seconds);
+    let made = state.control.rotate_key(&caller, id, overlap).await?;
+    Ok(axum::Json(created(&state, &made)))
+}
+
+pub(super) fn scopes(texts: &[String]) -> Result<Scopes, Problem> {
     let mut grants: Vec<Grant> = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         grants.push(body_field(&format!("/scopes/{index}"), text)?);
@@ -58,7 +83,8 @@ pub(crate) async fn list_keys(
 ) -> Result<axum::Json<wire::Page<wire::keys::Key>>, Problem> {
     let query = query.into_inner()?;
     let rows = state.control.list_keys(&caller, query.after()?, query.rows()?).await?;
-    let keys = rows.iter().map(convert::key).collect();
+    let now = state.control.now();
+    let keys = rows.iter().map(|record| convert::key(record, now)).collect();
     Ok(axum::Json(query.page(keys, |key: &wire::keys::Key| key.id.clone())?))
 }
 

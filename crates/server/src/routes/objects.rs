@@ -32,7 +32,8 @@ const DIGEST: HeaderName = HeaderName::from_static("x-casemate-digest");
 const FOLDER_END: &str = "/";
 
 /// Content of users is never shown as a page of ours, whatever it claims to be.
-const CONTENT_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+const CONTENT_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'");
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]

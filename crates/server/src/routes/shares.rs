@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use crate::app::AppState;
 use crate::caller::From;
+use crate::client_address::ClientAddress;
 use crate::convert;
 use crate::extract::Path;
 use crate::idempotency::IdempotencyParams;
@@ -57,14 +58,15 @@ pub(crate) async fn create_share(
 pub(crate) async fn open_share(
     State(state): State<AppState>,
     Extension(request): Extension<RequestId>,
+    Extension(ClientAddress(address)): Extension<ClientAddress>,
     Path(token): Path<String>,
 ) -> Result<Response, Problem> {
     let place = state.transfer()?;
     // Whoever follows a link may carry an old cookie of this very address, which must not matter.
-    let caller = Caller { principal: Principal::anonymous(), request };
+    let caller = Caller { principal: Principal::anonymous(), request, address };
     let (record, blob) = state.control.open_share(&caller, &token).await?;
     let project = record.project.clone();
-    let reader = Caller { principal: Principal { project, ..Principal::anonymous() }, request };
+    let reader = Caller { principal: Principal { project, ..Principal::anonymous() }, request, address };
     let mut response = download((&state.control, &reader), blob, &record.media_type, place);
     let name = record.key.as_str().rsplit('/').find(|part| !part.is_empty()).unwrap_or("download");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));

@@ -9,6 +9,9 @@ use s3s::{S3Error, S3Result, s3_error};
 use secrecy::ExposeSecret;
 
 use crate::app::AppState;
+use crate::client_address::ClientAddress;
+use crate::layers::S3Charge;
+use crate::tiers::s3_price;
 
 /// Every operation of S3 that is served, and the rows of the permission table that it asks for. What is not listed is
 /// refused before anything of it is read.
@@ -65,7 +68,7 @@ impl S3Auth for Secrets {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
         let control = &self.state.control;
         let id: KeyId = access_key.parse().map_err(|_| S3Error::new(s3s::S3ErrorCode::InvalidAccessKeyId))?;
-        let (_, secret) = control.authenticator().by_access_key(id, control.now()).await.map_err(refuse)?;
+        let secret = control.authenticator().s3_secret_of(id, control.now()).await.map_err(refuse)?;
         Ok(SecretKey::from(secret.expose_secret()))
     }
 }
@@ -80,18 +83,27 @@ impl S3Access for Listed {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let credentials =
             context.credentials().ok_or_else(|| s3_error!(AccessDenied, "the request is not signed"))?;
-        let name = context.s3_op().name();
-        if !OPERATIONS.iter().any(|(listed, _)| *listed == name) {
-            return Err(s3_error!(NotImplemented, "this node does not serve that operation"));
-        }
+        let name = context.s3_op().name().to_owned();
         let control = &self.state.control;
         let id: KeyId =
             credentials.access_key.parse().map_err(|_| S3Error::new(s3s::S3ErrorCode::InvalidAccessKeyId))?;
-        let (principal, _) =
-            control.authenticator().by_access_key(id, control.now()).await.map_err(refuse)?;
+        let address = context.extensions_mut().get().and_then(|ClientAddress(address)| *address);
+        let from = address.unwrap_or(casemate_control::LOOPBACK);
+        let principal =
+            control.authenticator().by_access_key(id, from, control.now()).await.map_err(refuse)?;
+        // The signature has been verified by now, so it is the key's holder who asks.
+        let charge = context.extensions_mut().get::<S3Charge>().cloned();
+        if let Some(charge) = charge
+            && charge.verified(&self.state, &principal, s3_price(&name)).await
+        {
+            return Err(S3Error::new(s3s::S3ErrorCode::SlowDown));
+        }
+        if !OPERATIONS.iter().any(|(listed, _)| *listed == name) {
+            return Err(s3_error!(NotImplemented, "this node does not serve that operation"));
+        }
         let request = context.extensions_mut().get::<RequestId>().copied();
         let request = request.unwrap_or_else(|| RequestId::generate(control.now(), control.entropy()));
-        context.extensions_mut().insert(Caller { principal, request });
+        context.extensions_mut().insert(Caller { principal, request, address });
         Ok(())
     }
 }

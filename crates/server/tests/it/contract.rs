@@ -7,7 +7,9 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 14] = [
+const SHARED: [(&str, &str); 18] = [
+    ("node_live", "node.health"),
+    ("node_ready", "node.health"),
     ("tasks_output_stdout", "tasks.output"),
     ("tasks_output_stderr", "tasks.output"),
     ("buckets_samples", "buckets.show"),
@@ -17,6 +19,8 @@ const SHARED: [(&str, &str); 14] = [
     ("objects_graph", "objects.list"),
     ("objects_restore", "objects.put"),
     ("objects_versions", "objects.list"),
+    ("sessions_log_in", "sessions.sign_in"),
+    ("users_unblock", "users.block"),
     ("uploads_abort", "objects.put"),
     ("uploads_begin", "objects.put"),
     ("uploads_complete", "objects.put"),

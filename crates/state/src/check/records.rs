@@ -8,7 +8,7 @@ use super::{Finding, Findings, STEP};
 use crate::failure::Failure;
 use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
-use crate::{catalog, credentials, registry};
+use crate::{catalog, credentials, registry, users};
 
 /// What was counted while every record was read.
 #[derive(Default)]
@@ -27,10 +27,14 @@ pub(super) struct Counted {
 /// Reads every record, and counts what the counters are about.
 pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<Counted, Failure> {
     let mut counted = Counted::default();
-    let keys = Table { statement: &credentials::ALL_KEYS, before_first: values![""].to_vec() };
-    keys.walk(sql, findings, |row| credentials::key_record(row).map(|_| None)).await?;
+    let keys = Table { statement: &credentials::keys::ALL_KEYS, before_first: values![""].to_vec() };
+    keys.walk(sql, findings, |row| credentials::keys::key_record(row).map(|_| None)).await?;
     let sessions = Table { statement: &credentials::ALL_SESSIONS, before_first: values![""].to_vec() };
     sessions.walk(sql, findings, |row| credentials::session_record(row).map(|_| None)).await?;
+    let tokens = Table { statement: &credentials::refresh::ALL_REFRESH, before_first: values![""].to_vec() };
+    tokens.walk(sql, findings, |row| credentials::refresh::refresh_record(row).map(|_| None)).await?;
+    let users = Table { statement: &users::USERS, before_first: values![""].to_vec() };
+    users.walk(sql, findings, |row| users::user_record(row).map(|_| None)).await?;
     let objects = Table { statement: &catalog::ALL_OBJECTS, before_first: values!["", "", ""].to_vec() };
     objects.walk(sql, findings, |row| counted.add_object(row)).await?;
     let names = Table { statement: &registry::ALL_NAMES, before_first: values![""].to_vec() };

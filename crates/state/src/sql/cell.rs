@@ -2,12 +2,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use casemate_model::{
-    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, RunId, Scopes, SessionId, TaskId,
-    Timestamp, UploadId, VersionId, WorkerId,
+    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
+    RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 
 use super::Value;
 use crate::failure::Failure;
@@ -215,10 +216,15 @@ macro_rules! parsed_cells {
 parsed_cells!(
     BucketName => "a bucket name",
     ETag => "an entity tag",
+    InvitationId => "an invitation id",
+    Tier => "a tier",
+    Subject => "somebody who is limited",
     KeyId => "a key id",
     Name => "a name",
+    Networks => "networks",
     ObjectKey => "an object key",
     Project => "a project",
+    RefreshId => "a refresh token id",
     RequestId => "a request id",
     Role => "a role",
     RunId => "a run id",
@@ -227,6 +233,8 @@ parsed_cells!(
     TaskId => "a task id",
     TaskState => "a task state",
     UploadId => "an upload id",
+    UserId => "a user id",
+    UserName => "a user name",
     VersionId => "a version id",
     WorkerId => "a worker id",
 );

@@ -1,10 +1,11 @@
 use casemate_model::{
-    BucketName, Digest, KeyId, Name, ObjectKey, Project, RequestId, Role, Scopes, SessionId, TaskId,
-    Timestamp, UploadId, VersionId, WorkerId,
+    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
+    Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
+use casemate_throttle::{Subject, Tier};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Type};
 
@@ -62,8 +63,29 @@ macro_rules! text_values {
 }
 
 text_values!(
-    str, String, BucketName, KeyId, Name, ObjectKey, Project, RequestId, Role, Scopes, SessionId, TaskId,
-    TaskState, UploadId, WorkerId, ETag
+    str,
+    String,
+    BucketName,
+    Networks,
+    InvitationId,
+    KeyId,
+    Name,
+    ObjectKey,
+    Project,
+    RefreshId,
+    RequestId,
+    Role,
+    Scopes,
+    SessionId,
+    TaskId,
+    TaskState,
+    UploadId,
+    UserId,
+    UserName,
+    WorkerId,
+    ETag,
+    Tier,
+    Subject
 );
 
 /// The null version has a text, so that it can be part of a key.
@@ -133,7 +155,7 @@ macro_rules! nulls {
 }
 
 nulls!(Value::Integer(None); u64, Timestamp);
-nulls!(Value::Text(None); String, &str, KeyId, WorkerId);
+nulls!(Value::Text(None); String, &str, KeyId, RefreshId, UserId, WorkerId);
 nulls!(Value::Bytes(None); Digest, &[u8]);
 
 impl<T: ToValue + NullValue> ToValue for Option<T> {

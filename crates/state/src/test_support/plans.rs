@@ -2,7 +2,7 @@ use crate::error::StateError;
 use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
-use crate::{audit, blobs, catalog, change, credentials, idempotency, queue, registry};
+use crate::{audit, blobs, catalog, change, credentials, idempotency, overrides, queue, registry, users};
 
 /// How the engine means to run a statement.
 #[derive(Clone, Debug)]
@@ -35,8 +35,14 @@ impl Store {
             change::HOT,
             credentials::HOT,
             idempotency::HOT,
+            credentials::keys::HOT,
+            credentials::refresh::HOT,
+            overrides::HOT,
             queue::HOT,
             registry::HOT,
+            users::HOT,
+            users::members::HOT,
+            users::roles::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {
             let statement = statement.text(self.dialect());

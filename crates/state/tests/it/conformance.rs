@@ -7,10 +7,12 @@ mod credentials;
 mod idempotency;
 mod inventory;
 mod lifecycle;
+mod overrides;
 mod queue;
 mod quotas;
 mod registry;
 mod uploads;
+mod users;
 
 use std::pin::Pin;
 
@@ -62,6 +64,14 @@ const CASES: &[Case] = cases![
     idempotency::of_many_with_one_key_one_is_carried_out,
     idempotency::a_dead_request_loses_its_key_and_cannot_answer,
     idempotency::answers_are_bounded_and_forgotten,
+    users::users_are_found_by_id_and_name_and_names_are_unique,
+    users::an_invitation_makes_one_user,
+    users::a_password_is_replaced_once_and_ends_sessions,
+    users::a_blocked_user_has_no_standing_and_no_sessions,
+    users::members_and_roles_come_and_go,
+    users::a_refresh_token_is_used_once_with_a_grace,
+    overrides::overrides_are_set_replaced_and_removed,
+    overrides::there_are_only_so_many_overrides,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,

@@ -28,6 +28,10 @@ fn key(context: &Context) -> KeyRecord {
         created: context.now(),
         expires: None,
         revoked: None,
+        former: None,
+        owner: None,
+        networks: Default::default(),
+        used: None,
     }
 }
 

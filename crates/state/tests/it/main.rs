@@ -9,4 +9,5 @@ mod damage;
 mod group_commit;
 mod migrations;
 mod plans;
+mod shared_limits;
 mod tiles;

@@ -3,7 +3,7 @@ use http::Method;
 use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
-use crate::keys::{CreateKey, CreatedKey, Key};
+use crate::keys::{CreateKey, CreatedKey, Key, RotateKey};
 use crate::{Client, ClientError, Page};
 
 impl Client {
@@ -15,6 +15,12 @@ impl Client {
     /// `keys.list`: the project's keys.
     pub async fn keys_list(&self, page: &PageRequest) -> Result<Page<Key>, ClientError> {
         self.json(Call::new("keys.list", Method::GET, page.apply(Path::new("/keys")))).await
+    }
+
+    /// `keys.rotate`: gives a key another secret.
+    pub async fn keys_rotate(&self, id: &str, rotate: &RotateKey) -> Result<CreatedKey, ClientError> {
+        let path = Path::new("/keys").segment(id).segment("rotate");
+        self.json(Call::new("keys.rotate", Method::POST, path).json(rotate)).await
     }
 
     /// `keys.revoke`: ends a key at once.

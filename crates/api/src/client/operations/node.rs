@@ -8,9 +8,16 @@ use crate::{Client, ClientError, Download, Events};
 impl Client {
     /// `node.health`: how the node is. A failing node answers too.
     pub async fn node_health(&self) -> Result<Health, ClientError> {
-        let operation = "node.health";
-        let (status, body) =
-            self.whole_unjudged(Call::new(operation, Method::GET, Path::new("/health"))).await?;
+        self.health_at("node.health", "/health").await
+    }
+
+    /// `node.ready`: whether the node may be sent requests, and why not.
+    pub async fn node_ready(&self) -> Result<Health, ClientError> {
+        self.health_at("node.ready", "/health/ready").await
+    }
+
+    async fn health_at(&self, operation: &'static str, path: &str) -> Result<Health, ClientError> {
+        let (status, body) = self.whole_unjudged(Call::new(operation, Method::GET, Path::new(path))).await?;
         match serde_json::from_slice(&body) {
             Ok(health) => Ok(health),
             Err(source) if status.is_success() => Err(ClientError::BadAnswer { operation, source }),

@@ -153,7 +153,7 @@ fn of_walls(walls: &Walls) -> Vec<Finding> {
 /// How the node says it is, if it runs.
 pub(super) async fn node(context: &Context) -> Result<Vec<Finding>, CliError> {
     let client = context.client()?;
-    let health = match client.node_health().await {
+    let health = match client.node_ready().await {
         Ok(health) => health,
         Err(error @ ClientError::Unreachable { .. }) => {
             return Ok(vec![Finding::warn(

@@ -32,6 +32,7 @@ pub(super) async fn every_change_has_an_entry_and_a_refusal_has_none(context: &C
 
     assert_eq!(context.actions().await, ["objects.put", "names.claim", "tasks.denied"]);
     assert_eq!(context.store.size().await.unwrap(), 3);
+    assert_eq!((context.store.probe().await.unwrap(), context.store.size().await.unwrap()), (3, 3));
 }
 
 pub(super) async fn sequences_have_no_gaps_when_many_write_at_once(context: &Context) {

@@ -18,6 +18,10 @@ impl Context {
             created: self.now(),
             expires: Some(self.later(60)),
             revoked: None,
+            former: None,
+            owner: None,
+            networks: "10.0.0.0/8".parse().unwrap(),
+            used: None,
         }
     }
 
@@ -31,6 +35,8 @@ impl Context {
             secret: SecretMac { pepper: u32::MAX, mac: [9; 32] },
             created: self.now(),
             expires: self.later(seconds),
+            user: None,
+            client: String::new(),
         }
     }
 }
@@ -59,9 +65,24 @@ pub(super) async fn keys_are_found_listed_and_revoked_once(context: &Context) {
     assert_eq!(found.revoked, Some(revoked), "the first time counts");
     assert_eq!(context.store.size().await.unwrap(), 4, "three keys and one revocation");
 
+    let (next, until) = (SecretMac { pepper: 4, mac: [8; 32] }, context.later(60));
+    let rotate = async |project: &Project, id| {
+        let event = context.event("keys.rotate");
+        context.store.rotate_key(project, id, (next, until), event).await.unwrap()
+    };
+    assert!(!rotate(&elsewhere, keys[1].id).await, "another project's key");
+    assert!(!rotate(&context.project, keys[0].id).await, "a revoked key stays so");
+    assert!(rotate(&context.project, keys[1].id).await);
+    context.store.note_used(&[(keys[1].id, context.now())]).await.unwrap();
+    context.store.note_used(&[(keys[1].id, keys[1].created)]).await.unwrap();
+    let rotated = context.store.key(keys[1].id).await.unwrap().unwrap();
+    let former = Some((keys[1].secret, until));
+    let expected = KeyRecord { secret: next, former, used: Some(context.now()), ..keys[1].clone() };
+    assert_eq!(rotated, expected, "the later use counts");
+
     // An id that exists is damage, and leaves no entry behind.
     context.store.insert_key(&keys[2], context.event("refused")).await.unwrap_err();
-    assert_eq!(context.store.size().await.unwrap(), 4);
+    assert_eq!(context.store.size().await.unwrap(), 5);
 }
 
 pub(super) async fn sessions_end_and_expired_ones_are_removed(context: &Context) {
@@ -69,13 +90,13 @@ pub(super) async fn sessions_end_and_expired_ones_are_removed(context: &Context)
     context.store.insert_key(&key, context.event("keys.create")).await.unwrap();
     let (short, long) = (context.session(None, 1), context.session(Some(key.id), 1000));
     for session in [&short, &long] {
-        context.store.insert_session(session, context.event("sessions.sign_in")).await.unwrap();
+        context.store.insert_session(session, None, context.event("sessions.sign_in")).await.unwrap();
         assert_eq!(context.store.session(session.id).await.unwrap().as_ref(), Some(session));
     }
     context.clock.advance(Duration::from_secs(2));
     assert_eq!(context.store.session(short.id).await.unwrap().as_ref(), Some(&short), "expired, but found");
     let third = context.session(None, 10);
-    context.store.insert_session(&third, context.event("sessions.sign_in")).await.unwrap();
+    context.store.insert_session(&third, None, context.event("sessions.sign_in")).await.unwrap();
     assert_eq!(context.store.session(short.id).await.unwrap(), None);
     assert_eq!(context.store.session(long.id).await.unwrap().as_ref(), Some(&long));
 

@@ -1,0 +1,185 @@
+//! What each route costs, and in which tier: one row a route, by its template and method.
+//!
+//! A route without a row fails a test, so that a new one is never counted by accident.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use casemate_throttle::Tier;
+use http::Method;
+
+/// How a request is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Price {
+    pub(crate) tier: Tier,
+    pub(crate) cost: u32,
+    /// Whether credentials of the request are looked at; else it is counted by network.
+    pub(crate) by_credential: bool,
+}
+
+/// What is at no address, the console's files, and the API's description.
+pub(crate) const OTHER: Price = Price { tier: Tier::General, cost: 1, by_credential: false };
+
+/// The price of an unsigned request to S3, of which little comes.
+pub(crate) const UNSIGNED: Price = Price { tier: Tier::S3, cost: 1, by_credential: false };
+
+/// Reads cost one token. Changes cost two, as they wait for a disk; tasks cost more, as they hold a worker.
+const ROUTES: &[(&str, &str, Tier, u32)] = &[
+    ("GET", "/audit/checkpoint", Tier::General, 1),
+    ("GET", "/audit/entries", Tier::General, 1),
+    ("GET", "/audit/entries/{sequence}/proof", Tier::General, 1),
+    ("GET", "/auth/keys", Tier::General, 1),
+    ("POST", "/auth/login", Tier::Auth, 5),
+    ("POST", "/auth/refresh", Tier::Auth, 1),
+    ("POST", "/auth/register", Tier::Auth, 5),
+    ("GET", "/bucket-samples", Tier::Objects, 1),
+    ("GET", "/buckets", Tier::Objects, 1),
+    ("POST", "/buckets", Tier::Objects, 2),
+    ("GET", "/buckets/{bucket}", Tier::Objects, 1),
+    ("DELETE", "/buckets/{bucket}", Tier::Objects, 2),
+    ("PATCH", "/buckets/{bucket}", Tier::Objects, 2),
+    ("GET", "/buckets/{bucket}/folder", Tier::Objects, 1),
+    ("GET", "/buckets/{bucket}/graph", Tier::Objects, 2),
+    ("GET", "/buckets/{bucket}/objects", Tier::Objects, 1),
+    ("GET", "/buckets/{bucket}/samples", Tier::Objects, 1),
+    ("GET", "/buckets/{bucket}/versions", Tier::Objects, 1),
+    ("GET", "/events", Tier::General, 1),
+    ("GET", "/health", Tier::General, 1),
+    ("GET", "/invitations", Tier::General, 1),
+    ("POST", "/invitations", Tier::General, 2),
+    ("DELETE", "/invitations/{id}", Tier::General, 2),
+    ("GET", "/keys", Tier::General, 1),
+    ("POST", "/keys", Tier::General, 2),
+    ("DELETE", "/keys/{id}", Tier::General, 2),
+    ("POST", "/keys/{id}/rotate", Tier::General, 2),
+    ("GET", "/limits", Tier::General, 1),
+    ("PUT", "/limits/{tier}/{subject}", Tier::General, 2),
+    ("DELETE", "/limits/{tier}/{subject}", Tier::General, 2),
+    ("GET", "/log/{*tile}", Tier::General, 1),
+    ("POST", "/login-links", Tier::General, 2),
+    ("GET", "/members", Tier::General, 1),
+    ("PUT", "/members/{name}", Tier::General, 2),
+    ("DELETE", "/members/{name}", Tier::General, 2),
+    ("GET", "/names", Tier::Names, 1),
+    ("POST", "/names", Tier::Names, 2),
+    ("GET", "/names/{name}", Tier::Names, 1),
+    ("PUT", "/names/{name}", Tier::Names, 2),
+    ("DELETE", "/names/{name}", Tier::Names, 2),
+    ("GET", "/names/{name}/history", Tier::Names, 1),
+    ("GET", "/object-info/{bucket}/{*key}", Tier::Objects, 1),
+    ("POST", "/object-restore/{bucket}/{*key}", Tier::Objects, 2),
+    ("POST", "/object-verify/{bucket}/{*key}", Tier::Objects, 2),
+    ("GET", "/objects/{bucket}/{*key}", Tier::Objects, 1),
+    ("PUT", "/objects/{bucket}/{*key}", Tier::Objects, 2),
+    ("DELETE", "/objects/{bucket}/{*key}", Tier::Objects, 2),
+    ("GET", "/overview", Tier::General, 1),
+    ("PUT", "/password", Tier::Auth, 5),
+    ("GET", "/roles", Tier::General, 1),
+    ("PUT", "/roles/{role}", Tier::General, 2),
+    ("DELETE", "/roles/{role}", Tier::General, 2),
+    ("GET", "/session", Tier::General, 1),
+    ("POST", "/session", Tier::Auth, 5),
+    ("DELETE", "/session", Tier::General, 2),
+    ("GET", "/sessions", Tier::General, 1),
+    ("DELETE", "/sessions/{id}", Tier::General, 2),
+    ("POST", "/shares", Tier::Objects, 2),
+    ("GET", "/shares/{token}", Tier::Objects, 1),
+    ("GET", "/tasks", Tier::Tasks, 1),
+    ("POST", "/tasks", Tier::Tasks, 5),
+    ("GET", "/tasks/{id}", Tier::Tasks, 1),
+    ("POST", "/tasks/{id}/cancel", Tier::Tasks, 2),
+    ("GET", "/tasks/{id}/outputs/{*path}", Tier::Tasks, 1),
+    ("GET", "/tasks/{id}/receipt", Tier::Tasks, 1),
+    ("GET", "/tasks/{id}/stderr", Tier::Tasks, 1),
+    ("GET", "/tasks/{id}/stdout", Tier::Tasks, 1),
+    ("POST", "/uploads", Tier::Objects, 2),
+    ("DELETE", "/uploads/{upload}", Tier::Objects, 2),
+    ("POST", "/uploads/{upload}/complete", Tier::Objects, 2),
+    ("GET", "/uploads/{upload}/parts", Tier::Objects, 1),
+    ("PUT", "/uploads/{upload}/parts/{number}", Tier::Objects, 2),
+    ("GET", "/usage", Tier::Objects, 1),
+    ("GET", "/users", Tier::General, 1),
+    ("POST", "/users", Tier::General, 5),
+    ("GET", "/users/{name}", Tier::General, 1),
+    ("POST", "/users/{name}/block", Tier::General, 2),
+    ("PUT", "/users/{name}/password", Tier::General, 5),
+    ("POST", "/users/{name}/unblock", Tier::General, 2),
+];
+
+/// Routes whose link is the credential; what else comes along is not looked at.
+const LINKS: [&str; 1] = ["/shares/{token}"];
+
+/// Where the table's paths begin.
+const BASE: &str = casemate_api::BASE_PATH;
+
+static PRICES: LazyLock<HashMap<(&str, &str), Price>> = LazyLock::new(|| {
+    let rows = ROUTES.iter().map(|(method, path, tier, cost)| {
+        let by_credential = *tier != Tier::Auth && !LINKS.contains(path);
+        ((*method, *path), Price { tier: *tier, cost: *cost, by_credential })
+    });
+    rows.collect()
+});
+
+/// The price of a request for the route with this template.
+pub(crate) fn price(method: &Method, template: Option<&str>) -> Price {
+    if template == Some("/metrics") {
+        return Price { by_credential: true, ..OTHER };
+    }
+    let Some(path) = template.and_then(|template| template.strip_prefix(BASE)) else { return OTHER };
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    PRICES.get(&(method, path)).copied().unwrap_or(OTHER)
+}
+
+/// The price of an operation of S3: reads cost one, the rest two.
+pub(crate) fn s3_price(operation: &str) -> Price {
+    let reads = ["Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb));
+    Price { tier: Tier::S3, cost: if reads { 1 } else { 2 }, by_credential: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_has_a_price() {
+        let document: serde_json::Value = serde_json::from_str(&crate::openapi_document()).expect("JSON");
+        let mut served = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().expect("paths") {
+            for method in methods.as_object().expect("methods").keys() {
+                served.insert((method.to_uppercase(), path.trim_start_matches(BASE).to_owned()));
+            }
+        }
+        let priced: BTreeSet<_> =
+            ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+        assert_eq!(served, priced, "each route needs a row in crates/server/src/tiers.rs");
+        assert_eq!(ROUTES.len(), PRICES.len(), "no row stands there twice");
+    }
+
+    #[test]
+    fn no_request_costs_more_than_every_burst_holds() {
+        let routes = ROUTES.iter().map(|(_, path, tier, cost)| (*path, *tier, *cost));
+        let operations = crate::S3_OPERATIONS.iter().map(|(name, _)| (*name, Tier::S3, s3_price(name).cost));
+        for (name, tier, cost) in routes.chain(operations) {
+            assert!((1..=tier.burst_min()).contains(&cost), "{name} costs {cost}");
+        }
+    }
+
+    #[test]
+    fn prices_are_found_by_template_and_method() {
+        let of = |method: Method, template| price(&method, template);
+        let tasks = |cost| Price { tier: Tier::Tasks, cost, by_credential: true };
+        assert_eq!(of(Method::POST, Some("/api/v1/tasks")), tasks(5));
+        assert_eq!(of(Method::HEAD, Some("/api/v1/tasks")), tasks(1));
+        assert_eq!(
+            of(Method::POST, Some("/api/v1/session")),
+            Price { tier: Tier::Auth, cost: 5, by_credential: false }
+        );
+        assert!(!of(Method::GET, Some("/api/v1/shares/{token}")).by_credential);
+        for template in [None, Some("/{*path}"), Some("/tasks"), Some("/api/v1/openapi.json")] {
+            assert_eq!(of(Method::GET, template), OTHER, "{template:?}");
+        }
+        assert_eq!((s3_price("GetObject").cost, s3_price("PutObject").cost), (1, 2));
+    }
+}

@@ -1,0 +1,90 @@
+#![allow(clippy::disallowed_methods, reason = "it starts a server that tests use, outside any node")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+/// A Redis server on a free port of the loopback network, which keeps nothing. It ends when it is dropped, also by a
+/// panic, and by the kernel's hand if the process is killed.
+pub struct PrivateRedis {
+    server: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl PrivateRedis {
+    /// Starts a server.
+    ///
+    /// # Panics
+    ///
+    /// If Redis is not installed or does not start, with what to do about it.
+    pub fn start() -> Self {
+        let directory =
+            tempfile::Builder::new().prefix("casemate-redis-").tempdir().expect("a scratch directory");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let server = start_server(port, &directory);
+        Self { server, port, directory }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> SecretString {
+        format!("redis://127.0.0.1:{}/0", self.port).into()
+    }
+
+    /// Ends the server as a crash does.
+    pub fn kill(&mut self) {
+        self.server.kill().expect("it runs");
+        self.server.wait().expect("it has ended");
+    }
+
+    /// Starts it again at the same address, empty.
+    pub fn restart(&mut self) {
+        self.server = start_server(self.port, &self.directory);
+    }
+
+    /// Stops it in the middle of whatever it does, so that connections stay and nothing is answered; or lets it go on.
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").arg(signal).arg(self.server.id().to_string()).status();
+        assert!(sent.expect("kill runs").success());
+    }
+}
+
+impl Drop for PrivateRedis {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn start_server(port: u16, directory: &TempDir) -> Child {
+    let mut server = Command::new("setpriv");
+    server
+        .args(["--pdeathsig=KILL", "--", "redis-server", "--bind", "127.0.0.1", "--port"])
+        .arg(port.to_string());
+    server.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"]).arg(directory.path());
+    let mut server = server.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("setpriv runs");
+    let mut log = BufReader::new(server.stdout.take().expect("piped"));
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        let length = log.read_line(&mut line).expect("the server's log");
+        assert!(length > 0, "Redis did not start; is it installed? `apt-get install redis-server`: {seen}");
+        if line.contains("Ready to accept connections") {
+            break;
+        }
+        seen.push_str(&line);
+    }
+    // Somebody must go on reading, or the server stands still when the pipe is full. Ends with the server.
+    std::thread::spawn(move || {
+        let mut rest = [0; 4096];
+        while log.read(&mut rest).is_ok_and(|length| length > 0) {}
+    });
+    server
+}

@@ -1,0 +1,182 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, RwLock};
+
+use casemate_limits::{Quota, TokenBuckets, Verdict};
+use casemate_model::Timestamp;
+
+use crate::overrides::check_quota;
+use crate::shared::Guarded;
+use crate::{Override, OverrideError, SharedBuckets, Subject, Tier};
+
+/// Subjects that a tier tells apart. With 16 bytes each, all tiers together stay under 60 MB whatever is sent.
+const SUBJECTS_MAX: usize = 1 << 19;
+
+/// What an operator decides about limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    quotas: [Quota; Tier::EVERY.len()],
+    /// Counts and logs what would be refused, and refuses nothing.
+    pub dry_run: bool,
+    /// Nodes that count together, each of which allows its part while they cannot.
+    pub replicas: u32,
+}
+
+/// What a request was charged, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The tier that it counted in.
+    pub tier: Tier,
+    /// The quota that was in force.
+    pub quota: Quota,
+    /// What the bucket said.
+    pub verdict: Verdict,
+    /// Whether the request is to be refused; in a dry run none is.
+    pub refused: bool,
+}
+
+/// Counts requests and says which are too many.
+pub struct Throttle {
+    settings: Settings,
+    tiers: [TokenBuckets; Tier::EVERY.len()],
+    /// Credentials that were presented and no good, by network. On this node only: what it guards is this node's store.
+    failures: TokenBuckets,
+    overrides: RwLock<Arc<HashMap<(Tier, Subject), Override>>>,
+    shared: Option<Guarded>,
+    told: Mutex<Told>,
+}
+
+/// What was said already.
+#[derive(Default)]
+struct Told {
+    /// The second, since 1970, of the last line about a dry run.
+    dry_run_at: u64,
+    evicted: [u64; Tier::EVERY.len()],
+}
+
+impl Settings {
+    /// Settings with a quota for each tier, in the order of [`Tier::EVERY`].
+    pub fn new(quotas: [Quota; Tier::EVERY.len()]) -> Result<Self, OverrideError> {
+        for tier in Tier::EVERY {
+            check_quota(tier, quotas[tier.index()])?;
+        }
+        Ok(Self { quotas, dry_run: false, replicas: 1 })
+    }
+
+    /// The quota of a tier.
+    pub fn quota(&self, tier: Tier) -> Quota {
+        self.quotas[tier.index()]
+    }
+}
+
+impl Throttle {
+    /// Full buckets for everybody; `shared` ones if several nodes are to count together.
+    pub fn new(settings: Settings, shared: Option<Arc<dyn SharedBuckets>>) -> Self {
+        Self {
+            settings,
+            tiers: std::array::from_fn(|_| TokenBuckets::new(SUBJECTS_MAX)),
+            failures: TokenBuckets::new(SUBJECTS_MAX),
+            overrides: RwLock::default(),
+            shared: shared.map(Guarded::new),
+            told: Mutex::default(),
+        }
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether several nodes are to count together.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Charges a request of `subject` that costs `cost` in `tier`. Only a credential that was verified may be a subject:
+    /// who merely names it must not spend what is its holder's.
+    pub async fn charge(&self, tier: Tier, subject: Subject, cost: u32, now: Timestamp) -> Charge {
+        let quota = self.quota(tier, subject, now);
+        let shared = match &self.shared {
+            Some(shared) => shared.take(&format!("{tier}:{subject}"), quota, cost, now).await,
+            None => None,
+        };
+        let verdict = shared.unwrap_or_else(|| {
+            let replicas = if self.shared.is_some() { self.settings.replicas } else { 1 };
+            self.tiers[tier.index()].take(&subject, quota.share(replicas, tier.burst_min()), cost, now)
+        });
+        self.judge(tier, quota, verdict, now)
+    }
+
+    /// Whether a credential that `network` presents may be looked at. It may not once the network has presented too many
+    /// that were no good; nothing is charged by asking.
+    pub fn may_present(&self, network: IpAddr, now: Timestamp) -> Result<(), Charge> {
+        let quota = self.settings.quota(Tier::Auth);
+        let verdict = self.failures.look(&network, quota, 1, now);
+        if verdict.allowed {
+            return Ok(());
+        }
+        let charge = self.judge(Tier::Auth, quota, verdict, now);
+        if charge.refused { Err(charge) } else { Ok(()) }
+    }
+
+    /// Hears that `network` presented a credential that was no good.
+    pub fn presented_badly(&self, network: IpAddr, now: Timestamp) {
+        self.failures.take(&network, self.settings.quota(Tier::Auth), 1, now);
+    }
+
+    /// Takes over the overrides that are stored.
+    pub fn set_overrides(&self, overrides: Vec<Override>) {
+        let by_subject = overrides.into_iter().map(|set| ((set.tier, set.subject), set)).collect();
+        *self.overrides.write().expect("nothing panics while it holds the lock") = Arc::new(by_subject);
+    }
+
+    /// Says in metrics what is not counted as it happens. Walks over all buckets.
+    pub fn say(&self, now: Timestamp) {
+        let mut told = self.told.lock().expect("nothing panics while it holds the lock");
+        for tier in Tier::EVERY {
+            let (name, buckets) = (tier.as_str(), &self.tiers[tier.index()]);
+            let active = u32::try_from(buckets.active(now)).unwrap_or(u32::MAX);
+            metrics::gauge!("casemate_limit_active_subjects", "tier" => name).set(f64::from(active));
+            let evicted = buckets.evicted();
+            metrics::counter!("casemate_limit_evicted_total", "tier" => name)
+                .increment(evicted - told.evicted[tier.index()]);
+            told.evicted[tier.index()] = evicted;
+        }
+        if let Some(shared) = &self.shared {
+            shared.say();
+        }
+    }
+
+    fn quota(&self, tier: Tier, subject: Subject, now: Timestamp) -> Quota {
+        let overrides = Arc::clone(&self.overrides.read().expect("nothing panics while it holds the lock"));
+        let set = overrides.get(&(tier, subject)).filter(|set| now < set.expires);
+        set.map_or_else(|| self.settings.quota(tier), |set| set.quota)
+    }
+
+    fn judge(&self, tier: Tier, quota: Quota, verdict: Verdict, now: Timestamp) -> Charge {
+        let name = tier.as_str();
+        let refused = !verdict.allowed && !self.settings.dry_run;
+        if verdict.allowed {
+            metrics::counter!("casemate_limit_allowed_total", "tier" => name).increment(1);
+        } else if refused {
+            metrics::counter!("casemate_limit_denied_total", "tier" => name).increment(1);
+        } else {
+            metrics::counter!("casemate_limit_dry_run_denied_total", "tier" => name).increment(1);
+            self.log_dry_run(tier, now);
+        }
+        Charge { tier, quota, verdict, refused }
+    }
+
+    /// At most one line a second, however many requests there are.
+    fn log_dry_run(&self, tier: Tier, now: Timestamp) {
+        let second = now.as_millis() / 1_000;
+        let mut told = self.told.lock().expect("nothing panics while it holds the lock");
+        if told.dry_run_at != second {
+            told.dry_run_at = second;
+            tracing::info!(%tier, "dry run: requests would be refused; casemate_limit_dry_run_denied_total counts them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
