@@ -118,7 +118,12 @@ mod tests {
     }
 
     /// Requests with POST that make nothing which a second one would make again.
-    const NOT_ONCE: [(&str, &str); 3] = [
+    const NOT_ONCE: [(&str, &str); 8] = [
+        ("/api/v1/auth/login", "who signs in is nobody yet"),
+        ("/api/v1/auth/refresh", "a token that is used again gives the same successor"),
+        ("/api/v1/auth/register", "a name is taken once, and an invitation too"),
+        ("/api/v1/users/{name}/block", "a user who is blocked is blocked"),
+        ("/api/v1/users/{name}/unblock", "a user who is let in is let in"),
         ("/api/v1/session", "who signs in is nobody yet, and a link opens once anyway"),
         ("/api/v1/tasks/{id}/cancel", "a task that is cancelled is cancelled"),
         ("/api/v1/object-verify/{bucket}/{key}", "it looks, and makes nothing"),

@@ -14,7 +14,6 @@ use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
 use casemate_throttle::{OverrideError, Tier};
-use http::request::Parts;
 use http::{HeaderValue, header};
 
 /// A problem on its way out; the request id layer adds the id and writes the body.

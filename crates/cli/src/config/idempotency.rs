@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use casemate_control::IdempotencyRules;
 
+use super::bounds::disk_bytes;
 use super::json::within;
-use super::{ConfigError, Written, size};
+use super::{ConfigError, Written};
 
 pub(super) fn rules(written: &Written) -> Result<IdempotencyRules, ConfigError> {
     let text = &written.idempotency_bytes_max;
-    let bytes = size("idempotency_bytes_max", text)?;
+    let bytes = disk_bytes("idempotency_bytes_max", text)?;
     let hours = written.idempotency_hours;
     let hours = within("idempotency_hours", hours, hours, 1..=168, "a number from 1 to 168")?;
     let keys = written.idempotency_keys_max;

@@ -5,16 +5,17 @@ use std::ops::RangeInclusive;
 
 use casemate_limits::JsonBudget;
 
-use super::{ConfigError, Written, bad, size};
+use super::bounds::disk_bytes;
+use super::{ConfigError, Written, bad};
 
 pub(super) fn budget(written: &Written) -> Result<JsonBudget, ConfigError> {
     let text = &written.json_bytes_max;
     let expected = "a size from 4KiB to 16MiB";
-    let bytes = size("json_bytes_max", text)?;
+    let bytes = disk_bytes("json_bytes_max", text)?;
     let bytes_max = within("json_bytes_max", text, bytes, (4 << 10)..=(16 << 20), expected)?;
     let text = &written.json_string_bytes_max;
     let expected = "a size from 1KiB to that of json_bytes_max";
-    let bytes = size("json_string_bytes_max", text)?;
+    let bytes = disk_bytes("json_string_bytes_max", text)?;
     let string_bytes_max = within("json_string_bytes_max", text, bytes, (1 << 10)..=bytes_max, expected)?;
     // No body of the API is deeper than 8 levels or has an object of more than 100 members that are not the client's.
     let count = |key, value: u64, bounds: RangeInclusive<u64>| {

@@ -51,7 +51,7 @@ fn created(state: &AppState, made: &CreatedKey) -> wire::keys::CreatedKey {
 ///
 /// The new secret is in this answer and nowhere else. The former one still fits for as long as is asked for.
 #[utoipa::path(post, path = "/keys/{id}/rotate", operation_id = "keys_rotate", tag = "keys",
-    params(("id" = String, Path, description = "The key's id")), request_body = wire::keys::RotateKey,
+    params(("id" = String, Path, description = "The key's id"), IdempotencyParams), request_body = wire::keys::RotateKey,
     responses((status = 200, body = wire::keys::CreatedKey), (status = "default", body = wire::Problem)))]
 pub(crate) async fn rotate_key(
     State(state): State<AppState>,

@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{SignIn, SignInAs};
@@ -10,10 +10,11 @@ use super::users::password;
 use crate::app::AppState;
 use crate::caller::{From, Newcomer, SESSION_COOKIE};
 use crate::convert;
+use crate::extract::{Answer, Path};
 use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// Most characters of what a client calls itself that are kept.
 const CLIENT_CHARS_MAX: usize = 120;
