@@ -8,8 +8,6 @@ import { badge, clip, copyButton, empty, moment, pageHead } from "../ui/parts.js
 import { PAGE, pagedTable } from "../ui/table.js";
 import { toast, toastError } from "../ui/toast.js";
 
-const SCOPES = ["audit:read", "keys:read", "keys:write", "metrics:read", "names:read", "names:write", "node:read", "node:write", "objects:read", "objects:share", "objects:write", "tasks:read", "tasks:write", "users:read", "users:write"];
-
 const LIFETIMES = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "never"]];
 const DAY_MS = 86_400_000;
 
@@ -17,11 +15,13 @@ export const title = () => "Keys";
 
 export async function render({ api, signal, can }) {
   const roles = new Map((await api.roles(signal)).items.map((one) => [one.role, one.scopes]));
+  // An admin may do everything, so its scopes are all there are.
+  const every = roles.get("admin");
   const create = () => createDialog({ api, roles, onCreated: () => list.restart() });
   const button = () => can("keys:write") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
   const list = pagedTable({
     caption: "API keys", signal,
-    columns: columns({ mayRevoke: can("keys:write"), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),
+    columns: columns({ every, mayRevoke: can("keys:write"), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),
     load: (after) => api.keys({ after, limit: PAGE }, signal),
     none: () => empty({ title: "No API key", text: "Programs on other machines sign in with a key. On this machine the command line needs none.", action: button(), command: commands.createKey }),
   });
@@ -29,12 +29,12 @@ export async function render({ api, signal, can }) {
   return h("div", {}, pageHead("Keys", { lead: "How programs and other browsers come in.", actions: [link, button()] }), list.element);
 }
 
-function columns({ mayRevoke, revoke }) {
+function columns({ every, mayRevoke, revoke }) {
   return [
     { label: "Label", class: "grow", cell: (key) => clip(key.label) },
     { label: "Id", cell: (key) => h("span", { class: "mono", tabindex: 0, title: key.id }, key.id.slice(0, 4), "…", key.id.slice(-6)) },
     { label: "Role", cell: (key) => key.role },
-    { label: "Scopes", cell: (key) => h("span", { title: key.scopes.join(" "), tabindex: 0 }, key.scopes.length === SCOPES.length ? "all" : `${key.scopes.length} of ${SCOPES.length}`) },
+    { label: "Scopes", cell: (key) => h("span", { title: key.scopes.join(" "), tabindex: 0 }, key.scopes.length === every.length ? "all" : `${key.scopes.length} of ${every.length}`) },
     { label: "Created", cell: (key) => moment(key.created) },
     { label: "Expires", cell: (key) => moment(key.expires) },
     { label: "State", cell: (key) => stateOf(key) },
@@ -90,7 +90,7 @@ function createDialog({ api, roles, onCreated }) {
 }
 
 function scopeBoxes(role, roles) {
-  const boxes = SCOPES.map((scope) => ({ scope, box: h("input", { type: "checkbox", name: scope }) }));
+  const boxes = roles.get("admin").map((scope) => ({ scope, box: h("input", { type: "checkbox", name: scope }) }));
   const refresh = () => boxes.forEach(({ scope, box }) => {
     const reachable = roles.get(role.value).some((one) => one === scope || one.startsWith(`${scope}:`));
     box.disabled = !reachable;

@@ -10,10 +10,11 @@ import { toast, toastError } from "../ui/toast.js";
 
 export const title = () => "Users";
 
-export async function render({ api, signal, can }) {
+export async function render({ api, signal, can, navigate }) {
   const { items: roles } = await api.roles(signal);
   const names = roles.map((one) => one.role);
   const may = can("users:write");
+  const again = () => navigate("#/users");
   const act = (work, said) => async (...what) => {
     try {
       if ((await work(...what)) === false) return;
@@ -42,11 +43,11 @@ export async function render({ api, signal, can }) {
     none: () => h("p", { class: "hint" }, "Nobody is invited."),
   });
   const invite = may && h("button", { type: "button", class: "primary", on: { click: () => inviteDialog({ api, names, done: () => invitations.restart() }) } }, icon("plus"), "Invite");
-  const newRole = may && h("button", { type: "button", on: { click: () => roleDialog({ api }) } }, "New role");
+  const newRole = may && h("button", { type: "button", on: { click: () => roleDialog({ api, done: again }) } }, "New role");
   return h("div", {}, pageHead("Users", { lead: "Who may do what in this project.", actions: [newRole, invite] }),
     members.element,
     h("h2", { class: "below" }, "Invitations"), invitations.element,
-    h("h2", { class: "below" }, "Roles"), rolesTable(roles));
+    h("h2", { class: "below" }, "Roles"), rolesTable(roles, may && ((role) => removeRole({ api, role, done: again }))));
 }
 
 function memberColumns({ may, names, setRole, block, remove }) {
@@ -76,12 +77,13 @@ function invitationColumns({ may, withdraw }) {
   ];
 }
 
-const rolesTable = (roles) => table({
+const rolesTable = (roles, remove) => table({
   caption: "Roles",
   columns: [
     { label: "Role", cell: (one) => one.role },
     { label: "Made", cell: (one) => (one.built_in ? "built in" : "the project's") },
     { label: "Scopes", class: "grow", cell: (one) => h("span", { class: "mono wrap" }, one.scopes.join(" ")) },
+    { label: "", cell: (one) => remove && !one.built_in && h("button", { type: "button", class: "small danger", "aria-label": `Remove the role ${one.role}`, on: { click: () => remove(one.role) } }, "Remove") },
   ],
   rows: roles,
 });
@@ -122,7 +124,17 @@ function showLink(created) {
   });
 }
 
-function roleDialog({ api }) {
+async function removeRole({ api, role, done }) {
+  try {
+    await api.removeRole(role);
+    toast(`Removed the role ${role}.`);
+    done();
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+function roleDialog({ api, done }) {
   const name = textInput({ placeholder: "release-manager", autofocus: true });
   const scopes = h("textarea", { rows: 4, spellcheck: "false", placeholder: "objects:write:releases/*\nnames:write" });
   const opened = openDialog({
@@ -139,6 +151,7 @@ function roleDialog({ api }) {
         await api.putRole(name.value.trim(), scopes.value.split(/\s+/).filter(Boolean));
         opened.close();
         toast(`Set the role ${name.value.trim()}.`);
+        done();
       },
     }),
   });

@@ -376,6 +376,13 @@ journey("invites a user, who joins elsewhere, changes the password and is blocke
   await button("Make a link").click();
   const link = await page.locator(".secret code").innerText();
   await button("Done").click();
+  await button("New role").click();
+  await page.getByLabel("Role", { exact: true }).fill("reader");
+  await page.getByLabel("Scopes").fill("objects:read:releases/*");
+  await button("Set").click();
+  await button("Remove the role reader").click();
+  await page.getByText("Removed the role reader.").waitFor();
+  assert.equal(await button("Remove the role reader").count(), 0);
   const other = await openBrowser({ url: node.url, refusals: true });
   try {
     await joins(other, new URL(link).hash);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use casemate_identity::{IdentityError, KeyLabelError, PasswordError, Rejected};
+use casemate_identity::{IdentityError, KeyLabelError, Rejected};
 use casemate_ledger::{BundleError, EncodeError, LogError, TilePath};
 use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
@@ -46,9 +46,6 @@ pub enum ControlError {
     /// Too many passwords wait to be checked.
     #[error("too many people sign in at this moment")]
     TooManyLogins,
-    /// A password of the wrong length.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
     /// The caller has not signed in as a user.
     #[error("this is for users who have signed in; the caller is none")]
     NoUser,

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use casemate_identity::{
-    InvitationRecord, Member, Password, Rejected, UserAdded, UserKind, UserRecord, claimed_invitation,
-    issue_invitation, opens_invitation,
+    InvitationRecord, Member, Password, Rejected, UserKind, UserRecord, claimed_invitation, issue_invitation,
+    opens_invitation,
 };
 use casemate_model::{InvitationId, Project, Role, UserId, UserName};
 use casemate_policy::{Resource, operation};
@@ -100,11 +100,7 @@ impl Control {
         event.project = project;
         event.details.push(("id".to_owned(), user.id.to_string()));
         event.details.push(("role".to_owned(), member.role.to_string()));
-        match self.parts.users.insert_user(&user, Some(&member), invitation, event).await? {
-            UserAdded::Done => Ok(UserDetails { user, members: vec![member] }),
-            UserAdded::NameTaken => Err(ControlError::UserNameTaken(user.name)),
-            UserAdded::InvitationGone => Err(ControlError::InvitationGone),
-        }
+        self.add_user(user, member, invitation, event).await
     }
 
     /// Where somebody who registers gets which role.

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key, reissue_key, s3_secret};
-use casemate_model::{KeyId, Networks, Principal, PrincipalKind, Role, Scopes, Timestamp, UserName};
-use casemate_policy::{Resource, operation, roles};
+use casemate_model::{KeyId, Networks, Principal, Role, Scopes, Timestamp, UserName};
+use casemate_policy::{Resource, operation};
 use secrecy::SecretString;
 
 use crate::{Caller, Control, ControlError};
@@ -53,10 +53,7 @@ impl Control {
         }
         let owner = match &wanted.owner {
             Some(name) => Some(self.find_user(name).await?.id),
-            None => match maker.kind {
-                PrincipalKind::User(id) => Some(id),
-                _ => None,
-            },
+            None => maker.user(),
         };
         let new = NewKey {
             owner,
@@ -81,13 +78,8 @@ impl Control {
 
     /// Whether a wanted key would have a role or scope that its maker lacks, or outlive the maker's own key.
     async fn exceeds(&self, wanted: &KeyRequest, maker: &Principal) -> Result<bool, ControlError> {
-        let of_role = match roles::built_in(&wanted.role) {
-            Some(of_role) => of_role,
-            None => {
-                let found = self.parts.credentials.role(&maker.project, &wanted.role).await?;
-                found.ok_or_else(|| ControlError::RoleNotFound(wanted.role.clone()))?
-            }
-        };
+        let of_role = self.scopes_of(&maker.project, &wanted.role).await?;
+        let of_role = of_role.ok_or_else(|| ControlError::RoleNotFound(wanted.role.clone()))?;
         // Its maker answers for all that the key could ever do, also by its role alone.
         if !maker.scopes.cover_all(&of_role.intersection(&wanted.scopes)) {
             return Ok(true);

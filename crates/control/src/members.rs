@@ -46,7 +46,7 @@ impl Control {
         self.check_gives(caller, permit.action(), &role).await?;
         let user = self.find_user(name).await?;
         let project = permit.project().clone();
-        self.check_demotes(caller, permit.action(), &project, &user).await?;
+        self.check_outranks(caller, permit.action(), &user, Some(&project)).await?;
         let member = Member { project, user: user.id, role, created: self.now() };
         let mut event = self.event(caller, permit.action(), &resource, "role given");
         event.details.push(("role".to_owned(), member.role.to_string()));
@@ -60,7 +60,7 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::RemoveMember>(caller, &resource).await?;
         let user = self.find_user(name).await?;
-        self.check_demotes(caller, permit.action(), permit.project(), &user).await?;
+        self.check_outranks(caller, permit.action(), &user, Some(permit.project())).await?;
         let event = self.event(caller, permit.action(), &resource, "role taken away");
         let done = self.parts.users.remove_member(permit.project(), user.id, event).await?;
         self.authenticator().forget_all();
@@ -138,27 +138,6 @@ impl Control {
             return Ok(());
         }
         Err(self.refuse_giving(caller, action, &Resource::one("role", role)).await?)
-    }
-
-    /// Refuses to take a role away that may do more than the caller.
-    async fn check_demotes(
-        &self,
-        caller: &Caller,
-        action: &'static str,
-        project: &Project,
-        user: &UserRecord,
-    ) -> Result<(), ControlError> {
-        let members = self.parts.users.memberships(user.id).await?;
-        let Some(member) = members.iter().find(|member| member.project == *project) else {
-            return Ok(());
-        };
-        let scopes = self.scopes_of(project, &member.role).await?.unwrap_or_default();
-        if caller.principal.scopes.cover_all(&scopes) {
-            return Ok(());
-        }
-        let why = "the user may do more than the caller";
-        self.record_refused(caller, action, user_resource(&user.name), why).await?;
-        Err(ControlError::UserOutranks)
     }
 
     async fn refuse_giving(

@@ -234,9 +234,7 @@ impl Control {
             }
         };
         let principal = self.authenticator().by_session_id(refreshed.session, now).await?;
-        let PrincipalKind::User(user) = principal.kind else {
-            return Err(Rejected.into());
-        };
+        let user = principal.user().ok_or(Rejected)?;
         let access_token = self.access_token(user, refreshed.session);
         Ok(Refreshed { access_token, refresh_token: refreshed.token })
     }
@@ -272,10 +270,10 @@ impl Control {
     }
 
     async fn name_of(&self, principal: &Principal) -> Result<Option<UserName>, ControlError> {
-        let PrincipalKind::User(id) = principal.kind else {
-            return Ok(None);
-        };
-        Ok(self.parts.users.user(id).await?.map(|user| user.name))
+        match principal.user() {
+            Some(id) => Ok(self.parts.users.user(id).await?.map(|user| user.name)),
+            None => Ok(None),
+        }
     }
 
     /// Makes a one-time login link; returns its token and when it expires.
@@ -291,10 +289,7 @@ impl Control {
             role: maker.role.clone(),
             scopes: maker.scopes.clone(),
             key: key.map(|key| key.id),
-            user: match maker.kind {
-                PrincipalKind::User(id) => Some(id),
-                _ => None,
-            },
+            user: maker.user(),
             refreshed: false,
             client: String::new(),
         };

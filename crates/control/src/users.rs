@@ -2,7 +2,7 @@ use casemate_identity::{
     KeepSessions, Member, Password, PasswordHash, SessionRecord, UserAdded, UserKind, UserRecord,
 };
 use casemate_ledger::Event;
-use casemate_model::{PrincipalKind, Role, SessionId, UserId, UserName};
+use casemate_model::{InvitationId, Project, Role, SessionId, UserId, UserName};
 use casemate_policy::{Resource, operation};
 
 use crate::{Caller, Control, ControlError};
@@ -54,7 +54,17 @@ impl Control {
         let mut event = self.event(caller, permit.action(), &resource, "made");
         event.details.push(("id".to_owned(), user.id.to_string()));
         event.details.push(("role".to_owned(), member.role.to_string()));
-        match self.parts.users.insert_user(&user, Some(&member), None, event).await? {
+        self.add_user(user, member, None, event).await
+    }
+
+    pub(crate) async fn add_user(
+        &self,
+        user: UserRecord,
+        member: Member,
+        invitation: Option<InvitationId>,
+        event: Event,
+    ) -> Result<UserDetails, ControlError> {
+        match self.parts.users.insert_user(&user, Some(&member), invitation, event).await? {
             UserAdded::Done => Ok(UserDetails { user, members: vec![member] }),
             UserAdded::NameTaken => Err(ControlError::UserNameTaken(user.name)),
             UserAdded::InvitationGone => Err(ControlError::InvitationGone),
@@ -89,7 +99,7 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::BlockUser>(caller, &resource).await?;
         let user = self.find_user(name).await?;
-        self.check_outranks(caller, permit.action(), &user).await?;
+        self.check_outranks(caller, permit.action(), &user, None).await?;
         let event = self.event(caller, permit.action(), &resource, if block { "blocked" } else { "let in" });
         self.parts.users.block_user(user.id, block.then(|| self.now()), event).await?;
         self.authenticator().forget_all();
@@ -106,7 +116,7 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::ResetPassword>(caller, &resource).await?;
         let user = self.find_user(name).await?;
-        self.check_outranks(caller, permit.action(), &user).await?;
+        self.check_outranks(caller, permit.action(), &user, None).await?;
         if user.kind == UserKind::Service {
             return Err(ControlError::ServiceHasPassword);
         }
@@ -183,9 +193,7 @@ impl Control {
 
     /// The user as which the caller has signed in.
     pub(crate) async fn own_user(&self, caller: &Caller) -> Result<UserRecord, ControlError> {
-        let PrincipalKind::User(id) = caller.principal.kind else {
-            return Err(ControlError::NoUser);
-        };
+        let id = caller.principal.user().ok_or(ControlError::NoUser)?;
         self.parts.users.user(id).await?.ok_or(ControlError::NoUser)
     }
 
@@ -193,14 +201,18 @@ impl Control {
         self.passwords.hash(password, std::sync::Arc::clone(&self.parts.entropy)).await
     }
 
-    /// Refuses what would act on a user who may do more than the caller: its password would be a way to its rights.
-    async fn check_outranks(
+    /// Refuses what would act on a user who may do more than the caller, in one project or in all: its password would be a
+    /// way to its rights, and nobody takes from those above.
+    pub(crate) async fn check_outranks(
         &self,
         caller: &Caller,
         action: &'static str,
         user: &UserRecord,
+        project: Option<&Project>,
     ) -> Result<(), ControlError> {
-        for member in self.parts.users.memberships(user.id).await? {
+        let members = self.parts.users.memberships(user.id).await?;
+        let meant = members.into_iter().filter(|member| project.is_none_or(|one| member.project == *one));
+        for member in meant {
             let scopes = self.scopes_of(&member.project, &member.role).await?.unwrap_or_default();
             if !caller.principal.scopes.cover_all(&scopes) {
                 let why = "the user may do more than the caller";

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::{Pepper, Peppers, Rejected};
 
 /// How long an access token is good for.
-pub const ACCESS_LIFETIME: Duration = Duration::from_secs(10 * 60);
+const ACCESS_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// How long a key signs. Tokens of the key before are still good, and the key after is served already, so that a change
 /// interrupts nobody and nodes need not agree on the moment.

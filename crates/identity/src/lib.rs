@@ -21,17 +21,17 @@ mod share;
 mod token;
 mod users;
 
-pub use access_token::{ACCESS_LIFETIME, AccessClaims, AccessTokens, PublicTokenKey};
+pub use access_token::{AccessClaims, AccessTokens, PublicTokenKey};
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
 pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
-pub use password::{PASSWORD_BYTES, Password, PasswordCheck, PasswordError, PasswordHash, PasswordHashError};
+pub use password::{Password, PasswordCheck, PasswordError, PasswordHash, PasswordHashError};
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;
 pub use records::{KeyRecord, SecretMac, SessionRecord};
-pub use refresh::{REFRESH_GRACE, Refreshed};
+pub use refresh::Refreshed;
 pub use share::SharedObject;
 pub use token::{Token, TokenKind};
 pub use users::{

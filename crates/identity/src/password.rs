@@ -8,7 +8,7 @@ use casemate_model::Entropy;
 use secrecy::{ExposeSecret, SecretString};
 
 /// How many bytes a password has, everywhere. Nothing is ever cut off.
-pub const PASSWORD_BYTES: RangeInclusive<usize> = 8..=256;
+const PASSWORD_BYTES: RangeInclusive<usize> = 8..=256;
 
 /// Memory of one hash in KiB, passes over it, and lanes: the first choice of OWASP's cheat sheet on password storage.
 const MEMORY_KIB: u32 = 19 * 1024;

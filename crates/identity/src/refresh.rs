@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long a used token still gives its successor, for who did not get the answer. Later uses end the session.
-pub const REFRESH_GRACE: Duration = Duration::from_secs(30);
+pub(crate) const REFRESH_GRACE: Duration = Duration::from_secs(30);
 
 /// What keeps a successor's secret from passing for anything else.
 const SUCCESSOR: &str = "casemate/refresh-successor/v1";

@@ -147,9 +147,6 @@ pub trait Users: Send + Sync + 'static {
     /// Users after `after` in the order of their ids, at most `limit`.
     async fn users(&self, after: Option<UserId>, limit: u32) -> Result<Vec<UserRecord>, StoreError>;
 
-    /// Whether there is any user.
-    async fn has_users(&self) -> Result<bool, StoreError>;
-
     /// Replaces the hash of a user's password, if it still is `former`; and ends all its sessions but `keep`.
     async fn set_password(
         &self,

@@ -62,6 +62,18 @@ impl Principal {
         Self::of_this_machine(PrincipalKind::LocalUser(uid), project)
     }
 
+    /// The user, if the principal is one.
+    pub fn user(&self) -> Option<UserId> {
+        match self.kind {
+            PrincipalKind::User(id) => Some(id),
+            PrincipalKind::Anonymous
+            | PrincipalKind::Key(_)
+            | PrincipalKind::LocalUser(_)
+            | PrincipalKind::Node
+            | PrincipalKind::Session(_) => None,
+        }
+    }
+
     fn of_this_machine(kind: PrincipalKind, project: Project) -> Self {
         Self { kind, project, role: Role::ADMIN, session: None, scopes: Scopes::ALL }
     }

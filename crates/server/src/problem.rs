@@ -339,10 +339,12 @@ impl From<ControlError> for Problem {
         match &error {
             ControlError::Denied(denied) => Self::denied(denied),
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
-            ControlError::KeyExceedsMaker
-            | ControlError::UserOutranks
-            | ControlError::RoleExceedsGiver
-            | ControlError::NoUser => Self::new(Code::Denied, text),
+            ControlError::KeyExceedsMaker | ControlError::UserOutranks | ControlError::RoleExceedsGiver => {
+                Self::new(Code::Denied, text)
+            }
+            ControlError::NoUser => Self::new(Code::Denied, text).hint(
+                "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
+            ),
             ControlError::RegistrationOff => Self::new(Code::Denied, text)
                 .hint("ask an administrator for an account, or for an invitation where those are taken"),
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
@@ -350,7 +352,6 @@ impl From<ControlError> for Problem {
                 Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
             }
             ControlError::TooManyLogins => Self::new(Code::Unavailable, text).retry(2),
-            ControlError::Password(_) => Self::field("/password", text),
             ControlError::ServiceHasPassword => {
                 Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
             }

@@ -45,6 +45,8 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/buckets/{bucket}/versions", Tier::Objects, 1),
     ("GET", "/events", Tier::General, 1),
     ("GET", "/health", Tier::General, 1),
+    ("GET", "/health/live", Tier::General, 1),
+    ("GET", "/health/ready", Tier::General, 1),
     ("GET", "/invitations", Tier::General, 1),
     ("POST", "/invitations", Tier::General, 2),
     ("DELETE", "/invitations/{id}", Tier::General, 2),
@@ -99,10 +101,10 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("PUT", "/uploads/{upload}/parts/{number}", Tier::Objects, 2),
     ("GET", "/usage", Tier::Objects, 1),
     ("GET", "/users", Tier::General, 1),
-    ("POST", "/users", Tier::General, 5),
+    ("POST", "/users", Tier::General, 2),
     ("GET", "/users/{name}", Tier::General, 1),
     ("POST", "/users/{name}/block", Tier::General, 2),
-    ("PUT", "/users/{name}/password", Tier::General, 5),
+    ("PUT", "/users/{name}/password", Tier::General, 2),
     ("POST", "/users/{name}/unblock", Tier::General, 2),
 ];
 

@@ -1,5 +1,6 @@
 //! For tests: servers of PostgreSQL and Redis of their own, and a look at how statements are run.
 
+mod await_line;
 mod plans;
 mod private_postgres;
 mod private_redis;

@@ -50,10 +50,6 @@ impl Users for Store {
         read_all(rows, action, user_record)
     }
 
-    async fn has_users(&self) -> Result<bool, StoreError> {
-        Ok(self.row("look for a user", &ANY_USER, &[]).await?.is_some())
-    }
-
     async fn set_password(
         &self,
         id: UserId,
@@ -304,7 +300,6 @@ const USER_BY_NAME: Statement = statement!("SELECT ", user_columns!(), " FROM us
 const LOCK_USER_BY_NAME: Statement = locking!("SELECT id FROM users WHERE name = $1");
 pub(crate) const USERS: Statement =
     statement!("SELECT ", user_columns!(), " FROM users WHERE id > $1 ORDER BY id LIMIT $2");
-const ANY_USER: Statement = statement!("SELECT id FROM users LIMIT 1");
 const LOCK_PASSWORD: Statement = locking!("SELECT password FROM users WHERE id = $1");
 const SET_PASSWORD: Statement =
     statement!("UPDATE users SET password = $2, password_changed = $3 WHERE id = $1");

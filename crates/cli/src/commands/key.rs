@@ -4,10 +4,10 @@ use casemate_api::keys::{CreateKey, RotateKey};
 use casemate_model::{Grant, KeyId, Networks, Role, Scopes, Timestamp, UserName};
 use clap::{Args, Subcommand};
 
-use super::share::span;
 use crate::context::Context;
 use crate::paging::Paging;
 use crate::report::{CliError, Status};
+use crate::span::span;
 use crate::tables::Column;
 
 /// Make, list, rotate and revoke API keys.

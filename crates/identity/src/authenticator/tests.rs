@@ -9,7 +9,8 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::{KeyLabel, NewKey, Pepper, REFRESH_GRACE, RefreshRecord, Rotated, issue_key, reissue_key};
+use crate::refresh::REFRESH_GRACE;
+use crate::{KeyLabel, NewKey, Pepper, RefreshRecord, Rotated, issue_key, reissue_key};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 

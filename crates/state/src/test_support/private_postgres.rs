@@ -3,7 +3,6 @@
     reason = "it finds and starts a server that tests use, outside any node"
 )]
 
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
+
+use super::await_line::await_line;
 
 /// A PostgreSQL server that only this process can reach: a Unix socket in a directory of its own, no TCP. It ends
 /// when it is dropped, also by a panic, and by the kernel's hand if the process is killed.
@@ -102,22 +103,8 @@ fn start_server(programs: &Path, data: &Path, sockets: &Path) -> Child {
         server.args(["-c", setting]);
     }
     let mut server = server.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("postgres runs");
-    let mut log = BufReader::new(server.stderr.take().expect("piped"));
-    let mut seen = String::new();
-    loop {
-        let mut line = String::new();
-        let length = log.read_line(&mut line).expect("the server's log");
-        assert!(length > 0, "PostgreSQL did not start: {seen}");
-        if line.contains("ready to accept connections") {
-            break;
-        }
-        seen.push_str(&line);
-    }
-    // Somebody must go on reading, or the server stands still when the pipe is full. Ends with the server.
-    std::thread::spawn(move || {
-        let mut rest = [0; 4096];
-        while log.read(&mut rest).is_ok_and(|length| length > 0) {}
-    });
+    let log = server.stderr.take().expect("piped");
+    await_line(log, "ready to accept connections", "PostgreSQL said why");
     server
 }
 

@@ -1,11 +1,12 @@
 #![allow(clippy::disallowed_methods, reason = "it starts a server that tests use, outside any node")]
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use secrecy::SecretString;
 use tempfile::TempDir;
+
+use super::await_line::await_line;
 
 /// A Redis server on a free port of the loopback network, which keeps nothing. It ends when it is dropped, also by a
 /// panic, and by the kernel's hand if the process is killed.
@@ -70,21 +71,11 @@ fn start_server(port: u16, directory: &TempDir) -> Child {
         .arg(port.to_string());
     server.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"]).arg(directory.path());
     let mut server = server.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("setpriv runs");
-    let mut log = BufReader::new(server.stdout.take().expect("piped"));
-    let mut seen = String::new();
-    loop {
-        let mut line = String::new();
-        let length = log.read_line(&mut line).expect("the server's log");
-        assert!(length > 0, "Redis did not start; is it installed? `apt-get install redis-server`: {seen}");
-        if line.contains("Ready to accept connections") {
-            break;
-        }
-        seen.push_str(&line);
-    }
-    // Somebody must go on reading, or the server stands still when the pipe is full. Ends with the server.
-    std::thread::spawn(move || {
-        let mut rest = [0; 4096];
-        while log.read(&mut rest).is_ok_and(|length| length > 0) {}
-    });
+    let log = server.stdout.take().expect("piped");
+    await_line(
+        log,
+        "Ready to accept connections",
+        "is redis-server installed? `apt-get install redis-server`",
+    );
     server
 }
