@@ -166,6 +166,8 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     let (dg, tools) = (workspace.target().join("debug/examples/dg"), workspace.target().join("deltaglider"));
     run_command(python("tests/acceptance/deltaglider_interop.py").arg(&dg).arg(&tools))?;
     run_command(python("tests/acceptance/s3_conformance.py").arg(&binary).arg("--tools").arg(&tools))?;
+    let schemathesis = workspace.target().join("schemathesis");
+    run_command(python("tests/acceptance/schemathesis.py").arg(&binary).arg("--tools").arg(&schemathesis))?;
     run_command(python("tests/acceptance/s3_memory.py").arg(&binary))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
     run_command(python("tests/acceptance/kill_s3.py").arg(&binary).args(["--cycles", "8"]))?;

@@ -7,6 +7,7 @@ mod activity;
 mod body;
 mod error;
 mod events;
+mod once;
 mod operations;
 mod path;
 mod transport;

@@ -133,6 +133,8 @@ problem_codes! {
     NameTaken = "name_taken", CONFLICT, "the name is taken";
     /// The task has not ended, so there is nothing of the kind yet.
     NotFinished = "not_finished", CONFLICT, "the task has not ended yet";
+    /// A request with this idempotency key is being carried out.
+    IdempotencyInFlight = "idempotency_in_flight", CONFLICT, "the request is being carried out";
     /// What is asked for does not fit what is there.
     Conflict = "conflict", CONFLICT, "it does not fit what is there";
     /// The name was changed since the caller looked.
@@ -143,6 +145,8 @@ problem_codes! {
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "there is no such part of it";
     /// The body is not of a media type that the operation takes.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "the media type is not taken";
+    /// The idempotency key was used for another request.
+    IdempotencyMismatch = "idempotency_mismatch", UNPROCESSABLE_ENTITY, "the idempotency key was used for another request";
     /// `If-Match` is missing.
     PreconditionRequired = "precondition_required", PRECONDITION_REQUIRED, "the change needs If-Match";
     /// The caller's network asks too often.

@@ -1,5 +1,7 @@
 //! Tasks, from what is asked for to what came of it.
 
+mod sources;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -39,11 +41,8 @@ pub struct SubmitTask {
 }
 
 /// Where the module comes from. It is looked up once, at submission.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(
-    untagged,
-    expecting = "expected a digest, an object with `name`, or an object with `bucket` and `key`"
-)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum ModuleSource {
     /// Content of the caller's project, by its digest.
     Digest(String),
@@ -63,8 +62,8 @@ pub struct NameRef {
 }
 
 /// Where input comes from. It is looked up once, at submission.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "expected a digest or an object with `bucket` and `key`")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum ContentSource {
     /// Content of the caller's project, by its digest.
     Digest(String),

@@ -5,6 +5,8 @@ mod bounds;
 mod cache;
 mod cors;
 mod edge;
+mod idempotency;
+mod json;
 mod limits;
 mod registration;
 mod review;
@@ -15,8 +17,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use casemate_control::Registration;
+use casemate_control::{IdempotencyRules, Registration};
 use casemate_encryption::MasterKey;
+use casemate_limits::JsonBudget;
 use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
@@ -86,6 +89,22 @@ pub(crate) struct Written {
     pub(crate) workers: usize,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
     pub(crate) waive_walls: bool,
+    /// Most bytes of a JSON body, such as `256KiB`.
+    pub(crate) json_bytes_max: String,
+    /// Most levels of nesting in one.
+    pub(crate) json_depth_max: u64,
+    /// Most values in one.
+    pub(crate) json_values_max: u64,
+    /// Most members of one object in it.
+    pub(crate) json_members_max: u64,
+    /// Most bytes of one string in it, such as `64KiB`.
+    pub(crate) json_string_bytes_max: String,
+    /// Hours for which answers to requests with an idempotency key are kept.
+    pub(crate) idempotency_hours: u64,
+    /// Most of them of one caller.
+    pub(crate) idempotency_keys_max: u64,
+    /// Most bytes of them of one caller, such as `64MiB`.
+    pub(crate) idempotency_bytes_max: String,
     /// An address where metrics are read without a key; empty for none.
     pub(crate) metrics_listen: String,
     /// Whether that may be an address that others reach.
@@ -136,6 +155,8 @@ pub(crate) struct Config {
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
+    pub(crate) json_budget: JsonBudget,
+    pub(crate) idempotency: IdempotencyRules,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
     pub(crate) redis_url: Option<SecretString>,
@@ -226,6 +247,14 @@ impl Default for Written {
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
+            json_bytes_max: "256KiB".to_owned(),
+            json_depth_max: 16,
+            json_values_max: 20_000,
+            json_members_max: 1_000,
+            json_string_bytes_max: "64KiB".to_owned(),
+            idempotency_hours: 24,
+            idempotency_keys_max: 10_000,
+            idempotency_bytes_max: "64MiB".to_owned(),
             metrics_listen: String::new(),
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
@@ -298,6 +327,8 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,
+        json_budget: json::budget(written)?,
+        idempotency: idempotency::rules(written)?,
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis_url: limits::redis_url(&written.limits)?,

@@ -15,6 +15,7 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
+use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
 use casemate_identity::{Authenticator, Pepper, Peppers};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
@@ -166,6 +167,7 @@ impl Node {
             console_url: format!("{}://{address}", scheme(config)),
             cors_origins: config.cors_origins.clone(),
             encrypted: config.tls.is_some(),
+            json_budget: config.json_budget,
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
@@ -222,6 +224,7 @@ async fn control(
         encryption,
     };
     let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
+    let answers = SealingKey::new(pepper.key_for("answers to idempotency keys"));
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -232,6 +235,8 @@ async fn control(
         users: store.clone(),
         authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
+        idempotency: store.clone(),
+        answers,
         objects,
         names: Names::new(store.clone()),
         queue: store.clone(),
@@ -245,6 +250,7 @@ async fn control(
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
             registration: config.registration.clone(),
+            idempotency: config.idempotency,
             collect_grace: config.collect_grace,
         },
         entropy,

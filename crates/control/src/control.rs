@@ -2,7 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_identity::{Authenticator, Credentials, LoginLinks, Users};
+use casemate_encryption::SealingKey;
+use casemate_identity::{Authenticator, Credentials, IdempotencyKeys, LoginLinks, Users};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -21,7 +22,7 @@ use crate::passwords::Passwords;
 use crate::sessions::Attempts;
 use crate::status::Health;
 use crate::tasks::Runs;
-use crate::{Caller, ControlError, Feed};
+use crate::{Caller, ControlError, Feed, IdempotencyRules};
 
 /// The parts that use cases are made of. The composition root fills it in.
 pub struct Parts {
@@ -33,6 +34,10 @@ pub struct Parts {
     pub credentials: Arc<dyn Credentials>,
     /// Stored users.
     pub users: Arc<dyn Users>,
+    /// Requests that must not be carried out twice.
+    pub idempotency: Arc<dyn IdempotencyKeys>,
+    /// What their answers are sealed under.
+    pub answers: SealingKey,
     /// Recognises callers.
     pub authenticator: Authenticator,
     /// Objects.
@@ -66,6 +71,8 @@ pub struct Settings {
     pub runs_max: usize,
     /// Who may become a user.
     pub registration: Registration,
+    /// How long answers of requests that must not be carried out twice are kept, and how many.
+    pub idempotency: IdempotencyRules,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }
@@ -103,7 +110,7 @@ impl Control {
         Self {
             worker: WorkerId::generate(now, &*parts.entropy),
             started: now,
-            feed: Feed::new(),
+            feed: Feed::new(now.as_millis()),
             login_links: Arc::default(),
             passwords: Arc::new(Passwords::start()),
             attempts: Arc::default(),

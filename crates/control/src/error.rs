@@ -31,6 +31,9 @@ pub enum ControlError {
     /// A key's label is no label.
     #[error(transparent)]
     KeyLabel(#[from] KeyLabelError),
+    /// A kept answer does not open: the secret of the node is another one than when it was kept, or its row was changed.
+    #[error("the answer to this idempotency key cannot be opened")]
+    AnswerSealed,
     /// A user name or password was wrong, or the user may not sign in. It is deliberately not said which.
     #[error("the user name or the password is wrong")]
     WrongPassword,

@@ -56,8 +56,12 @@ pub enum Change {
 }
 
 /// Spreads [`FeedItem`]s to followers. Slow followers lose items and are told so; nobody waits for them.
+///
+/// Ids count from 1 in each run of a node, so a place in the feed is told by run and id together: the id of another run, or
+/// of another node, is no place in this one.
 #[derive(Clone)]
 pub struct Feed {
+    run: u64,
     shared: Arc<Mutex<Recent>>,
     sender: broadcast::Sender<Arc<FeedItem>>,
 }
@@ -71,6 +75,8 @@ struct Recent {
 pub struct Following {
     /// Items that were missed and are still known, oldest first.
     pub missed: Vec<Arc<FeedItem>>,
+    /// The place behind the last item that there is.
+    pub place: String,
     /// Whether items were missed that are not known any more, so that what is shown must be read anew.
     pub reset: bool,
     /// What happens from now on.
@@ -78,10 +84,10 @@ pub struct Following {
 }
 
 impl Feed {
-    /// A feed without items.
-    pub fn new() -> Self {
+    /// A feed without items, of a run that nothing else calls `run`.
+    pub fn new(run: u64) -> Self {
         let recent = Recent { next_id: 1, items: VecDeque::with_capacity(RECENT_ITEMS_MAX) };
-        Self { shared: Arc::new(Mutex::new(recent)), sender: broadcast::channel(RECENT_ITEMS_MAX).0 }
+        Self { run, shared: Arc::new(Mutex::new(recent)), sender: broadcast::channel(RECENT_ITEMS_MAX).0 }
     }
 
     /// Adds an item.
@@ -97,28 +103,36 @@ impl Feed {
         drop(self.sender.send(item));
     }
 
-    /// Starts following after the item `last_id`, or from now on.
-    pub fn follow(&self, last_id: Option<u64>) -> Following {
+    /// The place behind an item, from which a follower can go on.
+    pub fn place(&self, id: u64) -> String {
+        format!("{}-{id}", self.run)
+    }
+
+    /// Starts following from a place, or from now on. What is no place of this run is one behind which all was missed.
+    pub fn follow(&self, place: Option<&str>) -> Following {
         let recent = self.shared.lock().expect("nothing panics while it holds the lock");
         let live = self.sender.subscribe();
-        let Some(last_id) = last_id else {
-            return Following { missed: Vec::new(), reset: false, live };
+        let here = self.place(recent.next_id - 1);
+        let Some(place) = place else {
+            return Following { missed: Vec::new(), place: here, reset: false, live };
         };
         let oldest = recent.items.front().map_or(recent.next_id, |item| item.id);
-        // An id from before a restart may be larger than any of this run.
-        let reset = last_id.saturating_add(1) < oldest || last_id >= recent.next_id;
-        let missed = if reset {
-            Vec::new()
-        } else {
-            recent.items.iter().filter(|item| item.id > last_id).cloned().collect()
-        };
-        Following { missed, reset, live }
+        let known = |last_id: &u64| last_id.saturating_add(1) >= oldest && *last_id < recent.next_id;
+        match self.id_of(place).filter(known) {
+            Some(last_id) => {
+                let missed = recent.items.iter().filter(|item| item.id > last_id).cloned().collect();
+                Following { missed, place: here, reset: false, live }
+            }
+            None => Following { missed: Vec::new(), place: here, reset: true, live },
+        }
     }
-}
 
-impl Default for Feed {
-    fn default() -> Self {
-        Self::new()
+    /// The item before a place of this run.
+    fn id_of(&self, place: &str) -> Option<u64> {
+        let (run, id) = place.split_once('-')?;
+        let id = id.parse().ok()?;
+        // One spelling for one place.
+        (run.parse() == Ok(self.run) && self.place(id) == place).then_some(id)
     }
 }
 
@@ -138,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_follower_gets_what_it_missed_then_what_comes() {
-        let feed = Feed::new();
+        let feed = Feed::new(7);
         publish(&feed, 0..3);
-        let mut following = feed.follow(Some(1));
+        let mut following = feed.follow(Some("7-1"));
         publish(&feed, 3..4);
         assert_eq!((ids(&following), following.reset), (vec![2, 3], false));
         assert_eq!(following.live.try_recv().expect("one item").id, 4);
@@ -149,11 +163,14 @@ mod tests {
 
     #[test]
     fn a_follower_that_missed_too_much_is_told() {
-        let feed = Feed::new();
+        let feed = Feed::new(7);
         publish(&feed, 0..RECENT_ITEMS_MAX as u64 + 2);
-        assert!(feed.follow(Some(1)).reset);
-        assert!(!feed.follow(Some(2)).reset);
-        assert!(feed.follow(Some(99_999)).reset, "an id of an earlier run of the node");
-        assert!(Feed::new().follow(Some(5)).reset);
+        assert!(feed.follow(Some("7-1")).reset);
+        assert!(!feed.follow(Some("7-2")).reset);
+        assert_eq!(feed.follow(Some("7-1")).place, format!("7-{}", RECENT_ITEMS_MAX + 2));
+        for elsewhere in ["6-500", "8-500", "7-99999", "500", "", "7-", "7-+5", "07-500", "x"] {
+            assert!(feed.follow(Some(elsewhere)).reset, "{elsewhere} is no place of this run");
+        }
+        assert!(!Feed::new(7).follow(Some("7-0")).reset, "nothing has happened yet");
     }
 }

@@ -140,6 +140,7 @@ impl Control {
     }
 
     async fn collect(&self, leftovers: &mut UploadLeftovers) -> Result<(), ControlError> {
+        self.forget_answers().await?;
         let grace = u64::try_from(self.parts.settings.collect_grace.as_millis()).unwrap_or(u64::MAX);
         let before = Timestamp::from_millis(self.now().as_millis().saturating_sub(grace));
         let collected = self.collect_objects(before.expect("earlier than now")).await?;

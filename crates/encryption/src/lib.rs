@@ -13,6 +13,8 @@
 mod file;
 pub mod frames;
 mod keys;
+mod sealed;
 
 pub use file::{Decryptor, Encryptor, HEADER_BYTES, SALT_BYTES};
 pub use keys::{ContentKey, KeyFileError, MasterKey, MasterKeyError, MasterKeyId, NONCE_BYTES, RootKey};
+pub use sealed::SealingKey;

@@ -9,6 +9,7 @@
 mod access_token;
 mod api_key;
 mod authenticator;
+mod idempotency;
 mod invitation;
 mod login_links;
 mod password;
@@ -23,6 +24,7 @@ mod users;
 pub use access_token::{AccessClaims, AccessTokens, PublicTokenKey};
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
+pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
 pub use password::{Password, PasswordCheck, PasswordError, PasswordHash, PasswordHashError};

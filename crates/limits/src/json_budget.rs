@@ -1,10 +1,14 @@
-//! A budget for JSON from outside, checked on the bytes before anything is built from them.
+//! A budget for JSON from outside, checked on the bytes as they come, before anything is built from them.
 //!
-//! A parser that builds values first and counts later has paid already. This walk costs one pass without allocation
-//! beyond the nesting stack, and refuses at the first byte over budget. It does not check that the text is valid
-//! JSON: the real parser does that next, and then knows that it is small.
+//! A parser that builds values first and counts later has paid already. [`JsonScanner`] costs one pass, holds the keys
+//! of the objects that are open and nothing else, and refuses at the first byte over budget. It does not check that
+//! the text is valid JSON: the real parser does that next, and then knows that it is small and says each thing once.
+
+mod scanner;
 
 use std::fmt;
+
+pub use scanner::JsonScanner;
 
 /// What a JSON text may hold at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +19,38 @@ pub struct JsonBudget {
     pub depth_max: usize,
     /// Values, counting every element, member and container.
     pub nodes_max: usize,
-    /// Bytes of one string or key, before unescaping.
+    /// Members of one object.
+    pub keys_max: usize,
+    /// Bytes of one key, before unescaping.
+    pub key_bytes_max: usize,
+    /// Bytes of one string, before unescaping.
     pub string_bytes_max: usize,
+    /// Characters of one number.
+    pub number_bytes_max: usize,
 }
 
-/// A budget was overrun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the JSON body has more than {max} {place}")]
-pub struct JsonOverrun {
-    /// What there is too much of.
-    pub place: JsonPlace,
-    /// The most allowed.
-    pub max: usize,
+/// A JSON text was refused, and at which place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct JsonRefused {
+    /// What is the matter.
+    pub fault: JsonFault,
+    /// The JSON pointer (RFC 6901) of the place.
+    pub pointer: String,
+}
+
+/// Why a JSON text was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonFault {
+    /// There is more of something than the budget has.
+    TooMuch {
+        /// Of what.
+        of: JsonPlace,
+        /// The most allowed.
+        max: usize,
+    },
+    /// An object has two members of one name, and readers differ about which one counts.
+    KeyTwice,
 }
 
 /// What a [`JsonBudget`] counts.
@@ -38,51 +62,61 @@ pub enum JsonPlace {
     Depth,
     /// Values.
     Nodes,
+    /// Members of one object.
+    Keys,
+    /// Bytes of one key.
+    KeyBytes,
     /// Bytes of one string.
     StringBytes,
+    /// Characters of one number.
+    NumberBytes,
 }
 
 impl JsonBudget {
-    /// What a request body may hold: 256 KiB, 16 levels, 20,000 values, strings of 64 KiB.
-    pub const REQUEST: Self =
-        Self { bytes_max: 256 << 10, depth_max: 16, nodes_max: 20_000, string_bytes_max: 64 << 10 };
+    /// What a request body may hold unless the operator says otherwise.
+    pub const REQUEST: Self = Self {
+        bytes_max: 256 << 10,
+        depth_max: 16,
+        nodes_max: 20_000,
+        keys_max: 1_000,
+        key_bytes_max: 1_024,
+        string_bytes_max: 64 << 10,
+        number_bytes_max: 64,
+    };
 
-    /// Checks `text` against the budget.
-    pub fn check(&self, text: &[u8]) -> Result<(), JsonOverrun> {
-        within(text.len(), self.bytes_max, JsonPlace::Bytes)?;
-        let (mut depth, mut nodes, mut string_start) = (0_usize, 0_usize, None);
-        let mut bytes = text.iter().enumerate();
-        while let Some((position, byte)) = bytes.next() {
-            if let Some(start) = string_start {
-                match byte {
-                    b'"' => string_start = None,
-                    b'\\' => _ = bytes.next(),
-                    _ => {}
-                }
-                within(position - start, self.string_bytes_max + 1, JsonPlace::StringBytes)
-                    .map_err(|overrun| JsonOverrun { max: self.string_bytes_max, ..overrun })?;
-                continue;
-            }
-            match byte {
-                b'"' => string_start = Some(position),
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth = depth.saturating_sub(1),
-                // Every value but the first of its container follows a comma or a colon, the first an opening.
-                b',' | b':' => {}
-                _ => continue,
-            }
-            if !matches!(byte, b'"' | b'}' | b']') {
-                nodes += 1;
-            }
-            within(depth, self.depth_max, JsonPlace::Depth)?;
-            within(nodes, self.nodes_max, JsonPlace::Nodes)?;
+    /// What is read back from a store or a worker may hold: more than any that is written, and an end all the same.
+    pub const STORED: Self = Self {
+        bytes_max: 16 << 20,
+        depth_max: 16,
+        nodes_max: 500_000,
+        keys_max: 50_000,
+        key_bytes_max: 64 << 10,
+        string_bytes_max: 4 << 20,
+        number_bytes_max: 64,
+    };
+
+    /// Refuses a text that is said to be longer than any may be, before it is read.
+    pub fn admit_length(&self, bytes: u64) -> Result<(), JsonRefused> {
+        if bytes <= self.bytes_max as u64 {
+            return Ok(());
         }
-        Ok(())
+        let fault = JsonFault::TooMuch { of: JsonPlace::Bytes, max: self.bytes_max };
+        Err(JsonRefused { fault, pointer: String::new() })
+    }
+
+    /// Checks a whole text against the budget.
+    pub fn check(&self, text: &[u8]) -> Result<(), JsonRefused> {
+        JsonScanner::new(*self).feed(text)
     }
 }
 
-fn within(count: usize, max: usize, place: JsonPlace) -> Result<(), JsonOverrun> {
-    if count > max { Err(JsonOverrun { place, max }) } else { Ok(()) }
+impl fmt::Display for JsonFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMuch { of, max } => write!(f, "the JSON has more than {max} {of}"),
+            Self::KeyTwice => f.write_str("the member is there twice"),
+        }
+    }
 }
 
 impl fmt::Display for JsonPlace {
@@ -91,39 +125,13 @@ impl fmt::Display for JsonPlace {
             Self::Bytes => "bytes",
             Self::Depth => "levels of nesting",
             Self::Nodes => "values",
+            Self::Keys => "members in one object",
+            Self::KeyBytes => "bytes in the name of a member",
             Self::StringBytes => "bytes in one string",
+            Self::NumberBytes => "characters in one number",
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: JsonBudget = JsonBudget { bytes_max: 60, depth_max: 3, nodes_max: 8, string_bytes_max: 10 };
-
-    fn overrun(place: JsonPlace, max: usize) -> Result<(), JsonOverrun> {
-        Err(JsonOverrun { place, max })
-    }
-
-    #[test]
-    fn small_texts_pass() {
-        for text in ["", "1", "{}", r#"{"a":[1,2]}"#, r#""0123456789""#, r#"{"a":"]}[{,:"}"#, r#"["\"[[[["]"#]
-        {
-            assert_eq!(SMALL.check(text.as_bytes()), Ok(()), "{text}");
-        }
-    }
-
-    #[test]
-    fn each_bomb_is_named() {
-        assert_eq!(SMALL.check(&[b' '; 61]), overrun(JsonPlace::Bytes, 60));
-        assert_eq!(SMALL.check(b"[[[["), overrun(JsonPlace::Depth, 3));
-        assert_eq!(SMALL.check(b"[1,2,3,4,5,6,7,8,9]"), overrun(JsonPlace::Nodes, 8));
-        assert_eq!(SMALL.check(br#""01234567890""#), overrun(JsonPlace::StringBytes, 10));
-        assert_eq!(
-            SMALL.check(br#""0123456789012"#),
-            overrun(JsonPlace::StringBytes, 10),
-            "also when it never ends"
-        );
-    }
-}
+mod tests;

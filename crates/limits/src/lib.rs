@@ -10,6 +10,6 @@ mod token_bucket;
 
 pub use breaker::{Breaker, BreakerSettings, BreakerState, Pass};
 pub use concurrency::{Gate, Slot};
-pub use json_budget::{JsonBudget, JsonOverrun, JsonPlace};
+pub use json_budget::{JsonBudget, JsonFault, JsonPlace, JsonRefused, JsonScanner};
 pub use quota::{Quota, Verdict};
 pub use token_bucket::TokenBuckets;

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use casemate_limits::JsonBudget;
 use casemate_model::{LimitKind, Outcome, RunLimits};
 
 use crate::wire::frame::Kind;
@@ -123,6 +124,7 @@ impl Conversation {
 
     fn end(&mut self, payload: &[u8]) -> Result<(Done, Outcome), Violation> {
         self.over = true;
+        JsonBudget::STORED.check(payload).map_err(|_| Violation::BadReport)?;
         let done: Done = serde_json::from_slice(payload).map_err(|_| Violation::BadReport)?;
         let outcome = Outcome::from_parts(&done.kind, &done.detail).ok_or(Violation::BadReport)?;
         match outcome {

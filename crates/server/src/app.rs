@@ -6,12 +6,15 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use casemate_control::Control;
+use casemate_limits::JsonBudget;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::client_address::TrustedProxies;
+use crate::contract::Contract;
+use crate::followers::Followers;
 use crate::layers::{Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
@@ -32,6 +35,8 @@ pub struct Settings {
     pub own_uid: u32,
     /// The console's address, as login links spell it.
     pub console_url: String,
+    /// What a JSON body may hold.
+    pub json_budget: JsonBudget,
     /// Origins whose pages may use the API with a key.
     pub cors_origins: Vec<Origin>,
     /// Whether the listeners speak TLS.
@@ -64,11 +69,15 @@ pub(crate) struct Shared {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) own_uid: u32,
     pub(crate) console_url: String,
+    pub(crate) contract: Contract,
+    pub(crate) json_budget: JsonBudget,
     pub(crate) cors_origins: Vec<Origin>,
     /// Whether requests from outside come over TLS.
     pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
+    /// Who follows the feed of events.
+    pub(crate) followers: Followers,
     /// A place for each transfer of content under way.
     pub(crate) transfers: Arc<Semaphore>,
     /// Cancelled when the server stops, for answers that would go on forever.
@@ -95,10 +104,13 @@ impl Server {
             trusted_proxies: settings.trusted_proxies,
             own_uid: settings.own_uid,
             console_url: settings.console_url,
+            contract: Contract::of(&routes::api().1),
+            json_budget: settings.json_budget,
             cors_origins: settings.cors_origins,
             encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
+            followers: Followers::default(),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };
@@ -129,6 +141,7 @@ fn router(state: AppState) -> Router {
         .route("/{*path}", get(console::file))
         .fallback(async || Problem::route_not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(state.clone(), layers::hold_contract))
         .layer(CatchPanicLayer::custom(|_| axum::response::IntoResponse::into_response(Problem::internal())))
         .layer(from_fn_with_state(state.clone(), layers::around))
         .with_state(state)

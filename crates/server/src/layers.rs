@@ -15,11 +15,23 @@ use s3s::S3ErrorCode;
 
 use crate::app::AppState;
 use crate::client_address;
+use crate::contract::Kind;
+use crate::idempotency;
 use crate::problem::Problem;
 
 pub use cors::{Origin, OriginError};
 pub(crate) use rate_limit::S3Charge;
 pub(crate) use security_headers::SecurityHeaders;
+
+/// Refuses what the API's description does not have, and carries out once what it says may be asked for once.
+pub(crate) async fn hold_contract(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let done = match state.contract.check(&request) {
+        Ok(Kind::Once) => idempotency::run(state, request, next).await,
+        Ok(Kind::Plain) => Ok(next.run(request).await),
+        Err(problem) => Err(problem),
+    };
+    done.unwrap_or_else(IntoResponse::into_response)
+}
 
 /// All of it around one request. It is one layer, because each layer copies everything inside of it per request.
 pub(crate) async fn around(State(state): State<AppState>, mut request: Request, next: Next) -> Response {

@@ -3,48 +3,24 @@
 
 use std::error::Error;
 
-use axum::extract::{FromRequestParts, Query};
 use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode as Code;
 use casemate_control::ControlError;
 use casemate_identity::Rejected;
-use casemate_limits::JsonOverrun;
+use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
 use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
 use casemate_throttle::{OverrideError, Tier};
-use http::request::Parts;
 use http::{HeaderValue, header};
-use serde::de::DeserializeOwned;
-
-use crate::app::AppState;
 
 /// A problem on its way out; the request id layer adds the id and writes the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     inner: Box<casemate_api::Problem>,
     retry_after_seconds: Option<u64>,
-}
-
-/// A query whose mistakes are problems like all others.
-pub(crate) struct Answer<T>(T);
-
-impl<T> Answer<Query<T>> {
-    pub(crate) fn into_inner(self) -> Result<T, Problem> {
-        Ok(self.0.0)
-    }
-}
-
-impl<T: DeserializeOwned> FromRequestParts<AppState> for Answer<Query<T>> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        // The innermost cause says what is wrong; what is around it repeats that.
-        query.map(Self).map_err(|error| Problem::new(Code::InvalidParameter, root_cause(&error)))
-    }
 }
 
 impl IntoResponse for Problem {
@@ -63,6 +39,14 @@ pub(crate) fn path_parameter<T: std::str::FromStr<Err: Error>>(name: &str, text:
     text.parse().map_err(|error| Problem::parameter(name, &error))
 }
 
+/// Reads a number that something is counted with: one that no store can hold is none.
+pub(crate) fn counting_number(name: &str, number: u64) -> Result<u64, Problem> {
+    if i64::try_from(number).is_ok() {
+        return Ok(number);
+    }
+    Err(Problem::parameter_text(name, format!("must be at most {}", i64::MAX)))
+}
+
 /// Reads a field of the body, which `pointer` names.
 pub(crate) fn body_field<T: std::str::FromStr<Err: Error>>(pointer: &str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| Problem::field(pointer, error.to_string()))
@@ -71,6 +55,12 @@ pub(crate) fn body_field<T: std::str::FromStr<Err: Error>>(pointer: &str, text: 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { inner: Box::new(casemate_api::Problem::new(code, detail)), retry_after_seconds: None }
+    }
+
+    /// The part of the body that is wrong, or the parameter.
+    #[cfg(test)]
+    pub(crate) fn pointer(&self) -> Option<&str> {
+        self.inner.pointer.as_deref()
     }
 
     fn hint(self, hint: &str) -> Self {
@@ -129,26 +119,53 @@ impl Problem {
         Self::new(Code::UnsupportedMediaType, "the body must be sent as application/json")
     }
 
-    pub(crate) fn body_too_large() -> Self {
-        Self::new(Code::BodyTooLarge, "the body is larger than the operation takes, or ended early")
+    pub(crate) fn body_broken() -> Self {
+        Self::new(Code::UploadBroken, "the body ended before its end")
     }
 
     pub(crate) fn body_too_slow() -> Self {
         Self::new(Code::UploadBroken, "the body did not arrive in time")
     }
 
-    pub(crate) fn json_budget(overrun: &JsonOverrun) -> Self {
-        let code = match overrun.place {
-            casemate_limits::JsonPlace::Bytes => Code::BodyTooLarge,
-            casemate_limits::JsonPlace::Depth
-            | casemate_limits::JsonPlace::Nodes
-            | casemate_limits::JsonPlace::StringBytes => Code::InvalidBody,
-        };
-        Self::new(code, overrun.to_string())
+    /// A body that holds too much, or something twice.
+    pub(crate) fn json_refused(refused: &JsonRefused) -> Self {
+        match refused.fault {
+            JsonFault::TooMuch { of: JsonPlace::Bytes, .. } => {
+                Self::new(Code::BodyTooLarge, refused.to_string())
+            }
+            JsonFault::TooMuch { .. } | JsonFault::KeyTwice => {
+                Self::field(&refused.pointer, refused.to_string())
+            }
+        }
     }
 
-    pub(crate) fn invalid_body(pointer: &str, error: &serde_json::Error) -> Self {
-        Self::field(pointer, error.to_string())
+    pub(crate) fn encoded() -> Self {
+        let detail = "the body must be sent as it is, without a content coding".to_owned();
+        let problem = Self::new(Code::UnsupportedMediaType, detail);
+        Self { inner: Box::new(problem.inner.with_pointer("content-encoding")), ..problem }
+    }
+
+    pub(crate) fn idempotency_in_flight() -> Self {
+        let detail = "a request with this idempotency key is being carried out";
+        Self::new(Code::IdempotencyInFlight, detail).hint("ask again in a moment, with the same key").retry(1)
+    }
+
+    pub(crate) fn idempotency_mismatch() -> Self {
+        Self::new(
+            Code::IdempotencyMismatch,
+            "the idempotency key was used for another method, address or body",
+        )
+        .hint("take a new key for another request")
+    }
+
+    pub(crate) fn too_many_followers() -> Self {
+        let detail = "as many streams of events are open as one caller, or all together, may have";
+        Self::new(Code::RateLimited, detail).hint("close one of them").retry(5)
+    }
+
+    pub(crate) fn too_many_in_flight() -> Self {
+        let detail = "as many requests with idempotency keys are under way as may be";
+        Self::new(Code::RateLimited, detail).retry(1)
     }
 
     pub(crate) fn cross_origin() -> Self {
@@ -379,18 +396,11 @@ impl From<ControlError> for Problem {
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
             ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
-            ControlError::Receipt(_)
+            ControlError::AnswerSealed
+            | ControlError::Receipt(_)
             | ControlError::Log(_)
             | ControlError::Bundle(_)
             | ControlError::LogOfAnother { .. } => Self::failed(&error),
         }
     }
-}
-
-fn root_cause(error: &(dyn Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -18,14 +18,13 @@ mod users;
 mod versions;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use casemate_limits::JsonBudget;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::AppState;
+use crate::document;
 
 pub(crate) use node::metrics;
 
@@ -41,7 +40,7 @@ struct Described;
 /// All routes under `/api/v1`, and the document that describes them.
 pub(crate) fn api() -> (Router<AppState>, Document) {
     let (router, mut document) = described().split_for_parts();
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document::complete(&mut document);
     let text = document.to_pretty_json().expect("a document of plain values is JSON");
     let router = router.route("/openapi.json", node::document(text));
     (router, document)
@@ -54,9 +53,9 @@ pub fn openapi_document() -> String {
     text
 }
 
-/// Routes with small bodies, and those with streamed ones, whose size the engine limits itself.
+/// Every route. What a JSON body may hold is the budget's to say, and the engine limits what is streamed.
 fn described() -> OpenApiRouter<AppState> {
-    let small = OpenApiRouter::with_openapi(Described::openapi())
+    OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -119,10 +118,6 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::prove_entry))
         .routes(routes!(audit::checkpoint))
         .routes(routes!(log::tile))
-        .layer(DefaultBodyLimit::max(JsonBudget::REQUEST.bytes_max));
-    let streamed = OpenApiRouter::new()
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
         .routes(routes!(uploads::put_part))
-        .layer(DefaultBodyLimit::disable());
-    small.merge(streamed)
 }

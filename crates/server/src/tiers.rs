@@ -154,7 +154,7 @@ mod tests {
             }
         }
         let priced: BTreeSet<_> =
-            ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), (*path).to_owned())).collect();
+            ROUTES.iter().map(|(method, path, ..)| ((*method).to_owned(), path.replace("{*", "{"))).collect();
         assert_eq!(served, priced, "each route needs a row in crates/server/src/tiers.rs");
         assert_eq!(ROUTES.len(), PRICES.len(), "no row stands there twice");
     }

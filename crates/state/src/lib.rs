@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod failure;
 mod figures;
+mod idempotency;
 mod migrations;
 mod options;
 mod overrides;

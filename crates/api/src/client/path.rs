@@ -3,6 +3,7 @@
 use crate::BASE_PATH;
 
 /// A path with a query, percent-encoded.
+#[derive(Clone)]
 pub(super) struct Path {
     text: String,
     has_query: bool,

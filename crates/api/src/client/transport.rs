@@ -44,6 +44,7 @@ const PROBLEM_BYTES_MAX: usize = 64 << 10;
 const EXCERPT_CHARS_MAX: usize = 200;
 
 /// A request before it is sent.
+#[derive(Clone)]
 pub(super) struct Call {
     operation: &'static str,
     method: Method,

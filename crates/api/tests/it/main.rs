@@ -83,6 +83,46 @@ async fn problems_are_told_from_other_errors() {
     assert!(matches!(client.names_show("a").await, Err(ClientError::Unreachable { .. })));
 }
 
+/// The key of a request, as it was sent.
+fn idempotency_key(request: &str) -> &str {
+    request.lines().find_map(|line| line.strip_prefix("idempotency-key: ")).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_something_is_sent_again_under_its_key() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let made = "{\"bucket\":\"a\",\"objects\":0,\"size_bytes\":0,\"versions\":0,\"version_bytes\":0,\
+                \"versioning\":\"off\",\"lifecycle\":[],\"created\":\"2026-01-01T00:00:00Z\",\"measured\":null}";
+    let in_flight = "{\"type\":\"about:blank\",\"title\":\"x\",\"status\":409,\"code\":\"idempotency_in_flight\",\
+                     \"detail\":\"x\",\"request\":\"req_1\"}";
+    let answers = ["".to_owned(), json("409 Conflict", in_flight), json("201 Created", made)];
+    let answers = std::sync::Mutex::new(answers.into_iter());
+    let (got, requests) = std::sync::mpsc::channel();
+    // The node is a task of the same runtime: time stands still until both sides have done what they can.
+    let runtime = tokio::runtime::Handle::current();
+    let connect = move || {
+        let (ours, theirs) = UnixStream::pair()?;
+        theirs.set_nonblocking(true)?;
+        let (answer, got) = (answers.lock().unwrap().next().unwrap(), got.clone());
+        runtime.spawn(async move {
+            let mut theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
+            let mut head = [0; 4096];
+            let count = theirs.read(&mut head).await.unwrap();
+            got.send(String::from_utf8_lossy(&head[..count]).into_owned()).unwrap();
+            theirs.write_all(answer.as_bytes()).await.unwrap();
+        });
+        Ok(ours)
+    };
+    let client = Client::unix("the socket", Arc::new(connect));
+    let bucket = casemate_api::objects::CreateBucket { bucket: "a".to_owned(), versioning: None };
+    assert_eq!(client.buckets_create(&bucket).await.unwrap().bucket, "a");
+    let requests: Vec<String> = requests.try_iter().collect();
+    let keys: Vec<_> = requests.iter().map(|request| idempotency_key(request)).collect();
+    assert_eq!((keys.len(), keys[0].len()), (3, 34));
+    assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+}
+
 #[tokio::test]
 async fn answers_are_bounded_and_whole() {
     let endless = [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 17 << 20]].concat();

@@ -252,6 +252,8 @@ fn of_problem(problem: &Problem) -> Option<String> {
         ProblemCode::NotFinished => "`casemate task wait TASK` waits for it",
         ProblemCode::StaleSequence => "look at it again with `casemate name show NAME`, then decide",
         ProblemCode::BlobMissing => "store it first: `casemate cp FILE cm://BUCKET/KEY`",
+        ProblemCode::IdempotencyInFlight => "ask again in a moment, with the same key",
+        ProblemCode::IdempotencyMismatch => "take a new key for another request",
         ProblemCode::RateLimited | ProblemCode::QueueFull => "wait a moment and try again",
         ProblemCode::StorageFull => "free some space on the node's disk",
         ProblemCode::QuotaExceeded => "`casemate bucket usage` shows what is used; older versions count too",

@@ -193,7 +193,9 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::Denied
         | ProblemCode::CrossOrigin
         | ProblemCode::NotOwner => Kind::Denied,
-        ProblemCode::NameTaken
+        ProblemCode::IdempotencyInFlight
+        | ProblemCode::IdempotencyMismatch
+        | ProblemCode::NameTaken
         | ProblemCode::NotFinished
         | ProblemCode::Conflict
         | ProblemCode::StaleSequence => Kind::Conflict,

@@ -112,7 +112,7 @@ fn bodies_that_are_not_as_they_should_be() {
     for (body, pointer) in [
         ("", ""),
         ("{", ""),
-        ("{} {}", ""),
+        ("{}", "/name"),
         ("[]", ""),
         (r#"{"name":7}"#, "/name"),
         (r#"{"name":"a.b","digest":"sha256:00","extra":1}"#, "/extra"),
@@ -125,7 +125,7 @@ fn bodies_that_are_not_as_they_should_be() {
     assert_eq!(post(&json, &deep).problem(), refused("invalid_body", 400));
     let wide = format!("[{}1]", "1,".repeat(60_000));
     assert_eq!(post(&json, &wide).problem(), refused("invalid_body", 400));
-    let large = format!("\"{}\"", "x".repeat(2 << 20));
+    let large = " ".repeat(2 << 20);
     assert_eq!(post(&json, &large).problem(), refused("body_too_large", 413));
     // None of it had a consequence.
     assert_eq!(user.run(&["name", "list", "--json"]).json(), serde_json::json!([]));
@@ -305,12 +305,15 @@ fn events_reach_who_follows_and_who_comes_back() {
         assert_eq!(lines.next().unwrap(), "HTTP/1.1 200 OK");
         lines
     };
-    /// Reads until an event about an object; returns its id and its data.
-    fn object(lines: &mut impl Iterator<Item = String>) -> (u64, serde_json::Value) {
-        let (mut id, mut kind) = (0, String::new());
+    /// Reads until an event about an object; returns its place, as run and number, and its data.
+    fn object(lines: &mut impl Iterator<Item = String>) -> ((u64, u64), serde_json::Value) {
+        let (mut id, mut kind) = ((0, 0), String::new());
         for line in lines {
             match line.split_once(": ") {
-                Some(("id", value)) => id = value.parse().unwrap(),
+                Some(("id", value)) => {
+                    let (run, number) = value.split_once('-').unwrap();
+                    id = (run.parse().unwrap(), number.parse().unwrap());
+                }
                 Some(("event", value)) => kind = value.to_owned(),
                 Some(("data", value)) if kind == "object" => {
                     return (id, serde_json::from_str(value).unwrap());
@@ -327,10 +330,10 @@ fn events_reach_who_follows_and_who_comes_back() {
     drop(live);
     user.run_with_input(&["cp", "-", "cm://builds/second"], b"x").text();
     user.run(&["rm", "cm://builds/second"]).text();
-    let mut back = follow(&format!("last-event-id: {first}\r\n"));
+    let mut back = follow(&format!("last-event-id: {}-{}\r\n", first.0, first.1));
     let (second, stored) = object(&mut back);
     let (third, deleted) = object(&mut back);
-    assert!(first < second && second < third, "{first} {second} {third}");
+    assert!(first < second && second < third, "{first:?} {second:?} {third:?}");
     assert_eq!((&stored["key"], &stored["change"]), (&"second".into(), &"stored".into()));
     assert_eq!((&deleted["key"], &deleted["change"]), (&"second".into(), &"deleted".into()));
     // A stream that nobody ends does not keep the node from stopping.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod binary;
+mod bodies;
 mod buckets;
 mod config;
 mod edge;
@@ -12,6 +13,7 @@ mod fsck;
 mod headers;
 mod help;
 mod hostile;
+mod idempotency;
 mod journey;
 mod limits;
 mod metrics;

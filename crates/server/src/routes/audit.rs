@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use data_encoding::{BASE64, HEXLOWER};
@@ -8,8 +8,9 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, path_parameter};
+use crate::problem::{Problem, counting_number, path_parameter};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +34,8 @@ pub(crate) async fn list_entries(
 ) -> Result<axum::Json<wire::Page<wire::audit::AuditEntry>>, Problem> {
     let EntriesQuery { from, limit, after } = query.into_inner()?;
     let page = PageQuery::new(limit, None);
+    let from = from.map(|from| counting_number("from", from)).transpose()?;
+    let after = after.map(|after| counting_number("after", after)).transpose()?;
     let rows = match from {
         Some(from) => state.control.audit_from(&caller, from, page.rows()?).await?,
         None => state.control.audit_before(&caller, after, page.rows()?).await?,
@@ -52,7 +55,7 @@ pub(crate) async fn prove_entry(
     From(caller): From,
     Path(sequence): Path<String>,
 ) -> Result<axum::Json<wire::audit::EntryProof>, Problem> {
-    let sequence: u64 = path_parameter("sequence", &sequence)?;
+    let sequence = counting_number("sequence", path_parameter("sequence", &sequence)?)?;
     let proof = state.control.prove_entry(&caller, sequence).await?;
     let inclusion = &proof.inclusion;
     Ok(axum::Json(wire::audit::EntryProof {

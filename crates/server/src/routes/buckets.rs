@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::BucketName;
@@ -9,9 +9,11 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +57,7 @@ pub(crate) async fn usage(
 }
 
 /// Make an empty bucket
-#[utoipa::path(post, path = "/buckets", operation_id = "buckets_create", tag = "buckets",
+#[utoipa::path(post, path = "/buckets", operation_id = "buckets_create", tag = "buckets", params(IdempotencyParams),
     request_body = wire::objects::CreateBucket,
     responses((status = 201, body = wire::objects::Bucket), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_bucket(

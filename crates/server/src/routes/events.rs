@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use casemate_api as wire;
-use casemate_control::{Change, FeedItem, Following};
+use casemate_control::{Change, Feed, FeedItem, Following};
 use casemate_model::Project;
 use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, HeaderName};
@@ -26,8 +26,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Follow what happens
 ///
-/// Server-sent events `task`, `object`, `name` and `log`, whose ids grow. After `Last-Event-ID` the missed ones come
-/// first; if they are not known any more, an event `reset` says that what is shown must be read anew.
+/// Server-sent events `task`, `object`, `name` and `log`, each with an id. After `Last-Event-ID` the missed ones come
+/// first; if they are not known any more, or the id is of another node or an earlier run, an event `reset` says that what is
+/// shown must be read anew. A caller has at most 16 streams open.
 #[utoipa::path(get, path = "/events", operation_id = "node_events", tag = "node",
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = wire::Problem)))]
 pub(crate) async fn events(
@@ -36,26 +37,37 @@ pub(crate) async fn events(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let project = state.control.follow_events(&caller).await?;
-    let last_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let following = state.control.feed().follow(last_id);
-    let stopping = state.stopping.clone();
-    let events = stream(following, project).take_until(stopping.cancelled_owned()).map(Ok);
+    let follower = state.followers.enter(caller.principal.kind).ok_or_else(Problem::too_many_followers)?;
+    let place = headers.get(LAST_EVENT_ID).map(|place| place.to_str().unwrap_or_default());
+    let following = state.control.feed().follow(place);
+    let (stopping, feed) = (state.stopping.clone(), state.control.feed().clone());
+    let events = stream(following, feed, project).take_until(stopping.cancelled_owned());
+    let events = events.map(move |event| {
+        // The place is given back when the stream is dropped.
+        let _open = &follower;
+        Ok(event)
+    });
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn stream(following: Following, project: Project) -> impl Stream<Item = Event> {
-    let Following { missed, reset, live } = following;
-    let reset = stream::iter(reset.then(reset_event));
-    let seen = Arc::new(project);
+fn stream(following: Following, feed: Feed, project: Project) -> impl Stream<Item = Event> {
+    let Following { missed, place, reset, live } = following;
+    // Whoever is told to read anew goes on from here, also if nothing else happens.
+    let reset = stream::iter(reset.then(|| reset_event().id(place)));
+    let seen = Arc::new((feed, project));
     let before = Arc::clone(&seen);
-    let missed = stream::iter(missed).filter_map(move |item| std::future::ready(event(&item, &before)));
+    let missed =
+        stream::iter(missed).filter_map(move |item| std::future::ready(event(&item, &before.0, &before.1)));
     reset.chain(missed).chain(live_events(live, seen))
 }
 
-fn live_events(live: broadcast::Receiver<Arc<FeedItem>>, project: Arc<Project>) -> impl Stream<Item = Event> {
+fn live_events(
+    live: broadcast::Receiver<Arc<FeedItem>>,
+    seen: Arc<(Feed, Project)>,
+) -> impl Stream<Item = Event> {
     BroadcastStream::new(live).filter_map(move |item| {
         std::future::ready(match item {
-            Ok(item) => event(&item, &project),
+            Ok(item) => event(&item, &seen.0, &seen.1),
             Err(BroadcastStreamRecvError::Lagged(_)) => Some(reset_event()),
         })
     })
@@ -66,7 +78,7 @@ fn reset_event() -> Event {
 }
 
 /// The event for one item, unless it is of another project.
-fn event(item: &FeedItem, project: &Project) -> Option<Event> {
+fn event(item: &FeedItem, feed: &Feed, project: &Project) -> Option<Event> {
     if item.project.as_ref().is_some_and(|owner| owner != project) {
         return None;
     }
@@ -92,7 +104,7 @@ fn event(item: &FeedItem, project: &Project) -> Option<Event> {
         }
         Change::Log { size } => ("log", json(&wire::events::LogEvent { size: *size })),
     };
-    Some(Event::default().id(item.id.to_string()).event(kind).data(data))
+    Some(Event::default().id(feed.place(item.id)).event(kind).data(data))
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{CreatedKey, KeyRequest};
@@ -11,14 +11,16 @@ use secrecy::ExposeSecret;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// Make an API key
 ///
 /// The secret is in this answer and nowhere else.
-#[utoipa::path(post, path = "/keys", operation_id = "keys_create", tag = "keys", request_body = wire::keys::CreateKey,
+#[utoipa::path(post, path = "/keys", operation_id = "keys_create", tag = "keys", params(IdempotencyParams), request_body = wire::keys::CreateKey,
     responses((status = 201, body = wire::keys::CreatedKey), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_key(
     State(state): State<AppState>,
@@ -49,7 +51,7 @@ fn created(state: &AppState, made: &CreatedKey) -> wire::keys::CreatedKey {
 ///
 /// The new secret is in this answer and nowhere else. The former one still fits for as long as is asked for.
 #[utoipa::path(post, path = "/keys/{id}/rotate", operation_id = "keys_rotate", tag = "keys",
-    params(("id" = String, Path, description = "The key's id")), request_body = wire::keys::RotateKey,
+    params(("id" = String, Path, description = "The key's id"), IdempotencyParams), request_body = wire::keys::RotateKey,
     responses((status = 200, body = wire::keys::CreatedKey), (status = "default", body = wire::Problem)))]
 pub(crate) async fn rotate_key(
     State(state): State<AppState>,

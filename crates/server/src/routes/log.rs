@@ -1,10 +1,11 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use casemate_ledger::TilePath;
 use http::{HeaderValue, header};
 
 use crate::app::AppState;
 use crate::caller::From;
+use crate::extract::Path;
 use crate::problem::{Problem, path_parameter};
 
 /// Read a file of the log, as C2SP tlog-tiles lays it out

@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::InvitationId;
@@ -9,9 +9,11 @@ use super::keys::scopes;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert::users as convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// List who has a role in the project
 #[utoipa::path(get, path = "/members", operation_id = "members_list", tag = "users", params(PageQuery),
@@ -102,7 +104,7 @@ pub(crate) async fn remove_role(
 /// Invite somebody to become a user with a role in the project
 ///
 /// The token is in this answer and nowhere else.
-#[utoipa::path(post, path = "/invitations", operation_id = "invitations_create", tag = "users",
+#[utoipa::path(post, path = "/invitations", operation_id = "invitations_create", tag = "users", params(IdempotencyParams),
     request_body = wire::users::GiveRole,
     responses((status = 201, body = wire::users::CreatedInvitation), (status = "default", body = wire::Problem)))]
 pub(crate) async fn invite(

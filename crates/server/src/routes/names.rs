@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::{Digest, Name};
@@ -9,9 +9,11 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, counting_number, path_parameter};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +29,7 @@ pub(crate) struct NamesQuery {
 }
 
 /// Claim a name
-#[utoipa::path(post, path = "/names", operation_id = "names_claim", tag = "names", request_body = wire::names::ClaimName,
+#[utoipa::path(post, path = "/names", operation_id = "names_claim", tag = "names", params(IdempotencyParams), request_body = wire::names::ClaimName,
     responses((status = 201, body = wire::names::Name), (status = "default", body = wire::Problem)))]
 pub(crate) async fn claim_name(
     State(state): State<AppState>,
@@ -113,7 +115,8 @@ pub(crate) async fn name_history(
 ) -> Result<axum::Json<wire::Page<wire::names::NameVersion>>, Problem> {
     let query = query.into_inner()?;
     let name: Name = path_parameter("name", &name)?;
-    let rows = state.control.name_history(&caller, &name, query.after()?, query.rows()?).await?;
+    let after = query.after()?.map(|after| counting_number("after", after)).transpose()?;
+    let rows = state.control.name_history(&caller, &name, after, query.rows()?).await?;
     let versions = rows.iter().map(convert::name_version).collect();
     Ok(axum::Json(query.page(versions, |version: &wire::names::NameVersion| version.sequence.to_string())?))
 }
@@ -128,10 +131,11 @@ fn expected_sequence(headers: &HeaderMap) -> Result<u64, Problem> {
     let given = headers.get(header::IF_MATCH).ok_or_else(Problem::if_match_required)?;
     let text = given.to_str().unwrap_or_default();
     let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
-    digits.parse().map_err(|_| {
+    let sequence = digits.parse().map_err(|_| {
         Problem::parameter_text(
             "if-match",
             "must be the name's ETag, such as \"3\" with its quotes".to_owned(),
         )
-    })
+    })?;
+    counting_number("if-match", sequence)
 }

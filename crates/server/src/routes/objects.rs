@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{Caller, Control};
@@ -17,8 +17,10 @@ use tokio_stream::{Stream, StreamExt};
 
 use crate::app::AppState;
 use crate::caller::From;
+use crate::extract::{Answer, Path};
+use crate::json::refuse_encoded;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, path_parameter};
+use crate::problem::{Problem, path_parameter};
 use crate::range::{Asked, asked};
 use crate::routes::versions::VersionQuery;
 use crate::transfer::{IDLE_MAX, stream};
@@ -115,6 +117,7 @@ pub(crate) async fn put_object(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    refuse_encoded(&headers)?;
     let (bucket, key) = address(&bucket, &key)?;
     let new = NewObject {
         bucket,

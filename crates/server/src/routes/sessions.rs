@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{SignIn, SignInAs};
@@ -10,9 +10,11 @@ use super::users::password;
 use crate::app::AppState;
 use crate::caller::{From, Newcomer, SESSION_COOKIE};
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// Most characters of what a client calls itself that are kept.
 const CLIENT_CHARS_MAX: usize = 120;
@@ -140,7 +142,7 @@ pub(crate) async fn sign_out(State(state): State<AppState>, From(caller): From) 
 }
 
 /// Make a one-time login link for the console
-#[utoipa::path(post, path = "/login-links", operation_id = "sessions_link", tag = "sessions",
+#[utoipa::path(post, path = "/login-links", operation_id = "sessions_link", tag = "sessions", params(IdempotencyParams),
     responses((status = 201, body = wire::session::LoginLink), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_login_link(
     State(state): State<AppState>,

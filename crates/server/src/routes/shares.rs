@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::Caller;
@@ -14,13 +14,15 @@ use crate::app::AppState;
 use crate::caller::From;
 use crate::client_address::ClientAddress;
 use crate::convert;
+use crate::extract::Path;
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::problem::{Problem, body_field};
 use crate::routes::objects::download;
 use crate::routes::versions::version_of;
 
 /// Make a link that opens one version of an object to whoever holds it
-#[utoipa::path(post, path = "/shares", operation_id = "shares_create", tag = "objects",
+#[utoipa::path(post, path = "/shares", operation_id = "shares_create", tag = "objects", params(IdempotencyParams),
     request_body = wire::objects::CreateShare,
     responses((status = 201, body = wire::objects::Share), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_share(

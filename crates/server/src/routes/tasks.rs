@@ -2,7 +2,7 @@ mod submit;
 
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::TaskId;
@@ -14,9 +14,11 @@ use super::objects::download;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, path_parameter};
+use crate::problem::{Problem, path_parameter};
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +48,7 @@ impl WaitQuery {
 }
 
 /// Submit a task
-#[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery),
+#[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery, IdempotencyParams),
     request_body = wire::tasks::SubmitTask,
     responses((status = 201, body = wire::tasks::Task, description = "The task is durable and has ended"),
         (status = 202, body = wire::tasks::Task, description = "The task is durable and will run"),

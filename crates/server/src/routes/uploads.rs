@@ -1,21 +1,23 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{Caller, UploadRef};
 use casemate_model::UploadId;
 use casemate_objects::{Attributes, CompletedPart, PartRecord, PutRule, is_media_type};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
-use crate::json::Json;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
+use crate::json::{Json, refuse_encoded};
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 use crate::routes::objects::flowing;
 
 /// Parts that are read at a time when an upload is completed.
@@ -49,7 +51,7 @@ impl PlaceQuery {
 /// Begin an upload in parts
 ///
 /// What breaks off can go on with the parts that are missing. Uploads that are not completed are given up after seven days.
-#[utoipa::path(post, path = "/uploads", operation_id = "uploads_begin", tag = "objects",
+#[utoipa::path(post, path = "/uploads", operation_id = "uploads_begin", tag = "objects", params(IdempotencyParams),
     request_body = wire::objects::BeginUpload,
     responses((status = 201, body = wire::objects::UploadBegun), (status = "default", body = wire::Problem)))]
 pub(crate) async fn begin_upload(
@@ -104,8 +106,10 @@ pub(crate) async fn put_part(
     From(caller): From,
     Path((upload, number)): Path<(String, String)>,
     query: Answer<Query<PlaceQuery>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
+    refuse_encoded(&headers)?;
     let upload = query.into_inner()?.upload(&upload)?;
     let number: u32 = path_parameter("number", &number)?;
     let _place = state.transfer()?;
@@ -116,7 +120,7 @@ pub(crate) async fn put_part(
 
 /// Make the parts of an upload one object
 #[utoipa::path(post, path = "/uploads/{upload}/complete", operation_id = "uploads_complete", tag = "objects",
-    params(("upload" = String, Path, description = "The upload")),
+    params(("upload" = String, Path, description = "The upload"), IdempotencyParams),
     request_body = wire::objects::CompleteUpload,
     responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
 pub(crate) async fn complete_upload(

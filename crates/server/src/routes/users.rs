@@ -1,4 +1,4 @@
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::NewUser;
@@ -9,14 +9,16 @@ use secrecy::SecretString;
 use crate::app::AppState;
 use crate::caller::{From, Newcomer};
 use crate::convert::users as convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// Make a user
 ///
 /// The user gets a role in the caller's project, which can be no more than the caller's own.
-#[utoipa::path(post, path = "/users", operation_id = "users_create", tag = "users", request_body = wire::users::CreateUser,
+#[utoipa::path(post, path = "/users", operation_id = "users_create", tag = "users", params(IdempotencyParams), request_body = wire::users::CreateUser,
     responses((status = 201, body = wire::users::UserDetails), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_user(
     State(state): State<AppState>,

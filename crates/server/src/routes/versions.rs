@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::CopySource;
@@ -12,8 +12,10 @@ use serde::Deserialize;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, path_parameter};
+use crate::problem::{Problem, path_parameter};
 use crate::routes::objects::address;
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -90,7 +92,7 @@ pub(crate) async fn list_versions(
 /// Make an older version of an object the newest again
 #[utoipa::path(post, path = "/object-restore/{bucket}/{*key}", operation_id = "objects_restore", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket"), ("key" = String, Path, description = "The key"),
-        VersionQuery),
+        VersionQuery, IdempotencyParams),
     responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
 pub(crate) async fn restore_object(
     State(state): State<AppState>,

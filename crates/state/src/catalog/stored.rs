@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use casemate_limits::JsonBudget;
 use casemate_objects::{Attributes, BucketSettings, CorsRule, LifecycleRule, OlderVersions, Versioning};
 use serde::{Deserialize, Serialize};
 
@@ -161,5 +162,6 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(what: &'static str, text: &str) -> Result<T, Failure> {
+    JsonBudget::STORED.check(text.as_bytes()).map_err(|error| Failure::damaged(what, error))?;
     serde_json::from_str(text).map_err(|error| Failure::damaged(what, error))
 }

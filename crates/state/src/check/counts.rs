@@ -19,7 +19,8 @@ pub(super) async fn check(
     check_buckets(sql, counted.buckets, findings).await?;
     check_outputs(sql, counted.outputs, findings).await?;
     check_states(sql, counted.tasks, findings).await?;
-    check_queues(sql, counted.open_tasks, findings).await
+    check_queues(sql, counted.open_tasks, findings).await?;
+    check_answers(sql, findings).await
 }
 
 async fn check_states(
@@ -55,6 +56,18 @@ async fn check_queues(
         })
         .await?;
     report_uncounted(left, what, findings);
+    Ok(())
+}
+
+async fn check_answers(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<(), Failure> {
+    for row in sql.rows(&MISCOUNTED_ANSWERS, &[]).await? {
+        let mut columns = row.read("idempotency holder");
+        let (project, principal): (String, String) = (columns.next()?, columns.next()?);
+        let (stored, counted): (u64, u64) = (columns.next()?, columns.next()?);
+        let what =
+            format!("idempotency keys, or bytes of their answers, of {principal} in project `{project}`");
+        findings.add(Finding::Counter { what, stored, counted });
+    }
     Ok(())
 }
 
@@ -136,6 +149,18 @@ fn report_uncounted<K>(left: BTreeMap<K, u64>, what: impl Fn(&K) -> String, find
     }
 }
 
+/// Holders whose counters are wrong; what is shown is the first that is.
+const MISCOUNTED_ANSWERS: Statement = statement!(
+    "SELECT project, principal, CASE WHEN keys <> found_keys THEN keys ELSE bytes END, \
+            CASE WHEN keys <> found_keys THEN found_keys ELSE found_bytes END \
+     FROM (SELECT h.project, h.principal, h.keys, h.bytes, \
+                  (SELECT count(*) FROM idempotency_keys k \
+                   WHERE k.project = h.project AND k.principal = h.principal) AS found_keys, \
+                  (SELECT CAST(coalesce(sum(k.bytes), 0) AS BIGINT) FROM idempotency_keys k \
+                   WHERE k.project = h.project AND k.principal = h.principal) AS found_bytes \
+           FROM idempotency_holders h) AS counted \
+     WHERE keys <> found_keys OR bytes <> found_bytes LIMIT 100"
+);
 const ALL_BLOBS: Statement = statement!(
     "SELECT project, digest, reference_count FROM blobs WHERE (project, digest) > ($1, $2) \
      ORDER BY project, digest LIMIT $3"

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use casemate_limits::{JsonBudget, JsonRefused};
 use casemate_model::{Digest, Outcome, RunLimits, Usage};
 use casemate_objects::BlobId;
 use casemate_tasks::{OutputFile, TaskRecord, TaskResult, TaskSpec};
@@ -18,6 +19,13 @@ pub(crate) enum StoredError {
         part: &'static str,
         #[source]
         source: serde_json::Error,
+    },
+    /// It holds more than any that is written.
+    #[error("the JSON of the {part} is not one of ours")]
+    Refused {
+        part: &'static str,
+        #[source]
+        source: JsonRefused,
     },
     /// A value in it cannot be.
     #[error("the {part} holds `{text}`, which is no {wanted}")]
@@ -116,6 +124,7 @@ fn json(value: &impl Serialize) -> String {
 }
 
 fn parse<'t, T: Deserialize<'t>>(part: &'static str, text: &'t str) -> Result<T, StoredError> {
+    JsonBudget::STORED.check(text.as_bytes()).map_err(|source| StoredError::Refused { part, source })?;
     serde_json::from_str(text).map_err(|source| StoredError::Json { part, source })
 }
 

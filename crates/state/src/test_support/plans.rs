@@ -2,7 +2,7 @@ use crate::error::StateError;
 use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
-use crate::{audit, blobs, catalog, change, credentials, overrides, queue, registry, users};
+use crate::{audit, blobs, catalog, change, credentials, idempotency, overrides, queue, registry, users};
 
 /// How the engine means to run a statement.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ impl Store {
             catalog::HOT_VERSIONS,
             change::HOT,
             credentials::HOT,
+            idempotency::HOT,
             credentials::keys::HOT,
             credentials::refresh::HOT,
             overrides::HOT,

@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod catalog;
 mod credentials;
+mod idempotency;
 mod inventory;
 mod lifecycle;
 mod overrides;
@@ -59,6 +60,10 @@ const CASES: &[Case] = cases![
     inventory::parts_of_all_uploads_come_in_order,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
+    idempotency::a_request_is_carried_out_once,
+    idempotency::of_many_with_one_key_one_is_carried_out,
+    idempotency::a_dead_request_loses_its_key_and_cannot_answer,
+    idempotency::answers_are_bounded_and_forgotten,
     users::users_are_found_by_id_and_name_and_names_are_unique,
     users::an_invitation_makes_one_user,
     users::a_password_is_replaced_once_and_ends_sessions,

@@ -19,7 +19,7 @@ impl Client {
 
     /// `buckets.create`: makes an empty bucket.
     pub async fn buckets_create(&self, bucket: &CreateBucket) -> Result<Bucket, ClientError> {
-        self.json(Call::new("buckets.create", Method::POST, Path::new("/buckets")).json(bucket)).await
+        self.create(Call::new("buckets.create", Method::POST, Path::new("/buckets")).json(bucket)).await
     }
 
     /// `buckets.show`: a bucket.

@@ -9,7 +9,7 @@ use crate::{Client, ClientError, Page};
 impl Client {
     /// `keys.create`: makes an API key.
     pub async fn keys_create(&self, key: &CreateKey) -> Result<CreatedKey, ClientError> {
-        self.json(Call::new("keys.create", Method::POST, Path::new("/keys")).json(key)).await
+        self.create(Call::new("keys.create", Method::POST, Path::new("/keys")).json(key)).await
     }
 
     /// `keys.list`: the project's keys.

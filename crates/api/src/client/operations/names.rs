@@ -9,7 +9,7 @@ use crate::{Client, ClientError, Page};
 impl Client {
     /// `names.claim`: claims a name that nobody holds.
     pub async fn names_claim(&self, claim: &ClaimName) -> Result<Name, ClientError> {
-        self.json(Call::new("names.claim", Method::POST, Path::new("/names")).json(claim)).await
+        self.create(Call::new("names.claim", Method::POST, Path::new("/names")).json(claim)).await
     }
 
     /// `names.list`: the project's names that start with `prefix`.

@@ -92,12 +92,12 @@ impl Client {
     /// `objects.put`: makes an older version of an object the newest again.
     pub async fn objects_restore(&self, object: &ObjectRef, version: &str) -> Result<Object, ClientError> {
         let path = path_of("/object-restore", object).query("version", version);
-        self.json(Call::new("objects.put", Method::POST, path)).await
+        self.create(Call::new("objects.put", Method::POST, path)).await
     }
 
     /// `shares.create`: makes a link that opens a version of an object to whoever holds it.
     pub async fn shares_create(&self, share: &CreateShare) -> Result<Share, ClientError> {
-        self.json(Call::new("shares.create", Method::POST, Path::new("/shares")).json(share)).await
+        self.create(Call::new("shares.create", Method::POST, Path::new("/shares")).json(share)).await
     }
 
     /// `objects.verify`: reads an object's content again and says whether it is what was put.

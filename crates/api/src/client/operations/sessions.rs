@@ -23,6 +23,6 @@ impl Client {
 
     /// `sessions.link`: makes a one-time login link for the console.
     pub async fn sessions_link(&self) -> Result<LoginLink, ClientError> {
-        self.json(Call::new("sessions.link", Method::POST, Path::new("/login-links"))).await
+        self.create(Call::new("sessions.link", Method::POST, Path::new("/login-links"))).await
     }
 }

@@ -22,7 +22,7 @@ pub enum TaskStream<'a> {
 impl Client {
     /// `tasks.submit`: accepts a task and waits up to `wait` (at most 60 s, whole seconds) for its end.
     pub async fn tasks_submit(&self, task: &SubmitTask, wait: Duration) -> Result<Task, ClientError> {
-        self.json(Call::new("tasks.submit", Method::POST, Path::new("/tasks")).json(task).wait(wait)).await
+        self.create(Call::new("tasks.submit", Method::POST, Path::new("/tasks")).json(task).wait(wait)).await
     }
 
     /// `tasks.list`: the project's tasks, newest first, perhaps only those in one state.
