@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
+    Entropy, KeyId, KeyLimit, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
     Timestamp, UserId,
 };
 use casemate_policy::roles;
@@ -274,12 +274,12 @@ impl Authenticator {
             Err(generation) => generation,
         };
         let mut session = self.credentials.session(id).await?.ok_or(Rejected)?;
-        self.check_key_of(&session, now).await?;
+        let limit = self.limit_of_key(&session, now).await?;
         if let Some(user) = session.user {
             session.role = self.credentials.standing(user, &session.project).await?.ok_or(Rejected)?;
         }
         let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
-        Ok(self.remember(CacheKey::Session(id), (session_entry(session, scopes), generation), now))
+        Ok(self.remember(CacheKey::Session(id), (session_entry(session, scopes, limit), generation), now))
     }
 
     /// What is known of a live key.
@@ -312,12 +312,15 @@ impl Authenticator {
         Ok(of_role.intersection(scopes))
     }
 
-    /// A session that a key opened lives no longer than the key.
-    async fn check_key_of(&self, session: &SessionRecord, now: Timestamp) -> Result<(), IdentityError> {
-        if let Some(id) = session.key {
-            self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-        }
-        Ok(())
+    /// A session that a key opened lives no longer than the key, and shares its limit.
+    async fn limit_of_key(
+        &self,
+        session: &SessionRecord,
+        now: Timestamp,
+    ) -> Result<Option<KeyLimit>, IdentityError> {
+        let Some(id) = session.key else { return Ok(None) };
+        let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+        Ok(key.key_limit())
     }
 
     fn admit(
@@ -388,16 +391,17 @@ pub struct NewSession {
 }
 
 fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
-    let kind = PrincipalKind::Key(key.id);
+    let (kind, limit) = (PrincipalKind::Key(key.id), key.key_limit());
     let KeyRecord { project, role, secret, former, networks, expires, .. } = key;
-    let principal = Principal { kind, project, role, session: None, scopes };
+    let principal = Principal { kind, project, role, session: None, scopes, limit };
     Cached { principal, secret, former, networks, expires }
 }
 
-fn session_entry(session: SessionRecord, scopes: Scopes) -> Cached {
+fn session_entry(session: SessionRecord, scopes: Scopes, limit: Option<KeyLimit>) -> Cached {
     let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
     let in_use = Some(session.id);
-    let principal = Principal { kind, project: session.project, role: session.role, session: in_use, scopes };
+    let SessionRecord { project, role, .. } = session;
+    let principal = Principal { kind, project, role, session: in_use, scopes, limit };
     let (secret, expires) = (session.secret, Some(session.expires));
     Cached { principal, secret, former: None, networks: Networks::default(), expires }
 }

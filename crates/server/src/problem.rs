@@ -13,7 +13,7 @@ use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
-use casemate_throttle::{OverrideError, Tier};
+use casemate_throttle::OverrideError;
 use http::{HeaderValue, header};
 
 /// A problem on its way out; the request id layer adds the id and writes the body.
@@ -99,8 +99,8 @@ impl Problem {
         self.inner.code
     }
 
-    pub(crate) fn rate_limited(tier: Tier) -> Self {
-        Self::new(Code::RateLimited, format!("requests come faster than the limit of the tier {tier} allows"))
+    pub(crate) fn rate_limited(policy: &str) -> Self {
+        Self::new(Code::RateLimited, format!("requests come faster than the limit `{policy}` allows"))
             .hint("wait as long as Retry-After says")
     }
 

@@ -111,6 +111,38 @@ fn nobody_spends_what_is_anothers() {
 }
 
 #[test]
+fn a_keys_own_limit_counts_all_it_asks_for_and_cannot_be_shaken_off() {
+    let user = User::new();
+    let node = user.serve();
+    let made = user.run(&["key", "create", "--label", "sensor", "--role", "admin", "--per-second", "1", "--burst", "8"]);
+    let secret = made.text().trim().to_owned();
+    let key = format!("x-api-key: {secret}\r\n");
+    let ask = |method: &str, path: &str, body: &str| {
+        call(&node, method, path, &(key.clone() + "content-type: application/json\r\n"), body)
+    };
+    let more = r#"{"label":"more","role":"admin","scopes":["objects:read"]}"#;
+    assert_eq!(ask("POST", "/api/v1/keys", more).problem(), (403, "forbidden".to_owned()), "one without a limit");
+    let sign_in = format!(r#"{{"api_key":"{secret}"}}"#);
+    let opened = call(&node, "POST", "/api/v1/session", "content-type: application/json\r\n", &sign_in);
+    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let by_session = |path: &str| call(&node, "GET", path, &format!("cookie: {cookie}\r\n"), "");
+    let first = ask("GET", "/api/v1/names", "");
+    assert_eq!(first.status, 200);
+    assert!(first.header("ratelimit").unwrap().starts_with("\"key\";"), "{:?}", first.header("ratelimit"));
+    let paths = ["/api/v1/names", "/api/v1/tasks", "/api/v1/keys", "/api/v1/overview"];
+    let answers: Vec<_> = (0..40).map(|turn| (turn % 8 < 4, paths[turn % 4])).collect();
+    let answers = answers.into_iter().map(|(own, path)| if own { ask("GET", path, "") } else { by_session(path) });
+    let statuses: Vec<_> = answers.map(|answer| answer.status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!((5..20).contains(&served), "what one key may, whatever tier and whichever way: {statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+    let listed = user.run(&["key", "list", "--json"]).json();
+    assert_eq!(listed[0]["limit"], serde_json::json!({ "per_second": 1, "burst": 8 }));
+    let refused = user.run(&["key", "create", "--label", "none", "--per-second", "1", "--burst", "4"]);
+    assert_ne!(refused.code, 0);
+}
+
+#[test]
 fn costly_requests_cost_more() {
     let user = User::new();
     let node = small_node(&user, "");

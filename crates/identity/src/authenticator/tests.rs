@@ -379,6 +379,20 @@ async fn a_key_is_good_in_its_networks_and_its_use_is_noted() {
 }
 
 #[tokio::test]
+async fn a_keys_limit_goes_with_its_requests_and_its_sessions() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    let limit = casemate_model::RequestLimit::new(2, 5).ok();
+    world.memory.insert_key(&KeyRecord { limit, ..record.clone() }, world.event()).await.unwrap();
+    let wanted = limit.map(|limit| KeyLimit { key: record.id, limit });
+    let found = world.authenticator.by_key(&text, HOME, world.clock.now()).await.unwrap();
+    assert_eq!(found.limit, wanted);
+    let (_, cookie) = world.session(Some(record.id)).await;
+    let found = world.authenticator.by_session(&cookie, world.clock.now()).await.unwrap();
+    assert_eq!(found.limit, wanted, "opening sessions is no way out of the limit");
+}
+
+#[tokio::test]
 async fn a_users_key_can_do_no_more_than_the_user() {
     let world = World::new();
     let user = world.user(Role::VIEWER);
