@@ -172,6 +172,34 @@ fn signatures_that_are_no_good_are_soon_not_looked_at() {
 }
 
 #[test]
+fn the_audit_log_is_searched_by_words_and_decision() {
+    let user = User::new();
+    let node = user.serve();
+    for label in ["one", "two"] {
+        assert_eq!(user.run(&["key", "create", "--label", label]).code, 0);
+    }
+    assert_eq!(ask(&node, "").status, 401);
+    let found = |arguments: &[&str]| {
+        let words = [&["audit", "search", "--json"], arguments].concat();
+        let lines = user.run(&words).text();
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        lines.lines().map(parse).map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["KEYS.CREATE"]), ["keys.create", "keys.create"]);
+    assert_eq!(found(&["keys.create", "-n", "1"]), ["keys.create"]);
+    assert_eq!(found(&["keys.create", "created", "role", "developer"]), ["keys.create", "keys.create"], "details too");
+    assert_eq!(found(&["keys.create", "nobody"]), [""; 0]);
+    assert_eq!(found(&["--denied"]), ["buckets.list"]);
+    let key = user.run(&["key", "create", "--label", "auditor", "--role", "auditor"]).text();
+    let key = format!("x-api-key: {}\r\n", key.trim());
+    let status = |query: &str| call(&node, "GET", &format!("/api/v1/audit/entries?{query}"), &key, "").status;
+    assert_eq!(status("search=keys&from=0"), 400);
+    assert_eq!(status("decision=perhaps"), 400);
+    assert_eq!(status(&format!("search={}", "x".repeat(201))), 400);
+    assert_eq!(status("search=%25_%00*"), 200, "words, and no pattern");
+}
+
+#[test]
 fn an_exception_is_in_force_at_once_and_is_audited() {
     let user = User::new();
     let node = small_node(&user, "");
