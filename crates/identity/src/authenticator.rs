@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, Credentials, KeyRecord, Peppers, Refreshed, SecretMac, SessionRecord, Token, TokenKind,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, KeyRecord, Peppers, Refreshed, SecretMac, SessionRecord, Token, TokenKind,
     refresh,
 };
 
@@ -54,6 +54,7 @@ pub struct Authenticator {
     credentials: Arc<dyn Credentials>,
     peppers: Peppers,
     access_tokens: AccessTokens,
+    certificates: CertificateAuthority,
     cache: Mutex<Cache>,
     /// Keys that were used and when, until somebody keeps it.
     used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -88,13 +89,19 @@ struct Cached {
 impl Authenticator {
     /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`, and by access tokens of `issuer`.
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
-        let access_tokens = AccessTokens::new(peppers.clone(), issuer);
-        Self { credentials, peppers, access_tokens, cache: Mutex::default(), used: Mutex::default() }
+        let access_tokens = AccessTokens::new(peppers.clone(), issuer.clone());
+        let certificates = CertificateAuthority::new(peppers.clone(), issuer);
+        Self { credentials, peppers, access_tokens, certificates, cache: Mutex::default(), used: Mutex::default() }
     }
 
     /// The maker and checker of access tokens.
     pub fn access_tokens(&self) -> &AccessTokens {
         &self.access_tokens
+    }
+
+    /// Who signs certificates.
+    pub fn certificates(&self) -> &CertificateAuthority {
+        &self.certificates
     }
 
     /// The peppers in force.
@@ -141,8 +148,8 @@ impl Authenticator {
         used.drain().collect()
     }
 
-    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have checked a
-    /// signature against [`Self::s3_secret_of`].
+    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have seen that
+    /// it is the holder: by a signature against [`Self::s3_secret_of`], or a certificate.
     pub async fn by_access_key(
         &self,
         id: KeyId,
@@ -152,6 +159,19 @@ impl Authenticator {
         let cached = self.live_key(id, now).await?;
         self.admit_from(&cached, id, address, now)?;
         Ok(cached.principal)
+    }
+
+    /// Recognises the holder of a certificate that the authority has signed for a client, who asks from `address`.
+    pub async fn by_certificate(
+        &self,
+        certificate: ClientCertificate,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
+        if now >= certificate.expires {
+            return Err(Rejected.into());
+        }
+        self.by_access_key(certificate.key, address, now).await
     }
 
     /// The secret with which the holder of a key signs requests to S3.
