@@ -16,6 +16,7 @@
 //! Nothing here knows HTTP, wire types or SQL.
 
 mod audit;
+mod certificates;
 mod buckets;
 mod caller;
 mod control;

@@ -345,6 +345,9 @@ impl From<ControlError> for Problem {
             ControlError::NoUser => Self::new(Code::Denied, text).hint(
                 "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
             ),
+            ControlError::NoKey => Self::new(Code::Denied, text)
+                .hint("make a key, such as `casemate key create --role node`, and ask with it"),
+            ControlError::CertificateRequest(_) => Self::field("/request", text),
             ControlError::RegistrationOff => Self::new(Code::Denied, text)
                 .hint("ask an administrator for an account, or for an invitation where those are taken"),
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),

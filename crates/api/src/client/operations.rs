@@ -1,6 +1,7 @@
 //! One method per operation of the API, in the order of its description.
 
 mod audit;
+mod certificates;
 mod buckets;
 mod keys;
 mod limits;

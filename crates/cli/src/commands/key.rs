@@ -1,3 +1,5 @@
+mod certificate;
+
 use std::time::Duration;
 
 use casemate_api::keys::{CreateKey, KeyLimit, RotateKey};
@@ -16,6 +18,7 @@ pub(crate) enum Key {
     Create(Create),
     List(List),
     Rotate(Rotate),
+    Certificate(certificate::GetCertificate),
     Revoke(Revoke),
 }
 
@@ -25,6 +28,7 @@ impl Key {
             Self::Create(command) => command.execute(context).await,
             Self::List(command) => command.execute(context).await,
             Self::Rotate(command) => command.execute(context).await,
+            Self::Certificate(command) => command.execute(context).await,
             Self::Revoke(command) => command.execute(context).await,
         }
     }

@@ -45,7 +45,7 @@ pub(super) async fn charge(
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let price = price(request.method(), template);
     let mut payer = Payer::network(network);
-    if price.by_credential && presents_credential(request.headers()) {
+    if price.by_credential && presents_credential(&request) {
         if let Err(refused) = state.control.throttle().may_present(network, state.control.now()) {
             return (request, Some(refused));
         }
