@@ -181,7 +181,18 @@ impl Node {
         let of_mutual = mutual.as_ref().map(|(listener, _)| listener.local_addr());
         let mutual_address = of_mutual.transpose().map_err(StartError::Socket)?;
         let listeners = Listeners { local: local_listener(&root)?, public, s3, mutual, metrics, tls };
-        Ok(Self { control, server, listeners, address, s3_address, mutual_address, store, stopping, first_start, lock })
+        Ok(Self {
+            control,
+            server,
+            listeners,
+            address,
+            s3_address,
+            mutual_address,
+            store,
+            stopping,
+            first_start,
+            lock,
+        })
     }
 }
 

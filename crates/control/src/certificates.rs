@@ -11,7 +11,8 @@ impl Control {
         caller: &Caller,
         request: &str,
     ) -> Result<IssuedCertificate, ControlError> {
-        let permit = self.permit::<operation::IssueCertificate>(caller, &Resource::all("certificates")).await?;
+        let permit =
+            self.permit::<operation::IssueCertificate>(caller, &Resource::all("certificates")).await?;
         let PrincipalKind::Key(key) = permit.principal().kind else {
             return Err(ControlError::NoKey);
         };

@@ -16,9 +16,9 @@
 //! Nothing here knows HTTP, wire types or SQL.
 
 mod audit;
-mod certificates;
 mod buckets;
 mod caller;
+mod certificates;
 mod control;
 mod denials;
 mod error;

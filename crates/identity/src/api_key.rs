@@ -1,7 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use casemate_model::{Entropy, KeyId, KeyLimit, Networks, Project, RequestLimit, Role, Scopes, Timestamp, UserId};
+use casemate_model::{
+    Entropy, KeyId, KeyLimit, Networks, Project, RequestLimit, Role, Scopes, Timestamp, UserId,
+};
 use secrecy::SecretString;
 
 use crate::{KeyRecord, Peppers, SecretMac, Token, TokenKind};

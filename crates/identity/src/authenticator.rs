@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, KeyLimit, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
-    Timestamp, UserId,
+    Entropy, KeyId, KeyLimit, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId,
+    StoreError, Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, KeyRecord, Peppers, Refreshed, SecretMac, SessionRecord, Token, TokenKind,
-    refresh,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, KeyRecord, Peppers, Refreshed,
+    SecretMac, SessionRecord, Token, TokenKind, refresh,
 };
 
 /// How long a console session lasts.
@@ -91,7 +91,14 @@ impl Authenticator {
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
         let access_tokens = AccessTokens::new(peppers.clone(), issuer.clone());
         let certificates = CertificateAuthority::new(peppers.clone(), issuer);
-        Self { credentials, peppers, access_tokens, certificates, cache: Mutex::default(), used: Mutex::default() }
+        Self {
+            credentials,
+            peppers,
+            access_tokens,
+            certificates,
+            cache: Mutex::default(),
+            used: Mutex::default(),
+        }
     }
 
     /// The maker and checker of access tokens.

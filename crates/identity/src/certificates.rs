@@ -16,8 +16,8 @@ use std::time::Duration;
 use casemate_model::{KeyId, Timestamp};
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData, SanType, SerialNumber,
 };
 use sha2::{Digest as _, Sha256};
@@ -115,7 +115,8 @@ impl CertificateAuthority {
         if request.len() > REQUEST_BYTES_MAX {
             return Err(CertificateRequestError);
         }
-        let request = CertificateSigningRequestParams::from_pem(request).map_err(|_| CertificateRequestError)?;
+        let request =
+            CertificateSigningRequestParams::from_pem(request).map_err(|_| CertificateRequestError)?;
         let algorithm = PublicKeyData::algorithm(&request.public_key);
         if ![&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384].contains(&algorithm) {
             return Err(CertificateRequestError);
@@ -138,7 +139,12 @@ impl CertificateAuthority {
         Ok(ServerCertificate { certificate, key: Zeroizing::new(key.serialize_der()) })
     }
 
-    fn sign(&self, mut params: CertificateParams, key: &impl PublicKeyData, now: Timestamp) -> IssuedCertificate {
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        key: &impl PublicKeyData,
+        now: Timestamp,
+    ) -> IssuedCertificate {
         let newest = self.peppers.newest_first().next().expect("there is one");
         let root = self.root(newest, period_of(now));
         let expires = now.saturating_add(LEAF_LIFETIME);

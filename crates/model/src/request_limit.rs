@@ -68,7 +68,10 @@ mod tests {
             (1, 1_000_001, false),
         ] {
             let limit = RequestLimit::new(per_second, burst);
-            assert_eq!(limit.map(|limit| (limit.per_second(), limit.burst())).ok(), good.then_some((per_second, burst)));
+            assert_eq!(
+                limit.map(|limit| (limit.per_second(), limit.burst())).ok(),
+                good.then_some((per_second, burst))
+            );
         }
     }
 

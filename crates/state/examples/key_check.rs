@@ -75,7 +75,8 @@ async fn main() {
     for _ in 0..ROUNDS {
         let began = Instant::now();
         for _ in 0..CHECKS {
-            black_box(authenticator.by_key(black_box(key.expose_secret()), HOME, now).await).expect("it is good");
+            black_box(authenticator.by_key(black_box(key.expose_secret()), HOME, now).await)
+                .expect("it is good");
         }
         rounds.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(CHECKS));
     }
@@ -84,7 +85,8 @@ async fn main() {
     for _ in 0..ROUNDS {
         let began = Instant::now();
         for _ in 0..CHECKS / 50 {
-            black_box(authenticator.access_tokens().open(black_box(token.expose_secret()), now)).expect("it is good");
+            black_box(authenticator.access_tokens().open(black_box(token.expose_secret()), now))
+                .expect("it is good");
         }
         rounds.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(CHECKS / 50));
     }

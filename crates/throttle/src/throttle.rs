@@ -115,9 +115,7 @@ impl Throttle {
         let quota = Quota { per_second: limit.per_second(), burst: limit.burst() };
         let verdict = match self.take_shared(|| format!("own:{key}"), quota, cost, now).await {
             Some(verdict) => verdict,
-            None => {
-                self.keys.take(&key, quota.share(self.replicas(), RequestLimit::BURST_MIN), cost, now)
-            }
+            None => self.keys.take(&key, quota.share(self.replicas(), RequestLimit::BURST_MIN), cost, now),
         };
         self.judge("key", quota, verdict, now)
     }
@@ -203,7 +201,10 @@ impl Throttle {
         let mut told = self.told.lock().expect("nothing panics while it holds the lock");
         if told.dry_run_at != second {
             told.dry_run_at = second;
-            tracing::info!(tier, "dry run: requests would be refused; casemate_limit_dry_run_denied_total counts them");
+            tracing::info!(
+                tier,
+                "dry run: requests would be refused; casemate_limit_dry_run_denied_total counts them"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One method per operation of the API, in the order of its description.
 
 mod audit;
-mod certificates;
 mod buckets;
+mod certificates;
 mod keys;
 mod limits;
 mod names;

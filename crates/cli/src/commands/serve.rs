@@ -55,7 +55,9 @@ impl Serve {
                 output.note("Sign in with the link that `casemate login` makes.");
             }
             if let Some(url) = serving.mutual_url {
-                output.note(&format!("Mutual TLS is at {url}; `casemate key certificate` gets a certificate for it."));
+                output.note(&format!(
+                    "Mutual TLS is at {url}; `casemate key certificate` gets a certificate for it."
+                ));
             }
             if let Some(url) = serving.s3_url {
                 output.note(&format!("S3 is at {url}; `casemate key create --s3` makes its credentials."));

@@ -21,8 +21,9 @@ pub(super) fn mutual(listen: &str, names: &[String]) -> Result<Option<Mutual>, C
     if listen.is_empty() {
         return Ok(None);
     }
-    let address: SocketAddr =
-        listen.parse().map_err(|_| bad("mutual_listen", listen, "an IP address and port, such as 127.0.0.1:7073"))?;
+    let address: SocketAddr = listen
+        .parse()
+        .map_err(|_| bad("mutual_listen", listen, "an IP address and port, such as 127.0.0.1:7073"))?;
     if names.len() > NAMES_MAX {
         return Err(bad("mutual_names", "that many", "at most 32 names"));
     }
@@ -48,7 +49,10 @@ mod tests {
         assert_eq!(read.expect("it is served").names, ["localhost", "127.0.0.1", "::1", "node1.example.org"]);
         let refused = |listen, name: &str| mutual(listen, &[name.to_owned()]).expect_err("no").to_string();
         assert!(refused("7073", "a").starts_with("the configuration key `mutual_listen` cannot be `7073`"));
-        assert!(refused("127.0.0.1:7073", "a b").starts_with("the configuration key `mutual_names` cannot be `a b`"));
+        assert!(
+            refused("127.0.0.1:7073", "a b")
+                .starts_with("the configuration key `mutual_names` cannot be `a b`")
+        );
         assert!(refused("127.0.0.1:7073", "").starts_with("the configuration key `mutual_names`"));
     }
 }

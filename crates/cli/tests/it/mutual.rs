@@ -1,6 +1,6 @@
 //! Mutual TLS, spoken by a program of others.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use crate::binary::{Node, User};
@@ -17,6 +17,15 @@ struct World {
     directory: String,
 }
 
+/// What a command says to somebody with an API key.
+fn with_key(user: &User, key: &str, arguments: &[&str]) -> Output {
+    user.command(arguments).env("CASEMATE_API_KEY", key).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 impl World {
     fn new() -> Self {
         let user = User::new();
@@ -25,9 +34,9 @@ impl World {
         let made = user.run(&["key", "create", "--label", "worker1", "--role", "node", "--json"]).json();
         let key = made["secret"].as_str().unwrap().to_owned();
         let id = made["key"]["id"].as_str().unwrap().to_owned();
-        let directory = user.path("worker1");
-        let got = user.run_with(&["key", "certificate", &directory, "--url", &node.url], &[("CASEMATE_API_KEY", &key)]);
-        assert_eq!(got.code, 0, "{}", got.stderr);
+        let directory = user.path("worker1").to_str().unwrap().to_owned();
+        let got = with_key(&user, &key, &["key", "certificate", &directory, "--url", &node.url]);
+        assert!(got.status.success(), "{}", text(&got.stderr));
         Self { user, node, key, id, directory }
     }
 
@@ -90,24 +99,27 @@ fn whoever_has_no_certificate_of_the_nodes_own_authority_does_not_get_in() {
 #[test]
 fn certificates_are_for_keys_and_renewed_when_they_are_due() {
     let world = World::new();
-    let renew = |key: &str| {
-        let arguments = ["key", "certificate", &world.directory, "--if-due", "--url", &world.node.url];
-        world.user.run_with(&arguments, &[("CASEMATE_API_KEY", key)])
+    let renew = || {
+        with_key(
+            &world.user,
+            &world.key,
+            &["key", "certificate", &world.directory, "--if-due", "--url", &world.node.url],
+        )
     };
     let client = std::path::Path::new(&world.directory).join("client.pem");
     let before = std::fs::read(&client).unwrap();
-    let kept = renew(&world.key);
-    assert!(kept.stderr.contains("the certificate is good"), "{}", kept.stderr);
+    let kept = renew();
+    assert!(text(&kept.stderr).contains("the certificate is good"), "{}", text(&kept.stderr));
     assert_eq!(std::fs::read(&client).unwrap(), before);
     let due = std::path::Path::new(&world.directory).join("renew-after");
     std::fs::write(&due, "2020-01-01T00:00:00Z").unwrap();
-    assert_eq!(renew(&world.key).code, 0);
+    assert!(renew().status.success());
     assert_ne!(std::fs::read(&client).unwrap(), before);
     assert_eq!(world.certified(&[]).map(|(status, _)| status), Some(200));
     let mode = std::os::unix::fs::PermissionsExt::mode(&client.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 
-    let refused = world.user.run(&["key", "certificate", &world.user.path("local")]);
+    let refused = world.user.run(&["key", "certificate", world.user.path("local").to_str().unwrap()]);
     assert_eq!(refused.code, 4, "the private socket's caller has no key: {}", refused.stderr);
     let audit = world.user.run(&["audit", "search", "certificates.issue", "--json"]).text();
     assert_eq!(audit.lines().filter(|line| line.contains("certificate issued")).count(), 2);

@@ -149,7 +149,8 @@ async fn take(state: &AppState, payer: Payer, price: Price) -> Charge {
 pub(super) fn say(charge: &Charge, response: &mut Response) {
     let (policy, Quota { per_second, burst }) = (charge.policy, charge.quota);
     let whole = format!("\"{policy}\";q={burst};w={}", burst.div_ceil(per_second));
-    let left = format!("\"{policy}\";r={};t={}", charge.verdict.remaining, seconds(charge.verdict.reset_after));
+    let left =
+        format!("\"{policy}\";r={};t={}", charge.verdict.remaining, seconds(charge.verdict.reset_after));
     let headers = response.headers_mut();
     headers.insert(POLICY, HeaderValue::try_from(whole).expect("digits and ASCII"));
     headers.insert(LIMIT, HeaderValue::try_from(left).expect("digits and ASCII"));

@@ -41,7 +41,10 @@ impl EntriesQuery {
             return Ok(None);
         }
         if self.from.is_some() {
-            return Err(Problem::parameter_text("from", "cannot go with search or decision: those list the newest first".to_owned()));
+            return Err(Problem::parameter_text(
+                "from",
+                "cannot go with search or decision: those list the newest first".to_owned(),
+            ));
         }
         let text = self.search.as_deref().unwrap_or_default();
         if text.len() > SEARCH_MAX {
@@ -75,7 +78,8 @@ pub(crate) async fn list_entries(
     let after = after.map(|after| counting_number("after", after)).transpose()?;
     if let Some(search) = search {
         let found = state.control.search_audit(&caller, &search, after, page.rows()? - 1).await?;
-        let items = found.entries.iter().map(|(entry, digest)| convert::entry(entry, digest.to_string())).collect();
+        let items =
+            found.entries.iter().map(|(entry, digest)| convert::entry(entry, digest.to_string())).collect();
         return Ok(axum::Json(wire::Page { items, next: found.next.map(|next| next.to_string()) }));
     }
     let rows = match from {

@@ -41,7 +41,8 @@ pub(crate) async fn create_key(
 }
 
 fn limit(limit: wire::keys::KeyLimit) -> Result<RequestLimit, Problem> {
-    RequestLimit::new(limit.per_second, limit.burst).map_err(|error| Problem::field("/limit", error.to_string()))
+    RequestLimit::new(limit.per_second, limit.burst)
+        .map_err(|error| Problem::field("/limit", error.to_string()))
 }
 
 fn created(state: &AppState, made: &CreatedKey) -> wire::keys::CreatedKey {

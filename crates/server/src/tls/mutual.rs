@@ -43,25 +43,25 @@ impl MutualTls {
 
 /// A certificate of the listener with all that belongs to it.
 fn make(control: &Control, names: &[String]) -> Result<Current, ServerNameError> {
-        let (authority, now) = (control.authenticator().certificates(), control.now());
-        let mut roots = RootCertStore::empty();
-        for root in authority.roots(now) {
-            roots.add(CertificateDer::from(root)).expect("a root of ours is one");
-        }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
-        let own = authority.for_server(names, now)?;
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.key.to_vec()));
-        let mut config = ServerConfig::builder_with_provider(crypto_provider())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("the provider has ciphers for it")
-            .with_client_cert_verifier(verifier.expect("there are roots"))
-            .with_single_cert(vec![CertificateDer::from(own.certificate.der)], key)
-            .expect("they were made for each other");
-        config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-        // Who resumes a session is not asked for a certificate again, and it may have ended by then.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
-        Ok(Current { renew_after: own.certificate.renew_after, config: Arc::new(config) })
+    let (authority, now) = (control.authenticator().certificates(), control.now());
+    let mut roots = RootCertStore::empty();
+    for root in authority.roots(now) {
+        roots.add(CertificateDer::from(root)).expect("a root of ours is one");
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build();
+    let own = authority.for_server(names, now)?;
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.key.to_vec()));
+    let mut config = ServerConfig::builder_with_provider(crypto_provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("the provider has ciphers for it")
+        .with_client_cert_verifier(verifier.expect("there are roots"))
+        .with_single_cert(vec![CertificateDer::from(own.certificate.der)], key)
+        .expect("they were made for each other");
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    // Who resumes a session is not asked for a certificate again, and it may have ended by then.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(Current { renew_after: own.certificate.renew_after, config: Arc::new(config) })
 }
 
 /// The client's certificate of a connection that has shaken hands.

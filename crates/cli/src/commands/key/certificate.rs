@@ -41,7 +41,9 @@ impl GetCertificate {
     pub(super) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let directory = Dir::open_private(&self.directory)?;
         if let Some(renew_after) = self.not_due(&directory) {
-            context.output.note(&format!("the certificate is good; there is another to get after {renew_after}"));
+            context
+                .output
+                .note(&format!("the certificate is good; there is another to get after {renew_after}"));
             return Ok(Status::Done);
         }
         let key = KeyPair::generate().expect("the library has its own randomness");
