@@ -23,11 +23,13 @@ acceptance: setup-test guests ## Kill a node 700 times under load, fill its disk
 	python3 tests/acceptance/disk_storm.py $(TARGET)/debug/casemate --rounds 40
 	python3 tests/acceptance/s3_clients.py $(TARGET)/debug/casemate
 
-bench: setup-bench ## Measure a node against a bare HTTP server, a check of a limit, and objects against other tools
+bench: setup-bench ## Measure a node against a bare HTTP server, checks of keys and limits, and objects against other tools
 	cargo build --release --locked --package casemate-cli
 	cargo build --release --manifest-path bench/bare/Cargo.toml --target-dir $(TARGET)
-	python3 bench/run.py $(TARGET)/release/casemate $(TARGET)/release/bare
+	python3 bench/run.py $(TARGET)/release/casemate
+	python3 bench/access.py $(TARGET)/release/casemate $(TARGET)/release/bare
 	cargo run --release --locked --package casemate-limits --example limiter
+	cargo run --release --locked --package casemate-state --example key_check
 	python3 bench/objects.py $(TARGET)/release/casemate
 
 fuzz: setup-fuzz ## Run each fuzz target for 20 seconds

@@ -1,16 +1,9 @@
 #!/usr/bin/env python3
-"""Measures a node: `run.py CASEMATE [BARE]`, both release builds.
+"""Measures a node: `run.py CASEMATE`, a release build. All load is bounded in time and goes to loopback."""
 
-API figures are ratios against a bare axum route in the same run, since the machine's speed is not Casemate's. All
-load is bounded in time and goes to loopback. Needs `wrk` for the API part.
-"""
-
-import os
 import pathlib
 import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,14 +14,11 @@ from node import NOTHING_WASM, Client, Node  # noqa: E402
 
 import hashlib  # noqa: E402
 
-ROUNDS, SECONDS = 3, 4
+SECONDS = 4
 
 
 def main():
     binary = pathlib.Path(sys.argv[1])
-    bare = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    # The limit per network is not what is measured here, and all load comes from one.
-    os.environ |= {"CASEMATE_REQUESTS_PER_SECOND": "1000000", "CASEMATE_REQUESTS_BURST": "1000000"}
     with tempfile.TemporaryDirectory(prefix="casemate-bench-") as scratch:
         node = Node(binary, pathlib.Path(scratch) / "data")
         node.start()
@@ -38,8 +28,6 @@ def main():
             tasks(client)
             throughput(node)
             puts(node)
-            if bare:
-                api(node, client, bare)
         finally:
             node.stop()
 
@@ -104,44 +92,6 @@ def parallel(node, clients, seconds, work):
     for thread in threads:
         thread.join()
     return sum(counts)
-
-
-def api(node, client, bare):
-    """Requests per second with a key check, against a route that does nothing."""
-    if shutil.which("wrk") is None:
-        print("API against bare axum: not measured (wrk is not installed)")
-        return
-    status, made = client.json("POST", "/keys", {"label": "bench", "role": "viewer", "scopes": ["names:read"]})
-    assert status == 201, made
-    peer = subprocess.Popen([bare], stdout=subprocess.PIPE, text=True)
-    try:
-        bare_url = f"http://{peer.stdout.readline().strip()}/api/v1/session"
-        own_url = node_url(node) + "/api/v1/session"
-        ratios, own_rates, bare_rates = [], [], []
-        for _ in range(ROUNDS):
-            bare_rates.append(wrk(bare_url, None))
-            own_rates.append(wrk(own_url, made["secret"]))
-            ratios.append(own_rates[-1] / bare_rates[-1])
-    finally:
-        peer.terminate()
-        peer.wait()
-    print(f"API with key check: {statistics.median(own_rates):.0f} per second, bare axum "
-          f"{statistics.median(bare_rates):.0f} per second, ratio {statistics.median(ratios):.2f} "
-          f"({', '.join(f'{ratio:.2f}' for ratio in ratios)})")
-
-
-def node_url(node):
-    text = pathlib.Path(node.log.name).read_text()
-    return re.search(r"http://127\.0\.0\.1:\d+", text).group(0)
-
-
-def wrk(url, key):
-    command = ["wrk", "--threads", "1", "--connections", "32", "--duration", f"{SECONDS}s", url]
-    if key:
-        command[1:1] = ["--header", f"X-API-Key: {key}"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in text, text
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
 
 
 if __name__ == "__main__":

@@ -119,6 +119,10 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     keys: (query, signal) => list("/keys", query, signal),
     createKey: (key) => json("POST", "/keys", { body: key }),
     revokeKey: (id) => json("DELETE", `/keys/${encodeURIComponent(id)}`),
+    // limits
+    limits: (signal) => json("GET", "/limits", { signal }),
+    setLimit: (tier, subject, limit) => json("PUT", `/limits/${tier}/${encodeURIComponent(subject)}`, { body: limit }),
+    removeLimit: (tier, subject) => json("DELETE", `/limits/${tier}/${encodeURIComponent(subject)}`),
     // audit
     auditEntries: (query, signal) => list("/audit/entries", query, signal),
     auditProof: (sequence, signal) => whenProved(() => json("GET", `/audit/entries/${sequence}/proof`, { signal })),

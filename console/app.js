@@ -14,6 +14,7 @@ import * as auditEntry from "./pages/audit_entry.js";
 import * as bucket from "./pages/bucket.js";
 import * as join from "./pages/join.js";
 import * as keys from "./pages/keys.js";
+import * as limits from "./pages/limits.js";
 import * as login from "./pages/login.js";
 import * as name from "./pages/name.js";
 import * as names from "./pages/names.js";
@@ -41,6 +42,7 @@ const ROUTES = [
   { pattern: ["audit", ":sequence"], page: auditEntry },
   { pattern: ["keys"], page: keys },
   { pattern: ["users"], page: users },
+  { pattern: ["limits"], page: limits },
   { pattern: ["account"], page: account },
 ];
 

@@ -8,5 +8,6 @@ export const commands = {
   verify: "casemate verify receipt.txt",
   tail: "casemate audit tail",
   login: "casemate login",
+  setLimit: "casemate limit set objects 203.0.113.7 --per-second 1 --burst 2 --expires 2027-01-01T00:00:00Z",
   invite: "casemate user invite --role developer",
 };

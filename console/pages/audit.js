@@ -3,7 +3,6 @@
 import { commands } from "../commands.js";
 import { hashFor } from "../router.js";
 import { fill, h } from "../ui/dom.js";
-import { count, plural } from "../ui/format.js";
 import { select, textInput } from "../ui/form.js";
 import { badge, calmly, clip, empty, failure, loading, moment, pageHead } from "../ui/parts.js";
 import { PAGE, table } from "../ui/table.js";
@@ -11,32 +10,36 @@ import { PAGE, table } from "../ui/table.js";
 export const title = () => "Audit";
 
 export async function render({ api, events, signal, navigate, query }) {
-  const log = entryList(api, signal);
   const element = h("div", { class: "region" }, loading());
-  const filters = filterControls(() => draw(), query);
+  let list;
+  const filters = filterControls(calmly(() => begin(), 250, signal), query);
 
   function draw() {
-    const { items, oldest } = log;
-    const shown = items.filter(filters.accepts);
-    if (items.length === 0) return void fill(element, empty({ title: "The log is empty", text: "Every change that somebody makes is recorded here, in order.", command: commands.tail }));
+    if (list.items.length === 0 && list.older === null) return void fill(element, list.none());
     fill(element,
-      filters.active() && h("p", { class: "hint", role: "status" }, `${count(shown.length)} of ${plural(items.length, "loaded entry", "loaded entries")} match.`),
-      shown.length > 0 && table({ caption: "Audit entries, newest first", columns: columns(), rows: shown }),
-      oldest > 0 ? h("p", { class: "more" }, h("button", { type: "button", on: { click: () => attempt(log.older) } }, "Load older entries")) : h("p", { class: "hint more" }, "This is the beginning of the log."));
+      list.items.length > 0 && table({ caption: "Audit entries, newest first", columns: columns(), rows: list.items }),
+      list.items.length === 0 && h("p", { class: "hint", role: "status" }, "Nothing that new holds all that."),
+      h("p", { class: "hint more" }, list.older ? h("button", { type: "button", on: { click: () => attempt(list.older) } }, list.further) : "This is the beginning of the log."));
   }
   async function attempt(act) {
+    const mine = list;
     element.setAttribute("aria-busy", "true");
     try {
       await act();
-      draw();
+      if (mine === list) draw();
     } catch (error) {
-      if (error.name !== "AbortError" && !signal.aborted) fill(element, failure(error, () => attempt(act)));
+      if (mine === list && error.name !== "AbortError" && !signal.aborted) fill(element, failure(error, () => attempt(act)));
     } finally {
       element.setAttribute("aria-busy", "false");
     }
   }
-  events.on(["log", "reset"], calmly(() => attempt(log.newer), 600, signal), signal);
-  await attempt(log.newer);
+  function begin() {
+    const wanted = filters.value();
+    list = wanted ? foundList(api, signal, wanted) : entryList(api, signal);
+    return attempt(list.newer);
+  }
+  events.on(["log", "reset"], calmly(() => attempt(list.newer), 600, signal), signal);
+  await begin();
   return h("div", {},
     pageHead("Audit", { lead: "Who did what, in a log that cannot be changed unseen. Each entry has a proof.", actions: [...filters.controls, jump(navigate)] }),
     element);
@@ -44,35 +47,48 @@ export async function render({ api, events, signal, navigate, query }) {
 
 /** Loaded entries, newest first; grows at both ends. */
 function entryList(api, signal) {
-  const list = { items: [], oldest: 0 };
+  const list = { items: [], older: null, further: "Load older entries" };
   const bySequence = new Map();
   const take = (page) => {
     for (const entry of page.items) bySequence.set(entry.sequence, entry);
     list.items = [...bySequence.values()].sort((left, right) => right.sequence - left.sequence);
-    list.oldest = list.items.at(-1)?.sequence ?? 0;
+    list.older = (list.items.at(-1)?.sequence ?? 0) > 0 ? older : null;
+  };
+  const older = async () => {
+    const oldest = list.items.at(-1).sequence;
+    const from = Math.max(0, oldest - PAGE);
+    take(await api.auditEntries({ from, limit: oldest - from }, signal));
   };
   list.newer = async () => take(await api.auditEntries({ limit: PAGE }, signal));
-  list.older = async () => {
-    const from = Math.max(0, list.oldest - PAGE);
-    take(await api.auditEntries({ from, limit: list.oldest - from }, signal));
+  list.none = () => empty({ title: "The log is empty", text: "Every change that somebody makes is recorded here, in order.", command: commands.tail });
+  return list;
+}
+
+/** Entries that the node found, newest first; it looks at so many at once, and says where it stopped. */
+function foundList(api, signal, wanted) {
+  const list = { items: [], older: null, further: "Look further back" };
+  const find = async (after, before) => {
+    const page = await api.auditEntries({ ...wanted, after, limit: PAGE }, signal);
+    list.items = before.concat(page.items);
+    list.older = page.next ? () => find(page.next, list.items) : null;
   };
+  list.newer = () => find(undefined, []);
+  list.none = () => empty({ title: "No entry holds all that", text: "Looked for in actors, actions, resources, outcomes, times, requests and details." });
   return list;
 }
 
 function filterControls(onChange, query) {
   const decision = select([["", "All decisions"], ["allowed", "Allowed"], ["denied", "Denied"]], { value: "", "aria-label": "Decision" });
-  const text = textInput({ type: "search", placeholder: "Actor, action, resource…", "aria-label": "Show entries that hold", value: query.text ?? "", "data-filter": true });
+  const text = textInput({ type: "search", maxlength: 200, placeholder: "Actor, action, resource…", "aria-label": "Show entries that hold", value: query.text ?? "", "data-filter": true });
   decision.addEventListener("change", onChange);
   text.addEventListener("input", onChange);
-  return {
-    controls: [text, decision],
-    active: () => decision.value !== "" || text.value.trim() !== "",
-    accepts: (entry) => {
-      const words = text.value.trim().toLowerCase().split(/\s+/);
-      const hay = `${entry.sequence} ${entry.actor} ${entry.action} ${entry.resource} ${entry.outcome} ${entry.request}`.toLowerCase();
-      return (decision.value === "" || isDenied(entry) === (decision.value === "denied")) && words.every((word) => hay.includes(word));
-    },
+  const value = () => {
+    const wanted = {};
+    if (text.value.trim() !== "") wanted.search = text.value.trim();
+    if (decision.value !== "") wanted.decision = decision.value;
+    return Object.keys(wanted).length > 0 ? wanted : null;
   };
+  return { controls: [text, decision], value };
 }
 
 /** Tells whether the entry records a refusal. */

@@ -35,6 +35,7 @@ function columns({ every, mayRevoke, revoke }) {
     { label: "Id", cell: (key) => h("span", { class: "mono", tabindex: 0, title: key.id }, key.id.slice(0, 4), "…", key.id.slice(-6)) },
     { label: "Role", cell: (key) => key.role },
     { label: "Scopes", cell: (key) => h("span", { title: key.scopes.join(" "), tabindex: 0 }, key.scopes.length === every.length ? "all" : `${key.scopes.length} of ${every.length}`) },
+    { label: "Requests", cell: (key) => key.limit ? `${key.limit.per_second} per second` : "" },
     { label: "Created", cell: (key) => moment(key.created) },
     { label: "Expires", cell: (key) => moment(key.expires) },
     { label: "State", cell: (key) => stateOf(key) },
@@ -63,6 +64,7 @@ function createDialog({ api, roles, onCreated }) {
   const label = textInput({ placeholder: "ci", autofocus: true });
   const role = select([...roles.keys()].map((one) => [one, one]), { value: "developer" });
   const lifetime = select(LIFETIMES, { value: "90" });
+  const rate = textInput({ type: "number", min: "1", max: "1000000", inputmode: "numeric" });
   const scopes = scopeBoxes(role, roles);
   const opened = openDialog({
     title: "Create a key",
@@ -70,7 +72,8 @@ function createDialog({ api, roles, onCreated }) {
     content: form({
       fields: [
         field({ label: "Label", name: "label", control: label, hint: "What uses it, so that you know later what a revocation stops." }),
-        h("div", { class: "grid" }, field({ label: "Role", name: "role", control: role }), field({ label: "Expires after", name: "expires", control: lifetime })),
+        h("div", { class: "grid" }, field({ label: "Role", name: "role", control: role }), field({ label: "Expires after", name: "expires", control: lifetime }),
+          field({ label: "Requests per second", name: "limit", control: rate, hint: "Twice as many at once. No limit of its own if empty." })),
         scopes.element,
       ],
       submit: "Create",
@@ -79,6 +82,8 @@ function createDialog({ api, roles, onCreated }) {
         if (label.value.trim() === "") throw new FieldError("/label", "Say what will use the key.");
         const body = { label: label.value.trim(), role: role.value, scopes: scopes.value() };
         if (lifetime.value !== "") body.expires = new Date(Date.now() + Number(lifetime.value) * DAY_MS).toISOString();
+        const perSecond = rate.valueAsNumber;
+        if (Number.isInteger(perSecond)) body.limit = { per_second: perSecond, burst: Math.min(Math.max(2 * perSecond, 5), 1_000_000) };
         const created = await api.createKey(body);
         opened.close();
         await opened.closed;

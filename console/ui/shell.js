@@ -13,6 +13,7 @@ const PAGES = [
   ["audit", "Audit", "audit:read"],
   ["keys", "Keys", "keys:read"],
   ["users", "Users", "users:read"],
+  ["limits", "Limits", "node:read"],
 ];
 const STREAM = {
   live: ["ok", "Live"],

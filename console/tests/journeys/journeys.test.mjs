@@ -300,6 +300,40 @@ journey("finds an audit entry and checks its proof hash by hash", async () => {
   assert.match(await page.locator(".step", { hasText: "Climb the tree" }).locator(".hashes dd").first().innerText(), /^[0-9a-f]{64}$/);
 });
 
+journey("searches the whole log at the node, for refusals too", async () => {
+  await visit("#/overview", "Overview");
+  await visit("#/audit", "Audit");
+  await page.getByLabel("Show entries that hold").fill("objects.put no-such-thing");
+  await page.getByText("No entry holds all that").waitFor();
+  await page.getByLabel("Show entries that hold").fill("OBJECTS.PUT");
+  await page.locator("tbody tr", { hasText: "objects.put" }).first().waitFor();
+  assert.equal(await page.locator("tbody tr").count(), await page.locator("tbody tr", { hasText: "objects.put" }).count());
+  await page.getByLabel("Show entries that hold").fill("");
+  await page.locator("tbody tr", { hasNotText: "objects.put" }).first().waitFor();
+  await page.locator("tbody tr", { hasText: "objects.put" }).first().getByRole("link").click();
+  await page.getByText("What is recorded").waitFor();
+});
+
+journey("sets an exception from a limit and removes it", async () => {
+  const entry = await page.evaluate(() => location.hash);
+  await visit("#/limits", "Limits");
+  await rows(6);
+  await button("Set an exception").first().click();
+  await page.getByLabel("For", { exact: true }).fill("203.0.113.7");
+  await page.getByLabel("Requests at once").fill("1");
+  await button("Set").click();
+  await page.getByText("a burst in the tier objects is 2 to 1000000").waitFor();
+  browser.complaints.splice(0);
+  await page.getByLabel("Requests at once").fill("7");
+  await button("Set").click();
+  await page.locator("tbody tr", { hasText: "203.0.113.7" }).waitFor();
+  await page.getByRole("button", { name: "Remove the exception of 203.0.113.7 in objects" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByText("No exceptions").waitFor();
+  await page.evaluate((target) => { location.hash = target; }, entry);
+  await page.getByText("What is recorded").waitFor();
+});
+
 journey("a proof that was changed on the way is refused", async () => {
   await page.route("**/proof", async (route) => {
     const response = await route.fetch();
@@ -478,7 +512,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

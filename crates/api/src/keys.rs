@@ -31,6 +31,22 @@ pub struct CreateKey {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["10.0.0.0/8", "2001:db8::/32"]))]
     pub networks: Vec<String>,
+    /// How many requests it may send, whatever they are for; besides the limits for everybody. A key that has such a limit
+    /// makes none that may send more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<KeyLimit>,
+}
+
+/// How many requests a key may send. Costly ones count as several, at most 5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyLimit {
+    /// How many in each second, on average.
+    #[schema(minimum = 1, maximum = 1_000_000, example = 10)]
+    pub per_second: u32,
+    /// How many at once.
+    #[schema(minimum = 5, maximum = 1_000_000, example = 50)]
+    pub burst: u32,
 }
 
 /// How a key's secret is exchanged.
@@ -67,6 +83,9 @@ pub struct Key {
     pub user: Option<String>,
     /// Networks from which it may be used; from everywhere if empty.
     pub networks: Vec<String>,
+    /// How many requests it may send, besides the limits for everybody; null for no limit of its own.
+    #[schema(required = true)]
+    pub limit: Option<KeyLimit>,
     /// When it was used last, to a minute or so; null for never.
     #[schema(required = true, format = DateTime)]
     pub used: Option<String>,

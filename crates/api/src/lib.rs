@@ -8,6 +8,7 @@
 mod client;
 
 pub mod audit;
+pub mod certificates;
 pub mod events;
 pub mod health;
 pub mod keys;

@@ -8,6 +8,7 @@ mod edge;
 mod idempotency;
 mod json;
 mod limits;
+mod mutual;
 mod registration;
 mod review;
 mod tls;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
 pub(crate) use limits::WrittenLimits;
+pub(crate) use mutual::Mutual;
 pub(crate) use review::{Severity, review};
 
 /// Most bytes of a configuration file, and of a secret's file.
@@ -105,6 +107,10 @@ pub(crate) struct Written {
     pub(crate) idempotency_keys_max: u64,
     /// Most bytes of them of one caller, such as `64MiB`.
     pub(crate) idempotency_bytes_max: String,
+    /// The address of the API for clients with a certificate of the node's own authority; empty for none.
+    pub(crate) mutual_listen: String,
+    /// DNS names and IP addresses by which they reach it, beside localhost.
+    pub(crate) mutual_names: Vec<String>,
     /// An address where metrics are read without a key; empty for none.
     pub(crate) metrics_listen: String,
     /// Whether that may be an address that others reach.
@@ -144,6 +150,7 @@ pub(crate) struct Config {
     pub(crate) s3_domain: Option<S3Domain>,
     pub(crate) cors_origins: Vec<Origin>,
     pub(crate) tls: Option<TlsFiles>,
+    pub(crate) mutual: Option<Mutual>,
     pub(crate) database: Database,
     /// Where its URL was read from.
     pub(crate) database_url_file: Option<PathBuf>,
@@ -255,6 +262,8 @@ impl Default for Written {
             idempotency_hours: 24,
             idempotency_keys_max: 10_000,
             idempotency_bytes_max: "64MiB".to_owned(),
+            mutual_listen: String::new(),
+            mutual_names: Vec::new(),
             metrics_listen: String::new(),
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
@@ -329,6 +338,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         waive_walls: written.waive_walls,
         json_budget: json::budget(written)?,
         idempotency: idempotency::rules(written)?,
+        mutual: mutual::mutual(&written.mutual_listen, &written.mutual_names)?,
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis_url: limits::redis_url(&written.limits)?,

@@ -43,6 +43,8 @@ pub(crate) struct Serving {
     pub(crate) console_url: String,
     /// The address of S3, if it is served.
     pub(crate) s3_url: Option<String>,
+    /// The address of mutual TLS, if it is served.
+    pub(crate) mutual_url: Option<String>,
     /// Whether the data directory was new.
     pub(crate) first_start: bool,
 }
@@ -65,6 +67,7 @@ where
         console_link: format!("{console_url}/#/login?token={}", link.expose_secret()),
         console_url,
         s3_url: node.s3_address.map(|address| format!("{}://{address}", scheme(config))),
+        mutual_url: node.mutual_address.map(|address| format!("https://{address}")),
         first_start: node.first_start,
     };
     let Node { control, server, listeners, store, stopping, lock, .. } = node;

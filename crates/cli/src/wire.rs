@@ -17,7 +17,7 @@ use std::sync::Arc;
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
-use casemate_identity::{Authenticator, Pepper, Peppers};
+use casemate_identity::{Authenticator, Pepper, Peppers, ServerNameError};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
@@ -26,7 +26,7 @@ use casemate_objects::{
     Settings as ObjectsSettings,
 };
 use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
-use casemate_server::{Listeners, Server, Settings as ServerSettings, Tls, TlsError};
+use casemate_server::{Listeners, MutualTls, Server, Settings as ServerSettings, Tls, TlsError};
 use casemate_state::{
     PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
     TileFiles,
@@ -62,6 +62,8 @@ pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     /// Where S3 is served.
     pub(crate) s3_address: Option<SocketAddr>,
+    /// The address of mutual TLS, if it is served.
+    pub(crate) mutual_address: Option<SocketAddr>,
     pub(crate) store: Store,
     /// Cancelled first when the node stops, so that endless answers end.
     pub(crate) stopping: CancellationToken,
@@ -114,6 +116,9 @@ pub(crate) enum StartError {
     /// Certificate or key.
     #[error("the node cannot speak TLS")]
     Tls(#[source] TlsError),
+    /// A name of the listener of mutual TLS.
+    #[error(transparent)]
+    ServerName(#[from] ServerNameError),
     /// The public address.
     #[error("cannot listen on {address}")]
     Listen {
@@ -172,9 +177,33 @@ impl Node {
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics, tls };
-        Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
+        let mutual = mutual(config, &control).await?;
+        let of_mutual = mutual.as_ref().map(|(listener, _)| listener.local_addr());
+        let mutual_address = of_mutual.transpose().map_err(StartError::Socket)?;
+        let listeners = Listeners { local: local_listener(&root)?, public, s3, mutual, metrics, tls };
+        Ok(Self {
+            control,
+            server,
+            listeners,
+            address,
+            s3_address,
+            mutual_address,
+            store,
+            stopping,
+            first_start,
+            lock,
+        })
     }
+}
+
+/// The listener of mutual TLS, if one is wanted.
+async fn mutual(
+    config: &Config,
+    control: &Control,
+) -> Result<Option<(TcpListener, Arc<MutualTls>)>, StartError> {
+    let Some(wanted) = &config.mutual else { return Ok(None) };
+    let tls = MutualTls::new(control.clone(), wanted.names.clone())?;
+    Ok(Some((listen(wanted.listen).await?, Arc::new(tls))))
 }
 
 /// How the addresses of a node begin.

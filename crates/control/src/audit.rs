@@ -1,4 +1,4 @@
-use casemate_ledger::{Entry, Inclusion, LogError, NodePublicKey, TilePath, TreeHash};
+use casemate_ledger::{Decision, Entry, Inclusion, LogError, NodePublicKey, TilePath, TreeHash};
 use casemate_model::{Digest, StoreError};
 use casemate_policy::{Resource, operation};
 
@@ -11,6 +11,55 @@ pub struct EntryProof {
     pub inclusion: Inclusion,
     /// The key that signed the checkpoint.
     pub public_key: NodePublicKey,
+}
+
+/// What entries are to hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSearch {
+    /// Each of these must stand somewhere in the entry, in whatever case.
+    pub words: Vec<String>,
+    /// What was decided.
+    pub decision: Option<Decision>,
+}
+
+/// Entries that a search found.
+#[derive(Clone, Debug)]
+pub struct AuditFound {
+    /// The entries, newest first.
+    pub entries: Vec<(Entry, Digest)>,
+    /// Below which number the search goes on; absent if it has come to the beginning of the log.
+    pub next: Option<u64>,
+}
+
+/// Most entries that one search looks at. Entries are kept as signed bytes without an index, so a search reads.
+const LOOKED_AT_MAX: u64 = 20_000;
+
+/// Entries that a search reads at a time.
+const READ_AT_ONCE: u64 = 500;
+
+impl AuditSearch {
+    fn finds(&self, entry: &Entry) -> bool {
+        let event = &entry.event;
+        if self.decision.is_some_and(|decision| decision != event.decision) {
+            return false;
+        }
+        let mut text = format!(
+            "{} {} {} {} {} {} {} {}",
+            entry.sequence,
+            event.time,
+            event.actor,
+            event.project,
+            event.action,
+            event.resource,
+            event.outcome,
+            event.request
+        );
+        for (key, value) in &event.details {
+            text.extend([" ", key.as_str(), " ", value.as_str()]);
+        }
+        let text = text.to_lowercase();
+        self.words.iter().all(|word| text.contains(&word.to_lowercase()))
+    }
 }
 
 impl EntryProof {
@@ -47,6 +96,37 @@ impl Control {
         let mut entries = decode(self.parts.audit.entries(from, count).await?)?;
         entries.reverse();
         Ok(entries)
+    }
+
+    /// Looks for entries below `before`, newest first, until it has `limit` or has looked at as many as one search may.
+    pub async fn search_audit(
+        &self,
+        caller: &Caller,
+        search: &AuditSearch,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<AuditFound, ControlError> {
+        self.permit::<operation::ListAudit>(caller, &Resource::all("audit")).await?;
+        let size = self.parts.audit.size().await?;
+        let mut end = before.unwrap_or(size).min(size);
+        let last = end.saturating_sub(LOOKED_AT_MAX);
+        let mut found = Vec::new();
+        while end > last {
+            let from = end.saturating_sub(READ_AT_ONCE).max(last);
+            let count = u32::try_from(end - from).expect("at most what is read at once");
+            let entries = decode(self.parts.audit.entries(from, count).await?)?;
+            for (entry, digest) in entries.into_iter().rev() {
+                let sequence = entry.sequence;
+                if search.finds(&entry) {
+                    found.push((entry, digest));
+                }
+                if found.len() >= limit as usize {
+                    return Ok(AuditFound { entries: found, next: Some(sequence).filter(|next| *next > 0) });
+                }
+            }
+            end = from;
+        }
+        Ok(AuditFound { entries: found, next: Some(last).filter(|next| *next > 0) })
     }
 
     /// Proves that an entry is in the log.

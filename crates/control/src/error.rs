@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use casemate_identity::{IdentityError, KeyLabelError, Rejected};
+use casemate_identity::{CertificateRequestError, IdentityError, KeyLabelError, Rejected};
 use casemate_ledger::{BundleError, EncodeError, LogError, TilePath};
 use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
@@ -49,6 +49,12 @@ pub enum ControlError {
     /// The caller has not signed in as a user.
     #[error("this is for users who have signed in; the caller is none")]
     NoUser,
+    /// The caller does not use an API key.
+    #[error("a certificate is of an API key, and the caller does not use one")]
+    NoKey,
+    /// A request for a certificate is none.
+    #[error(transparent)]
+    CertificateRequest(#[from] CertificateRequestError),
     /// There is no such user.
     #[error("there is no user {0}")]
     UserNotFound(UserName),

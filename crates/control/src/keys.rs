@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use casemate_identity::{KeyLabel, KeyRecord, NewKey, issue_key, reissue_key, s3_secret};
-use casemate_model::{KeyId, Networks, Principal, Role, Scopes, Timestamp, UserName};
+use casemate_model::{KeyId, Networks, Principal, RequestLimit, Role, Scopes, Timestamp, UserName};
 use casemate_policy::{Resource, operation};
 use secrecy::SecretString;
 
@@ -25,6 +25,8 @@ pub struct KeyRequest {
     pub owner: Option<UserName>,
     /// From where it may be used.
     pub networks: Networks,
+    /// How many requests it may send, if it is to have a limit of its own.
+    pub limit: Option<RequestLimit>,
 }
 
 /// A new key, whose secrets are nowhere else.
@@ -58,6 +60,7 @@ impl Control {
         let new = NewKey {
             owner,
             networks: wanted.networks,
+            limit: wanted.limit,
             project: permit.project().clone(),
             label: wanted.label,
             role: wanted.role,
@@ -71,17 +74,27 @@ impl Control {
             event.details.push(("owner".to_owned(), owner.to_string()));
         }
         event.details.push(("scopes".to_owned(), record.scopes.to_string()));
+        if let Some(limit) = record.limit {
+            let limit = format!("{} per second, {} at once", limit.per_second(), limit.burst());
+            event.details.push(("limit".to_owned(), limit));
+        }
         self.parts.credentials.insert_key(&record, event).await?;
         let s3_secret = s3_secret(self.authenticator().peppers(), record.id, &record.secret);
         Ok(CreatedKey { record, secret, s3_secret: s3_secret.expect("it was sealed under a pepper of ours") })
     }
 
-    /// Whether a wanted key would have a role or scope that its maker lacks, or outlive the maker's own key.
+    /// Whether a wanted key would have a role or scope that its maker lacks, send more than the maker's own key may, or
+    /// outlive that.
     async fn exceeds(&self, wanted: &KeyRequest, maker: &Principal) -> Result<bool, ControlError> {
         let of_role = self.scopes_of(&maker.project, &wanted.role).await?;
         let of_role = of_role.ok_or_else(|| ControlError::RoleNotFound(wanted.role.clone()))?;
         // Its maker answers for all that the key could ever do, also by its role alone.
         if !maker.scopes.cover_all(&of_role.intersection(&wanted.scopes)) {
+            return Ok(true);
+        }
+        if let Some(own) = maker.limit
+            && wanted.limit.is_none_or(|limit| !limit.is_within(own.limit))
+        {
             return Ok(true);
         }
         let end = self.key_behind(maker).await?.and_then(|key| key.expires);
@@ -111,6 +124,7 @@ impl Control {
             expires: record.expires,
             owner: None,
             networks: record.networks,
+            limit: record.limit,
         };
         // Whoever gets the secret could do what the key does.
         if self.exceeds(&wanted, permit.principal()).await? {

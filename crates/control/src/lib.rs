@@ -18,6 +18,7 @@
 mod audit;
 mod buckets;
 mod caller;
+mod certificates;
 mod control;
 mod denials;
 mod error;
@@ -41,7 +42,7 @@ mod tasks;
 mod uploads;
 mod users;
 
-pub use audit::EntryProof;
+pub use audit::{AuditFound, AuditSearch, EntryProof};
 pub use caller::{Caller, LOOPBACK};
 pub use casemate_sandbox::Walls;
 pub use control::{Control, Parts, Settings, Stopped};

@@ -108,7 +108,7 @@ impl AccessTokens {
         };
         let keys = self.good_keys(now);
         let key = &keys[CURRENT];
-        let encoding = EncodingKey::from_ed_der(key.private_der().as_slice());
+        let encoding = EncodingKey::from_ed_der(pkcs8_of_seed(&key.seed).as_slice());
         let token = encode(&header(&key.id), &claims, &encoding).expect("a key of ours signs plain claims");
         (SecretString::from(token), expires)
     }
@@ -195,13 +195,13 @@ impl SigningKey {
         let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
         Self { id: HEXLOWER.encode(&Sha256::digest(public)[..8]), public, seed }
     }
+}
 
-    /// The private key in PKCS #8 (RFC 8410): a fixed frame around the seed.
-    fn private_der(&self) -> Zeroizing<Vec<u8>> {
-        const FRAME: [u8; 16] =
-            [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-        Zeroizing::new([FRAME.as_slice(), self.seed.as_slice()].concat())
-    }
+/// An Ed25519 private key in PKCS #8 (RFC 8410): a fixed frame around the seed.
+pub(crate) fn pkcs8_of_seed(seed: &[u8; 32]) -> Zeroizing<Vec<u8>> {
+    const FRAME: [u8; 16] =
+        [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    Zeroizing::new([FRAME.as_slice(), seed.as_slice()].concat())
 }
 
 fn header(key: &str) -> Header {

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use casemate_model::{Entropy, KeyId, Networks, Project, Role, Scopes, Timestamp, UserId};
+use casemate_model::{
+    Entropy, KeyId, KeyLimit, Networks, Project, RequestLimit, Role, Scopes, Timestamp, UserId,
+};
 use secrecy::SecretString;
 
 use crate::{KeyRecord, Peppers, SecretMac, Token, TokenKind};
@@ -32,6 +34,8 @@ pub struct NewKey {
     pub owner: Option<UserId>,
     /// From where it may be used.
     pub networks: Networks,
+    /// How many requests it may send, if it is to have a limit of its own.
+    pub limit: Option<RequestLimit>,
 }
 
 /// Makes a key: the record to store and the text to show once.
@@ -58,6 +62,7 @@ pub fn issue_key(
         former: None,
         owner: new.owner,
         networks: new.networks,
+        limit: new.limit,
         used: None,
     };
     (record, token.to_text(TokenKind::Key))
@@ -78,6 +83,11 @@ pub fn s3_secret(peppers: &Peppers, id: KeyId, sealed: &SecretMac) -> Option<Sec
 }
 
 impl KeyRecord {
+    /// The limit that it has, as its requests carry it.
+    pub(crate) fn key_limit(&self) -> Option<KeyLimit> {
+        self.limit.map(|limit| KeyLimit { key: self.id, limit })
+    }
+
     /// Whether the key is neither revoked nor expired at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
-    Timestamp, UserId,
+    Entropy, KeyId, KeyLimit, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId,
+    StoreError, Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, Credentials, KeyRecord, Peppers, Refreshed, SecretMac, SessionRecord, Token, TokenKind,
-    refresh,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, KeyRecord, Peppers, Refreshed,
+    SecretMac, SessionRecord, Token, TokenKind, refresh,
 };
 
 /// How long a console session lasts.
@@ -54,6 +54,7 @@ pub struct Authenticator {
     credentials: Arc<dyn Credentials>,
     peppers: Peppers,
     access_tokens: AccessTokens,
+    certificates: CertificateAuthority,
     cache: Mutex<Cache>,
     /// Keys that were used and when, until somebody keeps it.
     used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -62,7 +63,8 @@ pub struct Authenticator {
 /// What is believed without asking the store.
 #[derive(Default)]
 struct Cache {
-    entries: HashMap<CacheKey, (Timestamp, Cached)>,
+    /// `None` for what nobody has: who tries ids finds out nothing by how long the answer takes, and asks the store once.
+    entries: HashMap<CacheKey, (Timestamp, Option<Cached>)>,
     /// Grows whenever something is forgotten. What was read before is not remembered after, as it may be what was
     /// revoked in between.
     generation: u64,
@@ -87,13 +89,26 @@ struct Cached {
 impl Authenticator {
     /// Recognises callers by `credentials`, whose secrets are hashed under `peppers`, and by access tokens of `issuer`.
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
-        let access_tokens = AccessTokens::new(peppers.clone(), issuer);
-        Self { credentials, peppers, access_tokens, cache: Mutex::default(), used: Mutex::default() }
+        let access_tokens = AccessTokens::new(peppers.clone(), issuer.clone());
+        let certificates = CertificateAuthority::new(peppers.clone(), issuer);
+        Self {
+            credentials,
+            peppers,
+            access_tokens,
+            certificates,
+            cache: Mutex::default(),
+            used: Mutex::default(),
+        }
     }
 
     /// The maker and checker of access tokens.
     pub fn access_tokens(&self) -> &AccessTokens {
         &self.access_tokens
+    }
+
+    /// Who signs certificates.
+    pub fn certificates(&self) -> &CertificateAuthority {
+        &self.certificates
     }
 
     /// The peppers in force.
@@ -111,9 +126,9 @@ impl Authenticator {
         let token = Token::parse(text, TokenKind::Key)?;
         let id: KeyId = token.claimed_id(KeyId::PREFIX)?;
         let cached = self.key_entry(id, now).await?;
-        let principal = self.admit(&cached, (TokenKind::Key, &bare(&id.to_string())), &token, now)?;
+        let cached = self.admit(cached, TokenKind::Key, &token, now)?;
         self.admit_from(&cached, id, address, now)?;
-        Ok(principal)
+        Ok(cached.principal)
     }
 
     /// Refuses a key from where it may not be used, and notes a use that it may.
@@ -140,8 +155,8 @@ impl Authenticator {
         used.drain().collect()
     }
 
-    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have checked a
-    /// signature against [`Self::s3_secret_of`].
+    /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have seen that
+    /// it is the holder: by a signature against [`Self::s3_secret_of`], or a certificate.
     pub async fn by_access_key(
         &self,
         id: KeyId,
@@ -151,6 +166,19 @@ impl Authenticator {
         let cached = self.live_key(id, now).await?;
         self.admit_from(&cached, id, address, now)?;
         Ok(cached.principal)
+    }
+
+    /// Recognises the holder of a certificate that the authority has signed for a client, who asks from `address`.
+    pub async fn by_certificate(
+        &self,
+        certificate: ClientCertificate,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
+        if now >= certificate.expires {
+            return Err(Rejected.into());
+        }
+        self.by_access_key(certificate.key, address, now).await
     }
 
     /// The secret with which the holder of a key signs requests to S3.
@@ -166,7 +194,7 @@ impl Authenticator {
 
     async fn live_key(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
         let cached = self.key_entry(id, now).await?;
-        if cached.expires.is_some_and(|expires| now >= expires) { Err(Rejected.into()) } else { Ok(cached) }
+        Ok(cached.filter(|cached| cached.is_live(now)).ok_or(Rejected)?)
     }
 
     /// Recognises the holder of a session's cookie.
@@ -174,20 +202,15 @@ impl Authenticator {
         let token = Token::parse(text, TokenKind::Session)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
         let cached = self.session_entry(id, now).await?;
-        self.admit(&cached, (TokenKind::Session, &bare(&id.to_string())), &token, now)
+        Ok(self.admit(cached, TokenKind::Session, &token, now)?.principal)
     }
 
     /// Recognises the holder of an access token.
     pub async fn by_access_token(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
         let claims = self.access_tokens.open(text, now)?;
-        let cached = self.session_entry(claims.session, now).await?;
-        let live = cached.expires.is_none_or(|expires| now < expires);
+        let principal = self.by_session_id(claims.session, now).await?;
         // A session that is another's by now, by whatever mistake, is not the token's.
-        if live && cached.principal.kind == PrincipalKind::User(claims.user) {
-            Ok(cached.principal)
-        } else {
-            Err(Rejected.into())
-        }
+        if principal.kind == PrincipalKind::User(claims.user) { Ok(principal) } else { Err(Rejected.into()) }
     }
 
     /// Opens a session for `opener`; see [`NewSession`]. `event` is recorded with it.
@@ -235,8 +258,7 @@ impl Authenticator {
     /// Who a session acts as, if it is live.
     pub async fn by_session_id(&self, id: SessionId, now: Timestamp) -> Result<Principal, IdentityError> {
         let cached = self.session_entry(id, now).await?;
-        let live = cached.expires.is_none_or(|expires| now < expires);
-        if live { Ok(cached.principal) } else { Err(Rejected.into()) }
+        Ok(cached.filter(|cached| cached.is_live(now)).ok_or(Rejected)?.principal)
     }
 
     /// Forgets what is believed about a key, and about all sessions, as any may hang on it. Called on revocation.
@@ -267,35 +289,44 @@ impl Authenticator {
         cache.entries.clear();
     }
 
-    /// What is known of a live session.
-    async fn session_entry(&self, id: SessionId, now: Timestamp) -> Result<Cached, IdentityError> {
+    /// What is known of a live session; `None` if there is none.
+    async fn session_entry(&self, id: SessionId, now: Timestamp) -> Result<Option<Cached>, IdentityError> {
         let generation = match self.cached(CacheKey::Session(id), now) {
-            Ok(cached) => return Ok(cached),
+            Ok(known) => return Ok(known),
             Err(generation) => generation,
         };
+        let found = found(self.read_session(id, now).await)?;
+        Ok(self.remember(CacheKey::Session(id), (found, generation), now))
+    }
+
+    async fn read_session(&self, id: SessionId, now: Timestamp) -> Result<Cached, IdentityError> {
         let mut session = self.credentials.session(id).await?.ok_or(Rejected)?;
-        self.check_key_of(&session, now).await?;
+        let limit = self.limit_of_key(&session, now).await?;
         if let Some(user) = session.user {
             session.role = self.credentials.standing(user, &session.project).await?.ok_or(Rejected)?;
         }
         let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
-        Ok(self.remember(CacheKey::Session(id), (session_entry(session, scopes), generation), now))
+        Ok(session_entry(session, scopes, limit))
     }
 
-    /// What is known of a live key.
-    async fn key_entry(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
-        match self.cached(CacheKey::Key(id), now) {
-            Ok(cached) => Ok(cached),
-            Err(generation) => {
-                let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-                let mut scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
-                if let Some(owner) = key.owner {
-                    let role = self.credentials.standing(owner, &key.project).await?.ok_or(Rejected)?;
-                    scopes = self.effective(&key.project, &role, &scopes).await?;
-                }
-                Ok(self.remember(CacheKey::Key(id), (key_entry(key, scopes), generation), now))
-            }
+    /// What is known of a live key; `None` if there is none.
+    async fn key_entry(&self, id: KeyId, now: Timestamp) -> Result<Option<Cached>, IdentityError> {
+        let generation = match self.cached(CacheKey::Key(id), now) {
+            Ok(known) => return Ok(known),
+            Err(generation) => generation,
+        };
+        let found = found(self.read_key(id, now).await)?;
+        Ok(self.remember(CacheKey::Key(id), (found, generation), now))
+    }
+
+    async fn read_key(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
+        let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+        let mut scopes = self.effective(&key.project, &key.role, &key.scopes).await?;
+        if let Some(owner) = key.owner {
+            let role = self.credentials.standing(owner, &key.project).await?.ok_or(Rejected)?;
+            scopes = self.effective(&key.project, &role, &scopes).await?;
         }
+        Ok(key_entry(key, scopes))
     }
 
     /// What a role and a credential allow together. A role that is gone allows nobody in.
@@ -312,38 +343,54 @@ impl Authenticator {
         Ok(of_role.intersection(scopes))
     }
 
-    /// A session that a key opened lives no longer than the key.
-    async fn check_key_of(&self, session: &SessionRecord, now: Timestamp) -> Result<(), IdentityError> {
-        if let Some(id) = session.key {
-            self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-        }
-        Ok(())
+    /// A session that a key opened lives no longer than the key, and shares its limit.
+    async fn limit_of_key(
+        &self,
+        session: &SessionRecord,
+        now: Timestamp,
+    ) -> Result<Option<KeyLimit>, IdentityError> {
+        let Some(id) = session.key else { return Ok(None) };
+        let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
+        Ok(key.key_limit())
     }
 
+    /// What `token` is good for. It takes as long if there is nothing that it could fit.
     fn admit(
         &self,
-        cached: &Cached,
-        (kind, bare_id): (TokenKind, &str),
+        cached: Option<Cached>,
+        kind: TokenKind,
         token: &Token,
         now: Timestamp,
-    ) -> Result<Principal, IdentityError> {
-        let opens = |secret| self.peppers.opens(secret, kind.domain(), bare_id, token.secret());
+    ) -> Result<Cached, Rejected> {
+        let opens = |secret| self.peppers.opens(secret, kind.domain(), token.id(), token.secret());
+        let Some(cached) = cached else {
+            opens(&SecretMac { pepper: self.peppers.newest(), mac: [0; 32] });
+            return Err(Rejected);
+        };
         let former = cached.former.as_ref().filter(|(_, until)| now < *until);
         let fits = opens(&cached.secret) || former.is_some_and(|(secret, _)| opens(secret));
-        let live = cached.expires.is_none_or(|expires| now < expires);
-        if fits && live { Ok(cached.principal.clone()) } else { Err(Rejected.into()) }
+        if fits && cached.is_live(now) { Ok(cached) } else { Err(Rejected) }
     }
 
     /// What is believed, or the generation to remember under what the store is now asked for.
-    fn cached(&self, key: CacheKey, now: Timestamp) -> Result<Cached, u64> {
+    fn cached(&self, key: CacheKey, now: Timestamp) -> Result<Option<Cached>, u64> {
         let cache = self.cache();
         let entry = cache.entries.get(&key).filter(|(until, _)| now < *until);
         entry.map(|(_, cached)| cached.clone()).ok_or(cache.generation)
     }
 
-    fn remember(&self, key: CacheKey, (cached, generation): (Cached, u64), now: Timestamp) -> Cached {
+    fn remember(
+        &self,
+        key: CacheKey,
+        (cached, generation): (Option<Cached>, u64),
+        now: Timestamp,
+    ) -> Option<Cached> {
         let mut cache = self.cache();
         if cache.generation == generation {
+            if cache.entries.len() >= CACHE_ENTRIES_MAX {
+                // What strangers make up goes first.
+                cache.entries.retain(|_, (until, cached)| cached.is_some() && now < *until);
+            }
             if cache.entries.len() >= CACHE_ENTRIES_MAX {
                 cache.entries.clear();
             }
@@ -387,17 +434,33 @@ pub struct NewSession {
     pub refresh_token: Option<SecretString>,
 }
 
+impl Cached {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// What was read, or that there is nothing.
+fn found(read: Result<Cached, IdentityError>) -> Result<Option<Cached>, StoreError> {
+    match read {
+        Ok(cached) => Ok(Some(cached)),
+        Err(IdentityError::Rejected(_)) => Ok(None),
+        Err(IdentityError::Store(error)) => Err(error),
+    }
+}
+
 fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
-    let kind = PrincipalKind::Key(key.id);
+    let (kind, limit) = (PrincipalKind::Key(key.id), key.key_limit());
     let KeyRecord { project, role, secret, former, networks, expires, .. } = key;
-    let principal = Principal { kind, project, role, session: None, scopes };
+    let principal = Principal { kind, project, role, session: None, scopes, limit };
     Cached { principal, secret, former, networks, expires }
 }
 
-fn session_entry(session: SessionRecord, scopes: Scopes) -> Cached {
+fn session_entry(session: SessionRecord, scopes: Scopes, limit: Option<KeyLimit>) -> Cached {
     let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
     let in_use = Some(session.id);
-    let principal = Principal { kind, project: session.project, role: session.role, session: in_use, scopes };
+    let SessionRecord { project, role, .. } = session;
+    let principal = Principal { kind, project, role, session: in_use, scopes, limit };
     let (secret, expires) = (session.secret, Some(session.expires));
     Cached { principal, secret, former: None, networks: Networks::default(), expires }
 }

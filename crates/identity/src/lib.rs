@@ -9,6 +9,7 @@
 mod access_token;
 mod api_key;
 mod authenticator;
+mod certificates;
 mod idempotency;
 mod invitation;
 mod login_links;
@@ -24,6 +25,10 @@ mod users;
 pub use access_token::{AccessClaims, AccessTokens, PublicTokenKey};
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
 pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
+pub use certificates::{
+    CertificateAuthority, CertificateRequestError, ClientCertificate, IssuedCertificate, ServerCertificate,
+    ServerNameError,
+};
 pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};

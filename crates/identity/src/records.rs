@@ -1,4 +1,4 @@
-use casemate_model::{KeyId, Networks, Project, Role, Scopes, SessionId, Timestamp, UserId};
+use casemate_model::{KeyId, Networks, Project, RequestLimit, Role, Scopes, SessionId, Timestamp, UserId};
 
 /// The keyed hash of a secret, and which pepper it was made with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct KeyRecord {
     pub owner: Option<UserId>,
     /// From where it may be used.
     pub networks: Networks,
+    /// How many requests it may send, if it has a limit of its own.
+    pub limit: Option<RequestLimit>,
     /// When it was used last, to a minute or so.
     pub used: Option<Timestamp>,
 }

@@ -109,6 +109,11 @@ impl Token {
         format!("{prefix}_{}", self.id).parse().map_err(|_| Rejected)
     }
 
+    /// The id part, without a prefix.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(crate) fn secret(&self) -> &[u8; 32] {
         &self.secret
     }

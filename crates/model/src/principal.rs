@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{KeyId, Project, Role, Scopes, SessionId, UserId};
+use crate::{KeyId, KeyLimit, Project, Role, Scopes, SessionId, UserId};
 
 /// Who acts, in which project, and how far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Principal {
     pub session: Option<SessionId>,
     /// What the caller may do: what both its role and the credential in use allow.
     pub scopes: Scopes,
+    /// What the key in use, or behind the session in use, may send; unlimited besides what holds for everybody if absent.
+    pub limit: Option<KeyLimit>,
 }
 
 /// How a caller was recognised. The text form, such as `key:key_…`, is what the audit log says.
@@ -49,6 +51,7 @@ impl Principal {
             role: Role::VIEWER,
             session: None,
             scopes: Scopes::NONE,
+            limit: None,
         }
     }
 
@@ -75,7 +78,7 @@ impl Principal {
     }
 
     fn of_this_machine(kind: PrincipalKind, project: Project) -> Self {
-        Self { kind, project, role: Role::ADMIN, session: None, scopes: Scopes::ALL }
+        Self { kind, project, role: Role::ADMIN, session: None, scopes: Scopes::ALL, limit: None }
     }
 }
 

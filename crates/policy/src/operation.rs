@@ -168,6 +168,10 @@ operations! {
     Refresh: "sessions.refresh", Access::Public, changes;
     /// Read the public keys of access tokens.
     ReadTokenKeys: "sessions.keys", Access::Public, reads;
+    /// Get a certificate for the API key in use.
+    IssueCertificate: "certificates.issue", Access::Own, changes;
+    /// Read the roots by which certificates are checked.
+    ReadCertificateRoots: "certificates.roots", Access::Public, reads;
     /// List one's own sessions.
     ListSessions: "sessions.list", Access::Own, reads;
     /// End one of one's own sessions.

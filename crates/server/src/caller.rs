@@ -1,6 +1,6 @@
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use casemate_control::{Caller, LOOPBACK};
-use casemate_identity::{AccessTokens, IdentityError};
+use casemate_identity::{AccessTokens, IdentityError, Rejected};
 use casemate_model::{Principal, Project, RequestId};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, header};
@@ -61,8 +61,10 @@ impl FromRequestParts<AppState> for Newcomer {
 pub(crate) struct Recognised(pub(crate) Result<Principal, Problem>);
 
 /// Whether a request from outside comes with a credential, good or bad.
-pub(crate) fn presents_credential(headers: &HeaderMap) -> bool {
-    api_key(headers).is_some() || session_cookie(headers).is_some()
+pub(crate) fn presents_credential(request: &Request) -> bool {
+    let headers = request.headers();
+    let certified = matches!(request.extensions().get(), Some(Peer::Certified(..)));
+    certified || api_key(headers).is_some() || session_cookie(headers).is_some()
 }
 
 /// Verifies what a request presents.
@@ -70,13 +72,25 @@ pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Princip
     let peer = *parts.extensions.get::<Peer>().expect("each connection is labelled with its peer");
     let ClientAddress(address) = *parts.extensions.get().expect("the layer of client addresses is outside");
     let (authenticator, now) = (state.control.authenticator(), state.control.now());
+    let certified = match peer {
+        Peer::Certified(address, certificate) => {
+            Some(authenticator.by_certificate(certificate, address.ip(), now).await.map_err(refuse)?)
+        }
+        Peer::Local(_) | Peer::Remote(_) => None,
+    };
     if let Some(key) = api_key(&parts.headers) {
         let found = if AccessTokens::looks_like_one(key) {
             authenticator.by_access_token(key, now).await
         } else {
             authenticator.by_key(key, address.unwrap_or(LOOPBACK), now).await
         };
-        return found.map_err(refuse);
+        let found = found.map_err(refuse)?;
+        // A key that was stolen is of no use on another's connection.
+        let fits = certified.is_none_or(|certified| certified.kind == found.kind);
+        return if fits { Ok(found) } else { Err(Problem::rejected(Rejected)) };
+    }
+    if let Some(certified) = certified {
+        return Ok(certified);
     }
     if let Peer::Local(uid) = peer {
         let project = local_project(&parts.headers)?;

@@ -153,7 +153,7 @@ pub(crate) fn network(address: IpAddr) -> IpAddr {
 /// Works out the client's address of a request, and keeps it with the request.
 pub(crate) fn assign(proxies: &TrustedProxies, request: &mut Request) -> ClientAddress {
     let address = match request.extensions().get::<Peer>() {
-        Some(Peer::Remote(peer)) => Some(proxies.client(*peer, request.headers())),
+        Some(Peer::Remote(peer) | Peer::Certified(peer, _)) => Some(proxies.client(*peer, request.headers())),
         Some(Peer::Local(_)) | None => None,
     };
     let address = ClientAddress(address);

@@ -63,6 +63,9 @@ pub(crate) fn key(record: &KeyRecord, now: Timestamp) -> wire::keys::Key {
         expires_soon: live && record.expires.is_some_and(soon),
         user: record.owner.map(|id| id.to_string()),
         networks: record.networks.iter().map(|network| network.to_string()).collect(),
+        limit: record
+            .limit
+            .map(|limit| wire::keys::KeyLimit { per_second: limit.per_second(), burst: limit.burst() }),
         used: record.used.map(|time| time.to_string()),
         former_until: former.map(|until| until.to_string()),
         revoked: record.revoked.map(|time| time.to_string()),

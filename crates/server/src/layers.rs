@@ -42,7 +42,7 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     let preflight = page.as_ref().and_then(cors::Page::preflight);
     let (request, charge) = rate_limit::charge(&state, client, request).await;
     let mut response = match (charge, preflight) {
-        (Some(Charge { refused: true, tier, .. }), _) => Problem::rate_limited(tier).into_response(),
+        (Some(Charge { refused: true, policy, .. }), _) => Problem::rate_limited(policy).into_response(),
         (_, Some(response)) => response,
         (_, None) => drain::run(request, next).await,
     };

@@ -36,4 +36,4 @@ pub use layers::{Origin, OriginError};
 pub use listen::{Listeners, Peer};
 pub use routes::openapi_document;
 pub use s3::{OPERATIONS as S3_OPERATIONS, S3Domain, S3DomainError};
-pub use tls::{Tls, TlsError, TlsFiles};
+pub use tls::{MutualTls, Tls, TlsError, TlsFiles};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use casemate_identity::ClientCertificate;
 use casemate_limits::Gate;
 use http::Request;
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::client_address::network;
-use crate::tls::Tls;
+use crate::tls::{MutualTls, Tls, client_of};
 use answers::Connection;
 pub(crate) use answers::Face;
 use networks::Places;
@@ -62,14 +63,16 @@ pub struct Listeners {
     pub public: TcpListener,
     /// The address of S3, if it is served.
     pub s3: Option<TcpListener>,
+    /// The address of the API for clients with a certificate of the node's authority, if there is one.
+    pub mutual: Option<(TcpListener, Arc<MutualTls>)>,
     /// The address of metrics for whoever reaches it, if there is one.
     pub metrics: Option<TcpListener>,
-    /// What both addresses speak TLS with; without it they speak plain HTTP.
+    /// What the public address and that of S3 speak TLS with; without it they speak plain HTTP.
     pub tls: Option<Arc<Tls>>,
 }
 
-/// The next connection to S3; never one if it is not served.
-async fn accept_s3(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+/// The next connection of a listener; never one if there is none.
+async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -83,6 +86,8 @@ pub enum Peer {
     Local(u32),
     /// Some address.
     Remote(SocketAddr),
+    /// Some address, whose certificate the node's authority has signed.
+    Certified(SocketAddr, ClientCertificate),
 }
 
 impl Peer {
@@ -90,7 +95,7 @@ impl Peer {
     pub(crate) fn network(self) -> Option<IpAddr> {
         match self {
             Self::Local(_) => None,
-            Self::Remote(address) => Some(network(address.ip())),
+            Self::Remote(address) | Self::Certified(address, _) => Some(network(address.ip())),
         }
     }
 }
@@ -101,8 +106,12 @@ pub(crate) async fn serve(listeners: Listeners, (api, s3): (Face, Face), stop: C
     let door = Door {
         places: Places::new(PUBLIC_MAX, NETWORK_MAX),
         waiting: Places::new(HANDSHAKES_MAX, NETWORK_HANDSHAKES_MAX),
-        tls: listeners.tls.as_deref().map(|tls| TlsAcceptor::from(tls.config())),
+        lock: listeners.tls.as_deref().map_or(Lock::None, |tls| Lock::Tls(TlsAcceptor::from(tls.config()))),
         stop: stop.clone(),
+    };
+    let (mutual, mutual_door) = match listeners.mutual {
+        Some((listener, tls)) => (Some(listener), Door { lock: Lock::Mutual(tls), ..door.clone() }),
+        None => (None, door.clone()),
     };
     let graceful = GracefulShutdown::new();
     loop {
@@ -120,24 +129,40 @@ pub(crate) async fn serve(listeners: Listeners, (api, s3): (Face, Face), stop: C
                 Ok((stream, address)) => door.admit(stream, address, &api, &graceful),
                 Err(error) => pause(&error).await,
             },
-            accepted = accept_s3(listeners.s3.as_ref()) => match accepted {
+            accepted = accept(listeners.s3.as_ref()) => match accepted {
                 Ok((stream, address)) => door.admit(stream, address, &s3, &graceful),
+                Err(error) => pause(&error).await,
+            },
+            accepted = accept(mutual.as_ref()) => match accepted {
+                Ok((stream, address)) => mutual_door.admit(stream, address, &api, &graceful),
                 Err(error) => pause(&error).await,
             },
         }
     }
-    drop(listeners);
+    drop((listeners.local, listeners.public, listeners.s3, mutual));
     let drained = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
     if drained.is_ok() { 0 } else { local.taken() + door.places.taken() }
 }
 
+/// What is asked of connections before they are served.
+#[derive(Clone)]
+enum Lock {
+    /// Nothing.
+    None,
+    /// TLS.
+    Tls(TlsAcceptor),
+    /// TLS and a certificate of the client.
+    Mutual(Arc<MutualTls>),
+}
+
 /// Where connections from outside come in.
+#[derive(Clone)]
 struct Door {
     /// Connections that are served.
     places: Places,
     /// Connections that have not yet shaken hands. They take none of the places above, so whoever is slow there is in nobody's way.
     waiting: Places,
-    tls: Option<TlsAcceptor>,
+    lock: Lock,
     stop: CancellationToken,
 }
 
@@ -147,15 +172,20 @@ impl Door {
         // Small answers should not wait for more; if the option fails they merely do.
         drop(stream.set_nodelay(true));
         let (peer, face, watcher) = (Peer::Remote(address), face.clone(), graceful.watcher());
-        let Some(tls) = &self.tls else {
-            match self.places.enter(peer) {
-                Some(place) => drop(tokio::spawn(talk(stream, peer, face, place, watcher))),
-                None => refused("places"),
+        let acceptor = match &self.lock {
+            Lock::None => {
+                match self.places.enter(peer) {
+                    Some(place) => drop(tokio::spawn(talk(stream, peer, face, place, watcher))),
+                    None => refused("places"),
+                }
+                return;
             }
-            return;
+            Lock::Tls(acceptor) => acceptor.clone(),
+            Lock::Mutual(mutual) => TlsAcceptor::from(mutual.config()),
         };
+        let certified = matches!(self.lock, Lock::Mutual(_));
         let Some(waiting) = self.waiting.enter(peer) else { return refused("handshakes") };
-        let (places, stop, handshake) = (self.places.clone(), self.stop.clone(), tls.accept(stream));
+        let (places, stop, handshake) = (self.places.clone(), self.stop.clone(), acceptor.accept(stream));
         tokio::spawn(async move {
             let shaken = tokio::select! {
                 () = stop.cancelled() => return,
@@ -163,6 +193,12 @@ impl Door {
             };
             drop(waiting);
             match (shaken, places.enter(peer)) {
+                (Ok(Ok(stream)), Some(place)) if certified => match client_of(stream.get_ref().1) {
+                    Some(client) => {
+                        talk(stream, Peer::Certified(address, client), face, place, watcher).await;
+                    }
+                    None => refused("no_certificate"),
+                },
                 (Ok(Ok(stream)), Some(place)) => talk(stream, peer, face, place, watcher).await,
                 (Ok(Ok(_)), None) => refused("places"),
                 (Ok(Err(_)), _) => refused("no_tls"),

@@ -13,7 +13,7 @@ use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
 use casemate_objects::{LifecycleError, ObjectsError};
 use casemate_policy::{Denied, DeniedReason};
-use casemate_throttle::{OverrideError, Tier};
+use casemate_throttle::OverrideError;
 use http::{HeaderValue, header};
 
 /// A problem on its way out; the request id layer adds the id and writes the body.
@@ -99,8 +99,8 @@ impl Problem {
         self.inner.code
     }
 
-    pub(crate) fn rate_limited(tier: Tier) -> Self {
-        Self::new(Code::RateLimited, format!("requests come faster than the limit of the tier {tier} allows"))
+    pub(crate) fn rate_limited(policy: &str) -> Self {
+        Self::new(Code::RateLimited, format!("requests come faster than the limit `{policy}` allows"))
             .hint("wait as long as Retry-After says")
     }
 
@@ -345,6 +345,9 @@ impl From<ControlError> for Problem {
             ControlError::NoUser => Self::new(Code::Denied, text).hint(
                 "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
             ),
+            ControlError::NoKey => Self::new(Code::Denied, text)
+                .hint("make a key, such as `casemate key create --role node`, and ask with it"),
+            ControlError::CertificateRequest(_) => Self::field("/request", text),
             ControlError::RegistrationOff => Self::new(Code::Denied, text)
                 .hint("ask an administrator for an account, or for an invitation where those are taken"),
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),

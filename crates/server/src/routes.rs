@@ -2,6 +2,7 @@
 
 mod audit;
 mod buckets;
+mod certificates;
 mod events;
 mod keys;
 mod limits;
@@ -112,6 +113,8 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(keys::rotate_key))
+        .routes(routes!(certificates::issue_certificate))
+        .routes(routes!(certificates::certificate_roots))
         .routes(routes!(limits::list_limits))
         .routes(routes!(limits::set_limit, limits::remove_limit))
         .routes(routes!(audit::list_entries))

@@ -43,6 +43,8 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/buckets/{bucket}/objects", Tier::Objects, 1),
     ("GET", "/buckets/{bucket}/samples", Tier::Objects, 1),
     ("GET", "/buckets/{bucket}/versions", Tier::Objects, 1),
+    ("POST", "/certificates", Tier::General, 2),
+    ("GET", "/certificates/roots", Tier::General, 1),
     ("GET", "/events", Tier::General, 1),
     ("GET", "/health", Tier::General, 1),
     ("GET", "/health/live", Tier::General, 1),

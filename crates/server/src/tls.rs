@@ -5,6 +5,7 @@
 //!     a new pair that is broken: the one before stays, and the log says so
 //! ```
 
+mod mutual;
 mod pair;
 mod validity;
 mod watch;
@@ -19,6 +20,8 @@ use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+pub use mutual::MutualTls;
+pub(crate) use mutual::client_of;
 use pair::{Fingerprint, Pair};
 
 /// HTTP/1.1 alone: what is not spoken cannot be abused, and its places are easy to count.

@@ -3,13 +3,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, RwLock};
 
 use casemate_limits::{Quota, TokenBuckets, Verdict};
-use casemate_model::Timestamp;
+use casemate_model::{KeyLimit, RequestLimit, Timestamp};
 
 use crate::overrides::check_quota;
 use crate::shared::Guarded;
 use crate::{Override, OverrideError, SharedBuckets, Subject, Tier};
 
-/// Subjects that a tier tells apart. With 16 bytes each, all tiers together stay under 60 MB whatever is sent.
+/// Subjects that a tier tells apart. With 16 bytes each, everything together stays under 70 MB whatever is sent.
 const SUBJECTS_MAX: usize = 1 << 19;
 
 /// What an operator decides about limits.
@@ -25,8 +25,8 @@ pub struct Settings {
 /// What a request was charged, and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// The tier that it counted in.
-    pub tier: Tier,
+    /// What it counted in: the name of the tier, or `key` for the limit of a key.
+    pub policy: &'static str,
     /// The quota that was in force.
     pub quota: Quota,
     /// What the bucket said.
@@ -39,6 +39,8 @@ pub struct Charge {
 pub struct Throttle {
     settings: Settings,
     tiers: [TokenBuckets; Tier::EVERY.len()],
+    /// What keys that have a limit of their own have used of it.
+    keys: TokenBuckets,
     /// Credentials that were presented and no good, by network. On this node only: what it guards is this node's store.
     failures: TokenBuckets,
     overrides: RwLock<Arc<HashMap<(Tier, Subject), Override>>>,
@@ -75,6 +77,7 @@ impl Throttle {
         Self {
             settings,
             tiers: std::array::from_fn(|_| TokenBuckets::new(SUBJECTS_MAX)),
+            keys: TokenBuckets::new(SUBJECTS_MAX),
             failures: TokenBuckets::new(SUBJECTS_MAX),
             overrides: RwLock::default(),
             shared: shared.map(Guarded::new),
@@ -96,15 +99,41 @@ impl Throttle {
     /// who merely names it must not spend what is its holder's.
     pub async fn charge(&self, tier: Tier, subject: Subject, cost: u32, now: Timestamp) -> Charge {
         let quota = self.quota(tier, subject, now);
-        let shared = match &self.shared {
-            Some(shared) => shared.take(&format!("{tier}:{subject}"), quota, cost, now).await,
-            None => None,
+        let verdict = match self.take_shared(|| format!("{tier}:{subject}"), quota, cost, now).await {
+            Some(verdict) => verdict,
+            None => {
+                let share = quota.share(self.replicas(), tier.burst_min());
+                self.tiers[tier.index()].take(&subject, share, cost, now)
+            }
         };
-        let verdict = shared.unwrap_or_else(|| {
-            let replicas = if self.shared.is_some() { self.settings.replicas } else { 1 };
-            self.tiers[tier.index()].take(&subject, quota.share(replicas, tier.burst_min()), cost, now)
-        });
-        self.judge(tier, quota, verdict, now)
+        self.judge(tier.as_str(), quota, verdict, now)
+    }
+
+    /// Charges a request to the limit of the key that was verified for it.
+    pub async fn charge_key(&self, own: KeyLimit, cost: u32, now: Timestamp) -> Charge {
+        let KeyLimit { key, limit } = own;
+        let quota = Quota { per_second: limit.per_second(), burst: limit.burst() };
+        let verdict = match self.take_shared(|| format!("own:{key}"), quota, cost, now).await {
+            Some(verdict) => verdict,
+            None => self.keys.take(&key, quota.share(self.replicas(), RequestLimit::BURST_MIN), cost, now),
+        };
+        self.judge("key", quota, verdict, now)
+    }
+
+    /// The verdict of the buckets that nodes count in together; `None` if there are none, or they cannot be asked.
+    async fn take_shared(
+        &self,
+        key: impl FnOnce() -> String,
+        quota: Quota,
+        cost: u32,
+        now: Timestamp,
+    ) -> Option<Verdict> {
+        self.shared.as_ref()?.take(&key(), quota, cost, now).await
+    }
+
+    /// Nodes that each allow their part when they count alone.
+    fn replicas(&self) -> u32 {
+        if self.shared.is_some() { self.settings.replicas } else { 1 }
     }
 
     /// Whether a credential that `network` presents may be looked at. It may not once the network has presented too many
@@ -115,7 +144,7 @@ impl Throttle {
         if verdict.allowed {
             return Ok(());
         }
-        let charge = self.judge(Tier::Auth, quota, verdict, now);
+        let charge = self.judge(Tier::Auth.as_str(), quota, verdict, now);
         if charge.refused { Err(charge) } else { Ok(()) }
     }
 
@@ -153,27 +182,29 @@ impl Throttle {
         set.map_or_else(|| self.settings.quota(tier), |set| set.quota)
     }
 
-    fn judge(&self, tier: Tier, quota: Quota, verdict: Verdict, now: Timestamp) -> Charge {
-        let name = tier.as_str();
+    fn judge(&self, policy: &'static str, quota: Quota, verdict: Verdict, now: Timestamp) -> Charge {
         let refused = !verdict.allowed && !self.settings.dry_run;
         if verdict.allowed {
-            metrics::counter!("casemate_limit_allowed_total", "tier" => name).increment(1);
+            metrics::counter!("casemate_limit_allowed_total", "tier" => policy).increment(1);
         } else if refused {
-            metrics::counter!("casemate_limit_denied_total", "tier" => name).increment(1);
+            metrics::counter!("casemate_limit_denied_total", "tier" => policy).increment(1);
         } else {
-            metrics::counter!("casemate_limit_dry_run_denied_total", "tier" => name).increment(1);
-            self.log_dry_run(tier, now);
+            metrics::counter!("casemate_limit_dry_run_denied_total", "tier" => policy).increment(1);
+            self.log_dry_run(policy, now);
         }
-        Charge { tier, quota, verdict, refused }
+        Charge { policy, quota, verdict, refused }
     }
 
     /// At most one line a second, however many requests there are.
-    fn log_dry_run(&self, tier: Tier, now: Timestamp) {
+    fn log_dry_run(&self, tier: &str, now: Timestamp) {
         let second = now.as_millis() / 1_000;
         let mut told = self.told.lock().expect("nothing panics while it holds the lock");
         if told.dry_run_at != second {
             told.dry_run_at = second;
-            tracing::info!(%tier, "dry run: requests would be refused; casemate_limit_dry_run_denied_total counts them");
+            tracing::info!(
+                tier,
+                "dry run: requests would be refused; casemate_limit_dry_run_denied_total counts them"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod buckets;
+mod certificates;
 mod keys;
 mod limits;
 mod names;

@@ -1,6 +1,6 @@
 mod remote_log;
 
-use casemate_api::audit::AuditEntry;
+use casemate_api::audit::{AuditEntry, Decision};
 use casemate_api::{Client, Event, PageRequest};
 use casemate_ledger::NodePublicKey;
 use clap::{Args, Subcommand};
@@ -18,6 +18,7 @@ use remote_log::RemoteLog;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     Tail(Tail),
+    Search(Search),
     Show(Show),
     Verify(Verify),
     Checkpoint(Checkpoint),
@@ -27,6 +28,7 @@ impl Audit {
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         match self {
             Self::Tail(command) => command.execute(context).await,
+            Self::Search(command) => command.execute(context).await,
             Self::Show(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,
             Self::Checkpoint(command) => command.execute(context).await,
@@ -83,6 +85,47 @@ async fn print_from(client: &Client, output: Output, mut next: u64) -> Result<u6
         if page.next.is_none() {
             return Ok(next);
         }
+    }
+}
+
+/// Find entries that hold all the words given, newest first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate audit search keys.create
+  casemate audit search ada --denied
+  casemate audit search builds/app.wasm delete --json | jq -r .actor")]
+pub(crate) struct Search {
+    /// Words that each stand somewhere in the entry: its actor, action, resource, outcome, time, request or details.
+    #[arg(value_name = "WORD")]
+    words: Vec<String>,
+    /// Only what was refused.
+    #[arg(long)]
+    denied: bool,
+    /// How many entries at most.
+    #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    lines: u32,
+}
+
+impl Search {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let (client, output) = (context.client()?, context.output);
+        let (search, decision) = (self.words.join(" "), self.denied.then_some(Decision::Denied));
+        let (mut left, mut after) = (self.lines, None);
+        loop {
+            let page = PageRequest { limit: Some(left.min(PAGE)), after };
+            let found = client.audit_search(&search, decision, &page).await?;
+            print(output, &found.items)?;
+            left = left.saturating_sub(u32::try_from(found.items.len()).unwrap_or(u32::MAX));
+            after = found.next;
+            if after.is_none() || left == 0 {
+                break;
+            }
+        }
+        if left == self.lines {
+            output.note("no entry holds all that");
+        }
+        Ok(Status::Done)
     }
 }
 

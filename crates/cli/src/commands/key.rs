@@ -1,7 +1,9 @@
+mod certificate;
+
 use std::time::Duration;
 
-use casemate_api::keys::{CreateKey, RotateKey};
-use casemate_model::{Grant, KeyId, Networks, Role, Scopes, Timestamp, UserName};
+use casemate_api::keys::{CreateKey, KeyLimit, RotateKey};
+use casemate_model::{Grant, KeyId, Networks, RequestLimit, Role, Scopes, Timestamp, UserName};
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
@@ -16,6 +18,7 @@ pub(crate) enum Key {
     Create(Create),
     List(List),
     Rotate(Rotate),
+    Certificate(certificate::GetCertificate),
     Revoke(Revoke),
 }
 
@@ -25,6 +28,7 @@ impl Key {
             Self::Create(command) => command.execute(context).await,
             Self::List(command) => command.execute(context).await,
             Self::Rotate(command) => command.execute(context).await,
+            Self::Certificate(command) => command.execute(context).await,
             Self::Revoke(command) => command.execute(context).await,
         }
     }
@@ -36,6 +40,7 @@ impl Key {
 Examples:
   casemate key create --label ci --role developer --scope objects:write --scope tasks:write
   casemate key create --label laptop --expires 2027-01-01T00:00:00Z > laptop.key
+  casemate key create --label sensor --scope objects:write:readings/* --per-second 2
   casemate key create --label backup --scope objects:read --scope objects:write --s3 > backup.env")]
 pub(crate) struct Create {
     /// What the key is for.
@@ -58,12 +63,23 @@ pub(crate) struct Create {
     /// everywhere otherwise.
     #[arg(long = "network", value_name = "NETWORK")]
     networks: Vec<Networks>,
+    /// How many requests it may send in each second, on average, whatever they are for; as many as everybody otherwise.
+    #[arg(long, value_name = "COUNT")]
+    per_second: Option<u32>,
+    /// How many requests it may send at once; twice those of a second otherwise.
+    #[arg(long, value_name = "COUNT", requires = "per_second")]
+    burst: Option<u32>,
     /// Print the variables that S3 clients read instead of the key.
     #[arg(long)]
     s3: bool,
 }
 
 impl Create {
+    fn limit(&self, per_second: u32) -> KeyLimit {
+        let twice = per_second.saturating_mul(2).clamp(RequestLimit::BURST_MIN, RequestLimit::MAX);
+        KeyLimit { per_second, burst: self.burst.unwrap_or(twice) }
+    }
+
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let scopes: Vec<_> =
             if self.scopes.is_empty() { Scopes::ALL.iter().collect() } else { self.scopes.clone() };
@@ -74,6 +90,7 @@ impl Create {
             expires: self.expires.map(|time| time.to_string()),
             user: self.user.as_ref().map(ToString::to_string),
             networks: self.networks.iter().map(ToString::to_string).collect(),
+            limit: self.per_second.map(|per_second| self.limit(per_second)),
         };
         let created = context.client()?.keys_create(&wanted).await?;
         if context.output.json() {

@@ -54,6 +54,11 @@ impl Serve {
                 // A link opens the console for whoever reads it, and this may be a file that many do.
                 output.note("Sign in with the link that `casemate login` makes.");
             }
+            if let Some(url) = serving.mutual_url {
+                output.note(&format!(
+                    "Mutual TLS is at {url}; `casemate key certificate` gets a certificate for it."
+                ));
+            }
             if let Some(url) = serving.s3_url {
                 output.note(&format!("S3 is at {url}; `casemate key create --s3` makes its credentials."));
             }

@@ -145,7 +145,7 @@ fn of_start(error: &StartError) -> Kind {
     match error {
         StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. }) => Kind::Conflict,
         StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Kind::Conflict,
-        StartError::Listen { .. } | StartError::Redis(_) => Kind::Usage,
+        StartError::Listen { .. } | StartError::Redis(_) | StartError::ServerName(_) => Kind::Usage,
         StartError::State(error) => of_state(error),
         StartError::Directory(_)
         | StartError::Secret { .. }

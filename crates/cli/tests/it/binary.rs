@@ -110,7 +110,7 @@ impl User {
         let mut process = self.command(&arguments).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut seen = String::new();
-        let (mut url, mut s3_url) = (None, None);
+        let (mut url, mut s3_url, mut mutual_url) = (None, None, None);
         for line in &mut lines {
             let line = line.unwrap();
             if let Some(address) = line.strip_prefix("The console is at ") {
@@ -119,10 +119,13 @@ impl User {
             if let Some(said) = line.strip_prefix("S3 is at ") {
                 s3_url = said.split(';').next().map(str::to_owned);
             }
+            if let Some(said) = line.strip_prefix("Mutual TLS is at ") {
+                mutual_url = said.split(';').next().map(str::to_owned);
+            }
             if line.starts_with("Ctrl-C") {
                 // What the node says later must not fill the pipe.
                 std::thread::spawn(move || lines.for_each(drop));
-                return Node { process, url: url.unwrap(), s3_url };
+                return Node { process, url: url.unwrap(), s3_url, mutual_url };
             }
             seen.push_str(&line);
             seen.push('\n');
@@ -137,12 +140,18 @@ pub(crate) struct Node {
     process: Child,
     pub(crate) url: String,
     s3_url: Option<String>,
+    mutual_url: Option<String>,
 }
 
 impl Node {
     /// Where its S3 is.
     pub(crate) fn s3_url(&self) -> &str {
         self.s3_url.as_deref().unwrap()
+    }
+
+    /// Where its mutual TLS is.
+    pub(crate) fn mutual_url(&self) -> &str {
+        self.mutual_url.as_deref().unwrap()
     }
 
     /// The most memory that the node has had so far, without its workers.

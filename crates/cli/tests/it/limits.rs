@@ -111,6 +111,54 @@ fn nobody_spends_what_is_anothers() {
 }
 
 #[test]
+fn a_keys_own_limit_counts_all_it_asks_for_and_cannot_be_shaken_off() {
+    let user = User::new();
+    let node = user.serve();
+    let made = user.run(&[
+        "key",
+        "create",
+        "--label",
+        "sensor",
+        "--role",
+        "admin",
+        "--per-second",
+        "1",
+        "--burst",
+        "8",
+    ]);
+    let secret = made.text().trim().to_owned();
+    let key = format!("x-api-key: {secret}\r\n");
+    let ask = |method: &str, path: &str, body: &str| {
+        call(&node, method, path, &(key.clone() + "content-type: application/json\r\n"), body)
+    };
+    let more = r#"{"label":"more","role":"admin","scopes":["objects:read"]}"#;
+    assert_eq!(
+        ask("POST", "/api/v1/keys", more).problem(),
+        (403, "denied".to_owned()),
+        "one without a limit"
+    );
+    let sign_in = format!(r#"{{"api_key":"{secret}"}}"#);
+    let opened = call(&node, "POST", "/api/v1/session", "content-type: application/json\r\n", &sign_in);
+    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let by_session = |path: &str| call(&node, "GET", path, &format!("cookie: {cookie}\r\n"), "");
+    let first = ask("GET", "/api/v1/names", "");
+    assert_eq!(first.status, 200);
+    assert!(first.header("ratelimit").unwrap().starts_with("\"key\";"), "{:?}", first.header("ratelimit"));
+    let paths = ["/api/v1/names", "/api/v1/tasks", "/api/v1/keys", "/api/v1/overview"];
+    let answers: Vec<_> = (0..40).map(|turn| (turn % 8 < 4, paths[turn % 4])).collect();
+    let answers =
+        answers.into_iter().map(|(own, path)| if own { ask("GET", path, "") } else { by_session(path) });
+    let statuses: Vec<_> = answers.map(|answer| answer.status).collect();
+    let served = statuses.iter().filter(|status| **status == 200).count();
+    assert!((5..20).contains(&served), "what one key may, whatever tier and whichever way: {statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+    let listed = user.run(&["key", "list", "--json"]).json();
+    assert_eq!(listed[0]["limit"], serde_json::json!({ "per_second": 1, "burst": 8 }));
+    let refused = user.run(&["key", "create", "--label", "none", "--per-second", "1", "--burst", "4"]);
+    assert_ne!(refused.code, 0);
+}
+
+#[test]
 fn costly_requests_cost_more() {
     let user = User::new();
     let node = small_node(&user, "");
@@ -137,6 +185,38 @@ fn signatures_that_are_no_good_are_soon_not_looked_at() {
     assert_eq!((told[..5].to_vec(), told[8]), (vec![403; 5], 503), "{told:?}");
     assert_eq!(ask(&(from("203.0.113.8") + signed)), 403);
     assert_eq!(ask(&from("203.0.113.7")), 403, "what is not signed has tokens of its own");
+}
+
+#[test]
+fn the_audit_log_is_searched_by_words_and_decision() {
+    let user = User::new();
+    let node = user.serve();
+    for label in ["one", "two"] {
+        assert_eq!(user.run(&["key", "create", "--label", label]).code, 0);
+    }
+    assert_eq!(ask(&node, "").status, 401);
+    let found = |arguments: &[&str]| {
+        let words = [&["audit", "search", "--json"], arguments].concat();
+        let lines = user.run(&words).text();
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        lines.lines().map(parse).map(|entry| entry["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["KEYS.CREATE"]), ["keys.create", "keys.create"]);
+    assert_eq!(found(&["keys.create", "-n", "1"]), ["keys.create"]);
+    assert_eq!(
+        found(&["keys.create", "created", "role", "developer"]),
+        ["keys.create", "keys.create"],
+        "details too"
+    );
+    assert_eq!(found(&["keys.create", "nobody"]), [""; 0]);
+    assert_eq!(found(&["--denied"]), ["buckets.list"]);
+    let key = user.run(&["key", "create", "--label", "auditor", "--role", "auditor"]).text();
+    let key = format!("x-api-key: {}\r\n", key.trim());
+    let status = |query: &str| call(&node, "GET", &format!("/api/v1/audit/entries?{query}"), &key, "").status;
+    assert_eq!(status("search=keys&from=0"), 400);
+    assert_eq!(status("decision=perhaps"), 400);
+    assert_eq!(status(&format!("search={}", "x".repeat(201))), 400);
+    assert_eq!(status("search=%25_%00*"), 200, "words, and no pattern");
 }
 
 #[test]

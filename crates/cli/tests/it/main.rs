@@ -17,6 +17,7 @@ mod idempotency;
 mod journey;
 mod limits;
 mod metrics;
+mod mutual;
 mod newcomer;
 mod readiness;
 mod s3;

@@ -379,6 +379,44 @@ async fn a_key_is_good_in_its_networks_and_its_use_is_noted() {
 }
 
 #[tokio::test]
+async fn made_up_ids_ask_the_store_once_and_push_no_real_key_out() {
+    let world = World::new();
+    let (_, text) = world.key(None).await;
+    assert!(world.by_key(&text).await.is_some());
+    let questions = || world.memory.questions.load(Ordering::SeqCst);
+    let made_up = || {
+        let id = KeyId::generate(world.clock.now(), &world.entropy);
+        Token::generate(&bare(&id.to_string()), &world.entropy).to_text(TokenKind::Key)
+    };
+    let one = made_up();
+    let before = questions();
+    for _ in 0..3 {
+        assert_eq!(world.by_key(one.expose_secret()).await, None);
+    }
+    assert_eq!(questions() - before, 1);
+    for _ in 0..CACHE_ENTRIES_MAX + 10 {
+        assert_eq!(world.by_key(made_up().expose_secret()).await, None);
+    }
+    let before = questions();
+    assert!(world.by_key(&text).await.is_some());
+    assert_eq!(questions() - before, 0, "the real one is still known");
+}
+
+#[tokio::test]
+async fn a_keys_limit_goes_with_its_requests_and_its_sessions() {
+    let world = World::new();
+    let (record, text) = world.key(None).await;
+    let limit = casemate_model::RequestLimit::new(2, 5).ok();
+    world.memory.insert_key(&KeyRecord { limit, ..record.clone() }, world.event()).await.unwrap();
+    let wanted = limit.map(|limit| KeyLimit { key: record.id, limit });
+    let found = world.authenticator.by_key(&text, HOME, world.clock.now()).await.unwrap();
+    assert_eq!(found.limit, wanted);
+    let (_, cookie) = world.session(Some(record.id)).await;
+    let found = world.authenticator.by_session(&cookie, world.clock.now()).await.unwrap();
+    assert_eq!(found.limit, wanted, "opening sessions is no way out of the limit");
+}
+
+#[tokio::test]
 async fn a_users_key_can_do_no_more_than_the_user() {
     let world = World::new();
     let user = world.user(Role::VIEWER);

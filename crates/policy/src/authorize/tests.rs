@@ -8,7 +8,14 @@ use crate::{TABLE, operation, roles};
 fn key(role: Role, scopes: &Scopes, project: &Project) -> Principal {
     let id = KeyId::generate(Timestamp::EPOCH, &CountingEntropy::default());
     let scopes = roles::built_in(&role).expect("a role that is built in").intersection(scopes);
-    Principal { kind: PrincipalKind::Key(id), project: project.clone(), role, session: None, scopes }
+    Principal {
+        kind: PrincipalKind::Key(id),
+        project: project.clone(),
+        role,
+        session: None,
+        scopes,
+        limit: None,
+    }
 }
 
 fn other_project() -> Project {

@@ -21,7 +21,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use casemate_api::ProblemCode;
 use casemate_limits::Quota;
-use casemate_model::Principal;
+use casemate_model::{KeyLimit, Principal};
 use casemate_throttle::{Charge, Subject};
 use http::{HeaderName, HeaderValue, header};
 
@@ -44,15 +44,15 @@ pub(super) async fn charge(
     let Some(network) = client.network() else { return (request, None) };
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let price = price(request.method(), template);
-    let mut subject = Subject::Network(network);
-    if price.by_credential && presents_credential(request.headers()) {
+    let mut payer = Payer::network(network);
+    if price.by_credential && presents_credential(&request) {
         if let Err(refused) = state.control.throttle().may_present(network, state.control.now()) {
             return (request, Some(refused));
         }
         let (mut parts, body) = request.into_parts();
         let recognised = recognise(&parts, state).await;
         match &recognised {
-            Ok(principal) => subject = holder(principal, network),
+            Ok(principal) => payer = Payer::of(principal, network),
             Err(problem) if problem.code() == ProblemCode::Unauthenticated => {
                 state.control.throttle().presented_badly(network, state.control.now());
             }
@@ -62,7 +62,7 @@ pub(super) async fn charge(
         parts.extensions.insert(Recognised(recognised));
         request = Request::from_parts(parts, body);
     }
-    let charge = take(state, subject, price).await;
+    let charge = take(state, payer, price).await;
     (request, Some(charge))
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct S3Charge(Arc<OnceLock<Charge>>);
 impl S3Charge {
     /// Charges the holder of a signature that was verified; `true` if the request is to be refused.
     pub(crate) async fn verified(&self, state: &AppState, principal: &Principal, price: Price) -> bool {
-        let charge = take(state, Subject::Credential(principal.kind), price).await;
+        let charge = take(state, Payer::holder(principal), price).await;
         self.0.get_or_init(|| charge).refused
     }
 }
@@ -87,7 +87,7 @@ pub(super) async fn charge_s3(
 ) -> (Option<Charge>, S3Charge) {
     let charge = match client.network() {
         Some(network) if signed => state.control.throttle().may_present(network, state.control.now()).err(),
-        Some(network) => Some(take(state, Subject::Network(network), UNSIGNED).await),
+        Some(network) => Some(take(state, Payer::network(network), UNSIGNED).await),
         None => None,
     };
     (charge, S3Charge::default())
@@ -100,30 +100,59 @@ pub(super) async fn settle_s3(state: &AppState, client: ClientAddress, later: &S
     }
     let network = client.network()?;
     state.control.throttle().presented_badly(network, state.control.now());
-    let charge = take(state, Subject::Network(network), UNSIGNED).await;
+    let charge = take(state, Payer::network(network), UNSIGNED).await;
     // It has been answered already.
     Some(Charge { refused: false, ..charge })
 }
 
-async fn take(state: &AppState, subject: Subject, price: Price) -> Charge {
-    state.control.throttle().charge(price.tier, subject, price.cost, state.control.now()).await
+/// Who is charged.
+#[derive(Clone, Copy)]
+struct Payer {
+    subject: Subject,
+    /// The limit of the key in use.
+    own: Option<KeyLimit>,
 }
 
-fn holder(principal: &Principal, network: IpAddr) -> Subject {
-    if *principal == Principal::anonymous() {
-        Subject::Network(network)
-    } else {
-        Subject::Credential(principal.kind)
+impl Payer {
+    fn network(network: IpAddr) -> Self {
+        Self { subject: Subject::Network(network), own: None }
+    }
+
+    fn holder(principal: &Principal) -> Self {
+        Self { subject: Subject::Credential(principal.kind), own: principal.limit }
+    }
+
+    fn of(principal: &Principal, network: IpAddr) -> Self {
+        if *principal == Principal::anonymous() { Self::network(network) } else { Self::holder(principal) }
+    }
+}
+
+/// Charges the limit of the key, if it has one, and the tier; the answer tells of what is nearer to its end. What a key's
+/// limit refuses is not charged to the tier.
+async fn take(state: &AppState, payer: Payer, price: Price) -> Charge {
+    let (throttle, now) = (state.control.throttle(), state.control.now());
+    let own = match payer.own {
+        Some(own) => Some(throttle.charge_key(own, price.cost, now).await),
+        None => None,
+    };
+    if let Some(refused) = own.filter(|own| own.refused) {
+        return refused;
+    }
+    let charge = throttle.charge(price.tier, payer.subject, price.cost, now).await;
+    match own {
+        Some(own) if !charge.refused && own.verdict.remaining < charge.verdict.remaining => own,
+        Some(_) | None => charge,
     }
 }
 
 /// Says in the answer what the tier allows, how much is left, and when to come back.
 pub(super) fn say(charge: &Charge, response: &mut Response) {
-    let (tier, Quota { per_second, burst }) = (charge.tier, charge.quota);
-    let policy = format!("\"{tier}\";q={burst};w={}", burst.div_ceil(per_second));
-    let left = format!("\"{tier}\";r={};t={}", charge.verdict.remaining, seconds(charge.verdict.reset_after));
+    let (policy, Quota { per_second, burst }) = (charge.policy, charge.quota);
+    let whole = format!("\"{policy}\";q={burst};w={}", burst.div_ceil(per_second));
+    let left =
+        format!("\"{policy}\";r={};t={}", charge.verdict.remaining, seconds(charge.verdict.reset_after));
     let headers = response.headers_mut();
-    headers.insert(POLICY, HeaderValue::try_from(policy).expect("digits and ASCII"));
+    headers.insert(POLICY, HeaderValue::try_from(whole).expect("digits and ASCII"));
     headers.insert(LIMIT, HeaderValue::try_from(left).expect("digits and ASCII"));
     if charge.refused {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(charge.verdict.retry_after)));

@@ -1,6 +1,8 @@
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
+use casemate_control::AuditSearch;
+use casemate_ledger::Decision;
 use data_encoding::{BASE64, HEXLOWER};
 use http::header;
 use serde::Deserialize;
@@ -22,6 +24,42 @@ pub(crate) struct EntriesQuery {
     limit: Option<u32>,
     /// `next` of the page before, with the newest first.
     after: Option<u64>,
+    /// Words that must each stand in an entry, its details included, in whatever case; the newest come first. A page that
+    /// looked at many entries ends early, or is empty, and its `next` goes on.
+    search: Option<String>,
+    /// Only entries of this decision: `allowed` or `denied`; like `search` otherwise.
+    decision: Option<wire::audit::Decision>,
+}
+
+/// Most bytes of a search.
+const SEARCH_MAX: usize = 200;
+
+impl EntriesQuery {
+    /// What is looked for, if anything is.
+    fn search(&self) -> Result<Option<AuditSearch>, Problem> {
+        if self.search.is_none() && self.decision.is_none() {
+            return Ok(None);
+        }
+        if self.from.is_some() {
+            return Err(Problem::parameter_text(
+                "from",
+                "cannot go with search or decision: those list the newest first".to_owned(),
+            ));
+        }
+        let text = self.search.as_deref().unwrap_or_default();
+        if text.len() > SEARCH_MAX {
+            return Err(Problem::parameter_text("search", format!("must have at most {SEARCH_MAX} bytes")));
+        }
+        let words = text.split_whitespace().map(str::to_owned).collect();
+        Ok(Some(AuditSearch { words, decision: self.decision.map(decision) }))
+    }
+}
+
+fn decision(decision: wire::audit::Decision) -> Decision {
+    match decision {
+        wire::audit::Decision::Allowed => Decision::Allowed,
+        wire::audit::Decision::Denied => Decision::Denied,
+    }
 }
 
 /// List audit entries
@@ -32,10 +70,18 @@ pub(crate) async fn list_entries(
     From(caller): From,
     query: Answer<Query<EntriesQuery>>,
 ) -> Result<axum::Json<wire::Page<wire::audit::AuditEntry>>, Problem> {
-    let EntriesQuery { from, limit, after } = query.into_inner()?;
+    let query = query.into_inner()?;
+    let search = query.search()?;
+    let EntriesQuery { from, limit, after, .. } = query;
     let page = PageQuery::new(limit, None);
     let from = from.map(|from| counting_number("from", from)).transpose()?;
     let after = after.map(|after| counting_number("after", after)).transpose()?;
+    if let Some(search) = search {
+        let found = state.control.search_audit(&caller, &search, after, page.rows()? - 1).await?;
+        let items =
+            found.entries.iter().map(|(entry, digest)| convert::entry(entry, digest.to_string())).collect();
+        return Ok(axum::Json(wire::Page { items, next: found.next.map(|next| next.to_string()) }));
+    }
     let rows = match from {
         Some(from) => state.control.audit_from(&caller, from, page.rows()?).await?,
         None => state.control.audit_before(&caller, after, page.rows()?).await?,

@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{CreatedKey, KeyRequest};
-use casemate_model::{Grant, KeyId, Scopes};
+use casemate_model::{Grant, KeyId, RequestLimit, Scopes};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 
@@ -34,9 +34,15 @@ pub(crate) async fn create_key(
         expires: create.expires.as_deref().map(|text| body_field("/expires", text)).transpose()?,
         owner: create.user.as_deref().map(|text| body_field("/user", text)).transpose()?,
         networks: body_field("/networks", &create.networks.join(" "))?,
+        limit: create.limit.map(limit).transpose()?,
     };
     let made = state.control.create_key(&caller, request).await?;
     Ok((StatusCode::CREATED, axum::Json(created(&state, &made))).into_response())
+}
+
+fn limit(limit: wire::keys::KeyLimit) -> Result<RequestLimit, Problem> {
+    RequestLimit::new(limit.per_second, limit.burst)
+        .map_err(|error| Problem::field("/limit", error.to_string()))
 }
 
 fn created(state: &AppState, made: &CreatedKey) -> wire::keys::CreatedKey {

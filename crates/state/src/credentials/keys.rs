@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use casemate_identity::{KeyRecord, SecretMac};
 use casemate_ledger::Event;
-use casemate_model::{KeyId, Project, Timestamp};
+use casemate_model::{KeyId, Project, RequestLimit, Timestamp};
 
 use super::secret_mac;
 use crate::change::{Change, Tx};
@@ -33,6 +33,8 @@ impl Change for InsertKey {
             key.revoked,
             key.owner,
             key.networks,
+            key.limit.map(RequestLimit::per_second),
+            key.limit.map(RequestLimit::burst),
         ];
         tx.execute(&INSERT_KEY, values).await?;
         tx.record(&self.event).await.map(drop)
@@ -121,8 +123,15 @@ pub(crate) fn key_record(row: Row) -> Result<KeyRecord, Failure> {
         owner: columns.next()?,
         networks: columns.next()?,
         used: columns.next()?,
+        limit: limit(&mut columns)?,
         former: former(&mut columns)?,
     })
+}
+
+fn limit(columns: &mut Columns) -> Result<Option<RequestLimit>, Failure> {
+    let (per_second, burst): (Option<u32>, Option<u32>) = (columns.next()?, columns.next()?);
+    let limit = per_second.zip(burst).map(|(per_second, burst)| RequestLimit::new(per_second, burst));
+    limit.transpose().map_err(|error| Failure::damaged("key", error))
 }
 
 fn former(columns: &mut Columns) -> Result<Option<(SecretMac, Timestamp)>, Failure> {
@@ -134,13 +143,14 @@ fn former(columns: &mut Columns) -> Result<Option<(SecretMac, Timestamp)>, Failu
 macro_rules! key_columns {
     () => {
         "id, project, label, role, scopes, pepper, mac, created, expires, revoked, \
-         user_id, networks, used, former_pepper, former_mac, former_until"
+         user_id, networks, used, requests_per_second, requests_burst, former_pepper, former_mac, former_until"
     };
 }
 const INSERT_KEY: Statement = statement!(
     "INSERT INTO api_keys (",
-    "id, project, label, role, scopes, pepper, mac, created, expires, revoked, user_id, networks",
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    "id, project, label, role, scopes, pepper, mac, created, expires, revoked, user_id, networks, \
+     requests_per_second, requests_burst",
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
 );
 pub(super) const KEY: Statement = statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id = $1");
 pub(super) const KEYS: Statement = statement!(

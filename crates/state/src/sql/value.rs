@@ -154,7 +154,7 @@ macro_rules! nulls {
     })+ };
 }
 
-nulls!(Value::Integer(None); u64, Timestamp);
+nulls!(Value::Integer(None); u32, u64, Timestamp);
 nulls!(Value::Text(None); String, &str, KeyId, RefreshId, UserId, WorkerId);
 nulls!(Value::Bytes(None); Digest, &[u8]);
 

@@ -31,6 +31,7 @@ fn key(context: &Context) -> KeyRecord {
         former: None,
         owner: None,
         networks: Default::default(),
+        limit: None,
         used: None,
     }
 }

@@ -44,6 +44,22 @@ async fn tiers_and_subjects_have_buckets_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_keys_own_limit_counts_whatever_the_tier() {
+    let throttle = Throttle::new(settings(), None);
+    let limit = RequestLimit::new(2, 5).unwrap();
+    let one = KeyLimit { key: KeyId::generate(at(0), &CountingEntropy::default()), limit };
+    let mut allowed = 0;
+    for _ in 0..100 {
+        allowed += u32::from(!throttle.charge_key(one, 1, at(0)).await.refused);
+    }
+    assert_eq!(allowed, 5);
+    let refused = throttle.charge_key(one, 1, at(499)).await;
+    assert_eq!((refused.policy, refused.refused), ("key", true));
+    assert!(!throttle.charge_key(one, 1, at(500)).await.refused);
+    assert!(!throttle.charge(Tier::Names, key(), 1, at(0)).await.refused, "the tier is another limit");
+}
+
+#[tokio::test]
 async fn an_override_holds_for_one_subject_until_its_end() {
     let throttle = Throttle::new(settings(), None);
     let quota = Quota { per_second: 1, burst: 2 };

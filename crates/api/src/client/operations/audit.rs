@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::PageRequest;
-use crate::audit::{AuditEntry, EntryProof};
+use crate::audit::{AuditEntry, Decision, EntryProof};
 use crate::client::path::Path;
 use crate::client::transport::Call;
 use crate::{Client, ClientError, Page};
@@ -16,6 +16,19 @@ impl Client {
     ) -> Result<Page<AuditEntry>, ClientError> {
         let from = from.map(|from| from.to_string());
         let path = page.apply(Path::new("/audit/entries").maybe("from", from.as_deref()));
+        self.json(Call::new("audit.list", Method::GET, path)).await
+    }
+
+    /// `audit.list`: entries that hold each of the words of `search`, if there are any, and have the decision, if one is
+    /// given; the newest first. A page may be empty and still have a next one.
+    pub async fn audit_search(
+        &self,
+        search: &str,
+        decision: Option<Decision>,
+        page: &PageRequest,
+    ) -> Result<Page<AuditEntry>, ClientError> {
+        let path = Path::new("/audit/entries").maybe("search", Some(search));
+        let path = page.apply(path.maybe("decision", decision.map(Decision::as_str)));
         self.json(Call::new("audit.list", Method::GET, path)).await
     }
 

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use casemate_identity::{Credentials, KeyRecord, SecretMac, SessionRecord};
 use casemate_ledger::AuditLog;
-use casemate_model::{KeyId, Project, Role, Scope, Scopes, SessionId};
+use casemate_model::{KeyId, Project, RequestLimit, Role, Scope, Scopes, SessionId};
 
 use crate::context::Context;
 
@@ -21,6 +21,7 @@ impl Context {
             former: None,
             owner: None,
             networks: "10.0.0.0/8".parse().unwrap(),
+            limit: RequestLimit::new(10, 20).ok(),
             used: None,
         }
     }
