@@ -21,7 +21,7 @@ use casemate_model::test_support::{CountingEntropy, ManualClock};
 use casemate_model::{Clock as _, PrincipalKind, Project, RequestId, Role, Scopes, SessionId, UserId};
 use casemate_state::{SqliteOptions, Store, StoreLimits};
 use secrecy::ExposeSecret as _;
-use zeroize::Zeroizing;
+use secrecy::zeroize::Zeroizing;
 
 const CHECKS: u32 = 50_000;
 const ROUNDS: usize = 7;
@@ -97,5 +97,5 @@ fn say(what: &str, mut rounds: Vec<f64>) {
     rounds.sort_by(f64::total_cmp);
     let (best, median, worst) = (rounds[0], rounds[ROUNDS / 2], rounds[ROUNDS - 1]);
     let met = if median < TARGET_US { "yes" } else { "no" };
-    println!("| {what} | {median:.2f} | {best:.2f} | {worst:.2f} | {met} |");
+    println!("| {what} | {median:.2} | {best:.2} | {worst:.2} | {met} |");
 }

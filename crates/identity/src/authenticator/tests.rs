@@ -148,6 +148,7 @@ impl World {
             expires,
             owner: None,
             networks: Networks::default(),
+            limit: None,
         };
         let (record, text) = issue_key(new, self.authenticator.peppers(), self.clock.now(), &self.entropy);
         self.memory.insert_key(&record, self.event()).await.expect("memory");

@@ -92,7 +92,7 @@ fn who_presents_bad_credentials_is_looked_at_no_more_for_a_while() {
         throttle.presented_badly(bad, at(0));
     }
     let charge = throttle.may_present(bad, at(0)).expect_err("too many");
-    assert_eq!((charge.tier, charge.verdict.retry_after), (Tier::Auth, Duration::from_millis(100)));
+    assert_eq!((charge.policy, charge.verdict.retry_after), ("auth", Duration::from_millis(100)));
     assert_eq!(throttle.may_present(other, at(0)), Ok(()));
     assert_eq!(throttle.may_present(bad, at(100)), Ok(()));
 }
