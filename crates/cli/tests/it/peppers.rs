@@ -167,9 +167,13 @@ fn a_pepper_that_should_be_there_and_one_that_should_not() {
     let second = user.read(&format!("{SECRETS}/pepper.2"));
     std::fs::remove_file(user.path(&format!("{SECRETS}/pepper.2"))).unwrap();
     refused("pepper.2` is missing, and the database");
-    user.file(&format!("{SECRETS}/pepper.2"), &[9; 32]);
+    let put_pepper = |content: &[u8]| {
+        let path = user.file(&format!("{SECRETS}/pepper.2"), content);
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    put_pepper(&[9; 32]);
     refused("pepper.2` is not the pepper that the database");
-    user.file(&format!("{SECRETS}/pepper.2"), &second);
+    put_pepper(&second);
     user.file("config.toml", b"pepper_version = 3\n");
     let done = user.run(&["serve", "--listen", "127.0.0.1:0", "--config", "config.toml"]);
     assert!(

@@ -133,7 +133,7 @@ fn what_is_revoked_on_one_node_is_refused_on_all_within_a_second() {
         // Each way to lose access in turn: what revokes it, and whose requests are refused then.
         let (headers, method, path, body) = match round % 4 {
             0 => {
-                let key = json!({ "label": "x", "role": "admin", "scopes": [] });
+                let key = json!({ "label": "x", "role": "admin", "scopes": ["users:read"] });
                 let key = made(&send(first, "POST", "/keys", &admin, &key));
                 let path = format!("/keys/{}", key["key"]["id"].as_str().unwrap());
                 (format!("x-api-key: {}\r\n", key["secret"].as_str().unwrap()), "DELETE", path, Value::Null)
@@ -335,6 +335,18 @@ fn an_open_wire_to_another_machine_has_to_be_asked_for() {
     );
 }
 
+/// A script that ends its nodes when it is told to end, also by a panic.
+struct Script(std::process::Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            crate::binary::send_signal(&self.0, rustix::process::Signal::TERM);
+            let _ = self.0.wait();
+        }
+    }
+}
+
 /// The example of the documents, as it is.
 #[test]
 fn the_example_starts_three_nodes_that_know_each_others_keys() {
@@ -348,7 +360,7 @@ fn the_example_starts_three_nodes_that_know_each_others_keys() {
     command.arg(redis.url().expose_secret()).arg(port.to_string()).env_clear();
     // Variables of the tests are no configuration.
     command.env("PATH", "/usr/bin:/bin").env("HOME", user.path(""));
-    let mut script = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut script = Script(command.stdout(std::process::Stdio::null()).spawn().unwrap());
     let urls: Vec<String> = (0..3).map(|number| format!("http://127.0.0.1:{}", port + 10 * number)).collect();
     let end = Instant::now() + PATIENCE;
     for url in &urls {
@@ -371,8 +383,8 @@ fn the_example_starts_three_nodes_that_know_each_others_keys() {
     for url in &urls {
         assert_eq!(call(url.as_str(), "GET", "/api/v1/buckets", &headers, "").status, 200, "{url}");
     }
-    crate::binary::send_signal(&script, rustix::process::Signal::TERM);
-    assert!(script.wait().unwrap().success());
+    crate::binary::send_signal(&script.0, rustix::process::Signal::TERM);
+    assert!(script.0.wait().unwrap().success());
     for url in &urls {
         assert!(std::net::TcpStream::connect(url.trim_start_matches("http://")).is_err(), "{url} goes on");
     }
