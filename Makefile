@@ -15,11 +15,12 @@ run: setup-run guests ## Start a node; the first start walks the tour
 test: setup-test ## Run every check there is, as CI does
 	@cargo xtask ci
 
-acceptance: setup-test guests ## Kill a node 700 times under load, fill its disk, time the end of hostile guests, and run S3 clients
+acceptance: setup-test guests ## Kill a node 10,700 times under load, fill its disk, time the end of hostile guests, and run S3 clients
 	cargo build --locked --package casemate-cli
 	python3 tests/acceptance/hostile.py $(TARGET)/debug/casemate $(TARGET)/guests
 	python3 tests/acceptance/kill_loop.py $(TARGET)/debug/casemate --cycles 500
 	python3 tests/acceptance/kill_s3.py $(TARGET)/debug/casemate --cycles 200
+	python3 tests/acceptance/kill_refresh.py $(TARGET)/debug/casemate --cycles 10000
 	python3 tests/acceptance/disk_storm.py $(TARGET)/debug/casemate --rounds 40
 	python3 tests/acceptance/s3_clients.py $(TARGET)/debug/casemate
 

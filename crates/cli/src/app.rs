@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -87,9 +88,7 @@ fn start_logging(command: &Command) {
         return;
     }
     if let Ok(filter) = EnvFilter::try_from_default_env() {
-        let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        // There is no other logger before this one.
-        let _ = logger.try_init();
+        crate::logging::start(filter, false, std::io::stderr().is_terminal());
     }
 }
 

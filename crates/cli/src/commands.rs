@@ -19,6 +19,7 @@ mod migrate;
 mod mv;
 mod name;
 mod node_options;
+mod pepper;
 mod purge;
 mod rescue;
 mod restore;
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Db(db::Db),
     Fsck(fsck::Fsck),
+    #[command(subcommand)]
+    Pepper(pepper::Pepper),
     Completions(completions::Completions),
 }
 
@@ -131,6 +134,7 @@ impl Command {
             Self::Config(command) => command.execute(context),
             Self::Db(command) => command.execute(context).await,
             Self::Fsck(command) => command.execute(context).await,
+            Self::Pepper(command) => command.execute(context).await,
             Self::Completions(command) => command.execute(context),
         }
     }

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
-pub(crate) use limits::WrittenLimits;
+pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
 pub(crate) use review::{Severity, review};
 
@@ -69,6 +69,8 @@ pub(crate) struct Written {
     pub(crate) database: String,
     /// A file that holds the PostgreSQL URL, which is a secret.
     pub(crate) database_url_file: String,
+    /// The version of the pepper that new hashes are made with; 0 for the newest in `secrets/`.
+    pub(crate) pepper_version: u32,
     /// A file that holds the key under which content is encrypted, 64 hexadecimal digits; empty to store it as it comes.
     pub(crate) encryption_key_file: String,
     /// The file of the key that it replaces, for the start at which they are exchanged.
@@ -154,6 +156,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// Where its URL was read from.
     pub(crate) database_url_file: Option<PathBuf>,
+    /// The version of the pepper that new hashes are made with; the newest if it is not said.
+    pub(crate) pepper_version: Option<u32>,
     pub(crate) master_keys: MasterKeys,
     pub(crate) object_bytes_max: u64,
     pub(crate) free_bytes_min: u64,
@@ -166,7 +170,7 @@ pub(crate) struct Config {
     pub(crate) idempotency: IdempotencyRules,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
-    pub(crate) redis_url: Option<SecretString>,
+    pub(crate) redis: Option<RedisServer>,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -243,6 +247,7 @@ impl Default for Written {
             tls_key_file: String::new(),
             database: "sqlite".to_owned(),
             database_url_file: String::new(),
+            pepper_version: 0,
             encryption_key_file: String::new(),
             former_encryption_key_file: String::new(),
             object_bytes_max: "5GiB".to_owned(),
@@ -319,6 +324,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         database: database(written)?,
         database_url_file: (written.database == "postgres")
             .then(|| PathBuf::from(&written.database_url_file)),
+        pepper_version: (written.pepper_version > 0).then_some(written.pepper_version),
         master_keys: MasterKeys {
             current: master_key("encryption_key_file", &written.encryption_key_file)?,
             former: master_key("former_encryption_key_file", &written.former_encryption_key_file)?,
@@ -341,7 +347,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         mutual: mutual::mutual(&written.mutual_listen, &written.mutual_names)?,
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
-        redis_url: limits::redis_url(&written.limits)?,
+        redis: limits::redis(&written.limits)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,

@@ -4,6 +4,7 @@
 mod address;
 mod app;
 mod cache;
+mod clock_watch;
 mod commands;
 mod config;
 mod context;
@@ -12,9 +13,11 @@ mod interrupt;
 mod known;
 mod limits;
 mod location;
+mod logging;
 mod memory;
 mod output;
 mod paging;
+mod peppers;
 mod progress;
 mod proofs;
 mod remote;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Some("__compiler") => casemate_sandbox::run_compiler_process(),
         _ => {
             memory::bound();
+            memory::keep_private();
             app::run()
         }
     }

@@ -20,6 +20,7 @@ use casemate_state::StateError;
 use crate::address::{AddressError, ContentError};
 use crate::config::ConfigError;
 use crate::escape::escaped_line;
+use crate::peppers::PepperError;
 use crate::remote::RemoteAddressError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
@@ -164,6 +165,9 @@ pub(crate) enum CliError {
     /// A part of the node.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The node's peppers.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),

@@ -77,6 +77,7 @@ where
         let asked = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
         tokio::spawn(tls.watch(Arc::new(SystemClock), asked, stop.clone()));
     }
+    tokio::spawn(crate::clock_watch::watch(store.clone(), Arc::new(SystemClock), stop.clone()));
     let introduced = tokio::spawn(ready(serving));
     let mut cut_off = None;
     let failed = tokio::select! {

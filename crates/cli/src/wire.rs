@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   data directory (0700, locked)
-//!     secrets/   node.key, pepper.1           made on first start, 0600; which key content is under
+//!     secrets/   node.key, pepper.N           made on first start, 0600; which key content is under
 //!     state/     casemate.db                  -> Store -> Credentials, Catalog, Registry, Queue, AuditLog
 //!     objects/   content/, quarantine/        -> Objects
 //!     log/       tiles and checkpoint         -> Log -> LogKeeper
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
-use casemate_identity::{Authenticator, Pepper, Peppers, ServerNameError};
+use casemate_identity::{Authenticator, Peppers, ServerNameError};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
@@ -37,7 +37,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, Database, TASK_WAIT_MAX};
+use crate::config::{Config, Database, RedisServer, TASK_WAIT_MAX};
+use crate::peppers::{self, PepperError};
 use crate::world::{SystemClock, SystemEntropy};
 
 /// The name of the private socket in the data directory.
@@ -50,7 +51,6 @@ const TOKEN_ISSUER: &str = "casemate";
 const SECRET_BYTES_MAX: u64 = 4_096;
 
 /// The files of the secrets directory, and the database that they belong to.
-const PEPPER: &str = "pepper.1";
 const NODE_KEY: &str = "node.key";
 const DATABASE: &str = "state/casemate.db";
 
@@ -98,6 +98,9 @@ pub(crate) enum StartError {
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The peppers.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
     /// The address of Redis.
     #[error(transparent)]
     Redis(#[from] RedisAddressError),
@@ -160,10 +163,12 @@ impl Node {
         let secrets = root.private_subdir("secrets").map_err(StartError::Directory)?;
         refuse_lost_secrets(&root, &secrets)?;
         // In this order, so that a crash in between never looks like a lost secret.
-        let pepper = Pepper::new(secret(&secrets, PEPPER, &*entropy)?.0);
+        let found = peppers::read(&secrets, &*entropy)?;
         let (node_key, first_start) = node_key(&secrets, &*entropy)?;
         let store = open_store(config, &root, &node_key, Arc::clone(&clock)).await?;
-        let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
+        let world = (&*clock, &*entropy);
+        let peppers = peppers::agree(&secrets, found, config.pepper_version, &store, world).await?;
+        let control = control(config, &root, peppers, (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             s3_domain: config.s3_domain.clone(),
@@ -234,7 +239,7 @@ pub(crate) async fn open_store(
 async fn control(
     config: &Config,
     root: &Dir,
-    pepper: Pepper,
+    peppers: Peppers,
     (store, node_key): (&Store, Arc<NodeKey>),
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
 ) -> Result<Control, StartError> {
@@ -249,11 +254,12 @@ async fn control(
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
         quota: config.project_quota,
-        piece_key: PieceKey::new(*pepper.key_for("tables of pieces")),
+        // Those that were made before a pepper was exchanged stay good.
+        piece_key: PieceKey::new(*peppers.oldest().key_for("tables of pieces")),
         encryption,
     };
     let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
-    let answers = SealingKey::new(pepper.key_for("answers to idempotency keys"));
+    let answers = SealingKey::new(peppers.oldest().key_for("answers to idempotency keys"));
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -262,7 +268,7 @@ async fn control(
     Ok(Control::new(Parts {
         clock,
         users: store.clone(),
-        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
+        authenticator: Authenticator::new(store.clone(), peppers, TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
         idempotency: store.clone(),
         answers,
@@ -288,8 +294,11 @@ async fn control(
 
 /// The limits of requests, which nodes with one Redis count together.
 fn throttle(config: &Config) -> Result<Throttle, StartError> {
-    let shared = match &config.redis_url {
-        Some(url) => Some(Arc::new(RedisBuckets::open(url)?) as Arc<dyn SharedBuckets>),
+    let shared = match &config.redis {
+        Some(RedisServer { url, authorities, .. }) => {
+            let buckets = RedisBuckets::open(url, authorities.as_deref())?;
+            Some(Arc::new(buckets) as Arc<dyn SharedBuckets>)
+        }
         None => None,
     };
     Ok(Throttle::new(config.limits.clone(), shared))
@@ -334,11 +343,12 @@ fn refuse_lost_secrets(root: &Dir, secrets: &Dir) -> Result<(), StartError> {
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(StartError::Directory(error)),
     };
-    let (pepper, node_key) = (there(secrets, PEPPER)?, there(secrets, NODE_KEY)?);
+    let pepper = !peppers::versions(secrets).map_err(StartError::Directory)?.is_empty();
+    let node_key = there(secrets, NODE_KEY)?;
     // Each is made before the next, so what is there shows what must be there.
     let missing = match (pepper, node_key) {
-        (false, true) => PEPPER,
-        (_, false) if there(root, DATABASE)? => NODE_KEY,
+        (false, true) => peppers::file_name(1),
+        (_, false) if there(root, DATABASE)? => NODE_KEY.to_owned(),
         _ => return Ok(()),
     };
     Err(StartError::SecretMissing { path: secrets.path().join(missing).display().to_string() })
@@ -371,7 +381,7 @@ async fn encryption(
 }
 
 /// Reads a secret of 32 bytes, or makes it; says which.
-fn secret(
+pub(crate) fn secret(
     secrets: &Dir,
     name: &str,
     entropy: &dyn Entropy,

@@ -230,6 +230,8 @@ impl Control {
             return Ok(());
         };
         let mut event = self.event(caller, action, resource, why);
+        // What does not exist, or is not the caller's, may be a credential that was put in the wrong place.
+        event.resource = casemate_identity::redacted(&event.resource).into_owned();
         event.decision = Decision::Denied;
         caller.add_address(&mut event);
         if unrecorded > 0 {

@@ -87,13 +87,14 @@ impl Control {
         how: SignInAs,
     ) -> Result<Opened, ControlError> {
         let permit = self.permit::<operation::SignIn>(caller, &Resource::all("session")).await?;
-        let resource = match &sign_in {
-            SignIn::Password { name: Some(name), .. } => user_resource(name),
-            SignIn::Password { .. } | SignIn::Link(_) | SignIn::Key(_) => Resource::all("session"),
+        let name = match &sign_in {
+            SignIn::Password { name, .. } => name.clone(),
+            SignIn::Link(_) | SignIn::Key(_) => None,
         };
         let opener = match self.opener(sign_in, caller.from(), how).await {
             Ok(opener) => opener,
             Err(error @ (ControlError::Rejected(_) | ControlError::WrongPassword)) => {
+                let resource = self.whom(name.as_ref()).await?;
                 self.record_refused(caller, permit.action(), &resource, "credential not accepted").await?;
                 return Err(error);
             }
@@ -154,6 +155,13 @@ impl Control {
                 self.opener_by_password(name, password, project, how).await
             }
         }
+    }
+
+    /// What the log says of who could not sign in. A name that nobody has may be a password that was typed in the wrong place.
+    async fn whom(&self, name: Option<&UserName>) -> Result<Resource, ControlError> {
+        let Some(name) = name else { return Ok(Resource::all("session")) };
+        let found = self.parts.users.user_by_name(name).await?;
+        Ok(found.map_or_else(|| Resource::all("session"), |_| user_resource(name)))
     }
 
     /// A user who is unknown, blocked, without the role or with another password is refused alike, after the same time.

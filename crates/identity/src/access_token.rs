@@ -145,7 +145,7 @@ impl AccessTokens {
         text.starts_with("ey") && text.bytes().filter(|byte| *byte == b'.').count() == 2
     }
 
-    /// The next key, the current one, the one before; then those under former peppers, while they are known.
+    /// The next key, the current one, the one before; then those under other peppers, while they are known.
     fn good_keys(&self, now: Timestamp) -> Arc<[SigningKey]> {
         let period = period_of(now);
         let mut ring = self.ring.lock().expect("nothing panics while it holds the lock");
@@ -156,7 +156,7 @@ impl AccessTokens {
         }
         let periods = [period + 1, period, period.saturating_sub(1)];
         let of_pepper = |pepper| periods.into_iter().map(move |period| SigningKey::new(pepper, period));
-        let keys: Arc<[SigningKey]> = self.peppers.newest_first().flat_map(of_pepper).collect();
+        let keys: Arc<[SigningKey]> = self.peppers.sealing_first().flat_map(of_pepper).collect();
         *ring = Some((period, Arc::clone(&keys)));
         keys
     }

@@ -17,6 +17,7 @@ mod password;
 mod pepper;
 mod ports;
 mod records;
+mod redact;
 mod refresh;
 mod share;
 mod token;
@@ -36,6 +37,7 @@ pub use password::{Password, PasswordCheck, PasswordError, PasswordHash, Passwor
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;
 pub use records::{KeyRecord, SecretMac, SessionRecord};
+pub use redact::redacted;
 pub use refresh::Refreshed;
 pub use share::SharedObject;
 pub use token::{Token, TokenKind};

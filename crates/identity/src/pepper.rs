@@ -11,11 +11,12 @@ use crate::SecretMac;
 #[derive(Clone)]
 pub struct Pepper(Zeroizing<[u8; 32]>);
 
-/// All peppers by version. The newest makes hashes; older ones only check them, until nothing uses them.
+/// All peppers by version. One makes hashes; the others only check them: older ones until nothing uses them, and a newer one
+/// until all nodes know it.
 #[derive(Clone)]
 pub struct Peppers {
     by_version: BTreeMap<u32, Pepper>,
-    newest: u32,
+    sealing: u32,
 }
 
 impl Pepper {
@@ -45,30 +46,46 @@ impl Pepper {
 impl Peppers {
     /// Starts with one pepper, as version 1.
     pub fn new(first: Pepper) -> Self {
-        Self { by_version: BTreeMap::from([(1, first)]), newest: 1 }
+        Self { by_version: BTreeMap::from([(1, first)]), sealing: 1 }
     }
 
-    /// Adds a newer pepper under the next version.
+    /// Those that are known, of which `sealing` makes hashes. `None` if it is not among them.
+    pub fn of(by_version: BTreeMap<u32, Pepper>, sealing: u32) -> Option<Self> {
+        by_version.contains_key(&sealing).then_some(Self { by_version, sealing })
+    }
+
+    /// Adds a newer pepper under the next version, and makes hashes with it from now on.
     pub fn rotate(&mut self, next: Pepper) {
-        self.newest += 1;
-        self.by_version.insert(self.newest, next);
+        self.sealing = self.by_version.keys().next_back().map_or(1, |newest| newest + 1);
+        self.by_version.insert(self.sealing, next);
     }
 
     /// The version that hashes are made with.
-    pub(crate) const fn newest(&self) -> u32 {
-        self.newest
+    pub const fn sealing(&self) -> u32 {
+        self.sealing
     }
 
-    /// All peppers, the newest first.
-    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Pepper> {
-        self.by_version.values().rev()
+    /// The oldest that is known: keys for what outlives a rotation and can be made anew follow from it.
+    pub fn oldest(&self) -> &Pepper {
+        self.by_version.values().next().expect("there is always one")
     }
 
-    /// Hashes `secret` under the newest pepper, bound to what it is for and whose it is.
+    /// What tells each version from another one, and nothing of the pepper. The oldest comes first.
+    pub fn checks(&self) -> impl Iterator<Item = (u32, [u8; 32])> {
+        self.by_version.iter().map(|(version, pepper)| (*version, *pepper.key_for("check of the pepper")))
+    }
+
+    /// All peppers, the one that makes hashes first, then the newest.
+    pub(crate) fn sealing_first(&self) -> impl Iterator<Item = &Pepper> {
+        let others = self.by_version.iter().rev().filter(|(version, _)| **version != self.sealing);
+        std::iter::once(&self.by_version[&self.sealing]).chain(others.map(|(_, pepper)| pepper))
+    }
+
+    /// Hashes `secret` under the pepper that makes hashes, bound to what it is for and whose it is.
     pub(crate) fn seal(&self, domain: &str, id: &str, secret: &[u8; 32]) -> SecretMac {
-        let pepper = &self.by_version[&self.newest];
+        let pepper = &self.by_version[&self.sealing];
         let mac = pepper.mac(domain, id, secret).finalize().into_bytes().into();
-        SecretMac { pepper: self.newest, mac }
+        SecretMac { pepper: self.sealing, mac }
     }
 
     /// A secret that follows from a sealed one, for protocols whose server must know the secret itself. It is stored
@@ -80,9 +97,9 @@ impl Peppers {
 
     /// Tells in constant time whether `secret` is what `sealed` was made from.
     pub(crate) fn opens(&self, sealed: &SecretMac, domain: &str, id: &str, secret: &[u8; 32]) -> bool {
-        // An unknown version is checked against the newest pepper, which cannot match, so that it takes as long.
+        // An unknown version is checked against another pepper, which cannot match, so that it takes as long.
         let known = self.by_version.get(&sealed.pepper);
-        let pepper = known.unwrap_or(&self.by_version[&self.newest]);
+        let pepper = known.unwrap_or(&self.by_version[&self.sealing]);
         let mac: [u8; 32] = pepper.mac(domain, id, secret).finalize().into_bytes().into();
         bool::from(mac.ct_eq(&sealed.mac)) && known.is_some()
     }
@@ -122,5 +139,20 @@ mod tests {
         let new = peppers.seal("key", "a", &[7; 32]);
         assert_eq!((old.pepper, new.pepper), (1, 2));
         assert!(peppers.opens(&old, "key", "a", &[7; 32]) && peppers.opens(&new, "key", "a", &[7; 32]));
+    }
+
+    #[test]
+    fn a_newer_pepper_may_be_known_before_it_is_used() {
+        let both = BTreeMap::from([(1, pepper(1)), (2, pepper(2))]);
+        let (before, after) = (Peppers::of(both.clone(), 1).unwrap(), Peppers::of(both.clone(), 2).unwrap());
+        let (old, new) = (before.seal("key", "a", &[7; 32]), after.seal("key", "a", &[7; 32]));
+        assert_eq!((old.pepper, new.pepper), (1, 2));
+        for peppers in [&before, &after] {
+            assert!(peppers.opens(&old, "key", "a", &[7; 32]) && peppers.opens(&new, "key", "a", &[7; 32]));
+        }
+        assert!(Peppers::of(both, 3).is_none(), "hashes are made with one that is known");
+        let checks: Vec<_> = after.checks().collect();
+        assert_eq!(checks, before.checks().collect::<Vec<_>>());
+        assert_ne!(checks[0].1, checks[1].1);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn rotate(
         return Err(Rejected.into());
     }
     let next = RefreshId::generate(now, entropy);
-    let token = successor(peppers, peppers.newest(), &presented, next).ok_or(Rejected)?;
+    let token = successor(peppers, peppers.sealing(), &presented, next).ok_or(Rejected)?;
     let proposed = record(next, stored.session, seal(peppers, &bare(&next.to_string()), &token), now);
     let grace_from = now.saturating_sub(REFRESH_GRACE);
     let token = match credentials.rotate(id, &proposed, grace_from, ended(stored.session)).await? {

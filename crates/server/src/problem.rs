@@ -1,6 +1,8 @@
 //! How refusals and failures look to clients. Every variant of every error has its place here, so that a new one
 //! must be given one; what only an operator should know goes to the log and not into the answer.
 
+mod discreet;
+
 use std::error::Error;
 
 use axum::response::{IntoResponse, Response};
@@ -24,7 +26,8 @@ pub(crate) struct Problem {
 }
 
 impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    fn into_response(mut self) -> Response {
+        discreet::make(&mut self.inner);
         let mut response = self.inner.code.status().into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -6,6 +6,7 @@ mod sqlite;
 use std::time::Duration;
 
 use casemate_fs::Dir;
+use secrecy::SecretString;
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
@@ -14,8 +15,15 @@ use crate::error::StateError;
 use crate::failure::Failure;
 use crate::options::{PostgresOptions, SqliteOptions, StoreLimits};
 use crate::sql::{Dialect, Row, Sql, Statement, Value};
+use crate::transport::Transport;
 
+pub(crate) use postgres::SERVER_TIME;
 pub(crate) use sqlite::FILE_NAME;
+
+/// How what is sent to the database at `url` is protected on its way.
+pub fn postgres_transport(url: &SecretString) -> Result<Transport, StateError> {
+    postgres::connect_options(url).map(|(_, transport)| transport)
+}
 
 /// How long opening a connection may take.
 const CONNECT_WAIT_MAX: Duration = Duration::from_millis(1500);
@@ -64,7 +72,7 @@ impl Database {
     }
 
     pub(crate) fn postgres(options: &PostgresOptions) -> Result<Self, StateError> {
-        let target = postgres::connect_options(&options.url)?;
+        let (target, _) = postgres::connect_options(&options.url)?;
         let place = postgres::place(&target);
         Ok(Self { place, origin: options.origin.clone(), target: Target::Postgres(target) })
     }

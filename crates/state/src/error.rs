@@ -43,9 +43,16 @@ pub enum StateError {
     },
     /// The URL of the PostgreSQL database cannot be read. It is not repeated, because it may hold a password.
     #[error(
-        "the URL of the PostgreSQL database is not one: it looks like postgres://user:password@host/database"
+        "the URL of the PostgreSQL database is not one: it looks like postgres://user:password@host/database, and may say \
+         sslmode, sslrootcert, sslcert and sslkey after a question mark"
     )]
     Url,
+    /// The URL asks for encryption that gives way to none.
+    #[error(
+        "the URL of the PostgreSQL database asks for an sslmode that gives way to an open wire, and its server is another \
+         machine: leave it out for verify-full, or say disable if the way is safe"
+    )]
+    Fallback,
     /// The engine is too old, or set up in a way in which acknowledged changes could be lost or misread.
     #[error("the database {place} cannot be used: {setting} is {found}, but must be {wanted}")]
     Setting {

@@ -28,6 +28,7 @@ mod idempotency;
 mod migrations;
 mod options;
 mod overrides;
+mod peppers;
 mod queue;
 mod registry;
 mod shared_limits;
@@ -36,15 +37,19 @@ mod store;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 mod tiles;
+mod transport;
 mod users;
 mod writer;
 
 pub use backup::restore_sqlite;
 pub use check::{Finding, Report};
+pub use engine::postgres_transport;
 pub use error::StateError;
 pub use figures::Figures;
 pub use options::{PostgresOptions, SqliteOptions, StoreLimits};
-pub use shared_limits::{RedisAddressError, RedisBuckets};
+pub use peppers::{KnownPepper, Leaning};
+pub use shared_limits::{RedisAddressError, RedisBuckets, redis_transport};
 pub use sql::Dialect;
 pub use store::Store;
 pub use tiles::TileFiles;
+pub use transport::Transport;

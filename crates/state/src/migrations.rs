@@ -37,13 +37,16 @@ const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_users_and_roles"),
     migration!(9, "0009_limit_overrides"),
     migration!(10, "0010_idempotency_keys"),
+    migration!(11, "0011_peppers"),
 ];
 
 /// The version that this program brings a database to.
 pub(crate) const SCHEMA_VERSION: u64 = MIGRATIONS.len() as u64;
 
-/// Two nodes that start at once on one PostgreSQL database take turns by this advisory lock.
-const MIGRATE_LOCK: &str = "SELECT pg_advisory_xact_lock(7310031)";
+/// Two nodes that start at once on one PostgreSQL database take turns by this advisory lock. It is waited for longer than
+/// locks of rows, as the other node may have much to move.
+const MIGRATE_LOCK: &str = "SET LOCAL lock_timeout = '60s'; SELECT pg_advisory_xact_lock(7310031); \
+                            SET LOCAL lock_timeout = '1500ms'";
 
 /// Applies the migrations that are missing, each in its own transaction.
 pub(crate) async fn migrate(

@@ -8,8 +8,10 @@ use casemate_limits::{Quota, Verdict};
 use casemate_model::Timestamp;
 use casemate_throttle::{SharedBuckets, SharedError};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError, Script};
+use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, Script, TlsCertificates};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::transport::{Transport, is_loopback};
 
 /// How long a connection, and an answer, may take. A request waits for it, so it is short; the breaker before it sees to
 /// it that few requests wait in vain.
@@ -50,13 +52,37 @@ pub struct RedisBuckets {
 
 /// The address of a Redis server cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the address of Redis cannot be used: it is like redis://user:password@host:6379/0")]
+#[error("the address of Redis cannot be used: it is like rediss://user:password@host:6379/0")]
 pub struct RedisAddressError(#[source] RedisError);
 
+/// How what is sent to the server at `url` is protected on its way. Encryption with whoever answers is not to be had.
+pub fn redis_transport(url: &SecretString) -> Result<Transport, RedisAddressError> {
+    let info = url.expose_secret().into_connection_info().map_err(RedisAddressError)?;
+    match info.addr() {
+        ConnectionAddr::Unix(_) => Ok(Transport::Local),
+        ConnectionAddr::Tcp(host, _) if is_loopback(host) => Ok(Transport::Local),
+        ConnectionAddr::Tcp(..) => Ok(Transport::Plain),
+        ConnectionAddr::TcpTls { insecure: false, .. } => Ok(Transport::Verified),
+        _ => {
+            Err(RedisAddressError((ErrorKind::InvalidClientConfig, "its certificate must be checked").into()))
+        }
+    }
+}
+
 impl RedisBuckets {
-    /// Prepares to use the server at `url`. It is connected to when the first request comes, as a node without it serves too.
-    pub fn open(url: &SecretString) -> Result<Self, RedisAddressError> {
-        let client = Client::open(url.expose_secret()).map_err(RedisAddressError)?;
+    /// Prepares to use the server at `url`, which for `rediss` must show a certificate for its name: of an authority in
+    /// `authorities` (PEM), or without them of one that the machine trusts. It is connected to when the first request comes,
+    /// as a node without it serves too.
+    pub fn open(url: &SecretString, authorities: Option<&[u8]>) -> Result<Self, RedisAddressError> {
+        let verified = redis_transport(url)? == Transport::Verified;
+        let client = match authorities.filter(|_| verified) {
+            None => Client::open(url.expose_secret()),
+            Some(authorities) => {
+                let root_cert = Some(authorities.to_vec());
+                Client::build_with_tls(url.expose_secret(), TlsCertificates { client_tls: None, root_cert })
+            }
+        };
+        let client = client.map_err(RedisAddressError)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(WAIT_MAX))
             .set_response_timeout(Some(WAIT_MAX))
@@ -94,5 +120,26 @@ impl SharedBuckets for RedisBuckets {
 
     async fn take(&self, key: &str, quota: Quota, cost: u32) -> Result<Verdict, SharedError> {
         self.take_at(key, quota, cost, None).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_redis_is_told_by_its_address() {
+        let told = |url: &str| redis_transport(&SecretString::from(url.to_owned())).ok();
+        for (url, expected) in [
+            ("redis://127.0.0.1:6379/0", Some(Transport::Local)),
+            ("redis://:p@localhost/0", Some(Transport::Local)),
+            ("unix:///run/redis.sock", Some(Transport::Local)),
+            ("redis://u:p@cache.example:6379/0", Some(Transport::Plain)),
+            ("rediss://u:p@cache.example:6379/0", Some(Transport::Verified)),
+            ("rediss://cache.example/#insecure", None),
+            ("http://cache.example", None),
+        ] {
+            assert_eq!(told(url), expected, "{url}");
+        }
     }
 }

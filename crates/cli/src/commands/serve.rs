@@ -77,13 +77,6 @@ async fn walk(guide: &Tour, client: &Client, output: Output) {
 }
 
 fn start_logging(config: &Config, output: Output) {
-    // The library behind S3 logs every refused request as an error, which anybody may cause.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,s3s=off"));
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let logger = logger.with_ansi(output.talk_on_terminal());
-    if config.log_json {
-        logger.json().init();
-    } else {
-        logger.init();
-    }
+    let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    crate::logging::start(wanted, config.log_json, output.talk_on_terminal());
 }

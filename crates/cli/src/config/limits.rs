@@ -3,14 +3,29 @@
 use std::path::PathBuf;
 
 use casemate_limits::Quota;
+use casemate_state::{Transport, redis_transport};
 use casemate_throttle::{Settings, Tier};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, FILE_BYTES_MAX, bad};
 
+/// Most bytes of a file of authorities.
+const CA_BYTES_MAX: u64 = 4 << 20;
+
 /// Most nodes that count together.
 const REPLICAS_MAX: u32 = 1_000;
+
+/// The server in which nodes count together.
+#[derive(Clone, Debug)]
+pub(crate) struct RedisServer {
+    /// Where it is, and perhaps with which password.
+    pub(crate) url: SecretString,
+    /// How what is sent there is protected.
+    pub(crate) transport: Transport,
+    /// Authorities that its certificate may be of, in PEM.
+    pub(crate) authorities: Option<Vec<u8>>,
+}
 
 /// What was written.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +35,10 @@ pub(crate) struct WrittenLimits {
     pub(crate) dry_run: bool,
     /// A file that holds the address of the Redis server in which nodes count together; empty to count alone.
     pub(crate) redis_url_file: String,
+    /// A file with the authorities that its certificate may be of, in PEM; empty for those that the machine trusts.
+    pub(crate) redis_ca_file: String,
+    /// Whether a Redis server on another machine may be used without TLS.
+    pub(crate) redis_plain: bool,
     /// How many nodes count together. Each allows its part while Redis does not answer.
     pub(crate) replicas: u32,
     pub(crate) auth: WrittenQuota,
@@ -46,6 +65,8 @@ impl Default for WrittenLimits {
         Self {
             dry_run: false,
             redis_url_file: String::new(),
+            redis_ca_file: String::new(),
+            redis_plain: false,
             replicas: 1,
             auth: quota(5, 50),
             names: quota(200, 400),
@@ -113,15 +134,29 @@ pub(super) fn settings(written: &WrittenLimits) -> Result<Settings, ConfigError>
     Ok(settings)
 }
 
-/// Reads the address of Redis, which may hold a password.
-pub(super) fn redis_url(written: &WrittenLimits) -> Result<Option<SecretString>, ConfigError> {
+/// Reads the address of Redis, which may hold a password, and what its certificate is checked by.
+pub(super) fn redis(written: &WrittenLimits) -> Result<Option<RedisServer>, ConfigError> {
     if written.redis_url_file.is_empty() {
         return Ok(None);
     }
     let path = PathBuf::from(&written.redis_url_file);
     let bytes = casemate_fs::read_secret_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path })?;
-    Ok(Some(SecretString::from(text.trim().to_owned())))
+    let url = SecretString::from(text.trim().to_owned());
+    let refused = |expected: &str| bad("limits.redis_url_file", &written.redis_url_file, expected);
+    let transport = redis_transport(&url).map_err(|error| refused(&error.to_string()))?;
+    if transport == Transport::Plain && !written.redis_plain {
+        return Err(refused(
+            "a file with a rediss:// address, as that server is another machine, or set limits.redis_plain if the way there is safe",
+        ));
+    }
+    let authorities = match written.redis_ca_file.as_str() {
+        "" => None,
+        path => Some(
+            casemate_fs::read_config_file(&PathBuf::from(path), CA_BYTES_MAX).map_err(ConfigError::File)?,
+        ),
+    };
+    Ok(Some(RedisServer { url, transport, authorities }))
 }
 
 #[cfg(test)]

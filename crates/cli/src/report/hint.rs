@@ -11,6 +11,7 @@ use casemate_remote::{BucketError, ServerFault};
 use casemate_state::StateError;
 
 use super::{CliError, TourPart};
+use crate::peppers::PepperError;
 use crate::remote::RemoteAddressError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
@@ -54,6 +55,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoBackup { .. } => "`casemate db backup FILE` writes one",
         CliError::Serve(error) => return of_serve(error).map(str::to_owned),
         CliError::Start(error) => return of_start(error).map(str::to_owned),
+        CliError::Pepper(error) => return of_pepper(error).map(str::to_owned),
         CliError::State(error) => return of_state(error).map(str::to_owned),
         CliError::Bucket(error) => return of_bucket(error).map(str::to_owned),
         CliError::DeltaGlider(error) => return of_delta_glider(error).map(str::to_owned),
@@ -159,9 +161,30 @@ fn of_serve(error: &ServeError) -> Option<&'static str> {
     }
 }
 
+fn of_pepper(error: &PepperError) -> Option<&'static str> {
+    Some(match error {
+        PepperError::Other { .. } => {
+            "copy the files `pepper.*` from `secrets/` of a node that uses the database, with mode 0600"
+        }
+        PepperError::Missing { .. } => {
+            "bring it back from a backup or another node; if it is lost, `casemate pepper retire` gives it up"
+        }
+        PepperError::Sealing { .. } => {
+            "see `pepper_version` in the configuration, and `casemate pepper list`"
+        }
+        PepperError::Unknown { .. } => "`casemate pepper list` shows which there are",
+        PepperError::InUse { .. } => "`casemate pepper rotate` makes the next one",
+        PepperError::LeanedOn { .. } => {
+            "wait until they have ended or were exchanged (`casemate key rotate`), or end them with --force"
+        }
+        PepperError::Store(_) => return None,
+    })
+}
+
 fn of_start(error: &StartError) -> Option<&'static str> {
     match error {
         StartError::State(error) => of_state(error),
+        StartError::Pepper(error) => of_pepper(error),
         StartError::Listen { source, .. } => Some(match source.kind() {
             ErrorKind::AddrInUse => "choose another with --listen, or stop who listens there",
             ErrorKind::AddrNotAvailable => "it is no address of this machine: choose one with --listen",

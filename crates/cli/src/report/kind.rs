@@ -5,6 +5,7 @@ use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
 
 use super::CliError;
+use crate::peppers::PepperError;
 use crate::serve::ServeError;
 use crate::wire::StartError;
 
@@ -47,6 +48,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::DeltaGlider(error) => of_delta_glider(error),
         CliError::Serve(error) => of_serve(error),
         CliError::Start(error) => of_start(error),
+        CliError::Pepper(error) => of_pepper(error),
         CliError::Url(_)
         | CliError::Address(_)
         | CliError::Content(_)
@@ -141,12 +143,22 @@ fn of_serve(error: &ServeError) -> Kind {
 }
 
 /// An occupied port or directory is a conflict with whoever has it.
+fn of_pepper(error: &PepperError) -> Kind {
+    match error {
+        PepperError::Unknown { .. } => Kind::NotFound,
+        PepperError::InUse { .. } | PepperError::LeanedOn { .. } => Kind::Conflict,
+        PepperError::Sealing { .. } => Kind::Usage,
+        PepperError::Other { .. } | PepperError::Missing { .. } | PepperError::Store(_) => Kind::Failed,
+    }
+}
+
 fn of_start(error: &StartError) -> Kind {
     match error {
         StartError::Directory(FsError::Locked { .. } | FsError::SocketInUse { .. }) => Kind::Conflict,
         StartError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Kind::Conflict,
         StartError::Listen { .. } | StartError::Redis(_) | StartError::ServerName(_) => Kind::Usage,
         StartError::State(error) => of_state(error),
+        StartError::Pepper(error) => of_pepper(error),
         StartError::Directory(_)
         | StartError::Secret { .. }
         | StartError::SecretMissing { .. }

@@ -28,7 +28,7 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    fn new(user: &User, file: &str) -> Self {
+    pub(crate) fn new(user: &User, file: &str) -> Self {
         let mut params = named(&format!("authority {file}"), Vec::new());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -36,13 +36,24 @@ impl Authority {
         Self { issuer, file }
     }
 
+    /// Where its certificate is.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// A certificate for names, and its key, in PEM.
+    pub(crate) fn pair_for(&self, names: &[&str]) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let certificate = named("node", names).signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// Writes a certificate of the node, and its key, where the configuration names them.
     fn issue(&self, user: &User) {
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let key = KeyPair::generate().unwrap();
-        let certificate = named("node", names).signed_by(&key, &self.issuer).unwrap();
-        replace(user, "certificate.pem", certificate.pem().as_bytes());
-        replace(user, "key.pem", key.serialize_pem().as_bytes());
+        let (certificate, key) = self.pair_for(&["localhost", "127.0.0.1"]);
+        replace(user, "certificate.pem", certificate.as_bytes());
+        replace(user, "key.pem", key.as_bytes());
     }
 
     fn client(&self) -> Arc<ClientConfig> {

@@ -167,6 +167,7 @@ fn by_password(body: wire::users::LogIn) -> Result<SignIn, Problem> {
 /// What a client calls itself, without what would spoil a list.
 fn client(headers: &HeaderMap) -> String {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let agent = casemate_identity::redacted(agent);
     agent.chars().filter(|character| !character.is_control()).take(CLIENT_CHARS_MAX).collect()
 }
 

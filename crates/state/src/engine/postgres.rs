@@ -2,12 +2,13 @@ use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgSslMode};
 
 use crate::error::StateError;
 use crate::failure::Failure;
 use crate::options::StoreLimits;
 use crate::sql::{Sql, Statement, statement};
+use crate::transport::{Transport, is_loopback};
 
 /// Settings of the session that writes.
 ///
@@ -22,13 +23,40 @@ const WRITER_SETTINGS: &str = "
         WHERE current_setting('synchronous_commit') IN ('off', 'local');
 ";
 
-pub(super) fn connect_options(url: &SecretString) -> Result<PgConnectOptions, StateError> {
+/// What a URL may say after its question mark. Others would be told to the log with their values, which may be secrets.
+const PARAMETERS: [&str; 9] =
+    ["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "port", "dbname", "user", "password"];
+
+/// How to connect, and how that is protected. Beyond this machine the server must show a certificate for its name, unless the
+/// URL says what else will do; `sslmode=disable` says it.
+pub(super) fn connect_options(url: &SecretString) -> Result<(PgConnectOptions, Transport), StateError> {
     let url = url.expose_secret();
     if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
         return Err(StateError::Url);
     }
+    let names = url.split_once('?').map_or("", |(_, query)| query).split('&');
+    let mut names = names.filter(|part| !part.is_empty()).map(|part| part.split('=').next().unwrap_or(part));
+    let mut says_mode = false;
+    if !names.all(|name| {
+        says_mode |= name == "sslmode";
+        PARAMETERS.contains(&name)
+    }) {
+        return Err(StateError::Url);
+    }
     let options = PgConnectOptions::from_str(url).map_err(|_| StateError::Url)?;
-    Ok(options.application_name("casemate").statement_cache_capacity(256))
+    let options = options.application_name("casemate").statement_cache_capacity(256);
+    if options.get_socket().is_some() || is_loopback(options.get_host()) {
+        return Ok((options, Transport::Local));
+    }
+    match options.get_ssl_mode() {
+        // A variable of the environment chooses nothing here.
+        _ if !says_mode => Ok((options.ssl_mode(PgSslMode::VerifyFull), Transport::Verified)),
+        PgSslMode::VerifyFull => Ok((options, Transport::Verified)),
+        // Any certificate of any public authority would do for it.
+        PgSslMode::Require | PgSslMode::VerifyCa => Ok((options, Transport::Unverified)),
+        PgSslMode::Disable => Ok((options, Transport::Plain)),
+        PgSslMode::Allow | PgSslMode::Prefer => Err(StateError::Fallback),
+    }
 }
 
 /// What messages call the database.
@@ -71,9 +99,55 @@ pub(super) async fn check_settings(mut sql: Sql<'_>, place: &str) -> Result<(), 
     Ok(())
 }
 
+/// What the clock of the server says, in milliseconds.
+pub(crate) const SERVER_TIME: Statement =
+    statement!("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)");
+
 /// Older servers get no security fixes.
 const VERSION_MIN: u64 = 130_000;
 
 const SETTINGS: Statement = statement!(
     "SELECT CAST(current_setting('server_version_num') AS BIGINT), current_setting('server_encoding')"
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transport(url: &str) -> Result<(Transport, String), String> {
+        let made = connect_options(&SecretString::from(url.to_owned()));
+        let (options, transport) = made.map_err(|error| error.to_string())?;
+        Ok((transport, format!("{:?}", options.get_ssl_mode())))
+    }
+
+    #[test]
+    fn beyond_this_machine_the_server_proves_its_name_unless_the_url_says_otherwise() {
+        for (url, expected, mode) in [
+            ("postgres://u:p@db.example/c", Transport::Verified, "VerifyFull"),
+            ("postgresql://u:p@192.0.2.7:5433/c", Transport::Verified, "VerifyFull"),
+            ("postgres://u@db.example/c?sslmode=verify-full", Transport::Verified, "VerifyFull"),
+            ("postgres://u@db.example/c?sslmode=verify-ca", Transport::Unverified, "VerifyCa"),
+            ("postgres://u@db.example/c?sslmode=require", Transport::Unverified, "Require"),
+            ("postgres://u@db.example/c?sslmode=disable", Transport::Plain, "Disable"),
+            ("postgres://u@ignored/c?host=db.example&sslmode=disable", Transport::Plain, "Disable"),
+            ("postgres://u@localhost/c?host=db.example", Transport::Verified, "VerifyFull"),
+            ("postgres://u@localhost/c", Transport::Local, "Prefer"),
+            ("postgres://u@[::1]:5433/c", Transport::Local, "Prefer"),
+            ("postgres://u@127.0.0.9/c?sslmode=verify-full", Transport::Local, "VerifyFull"),
+            ("postgres://u@localhost/c?host=/run/postgresql", Transport::Local, "Prefer"),
+        ] {
+            assert_eq!(transport(url), Ok((expected, mode.to_owned())), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_falls_back_to_an_open_wire_is_refused() {
+        for mode in ["prefer", "allow"] {
+            let refused = transport(&format!("postgres://u:p@db.example/c?sslmode={mode}")).unwrap_err();
+            assert_eq!(refused, StateError::Fallback.to_string());
+        }
+        for url in ["postgres://db.example/c?sslmod=disable", "postgres://h/c?pasword=x", "mysql://h/c"] {
+            assert_eq!(transport(url).unwrap_err(), StateError::Url.to_string(), "{url}");
+        }
+    }
+}

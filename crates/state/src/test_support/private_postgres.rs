@@ -3,12 +3,14 @@
     reason = "it finds and starts a server that tests use, outside any node"
 )]
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
@@ -20,6 +22,8 @@ pub struct PrivatePostgres {
     server: Child,
     directory: TempDir,
     databases: AtomicU32,
+    /// Where it takes connections over TLS, and no others.
+    tls_port: Option<u16>,
 }
 
 /// The variable by which a person decides that tests run without PostgreSQL.
@@ -34,8 +38,21 @@ impl PrivatePostgres {
     /// # Panics
     ///
     /// If PostgreSQL is not installed or does not start, with what to do about it.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     pub fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// The same, and it takes connections on loopback, too, over TLS alone, by this certificate and key (PEM).
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Option<Self> {
+        Self::start_with(Some((certificate, key)))
+    }
+
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    fn start_with(pair: Option<(&str, &str)>) -> Option<Self> {
         if std::env::var(SKIP).is_ok_and(|value| value == "1") {
             eprintln!("1 test skipped: {SKIP}=1 leaves out what needs PostgreSQL");
             return None;
@@ -55,8 +72,9 @@ impl PrivatePostgres {
         initdb.args(["--locale=C.UTF-8", "--no-sync", "--no-instructions"]);
         let made = initdb.stdin(Stdio::null()).output().expect("initdb runs");
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
-        let server = start_server(&programs, &data, directory.path());
-        Some(Self { server, directory, databases: AtomicU32::new(0) })
+        let tls_port = pair.map(|(certificate, key)| set_up_tls(&data, certificate, key));
+        let server = start_server(&programs, &data, directory.path(), tls_port);
+        Some(Self { server, directory, databases: AtomicU32::new(0), tls_port })
     }
 
     /// Makes an empty database and returns its URL.
@@ -70,8 +88,21 @@ impl PrivatePostgres {
         self.url(&name).into()
     }
 
+    /// Makes an empty database and returns its URL over TCP, without what it says of TLS; the server has the name `host`.
+    ///
+    /// # Panics
+    ///
+    /// If the server was started without TLS.
+    pub async fn fresh_database_over_tcp(&self, host: &str) -> SecretString {
+        let port = self.tls_port.expect("a server with TLS");
+        let url = self.fresh_database().await;
+        let name = ExposeSecret::expose_secret(&url).split(['/', '?']).nth(3).expect("a name").to_owned();
+        format!("postgres://casemate@{host}:{port}/{name}").into()
+    }
+
     fn url(&self, database: &str) -> String {
-        format!("postgres://casemate@localhost/{database}?host={}", self.directory.path().display())
+        let port = self.tls_port.map_or(String::new(), |port| format!(":{port}"));
+        format!("postgres://casemate@localhost{port}/{database}?host={}", self.directory.path().display())
     }
 }
 
@@ -96,10 +127,32 @@ fn find_programs() -> Option<PathBuf> {
     found.into_iter().max().map(|(_, programs)| programs)
 }
 
-fn start_server(programs: &Path, data: &Path, sockets: &Path) -> Child {
+/// Lets the server speak TLS on loopback, and refuse who does not; returns a free port.
+fn set_up_tls(data: &Path, certificate: &str, key: &str) -> u16 {
+    for (name, content) in [("server.crt", certificate), ("server.key", key)] {
+        let path = data.join(name);
+        std::fs::write(&path, content).expect("a file of the server");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its mode");
+        if is_root() {
+            give_away(&path);
+        }
+    }
+    let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\nhostnossl all all all reject\n";
+    std::fs::write(data.join("pg_hba.conf"), rules).expect("the server's rules");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("an address").port()
+}
+
+fn start_server(programs: &Path, data: &Path, sockets: &Path, tls_port: Option<u16>) -> Child {
     let mut server = unprivileged(&programs.join("postgres"));
     server.arg("-D").arg(data).arg("-k").arg(sockets);
-    for setting in ["listen_addresses=", "fsync=off", "shared_buffers=32MB", "max_connections=100"] {
+    match tls_port {
+        Some(port) => {
+            server.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-c", &format!("port={port}")])
+        }
+        None => server.args(["-c", "listen_addresses="]),
+    };
+    for setting in ["fsync=off", "shared_buffers=32MB", "max_connections=100"] {
         server.args(["-c", setting]);
     }
     let mut server = server.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("postgres runs");

@@ -8,6 +8,7 @@ mod idempotency;
 mod inventory;
 mod lifecycle;
 mod overrides;
+mod peppers;
 mod queue;
 mod quotas;
 mod registry;
@@ -72,6 +73,8 @@ const CASES: &[Case] = cases![
     users::a_refresh_token_is_used_once_with_a_grace,
     overrides::overrides_are_set_replaced_and_removed,
     overrides::there_are_only_so_many_overrides,
+    peppers::a_pepper_is_noted_once_and_retired_once,
+    peppers::what_leans_on_a_pepper_is_counted_while_it_lives,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,

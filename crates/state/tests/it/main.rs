@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at files and processes from outside")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod clock;
 mod conformance;
 mod context;
 mod crash;

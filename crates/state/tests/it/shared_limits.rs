@@ -17,7 +17,7 @@ fn at(millis: u64) -> Timestamp {
 fn redis_gives_the_verdicts_of_the_local_buckets() {
     let server = PrivateRedis::start();
     run(async {
-        let buckets = RedisBuckets::open(&server.url()).unwrap();
+        let buckets = RedisBuckets::open(&server.url(), None).unwrap();
         let steps = steps(4_000);
         let expected = verdicts(&steps);
         let refused = expected.iter().filter(|verdict| !verdict.allowed).count();
@@ -33,7 +33,7 @@ fn redis_gives_the_verdicts_of_the_local_buckets() {
 fn many_at_once_get_exactly_the_burst() {
     let server = PrivateRedis::start();
     run(async {
-        let buckets = Arc::new(RedisBuckets::open(&server.url()).unwrap());
+        let buckets = Arc::new(RedisBuckets::open(&server.url(), None).unwrap());
         let quota = Quota { per_second: 1, burst: 50 };
         let requests = (0..200).map(|_| {
             let buckets = Arc::clone(&buckets);
@@ -51,7 +51,7 @@ fn many_at_once_get_exactly_the_burst() {
 fn keys_go_by_themselves_and_the_clock_is_the_servers() {
     let server = PrivateRedis::start();
     run(async {
-        let buckets = RedisBuckets::open(&server.url()).unwrap();
+        let buckets = RedisBuckets::open(&server.url(), None).unwrap();
         let quota = Quota { per_second: 1, burst: 100 };
         let first: Verdict = buckets.take("a", quota, 60).await.unwrap();
         assert_eq!((first.allowed, first.remaining), (true, 40));
@@ -72,7 +72,7 @@ fn keys_go_by_themselves_and_the_clock_is_the_servers() {
 fn a_server_that_hangs_holds_few_requests_up() {
     let mut server = PrivateRedis::start();
     run(async {
-        let buckets = Arc::new(RedisBuckets::open(&server.url()).unwrap());
+        let buckets = Arc::new(RedisBuckets::open(&server.url(), None).unwrap());
         let mut settings = Settings::new([Quota { per_second: 1, burst: 100 }; 6]).unwrap();
         settings.replicas = 4;
         let throttle = Throttle::new(settings, Some(buckets));

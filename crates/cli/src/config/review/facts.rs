@@ -3,8 +3,9 @@ use std::path::Path;
 use casemate_fs::{Dir, FsError};
 use casemate_model::{Clock, Timestamp};
 use casemate_server::Tls;
+use casemate_state::Transport;
 
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::world::SystemClock;
 
 /// Most bytes of the file with the database's URL that are read to see who may.
@@ -28,6 +29,8 @@ pub(super) struct Facts<'c> {
     /// Until when the certificate is good.
     pub(super) tls_not_after: Option<Timestamp>,
     pub(super) now: Timestamp,
+    /// How what is sent to the database's server is protected.
+    pub(super) database_transport: Option<Transport>,
     /// The file with the database's URL, if others may read it.
     pub(super) database_url_open: Option<String>,
     pub(super) machine: Machine,
@@ -66,6 +69,11 @@ impl<'c> Facts<'c> {
             tls_error,
             tls_not_after: tls.and_then(|tls| tls.not_after()),
             now: SystemClock.now(),
+            database_transport: match &config.database {
+                // What is wrong with it is said when it is opened.
+                Database::Postgres(url) => casemate_state::postgres_transport(url).ok(),
+                Database::Sqlite => None,
+            },
             database_url_open: config.database_url_file.as_deref().and_then(open_to_others),
             machine: Machine::gather(),
         }

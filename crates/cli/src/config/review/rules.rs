@@ -2,11 +2,12 @@ use std::time::Duration;
 
 use casemate_control::Registration;
 use casemate_model::ByteSize;
+use casemate_state::Transport;
 
 use super::Severity::{Critical, Recommendation, Warning};
 use super::facts::Machine;
 use super::{Rule, Severity};
-use crate::config::Database;
+use crate::config::{Database, RedisServer};
 
 /// Free space below which a node should not be started, beyond what objects leave free.
 const FREE_BYTES_WANTED: u64 = 1 << 30;
@@ -29,7 +30,7 @@ const fn always(severity: Severity) -> [Option<Severity>; 3] {
 const STRICT: [Option<Severity>; 3] = [Some(Warning), Some(Critical), Some(Critical)];
 
 /// Every rule. An id is never given to another one, also when its rule is gone.
-pub(super) const RULES: [Rule; 25] = [
+pub(super) const RULES: [Rule; 28] = [
     Rule {
         id: "CFG-001",
         key: "waive_walls",
@@ -186,6 +187,22 @@ pub(super) const RULES: [Rule; 25] = [
         found: |facts| facts.database_url_open.clone(),
     },
     Rule {
+        id: "CFG-022",
+        key: "database_url_file",
+        severity: STRICT,
+        text: "the database is on another machine, and everything travels there unencrypted, its password too",
+        fix: "take sslmode=disable out of the URL, and name the server's authority with sslrootcert",
+        found: |facts| (facts.database_transport == Some(Transport::Plain)).then(String::new),
+    },
+    Rule {
+        id: "CFG-023",
+        key: "database_url_file",
+        severity: [Some(Warning), Some(Warning), Some(Critical)],
+        text: "the database is on another machine, and whoever stands between can pass for it",
+        fix: "take sslmode out of the URL for verify-full, and name the server's authority with sslrootcert",
+        found: |facts| (facts.database_transport == Some(Transport::Unverified)).then(String::new),
+    },
+    Rule {
         id: "CFG-030",
         key: "former_encryption_key_file",
         severity: always(Warning),
@@ -226,6 +243,17 @@ pub(super) const RULES: [Rule; 25] = [
         found: |facts| {
             let public = facts.config.metrics_listen.filter(|address| !address.ip().is_loopback());
             public.map(|_| String::new())
+        },
+    },
+    Rule {
+        id: "CFG-043",
+        key: "limits.redis_plain",
+        severity: STRICT,
+        text: "Redis is on another machine, and everything travels there unencrypted, its password too",
+        fix: "let it speak TLS and write rediss:// into the file",
+        found: |facts| {
+            let plain = |redis: &&RedisServer| redis.transport == Transport::Plain;
+            facts.config.redis.as_ref().filter(plain).map(|_| String::new())
         },
     },
     Rule {

@@ -6,11 +6,12 @@ use casemate_encryption::MasterKey;
 use casemate_model::Timestamp;
 use casemate_objects::MasterKeys;
 use casemate_server::TlsFiles;
+use casemate_state::Transport;
 use secrecy::SecretString;
 
 use super::facts::{Data, Machine};
 use super::*;
-use crate::config::{Database, Written, resolve};
+use crate::config::{Database, RedisServer, Written, resolve};
 
 fn master_key() -> Option<MasterKey> {
     MasterKey::parse(&"0".repeat(64)).ok()
@@ -36,9 +37,14 @@ fn facts(config: &Config) -> Facts<'_> {
         tls_error: None,
         tls_not_after: Some(at(100)),
         now: at(0),
+        database_transport: Some(Transport::Verified),
         database_url_open: None,
         machine: Machine { cores: 4, memory_bytes: 8 << 30 },
     }
+}
+
+fn redis(transport: Transport) -> Option<RedisServer> {
+    Some(RedisServer { url: SecretString::from("redis://cache.example"), transport, authorities: None })
 }
 
 /// So many days after some time.
@@ -52,7 +58,7 @@ type Change = (&'static str, fn(&mut Config), fn(&mut Facts<'_>));
 const NOTHING: fn(&mut Facts<'_>) = |_| {};
 const AS_IT_IS: fn(&mut Config) = |_| {};
 
-const CHANGES: [Change; 25] = [
+const CHANGES: [Change; 28] = [
     ("CFG-001", |config| config.waive_walls = true, NOTHING),
     ("CFG-002", |config| config.listen = "0.0.0.0:7070".parse().unwrap(), NOTHING),
     ("CFG-003", |config| config.s3_listen = Some("[::]:7071".parse().unwrap()), NOTHING),
@@ -70,11 +76,14 @@ const CHANGES: [Change; 25] = [
     ("CFG-016", AS_IT_IS, |facts| facts.data.locked_by = Some("process 1".to_owned())),
     ("CFG-020", |config| config.database = Database::Sqlite, NOTHING),
     ("CFG-021", AS_IT_IS, |facts| facts.database_url_open = Some("0644".to_owned())),
+    ("CFG-022", AS_IT_IS, |facts| facts.database_transport = Some(Transport::Plain)),
+    ("CFG-023", AS_IT_IS, |facts| facts.database_transport = Some(Transport::Unverified)),
     ("CFG-030", |config| config.master_keys.former = master_key(), NOTHING),
     ("CFG-031", |config| config.master_keys.current = None, NOTHING),
     ("CFG-040", |config| config.log_json = false, NOTHING),
     ("CFG-041", |config| config.limits.dry_run = true, NOTHING),
     ("CFG-042", |config| config.metrics_listen = Some("0.0.0.0:7072".parse().unwrap()), NOTHING),
+    ("CFG-043", |config| config.redis = redis(Transport::Plain), NOTHING),
     ("CFG-050", |config| config.workers = 17, NOTHING),
     ("CFG-051", |config| config.limits_ceiling.memory_bytes = (8 << 30) + 1, NOTHING),
     ("CFG-052", |config| config.collect_grace = Duration::from_secs(59), NOTHING),
@@ -119,6 +128,9 @@ fn the_edges_of_rules_with_numbers() {
     silent(|config| config.limits_ceiling.memory_bytes = 8 << 30, NOTHING);
     silent(|config| config.collect_grace = Duration::from_secs(60), NOTHING);
     silent(|config| config.s3_listen = None, NOTHING);
+    silent(|config| config.redis = redis(Transport::Verified), NOTHING);
+    silent(|config| config.redis = redis(Transport::Local), NOTHING);
+    silent(AS_IT_IS, |facts| facts.database_transport = Some(Transport::Local));
     // With TLS an address may be reached from outside, and pages of this machine need none.
     let outside = |config: &mut Config| {
         config.tls = Some(TlsFiles { certificate: PathBuf::from("c"), key: PathBuf::from("k") });

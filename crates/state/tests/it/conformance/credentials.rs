@@ -7,7 +7,7 @@ use casemate_model::{KeyId, Project, RequestLimit, Role, Scope, Scopes, SessionI
 use crate::context::Context;
 
 impl Context {
-    fn key(&self, label: &str) -> KeyRecord {
+    pub(super) fn key(&self, label: &str) -> KeyRecord {
         KeyRecord {
             id: KeyId::generate(self.now(), &self.entropy),
             project: self.project.clone(),
@@ -26,7 +26,7 @@ impl Context {
         }
     }
 
-    fn session(&self, key: Option<KeyId>, seconds: u64) -> SessionRecord {
+    pub(super) fn session(&self, key: Option<KeyId>, seconds: u64) -> SessionRecord {
         SessionRecord {
             id: SessionId::generate(self.now(), &self.entropy),
             project: self.project.clone(),
