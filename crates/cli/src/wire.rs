@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_fs::{Dir, DirLock, FsError};
-use casemate_identity::{Authenticator, Pepper, Peppers};
+use casemate_identity::{Authenticator, Pepper, Peppers, RelyingParty};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
@@ -157,13 +157,17 @@ impl Node {
         let pepper = Pepper::new(secret(&secrets, PEPPER, &*entropy)?.0);
         let (node_key, first_start) = node_key(&secrets, &*entropy)?;
         let store = open_store(config, &root, &node_key, Arc::clone(&clock)).await?;
-        let control = control(config, &root, pepper, (&store, node_key), (clock, entropy)).await?;
+        let party = relying_party(config, address);
+        let control = control(config, &root, (pepper, party), (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             s3_domain: config.s3_domain.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
-            console_url: format!("{}://{address}", scheme(config)),
+            console_url: config
+                .console_url
+                .clone()
+                .unwrap_or_else(|| format!("{}://{address}", scheme(config))),
             cors_origins: config.cors_origins.clone(),
             encrypted: config.tls.is_some(),
             task_wait_max: TASK_WAIT_MAX,
@@ -172,6 +176,23 @@ impl Node {
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
         let listeners = Listeners { local: local_listener(&root)?, public, s3, metrics, tls };
         Ok(Self { control, server, listeners, address, s3_address, store, stopping, first_start, lock })
+    }
+}
+
+/// The site that passkeys are for: the address that browsers use. Without one, a node on loopback is `localhost` to them.
+fn relying_party(config: &Config, address: SocketAddr) -> Option<RelyingParty> {
+    let localhost = || format!("{}://localhost:{}", scheme(config), address.port());
+    let url = match &config.console_url {
+        Some(url) => url.clone(),
+        None if address.ip().is_loopback() => localhost(),
+        None => return None,
+    };
+    match url.parse() {
+        Ok(party) => Some(party),
+        Err(error) => {
+            tracing::warn!(%url, error = &error as &dyn std::error::Error, "there are no passkeys");
+            None
+        }
     }
 }
 
@@ -203,7 +224,7 @@ pub(crate) async fn open_store(
 async fn control(
     config: &Config,
     root: &Dir,
-    pepper: Pepper,
+    (pepper, relying_party): (Pepper, Option<RelyingParty>),
     (store, node_key): (&Store, Arc<NodeKey>),
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
 ) -> Result<Control, StartError> {
@@ -230,7 +251,10 @@ async fn control(
     Ok(Control::new(Parts {
         clock,
         users: store.clone(),
-        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
+        factors: store.clone(),
+        passkeys: store.clone(),
+        authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned())
+            .with_second_factor(config.second_factor),
         credentials: store.clone(),
         objects,
         names: Names::new(store.clone()),
@@ -245,6 +269,7 @@ async fn control(
             limits_ceiling: config.limits_ceiling,
             runs_max: config.workers,
             registration: config.registration.clone(),
+            relying_party,
             collect_grace: config.collect_grace,
         },
         entropy,

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_identity::{Authenticator, Credentials, LoginLinks, Users};
+use casemate_identity::{Authenticator, Credentials, Factors, LoginLinks, Passkeys, RelyingParty, Users};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -33,6 +33,10 @@ pub struct Parts {
     pub credentials: Arc<dyn Credentials>,
     /// Stored users.
     pub users: Arc<dyn Users>,
+    /// Stored second factors of users.
+    pub factors: Arc<dyn Factors>,
+    /// Stored passkeys of users.
+    pub passkeys: Arc<dyn Passkeys>,
     /// Recognises callers.
     pub authenticator: Authenticator,
     /// Objects.
@@ -66,6 +70,8 @@ pub struct Settings {
     pub runs_max: usize,
     /// Who may become a user.
     pub registration: Registration,
+    /// The site that passkeys are for, if the node has an address that browsers have passkeys for.
+    pub relying_party: Option<RelyingParty>,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }

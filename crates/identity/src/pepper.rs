@@ -59,6 +59,11 @@ impl Peppers {
         self.newest
     }
 
+    /// A key for one purpose under the pepper of version `version`; `None` if that is no longer known.
+    pub(crate) fn key_of(&self, version: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.by_version.get(&version).map(|pepper| pepper.key_for(purpose))
+    }
+
     /// All peppers, the newest first.
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Pepper> {
         self.by_version.values().rev()

@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_bytes_of_uploads"),
     migration!(8, "0008_users_and_roles"),
     migration!(9, "0009_limit_overrides"),
+    migration!(10, "0010_second_factors"),
 ];
 
 /// The version that this program brings a database to.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod buckets;
+mod factors;
 mod keys;
 mod limits;
 mod names;
