@@ -122,8 +122,8 @@ fn nobody_learns_of_a_factor_without_the_password_and_none_is_guessed() {
     assert_eq!(wrong("ada", None), wrong("eve", None));
     assert_eq!(wrong("ada", Some("123456")), wrong("eve", Some("123456")));
     // 12 of a million: whatever the app shows, somebody is stopped long before they have met it.
-    let tries = (0..12).map(|number| log_in(&node, "ada", Some(&format!("00000{}", number % 10))));
-    let stopped = tries.into_iter().find(|answer| answer.status == 429).expect("too many tries");
+    let mut tries = (0..12).map(|number| log_in(&node, "ada", Some(&format!("00000{}", number % 10))));
+    let stopped = tries.find(|answer| answer.status == 429).expect("too many tries");
     assert!(stopped.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
 }
 
@@ -288,9 +288,8 @@ fn the_command_line_signs_in_goes_on_and_signs_out() {
     let (owner, user) = (User::new(), User::new());
     let node = owner.serve();
     create(&owner, "ada", "developer");
-    let at = |arguments: &[&str]| [arguments, &["--url", &node.url]].concat();
-    let anywhere =
-        user.run_with_input(&["login", "ada", "--url", "http://192.0.2.1:7070"], b"correct horse\n");
+    let at = |arguments: &[&'static str]| [arguments, &["--url", &node.url]].concat();
+    let anywhere = user.run(&["login", "ada", "--url", "http://192.0.2.1:7070"]);
     assert_eq!(anywhere.code, 2, "{}", anywhere.stderr);
     assert!(anywhere.stderr.contains("unencrypted"), "{}", anywhere.stderr);
     assert_eq!(user.run_with_input(&at(&["login", "ada"]), b"wrong horse\n").code, 4);
