@@ -74,7 +74,7 @@ async function show() {
   shell.mark(found.route.pattern[0]);
   fill(shell.main, loading());
   try {
-    const element = await page.render({ api, events, signal, navigate, can, signedIn, params: found.params, query: found.query });
+    const element = await page.render({ api, events, signal, navigate, can, signedIn, refreshed, params: found.params, query: found.query });
     if (!signal.aborted) fill(shell.main, element);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return undefined;
@@ -98,7 +98,17 @@ function signedIn(who, target = "#/overview") {
   principal = who;
   sessionMark.set(true);
   greet();
-  navigate(target);
+  navigate(mustEnrol() ? "#/account" : target);
+}
+
+/** Who must have a second factor and has none may do nothing else. */
+const mustEnrol = () => Boolean(principal.user) && principal.scopes.length === 0;
+
+/** Looks again who is signed in: a second factor may have opened what was closed. */
+async function refreshed() {
+  if (!mustEnrol()) return;
+  principal = await api.whoami();
+  greet();
 }
 
 function greet() {

@@ -1,14 +1,15 @@
-// One's own password and sessions.
+// One's own password, second factors and sessions.
 
 import { h } from "../ui/dom.js";
 import { field, FieldError, form } from "../ui/form.js";
 import { badge, clip, empty, moment, pageHead } from "../ui/parts.js";
 import { PAGE, pagedTable } from "../ui/table.js";
 import { toast, toastError } from "../ui/toast.js";
+import { factorsSection } from "./factors.js";
 
 export const title = () => "Account";
 
-export async function render({ api, signal }) {
+export async function render({ api, signal, refreshed }) {
   const list = pagedTable({
     caption: "Your sessions", signal,
     columns: columns({ end: (session) => end({ api, session, done: () => list.restart() }) }),
@@ -16,8 +17,9 @@ export async function render({ api, signal }) {
     none: () => empty({ title: "No sessions", text: "You are signed in some other way than as a user." }),
   });
   return h("div", {},
-    pageHead("Account", { lead: "Where you are signed in, and your password." }),
+    pageHead("Account", { lead: "Where you are signed in, and what with." }),
     h("h2", { class: "below" }, "Sessions"), list.element,
+    h("h2", { class: "below" }, "Second factors"), factorsSection({ api, signal, changed: () => { list.restart(); refreshed(); } }),
     h("h2", { class: "below" }, "Password"), h("div", { class: "narrow" }, passwordForm({ api, done: () => list.restart() })));
 }
 

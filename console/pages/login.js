@@ -1,6 +1,7 @@
-// Signing in: as a user, by the one-time link that the node prints, or with an API key.
+// Signing in: as a user, by a passkey, by the one-time link that the node prints, or with an API key.
 
 import { commands } from "../commands.js";
+import { havePasskeys, usePasskey } from "../passkey.js";
 import { safeReturn } from "../router.js";
 import { h } from "../ui/dom.js";
 import { field, FieldError, form, textInput } from "../ui/form.js";
@@ -39,21 +40,46 @@ function linkProblem(error) {
 function userForm({ api, signedIn, target }) {
   const name = textInput({ autocomplete: "username", autofocus: true });
   const password = h("input", { type: "password", autocomplete: "current-password" });
+  const code = textInput({ autocomplete: "one-time-code" });
+  const codeField = h("div", { hidden: true }, field({ label: "Code", name: "code", control: code, hint: "Of your authenticator app, or a recovery code." }));
   return h("div", {},
     h("h1", { tabindex: -1 }, "Sign in"),
+    havePasskeys() && passkeyForm({ api, signedIn, target }),
     form({
       fields: [
         field({ label: "User", name: "username", control: name }),
         field({ label: "Password", name: "password", control: password }),
+        codeField,
       ],
       submit: "Sign in",
       onSubmit: async () => {
         if (name.value.trim() === "") throw new FieldError("/username", "Who are you?");
-        const principal = await api.signIn({ username: name.value.trim(), password: password.value });
-        password.value = "";
+        const credential = { username: name.value.trim(), password: password.value };
+        if (!codeField.hidden) credential.code = code.value.trim();
+        const principal = await api.signIn(credential).catch((error) => askForCode(error, codeField, code));
+        for (const input of [password, code]) input.value = "";
         signedIn(principal, target);
       },
     }));
+}
+
+/** Shows the field for a code where one is wanted, and says what is wrong beside it. */
+function askForCode(error, codeField, code) {
+  if (!String(error.code).startsWith("second_factor_")) throw error;
+  const first = codeField.hidden;
+  codeField.hidden = false;
+  code.value = "";
+  code.focus();
+  throw first ? new FieldError("/code", "Now the code of your app.") : Object.assign(error, { pointer: "/code" });
+}
+
+function passkeyForm({ api, signedIn, target }) {
+  return form({
+    fields: [],
+    submit: "Sign in with a passkey",
+    className: "form passkey",
+    onSubmit: async () => signedIn(await api.signIn(await usePasskey(await api.passkeySignInOptions())), target),
+  });
 }
 
 function keyForm({ api, signedIn, target }) {

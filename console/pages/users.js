@@ -30,6 +30,7 @@ export async function render({ api, signal, can, navigate }) {
     columns: memberColumns({
       may, names,
       setRole: act((member, role) => api.setMember(member.name, role), (member, role) => `${member.name} is ${role} now.`),
+      reset: act((member) => api.resetFactors(member.name), (member) => `${member.name} signs in with the password alone now.`),
       block: act((member) => api.blockUser(member.name, !member.blocked), (member) => (member.blocked ? `${member.name} may sign in again.` : `Blocked ${member.name}.`)),
       remove: act((member) => removeMember({ api, member }), (member) => `${member.name} has no role here any more.`),
     }),
@@ -50,7 +51,7 @@ export async function render({ api, signal, can, navigate }) {
     h("h2", { class: "below" }, "Roles"), rolesTable(roles, may && ((role) => removeRole({ api, role, done: again }))));
 }
 
-function memberColumns({ may, names, setRole, block, remove }) {
+function memberColumns({ may, names, setRole, reset, block, remove }) {
   const roleOf = (member) => {
     if (!may) return member.role;
     const control = select(names.map((one) => [one, one]), { value: member.role, "aria-label": `Role of ${member.name}` });
@@ -64,7 +65,7 @@ function memberColumns({ may, names, setRole, block, remove }) {
     { label: "Role", cell: roleOf },
     { label: "Since", cell: (member) => moment(member.since) },
     { label: "State", cell: (member) => (member.blocked ? badge("blocked", "bad") : badge("active", "ok")) },
-    { label: "", cell: (member) => may && h("div", { class: "actions" }, small(member.blocked ? "Unblock" : "Block", member, block), small("Remove", member, remove)) },
+    { label: "", cell: (member) => may && h("div", { class: "actions" }, small("Reset factors", member, reset), small(member.blocked ? "Unblock" : "Block", member, block), small("Remove", member, remove)) },
   ];
 }
 

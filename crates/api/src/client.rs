@@ -18,6 +18,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 
 pub use body::{Download, Upload};
@@ -35,7 +36,15 @@ pub type Connect = Arc<dyn Fn() -> io::Result<UnixStream> + Send + Sync>;
 pub struct Client {
     target: Target,
     api_key: Option<SecretString>,
+    tokens: Option<Arc<dyn AccessTokens>>,
     project: Option<String>,
+}
+
+/// Where a client that acts as a user gets the access token of each call.
+#[async_trait]
+pub trait AccessTokens: Send + Sync {
+    /// A token that is good for a while; asked for before each call.
+    async fn access_token(&self) -> Result<SecretString, ClientError>;
 }
 
 #[derive(Clone)]
@@ -48,20 +57,27 @@ enum Target {
 impl Client {
     /// A client of the node whose private socket `connect` opens; `address` names it in errors.
     pub fn unix(address: impl Into<String>, connect: Connect) -> Self {
-        Self { target: Target::Unix { address: address.into(), connect }, api_key: None, project: None }
+        let target = Target::Unix { address: address.into(), connect };
+        Self { target, api_key: None, tokens: None, project: None }
     }
 
     /// A client of the node at `url`, which is believed if `trust` says so. With `http://` everything travels
     /// unencrypted, the key too, and nobody is asked who the node is.
     pub fn remote(url: BaseUrl, trust: Trust, api_key: Option<SecretString>) -> Self {
         let target = if url.is_encrypted() { Target::Https(url, trust) } else { Target::Http(url) };
-        Self { target, api_key, project: None }
+        Self { target, api_key, tokens: None, project: None }
     }
 
     /// Acts with an API key rather than as the local user.
     #[must_use]
     pub fn with_api_key(self, api_key: SecretString) -> Self {
         Self { api_key: Some(api_key), ..self }
+    }
+
+    /// Acts as a user who has signed in.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<dyn AccessTokens>) -> Self {
+        Self { tokens: Some(tokens), ..self }
     }
 
     /// Acts in `project`. Only a local user may choose; a key belongs to one project.

@@ -10,6 +10,7 @@ mod client;
 pub mod audit;
 pub mod certificates;
 pub mod events;
+pub mod factors;
 pub mod health;
 pub mod keys;
 pub mod limits;
@@ -23,8 +24,8 @@ pub mod tls;
 pub mod users;
 
 pub use client::{
-    BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest, TaskStream,
-    Trust, TrustError, Upload,
+    AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest,
+    TaskStream, Trust, TrustError, Upload,
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemCode};

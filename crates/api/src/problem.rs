@@ -115,6 +115,10 @@ problem_codes! {
     UploadBroken = "upload_broken", BAD_REQUEST, "the upload broke off";
     /// No credential was sent, or one that is not good.
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "a valid credential is needed";
+    /// The password is right, and a code of the user's authenticator app is wanted beside it.
+    SecondFactorRequired = "second_factor_required", UNAUTHORIZED, "a code is needed beside the password";
+    /// The password is right, and the code is not.
+    SecondFactorWrong = "second_factor_wrong", UNAUTHORIZED, "the code is not accepted";
     /// The caller may not do that.
     Denied = "denied", FORBIDDEN, "not allowed";
     /// A change rides on a cookie and does not come from the console's own pages.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::factors::SignInByPasskey;
 use crate::users::LogIn;
 
 /// The header without which a session's cookie cannot change anything. Its value is `1`.
@@ -17,7 +18,7 @@ pub const PROJECT_HEADER: &str = "x-casemate-project";
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
     untagged,
-    expecting = "expected an object with `username` and `password`, or `link_token`, or `api_key`"
+    expecting = "expected an object with `username` and `password`, or `link_token`, or `api_key`, or `passkey_id`"
 )]
 pub enum SignIn {
     /// A user's name and password.
@@ -26,6 +27,8 @@ pub enum SignIn {
     Link(SignInByLink),
     /// An API key; the session reaches as far as the key, and ends with it.
     Key(SignInByKey),
+    /// A passkey.
+    Passkey(SignInByPasskey),
 }
 
 /// Signing in with a one-time login link.
@@ -82,6 +85,7 @@ impl fmt::Debug for SignIn {
             Self::Password(_) => "SignIn::Password(..)",
             Self::Link(_) => "SignIn::Link(..)",
             Self::Key(_) => "SignIn::Key(..)",
+            Self::Passkey(_) => "SignIn::Passkey(..)",
         })
     }
 }

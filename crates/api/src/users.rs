@@ -49,6 +49,10 @@ pub struct LogIn {
     /// The password.
     #[schema(format = Password)]
     pub password: String,
+    /// A code of the authenticator app, or a recovery code, for users who have an app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "123456")]
+    pub code: Option<String>,
     /// The project to act in; the user's first otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,

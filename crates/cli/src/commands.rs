@@ -80,6 +80,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Limit(limit::Limit),
     Login(login::Login),
+    Logout(login::Logout),
     #[command(subcommand)]
     Audit(audit::Audit),
     Verify(verify::Verify),
@@ -128,6 +129,7 @@ impl Command {
             Self::Key(command) => command.execute(context).await,
             Self::Limit(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
+            Self::Logout(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,
             Self::Doctor(command) => command.execute(context).await,

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use casemate_control::{IdempotencyRules, Registration};
 use casemate_encryption::MasterKey;
+use casemate_identity::SecondFactor;
 use casemate_limits::JsonBudget;
 use casemate_model::RunLimits;
 use casemate_objects::{MasterKeys, ProjectQuota};
@@ -87,6 +88,10 @@ pub(crate) struct Written {
     pub(crate) registration: String,
     /// The role in the project `default` of who registers at an open node.
     pub(crate) registration_role: String,
+    /// Who must sign in with two factors: `optional`, `admins` or `all`.
+    pub(crate) second_factor: String,
+    /// The address at which browsers reach the console; empty for what follows from `listen`.
+    pub(crate) console_url: String,
     /// How long content stays after nothing refers to it, in seconds.
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
@@ -163,6 +168,8 @@ pub(crate) struct Config {
     pub(crate) free_bytes_min: u64,
     pub(crate) project_quota: ProjectQuota,
     pub(crate) registration: Registration,
+    pub(crate) second_factor: SecondFactor,
+    pub(crate) console_url: Option<String>,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) waive_walls: bool,
@@ -256,6 +263,8 @@ impl Default for Written {
             project_objects_max: 0,
             registration: "invited".to_owned(),
             registration_role: "viewer".to_owned(),
+            second_factor: "optional".to_owned(),
+            console_url: String::new(),
             collect_grace_seconds: 600,
             workers: 0,
             waive_walls: false,
@@ -339,6 +348,8 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
             },
         },
         registration: registration::of(written)?,
+        second_factor: registration::second_factor(written)?,
+        console_url: registration::console_url(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
         waive_walls: written.waive_walls,

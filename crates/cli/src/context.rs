@@ -10,6 +10,7 @@ use crate::cache::{CacheOptions, ProcessCache};
 use crate::location;
 use crate::output::Output;
 use crate::report::CliError;
+use crate::signed_in::SignedIn;
 use crate::wire;
 
 /// Most bytes of a file that holds an API key.
@@ -31,9 +32,10 @@ pub(crate) struct Global {
     /// The node's private socket, if it is elsewhere.
     #[arg(long, global = true, value_name = "PATH", env = "CASEMATE_SOCKET", hide_env_values = true)]
     socket: Option<PathBuf>,
-    /// A node to reach over the network instead: https://HOST:PORT. Needs an API key.
+    /// A node to reach over the network instead: https://HOST:PORT. Needs an API key, or `casemate login USER` before.
     #[arg(
         long,
+        visible_alias = "server",
         global = true,
         value_name = "URL",
         env = "CASEMATE_URL",
@@ -153,7 +155,30 @@ impl Context {
             return Err(CliError::KeyInClear { url: url.as_str().to_owned() });
         }
         let trust = self.trust(&url)?;
-        Ok(Client::remote(url, trust, key))
+        let place = SignedIn::at(url.as_str())?;
+        let may_travel = url.is_encrypted() || url.is_loopback();
+        let client = Client::remote(url, trust, key.clone());
+        if key.is_some() || !may_travel || !place.exists()? {
+            return Ok(client);
+        }
+        Ok(place.join(client.clone(), client))
+    }
+
+    /// A client without any credential of the node to sign in to, and the place of the session with it. Passwords and tokens
+    /// never travel unencrypted.
+    pub(crate) fn client_to_sign_in(&self) -> Result<(Client, SignedIn), CliError> {
+        let url = self.global.url.as_deref().ok_or(CliError::SignInWhere)?;
+        let url = BaseUrl::parse(url)?;
+        if !url.is_encrypted() && !url.is_loopback() {
+            return Err(CliError::PasswordInClear { url: url.as_str().to_owned() });
+        }
+        let (trust, place) = (self.trust(&url)?, SignedIn::at(url.as_str())?);
+        Ok((Client::remote(url, trust, None), place))
+    }
+
+    /// The project that was named, if one was.
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.global.project.as_deref()
     }
 
     /// Who is believed about the node at `url`.

@@ -24,6 +24,7 @@ mod remote;
 mod report;
 mod secret_line;
 mod serve;
+mod signed_in;
 mod span;
 mod tables;
 mod transfer;

@@ -245,6 +245,15 @@ pub(crate) enum CliError {
         /// Where to.
         url: String,
     },
+    /// A password on an open wire.
+    #[error("the password would travel unencrypted to {url}")]
+    PasswordInClear {
+        /// Where to.
+        url: String,
+    },
+    /// Signing in as a user to nowhere.
+    #[error("name the node with --url: on its own machine its user is let in without signing in")]
+    SignInWhere,
     /// A project where none can be chosen.
     #[error("--project cannot be used with --url: a key belongs to one project")]
     ProjectOverNetwork,

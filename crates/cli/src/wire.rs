@@ -17,7 +17,7 @@ use std::sync::Arc;
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
-use casemate_identity::{Authenticator, Peppers, ServerNameError};
+use casemate_identity::{Authenticator, Peppers, RelyingParty, ServerNameError};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
 use casemate_names::Names;
@@ -168,13 +168,17 @@ impl Node {
         let store = open_store(config, &root, &node_key, Arc::clone(&clock)).await?;
         let world = (&*clock, &*entropy);
         let peppers = peppers::agree(&secrets, found, config.pepper_version, &store, world).await?;
-        let control = control(config, &root, peppers, (&store, node_key), (clock, entropy)).await?;
+        let party = relying_party(config, address);
+        let control = control(config, &root, (peppers, party), (&store, node_key), (clock, entropy)).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             s3_domain: config.s3_domain.clone(),
             trusted_proxies: config.trusted_proxies.clone(),
             own_uid: rustix::process::geteuid().as_raw(),
-            console_url: format!("{}://{address}", scheme(config)),
+            console_url: config
+                .console_url
+                .clone()
+                .unwrap_or_else(|| format!("{}://{address}", scheme(config))),
             cors_origins: config.cors_origins.clone(),
             encrypted: config.tls.is_some(),
             json_budget: config.json_budget,
@@ -211,6 +215,23 @@ async fn mutual(
     Ok(Some((listen(wanted.listen).await?, Arc::new(tls))))
 }
 
+/// The site that passkeys are for: the address that browsers use. Without one, a node on loopback is `localhost` to them.
+fn relying_party(config: &Config, address: SocketAddr) -> Option<RelyingParty> {
+    let localhost = || format!("{}://localhost:{}", scheme(config), address.port());
+    let url = match &config.console_url {
+        Some(url) => url.clone(),
+        None if address.ip().is_loopback() => localhost(),
+        None => return None,
+    };
+    match url.parse() {
+        Ok(party) => Some(party),
+        Err(error) => {
+            tracing::warn!(%url, error = &error as &dyn std::error::Error, "there are no passkeys");
+            None
+        }
+    }
+}
+
 /// How the addresses of a node begin.
 pub(crate) fn scheme(config: &Config) -> &'static str {
     if config.tls.is_some() { "https" } else { "http" }
@@ -239,7 +260,7 @@ pub(crate) async fn open_store(
 async fn control(
     config: &Config,
     root: &Dir,
-    peppers: Peppers,
+    (peppers, relying_party): (Peppers, Option<RelyingParty>),
     (store, node_key): (&Store, Arc<NodeKey>),
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
 ) -> Result<Control, StartError> {
@@ -268,7 +289,10 @@ async fn control(
     Ok(Control::new(Parts {
         clock,
         users: store.clone(),
-        authenticator: Authenticator::new(store.clone(), peppers, TOKEN_ISSUER.to_owned()),
+        factors: store.clone(),
+        passkeys: store.clone(),
+        authenticator: Authenticator::new(store.clone(), peppers, TOKEN_ISSUER.to_owned())
+            .with_second_factor(config.second_factor),
         credentials: store.clone(),
         idempotency: store.clone(),
         answers,
@@ -286,6 +310,7 @@ async fn control(
             runs_max: config.workers,
             registration: config.registration.clone(),
             idempotency: config.idempotency,
+            relying_party,
             collect_grace: config.collect_grace,
         },
         entropy,

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_encryption::SealingKey;
-use casemate_identity::{Authenticator, Credentials, IdempotencyKeys, LoginLinks, Users};
+use casemate_identity::{
+    Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Passkeys, RelyingParty, Users,
+};
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
@@ -38,6 +40,10 @@ pub struct Parts {
     pub idempotency: Arc<dyn IdempotencyKeys>,
     /// What their answers are sealed under.
     pub answers: SealingKey,
+    /// Stored second factors of users.
+    pub factors: Arc<dyn Factors>,
+    /// Stored passkeys of users.
+    pub passkeys: Arc<dyn Passkeys>,
     /// Recognises callers.
     pub authenticator: Authenticator,
     /// Objects.
@@ -73,6 +79,8 @@ pub struct Settings {
     pub registration: Registration,
     /// How long answers of requests that must not be carried out twice are kept, and how many.
     pub idempotency: IdempotencyRules,
+    /// The site that passkeys are for, if the node has an address that browsers have passkeys for.
+    pub relying_party: Option<RelyingParty>,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }

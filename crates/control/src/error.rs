@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use casemate_identity::{CertificateRequestError, IdentityError, KeyLabelError, Rejected};
+use casemate_identity::{
+    CertificateRequestError, IdentityError, KeyLabelError, PASSKEYS_MAX, PasskeyError, Rejected,
+};
 use casemate_ledger::{BundleError, EncodeError, LogError, TilePath};
 use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
@@ -37,6 +39,9 @@ pub enum ControlError {
     /// A user name or password was wrong, or the user may not sign in. It is deliberately not said which.
     #[error("the user name or the password is wrong")]
     WrongPassword,
+    /// A second factor is missing or wrong, or cannot be changed so.
+    #[error(transparent)]
+    Factor(#[from] FactorError),
     /// Too many tries with one user name.
     #[error("there were too many tries with this user name")]
     TooManyAttempts {
@@ -208,6 +213,44 @@ pub enum ControlError {
     /// The node is shutting down and accepts nothing new.
     #[error("the node is shutting down")]
     ShuttingDown,
+}
+
+/// What is the matter with a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FactorError {
+    /// The password is right, and a second factor is wanted.
+    #[error("a code is needed beside the password")]
+    Required,
+    /// The second factor is wrong, or was used.
+    #[error("the code is wrong, over, or was used before")]
+    Wrong,
+    /// The caller's session has not shown the second factor that its user has.
+    #[error("this is for sessions in which the second factor was shown")]
+    NotShown,
+    /// A secret of codes is in use already.
+    #[error("there is an authenticator app already; remove it first")]
+    TotpInUse,
+    /// There is no secret of codes to confirm or remove.
+    #[error("there is no authenticator app to confirm or remove")]
+    TotpNotBegun,
+    /// The node has no address that passkeys could be for.
+    #[error("this node has no passkeys, as it does not know under which domain browsers reach it")]
+    PasskeysOff,
+    /// A new passkey is not what it should be.
+    #[error(transparent)]
+    PasskeyInvalid(#[from] PasskeyError),
+    /// Somebody who signs in with a passkey is refused. It is deliberately not said why.
+    #[error("the passkey was not accepted")]
+    PasskeyRefused(PasskeyError),
+    /// Somebody has the passkey.
+    #[error("this passkey is in use already")]
+    PasskeyTaken,
+    /// The user has as many passkeys as there may be.
+    #[error("a user has at most {PASSKEYS_MAX} passkeys")]
+    TooManyPasskeys,
+    /// There is no such passkey of the caller.
+    #[error("there is no such passkey")]
+    PasskeyNotFound,
 }
 
 impl From<IdentityError> for ControlError {

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use casemate_identity::{
-    IdentityError, KeepSessions, KeyRecord, NewSession, Opener, Password, PasswordCheck, PublicTokenKey,
-    Rejected, UserRecord,
+    Assertion, FactorUse, IdentityError, KeepSessions, KeyRecord, NewSession, Opener, Password,
+    PasswordCheck, PublicTokenKey, Rejected, Shown, UserRecord,
 };
 use casemate_ledger::{Decision, Event};
 use casemate_limits::{Quota, TokenBuckets};
@@ -11,7 +11,7 @@ use casemate_policy::{Resource, operation};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::users::user_resource;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, FactorError};
 
 /// Tries to sign in with one user name: one in six seconds, after ten at once. It is the same for names that nobody has.
 const ATTEMPTS: Quota = Quota { per_second: 10, burst: 600 };
@@ -20,12 +20,17 @@ const ATTEMPT_COST: u32 = 60;
 /// User names whose tries are told apart; beyond it those that were tried least are forgotten.
 const NAMES_MAX: usize = 10_000;
 
-/// Counts tries to sign in by user name.
-pub(crate) struct Attempts(TokenBuckets);
+/// Counts tries to sign in.
+pub(crate) struct Attempts {
+    /// By user name.
+    names: TokenBuckets,
+    /// Of those who knew the password, by user.
+    pub(crate) codes: TokenBuckets,
+}
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self(TokenBuckets::new(NAMES_MAX))
+        Self { names: TokenBuckets::new(NAMES_MAX), codes: TokenBuckets::new(NAMES_MAX) }
     }
 }
 
@@ -42,9 +47,13 @@ pub enum SignIn {
         name: Option<UserName>,
         /// The password.
         password: Password,
+        /// The code of an app, or a recovery code.
+        code: Option<SecretString>,
         /// The project to act in; the user's first otherwise.
         project: Option<Project>,
     },
+    /// A passkey.
+    Passkey(Assertion),
 }
 
 /// How a session goes on.
@@ -89,18 +98,23 @@ impl Control {
         let permit = self.permit::<operation::SignIn>(caller, &Resource::all("session")).await?;
         let name = match &sign_in {
             SignIn::Password { name, .. } => name.clone(),
-            SignIn::Link(_) | SignIn::Key(_) => None,
+            SignIn::Link(_) | SignIn::Key(_) | SignIn::Passkey(_) => None,
         };
-        let opener = match self.opener(sign_in, caller.from(), how).await {
-            Ok(opener) => opener,
-            Err(error @ (ControlError::Rejected(_) | ControlError::WrongPassword)) => {
-                let resource = self.whom(name.as_ref()).await?;
-                self.record_refused(caller, permit.action(), &resource, "credential not accepted").await?;
-                return Err(error);
+        let opened = match self.opener(sign_in, caller.from(), how).await {
+            Ok(opener) => self.open(caller, permit.action(), opener).await,
+            Err(error) => Err(error),
+        };
+        let why = match &opened {
+            Err(ControlError::Rejected(_) | ControlError::WrongPassword) => {
+                "credential not accepted".to_owned()
             }
-            Err(error) => return Err(error),
+            Err(ControlError::Factor(FactorError::Wrong)) => "second factor not accepted".to_owned(),
+            Err(ControlError::Factor(FactorError::PasskeyRefused(why))) => why.to_string(),
+            Ok(_) | Err(_) => return opened,
         };
-        self.open(caller, permit.action(), opener).await
+        let resource = self.whom(name.as_ref()).await?;
+        self.record_refused(caller, permit.action(), &resource, &why).await?;
+        opened
     }
 
     async fn open(
@@ -110,6 +124,7 @@ impl Control {
         opener: Opener,
     ) -> Result<Opened, ControlError> {
         let (project, user, key) = (opener.project.clone(), opener.user, opener.key);
+        let second = second_factor_of(&opener.shown);
         let event = |id: SessionId| {
             let mut event = self.event(caller, action, Resource::one("session", id), "opened");
             event.actor = user.map_or(PrincipalKind::Session(id), PrincipalKind::User);
@@ -118,10 +133,15 @@ impl Control {
             if let Some(key) = key {
                 event.details.push(("key".to_owned(), key.to_string()));
             }
+            if let Some(second) = second {
+                event.details.push(("second_factor".to_owned(), second.to_owned()));
+            }
             event
         };
         let now = self.now();
         let new = self.authenticator().open_session(opener, now, self.entropy(), event).await?;
+        // Somebody else has used the code or the challenge since it was looked at.
+        let new = new.ok_or(FactorError::Wrong)?;
         let principal = self.authenticator().by_session_id(new.session.id, now).await?;
         let access_token = match user {
             Some(user) if new.refresh_token.is_some() => Some(self.access_token(user, new.session.id)),
@@ -149,11 +169,13 @@ impl Control {
                 };
                 let Principal { project, role, scopes, .. } = principal;
                 let (client, key) = (how.client, Some(id));
-                Ok(Opener { project, role, scopes, key, user: None, refreshed: false, client })
+                let shown = Shown::OneFactor;
+                Ok(Opener { project, role, scopes, key, user: None, refreshed: false, client, shown })
             }
-            SignIn::Password { name, password, project } => {
-                self.opener_by_password(name, password, project, how).await
+            SignIn::Password { name, password, code, project } => {
+                self.opener_by_password(name, (password, code), project, how).await
             }
+            SignIn::Passkey(used) => self.opener_by_passkey(&used, how, from).await,
         }
     }
 
@@ -164,11 +186,12 @@ impl Control {
         Ok(found.map_or_else(|| Resource::all("session"), |_| user_resource(name)))
     }
 
-    /// A user who is unknown, blocked, without the role or with another password is refused alike, after the same time.
+    /// A user who is unknown, blocked, without the role or with another password is refused alike, after the same time. Only
+    /// who knows the password learns that a code is wanted.
     async fn opener_by_password(
         &self,
         name: Option<UserName>,
-        password: Password,
+        (password, code): (Password, Option<SecretString>),
         project: Option<Project>,
         how: SignInAs,
     ) -> Result<Opener, ControlError> {
@@ -186,6 +209,7 @@ impl Control {
             |one: &casemate_identity::Member| project.as_ref().is_none_or(|project| one.project == *project);
         let member = members.into_iter().find(wanted).filter(|_| user.blocked.is_none());
         let member = member.ok_or(ControlError::WrongPassword)?;
+        let proof = self.second_factor(&user, code.as_ref()).await?;
         Ok(Opener {
             project: member.project,
             role: member.role,
@@ -194,12 +218,13 @@ impl Control {
             user: Some(user.id),
             refreshed: how.refreshed,
             client: how.client,
+            shown: proof.map_or(Shown::OneFactor, Shown::Proof),
         })
     }
 
     /// Refuses a user name that was tried too often.
     pub(crate) fn check_attempts(&self, name: &UserName) -> Result<(), ControlError> {
-        let verdict = self.attempts.0.take(name, ATTEMPTS, ATTEMPT_COST, self.now());
+        let verdict = self.attempts.names.take(name, ATTEMPTS, ATTEMPT_COST, self.now());
         if verdict.allowed {
             return Ok(());
         }
@@ -292,6 +317,7 @@ impl Control {
         let permit = self.permit::<operation::CreateLoginLink>(caller, &Resource::all("session")).await?;
         let maker = permit.principal();
         let key = self.key_behind(maker).await?;
+        let two_factors = self.has_shown_two_factors(caller).await?;
         let opener = Opener {
             project: permit.project().clone(),
             role: maker.role.clone(),
@@ -300,6 +326,7 @@ impl Control {
             user: maker.user(),
             refreshed: false,
             client: String::new(),
+            shown: if two_factors { Shown::TwoFactors } else { Shown::OneFactor },
         };
         self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
         let (peppers, now) = (self.authenticator().peppers(), self.now());
@@ -321,5 +348,15 @@ impl Control {
             Some(id) => Ok(credentials.key(id).await?),
             None => Ok(None),
         }
+    }
+}
+
+/// The second factor that was shown, as the log spells it.
+fn second_factor_of(shown: &Shown) -> Option<&'static str> {
+    match shown {
+        Shown::OneFactor | Shown::TwoFactors => None,
+        Shown::Proof(FactorUse::Totp { .. }) => Some("code"),
+        Shown::Proof(FactorUse::RecoveryCode { .. }) => Some("recovery code"),
+        Shown::Proof(FactorUse::Passkey { .. }) => Some("passkey"),
     }
 }

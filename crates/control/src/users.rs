@@ -135,11 +135,7 @@ impl Control {
         let permit = self.permit::<operation::ChangePassword>(caller, &Resource::all("user")).await?;
         let user = self.own_user(caller).await?;
         let resource = user_resource(&user.name);
-        self.check_attempts(&user.name)?;
-        if !self.password_fits(Some(&user), former).await? {
-            self.record_refused(caller, permit.action(), &resource, "the former password is another").await?;
-            return Err(ControlError::WrongPassword);
-        }
+        self.check_own_password(caller, permit.action(), &user, former).await?;
         let event = self.event(caller, permit.action(), &resource, "changed");
         self.replace_password(&user, new, KeepSessions::Only(caller.principal.session), event).await
     }

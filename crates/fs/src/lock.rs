@@ -18,13 +18,22 @@ impl Dir {
     /// Takes the directory for this process alone. `owner` says who we are, for the message a second one gets:
     /// [`FsError::Locked`]. Advisory: it stops those who ask for it too.
     pub fn lock(&self, owner: &str) -> Result<DirLock, FsError> {
+        self.lock_by(FlockOperation::NonBlockingLockExclusive, owner)
+    }
+
+    /// The same, waiting for whoever has it: for what is held for moments only.
+    pub fn wait_for_lock(&self, owner: &str) -> Result<DirLock, FsError> {
+        self.lock_by(FlockOperation::LockExclusive, owner)
+    }
+
+    fn lock_by(&self, operation: FlockOperation, owner: &str) -> Result<DirLock, FsError> {
         let path = self.path().join(LOCK_FILE);
         let failed = |errno: Errno| FsError::io("lock", &*path, errno);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd =
             rustix::fs::openat(self.as_fd(), LOCK_FILE, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?;
         let (mut file, _) = crate::dir::regular(fd, &path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match rustix::io::retry_on_intr(|| rustix::fs::flock(&file, operation)) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(FsError::Locked { path: self.path().to_owned(), owner: read_owner(file) });

@@ -13,8 +13,8 @@ use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, KeyRecord, Peppers, Refreshed,
-    SecretMac, SessionRecord, Token, TokenKind, refresh,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, FactorUse, KeyRecord, Peppers, Refreshed,
+    SecondFactor, SecretMac, SessionRecord, Token, TokenKind, refresh,
 };
 
 /// How long a console session lasts.
@@ -55,6 +55,7 @@ pub struct Authenticator {
     peppers: Peppers,
     access_tokens: AccessTokens,
     certificates: CertificateAuthority,
+    second_factor: SecondFactor,
     cache: Mutex<Cache>,
     /// Keys that were used and when, until somebody keeps it.
     used: Mutex<HashMap<KeyId, Timestamp>>,
@@ -91,14 +92,21 @@ impl Authenticator {
     pub fn new(credentials: Arc<dyn Credentials>, peppers: Peppers, issuer: String) -> Self {
         let access_tokens = AccessTokens::new(peppers.clone(), issuer.clone());
         let certificates = CertificateAuthority::new(peppers.clone(), issuer);
-        Self {
-            credentials,
-            peppers,
-            access_tokens,
-            certificates,
-            cache: Mutex::default(),
-            used: Mutex::default(),
-        }
+        let second_factor = SecondFactor::default();
+        let (cache, used) = (Mutex::default(), Mutex::default());
+        Self { credentials, peppers, access_tokens, certificates, second_factor, cache, used }
+    }
+
+    /// Wants two factors of some users. A session of theirs in which only one was shown may do nothing but what concerns the
+    /// user alone, which is how the second is set up.
+    #[must_use]
+    pub fn with_second_factor(self, second_factor: SecondFactor) -> Self {
+        Self { second_factor, ..self }
+    }
+
+    /// Of whom two factors are wanted.
+    pub fn second_factor(&self) -> SecondFactor {
+        self.second_factor
     }
 
     /// The maker and checker of access tokens.
@@ -213,14 +221,15 @@ impl Authenticator {
         if principal.kind == PrincipalKind::User(claims.user) { Ok(principal) } else { Err(Rejected.into()) }
     }
 
-    /// Opens a session for `opener`; see [`NewSession`]. `event` is recorded with it.
+    /// Opens a session for `opener`; see [`NewSession`]. `event` is recorded with it. `None` if what it showed as a second
+    /// factor was used before.
     pub async fn open_session(
         &self,
         opener: Opener,
         now: Timestamp,
         entropy: &dyn Entropy,
         event: impl FnOnce(SessionId) -> Event,
-    ) -> Result<NewSession, StoreError> {
+    ) -> Result<Option<NewSession>, StoreError> {
         let id = SessionId::generate(now, entropy);
         let bare_id = bare(&id.to_string());
         let token = Token::generate(&bare_id, entropy);
@@ -232,15 +241,22 @@ impl Authenticator {
             key: opener.key,
             user: opener.user,
             client: opener.client,
+            two_factors: opener.shown != Shown::OneFactor,
             secret: self.peppers.seal(TokenKind::Session.domain(), &bare_id, token.secret()),
             created: now,
             expires: now.saturating_add(if opener.refreshed { REFRESHED_LIFETIME } else { SESSION_LIFETIME }),
         };
         let refresh = opener.refreshed.then(|| refresh::first(id, &self.peppers, now, entropy));
         let first = refresh.as_ref().map(|(record, _)| record);
-        self.credentials.insert_session(&session, first, event(id)).await?;
+        let proof = match &opener.shown {
+            Shown::Proof(proof) => Some(proof),
+            Shown::OneFactor | Shown::TwoFactors => None,
+        };
+        if !self.credentials.insert_session(&session, first, proof, event(id)).await? {
+            return Ok(None);
+        }
         let refresh_token = refresh.map(|(_, token)| token);
-        Ok(NewSession { session, cookie: token.to_text(TokenKind::Session), refresh_token })
+        Ok(Some(NewSession { session, cookie: token.to_text(TokenKind::Session), refresh_token }))
     }
 
     /// Uses a refresh token up; returns the session and the token that comes after. `ended` is recorded if the session
@@ -305,7 +321,10 @@ impl Authenticator {
         if let Some(user) = session.user {
             session.role = self.credentials.standing(user, &session.project).await?.ok_or(Rejected)?;
         }
-        let scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
+        let mut scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
+        if session.user.is_some() && !session.two_factors && self.second_factor.is_required_of(&scopes) {
+            scopes = Scopes::NONE;
+        }
         Ok(session_entry(session, scopes, limit))
     }
 
@@ -364,7 +383,7 @@ impl Authenticator {
     ) -> Result<Cached, Rejected> {
         let opens = |secret| self.peppers.opens(secret, kind.domain(), token.id(), token.secret());
         let Some(cached) = cached else {
-            opens(&SecretMac { pepper: self.peppers.newest(), mac: [0; 32] });
+            opens(&SecretMac { pepper: self.peppers.sealing(), mac: [0; 32] });
             return Err(Rejected);
         };
         let former = cached.former.as_ref().filter(|(_, until)| now < *until);
@@ -421,6 +440,19 @@ pub struct Opener {
     pub refreshed: bool,
     /// What the client calls itself.
     pub client: String,
+    /// What the user has shown.
+    pub shown: Shown,
+}
+
+/// What whoever opens a session has shown of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A password, a link or a key.
+    OneFactor,
+    /// Both factors, in the session that vouches for this one.
+    TwoFactors,
+    /// Both factors just now, of which the second is to be used up.
+    Proof(FactorUse),
 }
 
 /// A session that was opened, with what its holder presents; neither can be shown again.

@@ -145,8 +145,8 @@ impl CertificateAuthority {
         key: &impl PublicKeyData,
         now: Timestamp,
     ) -> IssuedCertificate {
-        let newest = self.peppers.newest_first().next().expect("there is one");
-        let root = self.root(newest, period_of(now));
+        let pepper = self.peppers.sealing_first().next().expect("there is one");
+        let root = self.root(pepper, period_of(now));
         let expires = now.saturating_add(LEAF_LIFETIME);
         set_validity(&mut params, now.saturating_sub(CLOCK_SKEW), expires);
         let serial = Sha256::new().chain_update(now.as_millis().to_be_bytes()).chain_update(key.der_bytes());
@@ -164,7 +164,7 @@ impl CertificateAuthority {
         let period = period_of(now);
         let periods = [period + 1, period, period.saturating_sub(1)];
         let of_pepper = move |pepper| periods.into_iter().map(move |period| self.root(pepper, period));
-        self.peppers.newest_first().flat_map(of_pepper)
+        self.peppers.sealing_first().flat_map(of_pepper)
     }
 
     /// The root of a period, the same to the byte on every node and at every time.

@@ -10,37 +10,51 @@ mod access_token;
 mod api_key;
 mod authenticator;
 mod certificates;
+mod factors;
 mod idempotency;
 mod invitation;
 mod login_links;
+mod passkey;
 mod password;
 mod pepper;
 mod ports;
 mod records;
+mod recovery;
 mod redact;
 mod refresh;
 mod share;
 mod token;
+mod totp;
 mod users;
 
 pub use access_token::{AccessClaims, AccessTokens, PublicTokenKey};
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};
-pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected};
+pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected, Shown};
 pub use certificates::{
     CertificateAuthority, CertificateRequestError, ClientCertificate, IssuedCertificate, ServerCertificate,
     ServerNameError,
 };
+pub use factors::{
+    FactorUse, Factors, FactorsRecord, PasskeyAdded, Passkeys, SecondFactor, TotpConfirmation, TotpRecord,
+};
 pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
+pub use passkey::{
+    Assertion, ChallengeUse, CredentialId, CredentialIdError, Label, LabelError, NewPasskey, PASSKEYS_MAX,
+    PasskeyAlgorithm, PasskeyError, PasskeyKey, PasskeyRecord, Registration, RelyingParty, RelyingPartyError,
+    issue_challenge,
+};
 pub use password::{Password, PasswordCheck, PasswordError, PasswordHash, PasswordHashError};
 pub use pepper::{Pepper, Peppers};
 pub use ports::Credentials;
 pub use records::{KeyRecord, SecretMac, SessionRecord};
+pub use recovery::{RECOVERY_CODES, find_recovery_code, issue_recovery_codes};
 pub use redact::redacted;
 pub use refresh::Refreshed;
 pub use share::SharedObject;
 pub use token::{Token, TokenKind};
+pub use totp::{TotpCode, TotpCodeError, TotpSecret};
 pub use users::{
     InvitationRecord, KeepSessions, Member, RefreshRecord, RoleRecord, RoleRemoved, Rotated, UserAdded,
     UserKind, UserRecord, Users,

@@ -93,6 +93,7 @@ mod tests {
             user: None,
             refreshed: false,
             client: String::new(),
+            shown: crate::Shown::OneFactor,
         }
     }
 

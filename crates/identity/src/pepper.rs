@@ -70,6 +70,11 @@ impl Peppers {
         self.by_version.values().next().expect("there is always one")
     }
 
+    /// A key for one purpose under the pepper of version `version`; `None` if that is no longer known.
+    pub(crate) fn key_of(&self, version: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.by_version.get(&version).map(|pepper| pepper.key_for(purpose))
+    }
+
     /// What tells each version from another one, and nothing of the pepper. The oldest comes first.
     pub fn checks(&self) -> impl Iterator<Item = (u32, [u8; 32])> {
         self.by_version.iter().map(|(version, pepper)| (*version, *pepper.key_for("check of the pepper")))

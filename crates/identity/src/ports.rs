@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId};
 
-use crate::{KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
+use crate::{FactorUse, KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
 
 /// Where credentials are kept. Only keyed hashes of secrets ever reach it.
 #[async_trait]
@@ -47,13 +47,14 @@ pub trait Credentials: Send + Sync + 'static {
     async fn role(&self, project: &Project, role: &Role) -> Result<Option<Scopes>, StoreError>;
 
     /// Adds a session, with the token that it is refreshed by if there is one, and removes sessions that expired before
-    /// `session.created`.
+    /// `session.created`. Its user's `proof` is used up; false if it was before, and then there is no session.
     async fn insert_session(
         &self,
         session: &SessionRecord,
         refresh: Option<&RefreshRecord>,
+        proof: Option<&FactorUse>,
         event: Event,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Finds a session, expired ones included.
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError>;

@@ -66,6 +66,8 @@ pub struct SessionRecord {
     pub expires: Timestamp,
     /// What the client called itself, for the user to tell sessions apart: at most 120 printable characters.
     pub client: String,
+    /// Whether two factors were shown in it.
+    pub two_factors: bool,
 }
 
 impl std::fmt::Debug for SecretMac {

@@ -141,6 +141,26 @@ operations! {
     /// Replace one's own password.
     ChangePassword: "users.change_password", Access::Own, changes;
 
+    /// Remove all factors of a user but the password, who has lost them.
+    ResetFactors: "users.reset_factors", Access::OnNode(Scope::UsersWrite), changes;
+
+    /// Show one's own second factors.
+    ListFactors: "factors.list", Access::Own, reads;
+    /// Begin with codes of an authenticator app.
+    BeginTotp: "factors.begin_totp", Access::Own, changes;
+    /// Confirm the app by a first code.
+    ConfirmTotp: "factors.confirm_totp", Access::Own, changes;
+    /// Remove the app.
+    RemoveTotp: "factors.remove_totp", Access::Own, changes;
+    /// Begin with a new passkey.
+    BeginPasskey: "passkeys.begin", Access::Own, reads;
+    /// Add a passkey.
+    AddPasskey: "passkeys.add", Access::Own, changes;
+    /// Give a passkey another label.
+    RenamePasskey: "passkeys.rename", Access::Own, changes;
+    /// Remove a passkey.
+    RemovePasskey: "passkeys.remove", Access::Own, changes;
+
     /// List who has a role in a project.
     ListMembers: "members.list", Access::Granted(Scope::UsersRead), reads;
     /// Give a user a role in a project.

@@ -1,5 +1,6 @@
 //! From what use cases answer to what goes over the wire. Written out, so that the inside may change.
 
+pub(crate) mod factors;
 mod objects;
 pub(crate) mod users;
 

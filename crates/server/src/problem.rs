@@ -7,7 +7,7 @@ use std::error::Error;
 
 use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode as Code;
-use casemate_control::ControlError;
+use casemate_control::{ControlError, FactorError};
 use casemate_identity::Rejected;
 use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
@@ -329,6 +329,27 @@ impl Problem {
         }
     }
 
+    fn factor(error: FactorError) -> Self {
+        let text = error.to_string();
+        match error {
+            FactorError::Required => Self::new(Code::SecondFactorRequired, text)
+                .hint("send a code of the authenticator app, or a recovery code, as `code`"),
+            FactorError::Wrong => Self::new(Code::SecondFactorWrong, text)
+                .hint("wait for the app's next code: each is good once"),
+            FactorError::NotShown => Self::new(Code::Denied, text)
+                .hint("sign in anew with a code or a passkey, or have an administrator reset your factors"),
+            FactorError::PasskeysOff => Self::new(Code::Conflict, text)
+                .hint("the operator sets `console_url` to the address that browsers use"),
+            FactorError::PasskeyInvalid(_) => Self::new(Code::InvalidBody, text),
+            FactorError::PasskeyRefused(_) => Self::new(Code::Unauthenticated, text),
+            FactorError::PasskeyNotFound => Self::new(Code::NotFound, text),
+            FactorError::TotpInUse
+            | FactorError::TotpNotBegun
+            | FactorError::PasskeyTaken
+            | FactorError::TooManyPasskeys => Self::new(Code::Conflict, text),
+        }
+    }
+
     /// A failure whose cause is for the operator's eyes.
     fn failed(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
@@ -354,6 +375,7 @@ impl From<ControlError> for Problem {
             ControlError::RegistrationOff => Self::new(Code::Denied, text)
                 .hint("ask an administrator for an account, or for an invitation where those are taken"),
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
+            ControlError::Factor(error) => Self::factor(*error),
             ControlError::TooManyAttempts { retry_after } => {
                 Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
             }

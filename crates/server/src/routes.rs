@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod certificates;
 mod events;
+mod factors;
 mod keys;
 mod limits;
 mod log;
@@ -57,31 +58,12 @@ pub fn openapi_document() -> String {
 /// Every route. What a JSON body may hold is the budget's to say, and the engine limits what is streamed.
 fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Described::openapi())
+        .merge(access())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
         .routes(routes!(node::overview))
         .routes(routes!(events::events))
-        .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
-        .routes(routes!(sessions::create_login_link))
-        .routes(routes!(sessions::log_in))
-        .routes(routes!(sessions::refresh))
-        .routes(routes!(sessions::token_keys))
-        .routes(routes!(sessions::list_sessions))
-        .routes(routes!(sessions::end_session))
-        .routes(routes!(users::register))
-        .routes(routes!(users::create_user, users::list_users))
-        .routes(routes!(users::show_user))
-        .routes(routes!(users::block_user))
-        .routes(routes!(users::unblock_user))
-        .routes(routes!(users::reset_password))
-        .routes(routes!(users::change_password))
-        .routes(routes!(members::list_members))
-        .routes(routes!(members::set_member, members::remove_member))
-        .routes(routes!(members::list_roles))
-        .routes(routes!(members::put_role, members::remove_role))
-        .routes(routes!(members::invite, members::list_invitations))
-        .routes(routes!(members::withdraw_invitation))
         .routes(routes!(buckets::list_buckets, buckets::create_bucket))
         .routes(routes!(buckets::usage))
         .routes(routes!(buckets::list_project_samples))
@@ -123,4 +105,39 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(log::tile))
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
         .routes(routes!(uploads::put_part))
+}
+
+/// Who comes in, and as what.
+fn access() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::sign_in, sessions::who_am_i, sessions::sign_out))
+        .routes(routes!(sessions::create_login_link))
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::refresh))
+        .routes(routes!(sessions::token_keys))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::end_session))
+        .routes(routes!(users::register))
+        .routes(routes!(users::create_user, users::list_users))
+        .routes(routes!(users::show_user))
+        .routes(routes!(users::block_user))
+        .routes(routes!(users::unblock_user))
+        .routes(routes!(users::reset_password))
+        .routes(routes!(users::change_password))
+        .routes(routes!(factors::list_factors))
+        .routes(routes!(factors::begin_totp))
+        .routes(routes!(factors::confirm_totp))
+        .routes(routes!(factors::remove_totp))
+        .routes(routes!(factors::reset_factors))
+        .routes(routes!(factors::passkey_options))
+        .routes(routes!(factors::begin_passkey))
+        .routes(routes!(factors::add_passkey))
+        .routes(routes!(factors::rename_passkey))
+        .routes(routes!(factors::remove_passkey))
+        .routes(routes!(members::list_members))
+        .routes(routes!(members::set_member, members::remove_member))
+        .routes(routes!(members::list_roles))
+        .routes(routes!(members::put_role, members::remove_role))
+        .routes(routes!(members::invite, members::list_invitations))
+        .routes(routes!(members::withdraw_invitation))
 }

@@ -4,7 +4,9 @@ pub(crate) mod keys;
 pub(crate) mod refresh;
 
 use async_trait::async_trait;
-use casemate_identity::{Credentials, KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord};
+use casemate_identity::{
+    Credentials, FactorUse, KeyRecord, RefreshRecord, Rotated, SecretMac, SessionRecord,
+};
 use casemate_ledger::Event;
 use casemate_model::{KeyId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId};
 
@@ -12,6 +14,7 @@ use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Columns, Row, Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
+use crate::users::factors;
 
 #[async_trait]
 impl Credentials for Store {
@@ -69,10 +72,11 @@ impl Credentials for Store {
         &self,
         session: &SessionRecord,
         refresh: Option<&RefreshRecord>,
+        proof: Option<&FactorUse>,
         event: Event,
-    ) -> Result<(), StoreError> {
-        let refresh = refresh.cloned();
-        self.change(InsertSession { session: session.clone(), refresh, event }).await
+    ) -> Result<bool, StoreError> {
+        let (refresh, proof) = (refresh.cloned(), proof.cloned());
+        self.change(InsertSession { session: session.clone(), refresh, proof, event }).await
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
@@ -108,16 +112,22 @@ impl Credentials for Store {
 struct InsertSession {
     session: SessionRecord,
     refresh: Option<RefreshRecord>,
+    proof: Option<FactorUse>,
     event: Event,
 }
 
 #[async_trait]
 impl Change for InsertSession {
-    type Answer = ();
+    type Answer = bool;
     const ACTION: &'static str = "open a session";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
         let session = &self.session;
+        if let (Some(proof), Some(user)) = (&self.proof, session.user)
+            && !factors::use_up(tx, user, proof).await?
+        {
+            return Ok(false);
+        }
         tx.execute(&DELETE_EXPIRED_SESSIONS, values![session.created]).await?;
         let values = values![
             session.id,
@@ -131,12 +141,14 @@ impl Change for InsertSession {
             session.expires,
             session.user,
             session.client,
+            session.two_factors,
         ];
         tx.execute(&INSERT_SESSION, values).await?;
         if let Some(refresh) = &self.refresh {
             refresh::insert(tx, refresh).await?;
         }
-        tx.record(&self.event).await.map(drop)
+        tx.record(&self.event).await?;
+        Ok(true)
     }
 }
 
@@ -172,6 +184,7 @@ pub(crate) fn session_record(row: Row) -> Result<SessionRecord, Failure> {
         expires: columns.next()?,
         user: columns.next()?,
         client: columns.next()?,
+        two_factors: columns.next()?,
     })
 }
 
@@ -181,7 +194,7 @@ pub(super) fn secret_mac(columns: &mut Columns) -> Result<SecretMac, Failure> {
 
 macro_rules! session_columns {
     () => {
-        "id, project, role, scopes, key_id, pepper, mac, created, expires, user_id, client"
+        "id, project, role, scopes, key_id, pepper, mac, created, expires, user_id, client, two_factors"
     };
 }
 pub(crate) use session_columns;
@@ -190,7 +203,7 @@ const ROLE: Statement = statement!("SELECT scopes FROM roles WHERE project = $1 
 const INSERT_SESSION: Statement = statement!(
     "INSERT INTO sessions (",
     session_columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 );
 const SESSION: Statement = statement!("SELECT ", session_columns!(), " FROM sessions WHERE id = $1");
 pub(crate) const ALL_SESSIONS: Statement =

@@ -38,6 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_limit_overrides"),
     migration!(10, "0010_idempotency_keys"),
     migration!(11, "0011_peppers"),
+    migration!(12, "0012_second_factors"),
 ];
 
 /// The version that this program brings a database to.

@@ -1,6 +1,8 @@
-//! Users and the roles that they have.
+//! Users, the roles that they have, and what they sign in with.
 
+pub(crate) mod factors;
 pub(crate) mod members;
+pub(crate) mod passkeys;
 pub(crate) mod roles;
 
 use async_trait::async_trait;

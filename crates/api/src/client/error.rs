@@ -82,6 +82,15 @@ pub enum ClientError {
         #[source]
         source: io::Error,
     },
+    /// There is no access token to send, because the session could not go on.
+    #[error("you are not signed in to the node at {address} any more")]
+    SignedOut {
+        /// Where the node is.
+        address: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A text cannot stand in a request's header, because it holds control characters.
     #[error("the {what} cannot be sent: it holds characters that a header cannot have")]
     NotAHeader {

@@ -3,6 +3,7 @@
 mod audit;
 mod buckets;
 mod certificates;
+mod factors;
 mod keys;
 mod limits;
 mod names;

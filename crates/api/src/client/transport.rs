@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -119,7 +119,7 @@ impl Client {
         let after = ANSWER_TIMEOUT + call.wait;
         let mut sender = self.connect().await?;
         let body = if call.body.is_empty() { body::empty() } else { body::full(call.body.clone()) };
-        let request = self.request(call, body)?;
+        let request = self.request(call, body, self.credential().await?)?;
         match timeout(after, sender.send_request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(source)) => Err(ClientError::Broken { address: self.address().to_owned(), source }),
@@ -140,7 +140,8 @@ impl Client {
         };
         let activity = Arc::new(Activity::default());
         let mut sender = self.connect().await?;
-        let request = self.request(call, upload.into_body(Arc::clone(&activity)))?;
+        let credential = self.credential().await?;
+        let request = self.request(call, upload.into_body(Arc::clone(&activity)), credential)?;
         let sent = tokio::select! {
             sent = sender.send_request(request) => sent,
             () = activity.stalled(IDLE_TIMEOUT) => {
@@ -205,7 +206,20 @@ impl Client {
         }
     }
 
-    fn request(&self, call: Call, body: RequestBody) -> Result<Request<RequestBody>, ClientError> {
+    /// What the call is to be believed by.
+    async fn credential(&self) -> Result<Option<SecretString>, ClientError> {
+        match &self.tokens {
+            Some(tokens) => tokens.access_token().await.map(Some),
+            None => Ok(self.api_key.clone()),
+        }
+    }
+
+    fn request(
+        &self,
+        call: Call,
+        body: RequestBody,
+        credential: Option<SecretString>,
+    ) -> Result<Request<RequestBody>, ClientError> {
         let host = match &self.target {
             Target::Unix { .. } => "localhost",
             Target::Http(url) | Target::Https(url, _) => url.authority(),
@@ -218,7 +232,7 @@ impl Client {
         headers.insert(header::HOST, HeaderValue::try_from(host).expect("an authority is a header value"));
         let agent = HeaderValue::from_static(concat!("casemate/", env!("CARGO_PKG_VERSION")));
         headers.insert(header::USER_AGENT, agent);
-        if let Some(key) = &self.api_key {
+        if let Some(key) = &credential {
             let mut value = header_value("API key", key.expose_secret())?;
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static("x-api-key"), value);

@@ -24,6 +24,7 @@ pub(crate) enum User {
     Remove(Remove),
     Block(Block),
     Unblock(Unblock),
+    ResetFactors(ResetFactors),
     Password(PasswordOf),
     Sessions(Sessions),
     EndSession(EndSession),
@@ -43,6 +44,7 @@ impl User {
             Self::Remove(command) => command.execute(context).await,
             Self::Block(command) => command.execute(context).await,
             Self::Unblock(command) => command.execute(context).await,
+            Self::ResetFactors(command) => command.execute(context).await,
             Self::Password(command) => command.execute(context).await,
             Self::Sessions(command) => command.execute(context).await,
             Self::EndSession(command) => command.execute(context).await,
@@ -331,6 +333,25 @@ impl Unblock {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         context.client()?.users_block(self.name.as_str(), false).await?;
         context.output.note(&format!("{} may sign in again", self.name));
+        Ok(Status::Done)
+    }
+}
+
+/// Remove a user's authenticator app, recovery codes and passkeys, who has lost them; which ends all its sessions.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate user reset-factors ada")]
+pub(crate) struct ResetFactors {
+    /// What the user signs in as.
+    #[arg(value_name = "USER")]
+    name: UserName,
+}
+
+impl ResetFactors {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        context.client()?.users_reset_factors(self.name.as_str()).await?;
+        context.output.note(&format!("{} signs in with the password alone now", self.name));
         Ok(Status::Done)
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
             return Some(format!("set HOME or {variable} to an absolute path"));
         }
         CliError::KeyInClear { .. } => ENCRYPT,
+        CliError::PasswordInClear { .. } => TUNNEL,
         CliError::Authorities { .. } => "name the certificate of the authority that signed the node's",
         CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
@@ -81,6 +82,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::NotText { .. }
         | CliError::PathNotText { .. }
         | CliError::ProjectOverNetwork
+        | CliError::SignInWhere
         | CliError::NoVersions { .. }
         | CliError::PublicKey(_)
         | CliError::Difference { .. }
@@ -91,6 +93,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
 }
 
 const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
+
+const TUNNEL: &str =
+    "name an https:// address, or use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST)";
 
 const PUT_AGAIN: &str =
     "put the same content again; on the node, `casemate fsck --objects` names everything that is missing";
@@ -257,6 +262,7 @@ fn of_client(error: &ClientError) -> Option<String> {
         ClientError::BadAnswer { .. } | ClientError::NotText { .. } | ClientError::AnswerTooLong { .. } => {
             "compare `casemate --version` with the node's, which `casemate doctor` shows"
         }
+        ClientError::SignedOut { .. } => "sign in again with `casemate login USER`",
         ClientError::Source { .. } | ClientError::NotAHeader { .. } => return None,
     };
     Some(fixed.to_owned())
@@ -269,7 +275,12 @@ fn of_problem(problem: &Problem) -> Option<String> {
         return problem.hint.clone();
     }
     let fixed = match problem.code {
-        ProblemCode::Unauthenticated => "name an API key with --api-key-file, or use the node's socket",
+        ProblemCode::Unauthenticated => {
+            "name an API key with --api-key-file, sign in with `casemate login USER`, or use the node's socket"
+        }
+        ProblemCode::SecondFactorRequired | ProblemCode::SecondFactorWrong => {
+            "type the code that the app shows now, or a recovery code; each is good once"
+        }
         ProblemCode::Denied => "`casemate key create` makes a key with the role and scopes that it needs",
         ProblemCode::NotOwner | ProblemCode::NameTaken => "`casemate name show NAME` says who holds it",
         ProblemCode::NotFinished => "`casemate task wait TASK` waits for it",

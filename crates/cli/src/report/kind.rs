@@ -61,6 +61,8 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::PublicKey(_)
         | CliError::KeyUnknown { .. }
         | CliError::KeyInClear { .. }
+        | CliError::PasswordInClear { .. }
+        | CliError::SignInWhere
         | CliError::Authorities { .. }
         | CliError::ProjectOverNetwork
         | CliError::CopyFiles
@@ -189,6 +191,7 @@ fn of_client(error: &ClientError) -> Kind {
         | ClientError::TimedOut { .. }
         | ClientError::Broken { .. } => Kind::Unavailable,
         ClientError::NotAHeader { .. } => Kind::Usage,
+        ClientError::SignedOut { .. } => Kind::Denied,
         ClientError::Foreign { .. }
         | ClientError::BadAnswer { .. }
         | ClientError::NotText { .. }
@@ -202,6 +205,8 @@ fn of_problem(code: ProblemCode) -> Kind {
         ProblemCode::InvalidBody | ProblemCode::InvalidParameter => Kind::Usage,
         ProblemCode::NotFound | ProblemCode::BlobMissing => Kind::NotFound,
         ProblemCode::Unauthenticated
+        | ProblemCode::SecondFactorRequired
+        | ProblemCode::SecondFactorWrong
         | ProblemCode::Denied
         | ProblemCode::CrossOrigin
         | ProblemCode::NotOwner => Kind::Denied,

@@ -9,6 +9,7 @@ mod config;
 mod edge;
 mod encryption;
 mod errors;
+mod factors;
 mod fsck;
 mod headers;
 mod help;

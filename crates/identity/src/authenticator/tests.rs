@@ -72,13 +72,17 @@ impl Credentials for Memory {
         &self,
         session: &SessionRecord,
         refresh: Option<&RefreshRecord>,
+        proof: Option<&FactorUse>,
         _event: Event,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        if proof.is_some() {
+            return Ok(false);
+        }
         if let Some(refresh) = refresh {
             self.refresh_tokens.lock().unwrap().insert(refresh.id, refresh.clone());
         }
         self.sessions.lock().unwrap().insert(session.id, session.clone());
-        Ok(())
+        Ok(true)
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<SessionRecord>, StoreError> {
@@ -177,10 +181,11 @@ impl World {
             user,
             refreshed: user.is_some(),
             client: "test".to_owned(),
+            shown: Shown::OneFactor,
         };
         let now = self.clock.now();
         let opened = self.authenticator.open_session(opener, now, &self.entropy, |_| self.event()).await;
-        opened.expect("memory")
+        opened.expect("memory").expect("no proof was used before")
     }
 
     fn user(&self, role: Role) -> UserId {

@@ -2,10 +2,12 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{SignIn, SignInAs};
+use casemate_identity::Assertion;
 use casemate_model::{SessionId, Timestamp};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::factors::bytes;
 use super::users::password;
 use crate::app::AppState;
 use crate::caller::{From, Newcomer, SESSION_COOKIE};
@@ -21,7 +23,8 @@ const CLIENT_CHARS_MAX: usize = 120;
 
 /// Sign in to the console
 ///
-/// Takes a user's name and password, the token of a one-time login link, or an API key, and sets the session's cookie.
+/// Takes a user's name and password (and a code, where the user has an app), a passkey, the token of a one-time login link,
+/// or an API key, and sets the session's cookie.
 #[utoipa::path(post, path = "/session", operation_id = "sessions_sign_in", tag = "sessions",
     request_body = wire::session::SignIn,
     responses((status = 201, body = wire::session::Principal), (status = "default", body = wire::Problem)))]
@@ -35,6 +38,7 @@ pub(crate) async fn sign_in(
         wire::session::SignIn::Password(log_in) => by_password(log_in)?,
         wire::session::SignIn::Link(link) => SignIn::Link(SecretString::from(link.link_token)),
         wire::session::SignIn::Key(key) => SignIn::Key(SecretString::from(key.api_key)),
+        wire::session::SignIn::Passkey(used) => SignIn::Passkey(assertion(&used)?),
     };
     let how = SignInAs { refreshed: false, client: client(&headers) };
     let opened = state.control.sign_in(&caller, sign_in, how).await?;
@@ -160,7 +164,18 @@ fn by_password(body: wire::users::LogIn) -> Result<SignIn, Problem> {
     Ok(SignIn::Password {
         name: body.username.parse().ok(),
         password: password("/password", body.password)?,
+        code: body.code.map(SecretString::from),
         project: body.project.map(|project| body_field("/project", &project)).transpose()?,
+    })
+}
+
+fn assertion(used: &wire::factors::SignInByPasskey) -> Result<Assertion, Problem> {
+    Ok(Assertion {
+        id: body_field("/passkey_id", &used.passkey_id)?,
+        user_handle: bytes("/user_handle", &used.user_handle)?,
+        client_data: bytes("/client_data", &used.client_data)?,
+        authenticator_data: bytes("/authenticator_data", &used.authenticator_data)?,
+        signature: bytes("/signature", &used.signature)?,
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 18] = [
+const SHARED: [(&str, &str); 19] = [
     ("node_live", "node.health"),
     ("node_ready", "node.health"),
     ("tasks_output_stdout", "tasks.output"),
@@ -20,6 +20,7 @@ const SHARED: [(&str, &str); 18] = [
     ("objects_restore", "objects.put"),
     ("objects_versions", "objects.list"),
     ("sessions_log_in", "sessions.sign_in"),
+    ("sessions_passkey_options", "sessions.sign_in"),
     ("users_unblock", "users.block"),
     ("uploads_abort", "objects.put"),
     ("uploads_begin", "objects.put"),

@@ -35,6 +35,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     tokens.walk(sql, findings, |row| credentials::refresh::refresh_record(row).map(|_| None)).await?;
     let users = Table { statement: &users::USERS, before_first: values![""].to_vec() };
     users.walk(sql, findings, |row| users::user_record(row).map(|_| None)).await?;
+    let passkeys = Table { statement: &users::passkeys::ALL_PASSKEYS, before_first: values![""].to_vec() };
+    passkeys.walk(sql, findings, |row| users::passkeys::passkey_record(row).map(|_| None)).await?;
     let objects = Table { statement: &catalog::ALL_OBJECTS, before_first: values!["", "", ""].to_vec() };
     objects.walk(sql, findings, |row| counted.add_object(row)).await?;
     let names = Table { statement: &registry::ALL_NAMES, before_first: values![""].to_vec() };

@@ -42,6 +42,8 @@ impl Store {
             registry::HOT,
             users::HOT,
             users::members::HOT,
+            users::factors::HOT,
+            users::passkeys::HOT,
             users::roles::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {

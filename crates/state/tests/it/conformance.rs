@@ -5,6 +5,7 @@ mod buckets;
 mod catalog;
 mod credentials;
 mod idempotency;
+mod factors;
 mod inventory;
 mod lifecycle;
 mod overrides;
@@ -71,6 +72,12 @@ const CASES: &[Case] = cases![
     users::a_blocked_user_has_no_standing_and_no_sessions,
     users::members_and_roles_come_and_go,
     users::a_refresh_token_is_used_once_with_a_grace,
+    factors::a_code_is_taken_once_and_only_forwards,
+    factors::a_recovery_code_is_taken_once,
+    factors::codes_are_removed_only_by_who_shows_one,
+    factors::a_passkey_and_its_challenge_are_used_forwards,
+    factors::a_user_has_only_so_many_passkeys,
+    factors::reset_factors_end_sessions,
     overrides::overrides_are_set_replaced_and_removed,
     overrides::there_are_only_so_many_overrides,
     peppers::a_pepper_is_noted_once_and_retired_once,

@@ -38,6 +38,7 @@ impl Context {
             expires: self.later(seconds),
             user: None,
             client: String::new(),
+            two_factors: false,
         }
     }
 }
@@ -91,13 +92,21 @@ pub(super) async fn sessions_end_and_expired_ones_are_removed(context: &Context)
     context.store.insert_key(&key, context.event("keys.create")).await.unwrap();
     let (short, long) = (context.session(None, 1), context.session(Some(key.id), 1000));
     for session in [&short, &long] {
-        context.store.insert_session(session, None, context.event("sessions.sign_in")).await.unwrap();
+        assert!(
+            context
+                .store
+                .insert_session(session, None, None, context.event("sessions.sign_in"))
+                .await
+                .unwrap()
+        );
         assert_eq!(context.store.session(session.id).await.unwrap().as_ref(), Some(session));
     }
     context.clock.advance(Duration::from_secs(2));
     assert_eq!(context.store.session(short.id).await.unwrap().as_ref(), Some(&short), "expired, but found");
     let third = context.session(None, 10);
-    context.store.insert_session(&third, None, context.event("sessions.sign_in")).await.unwrap();
+    assert!(
+        context.store.insert_session(&third, None, None, context.event("sessions.sign_in")).await.unwrap()
+    );
     assert_eq!(context.store.session(short.id).await.unwrap(), None);
     assert_eq!(context.store.session(long.id).await.unwrap().as_ref(), Some(&long));
 

@@ -30,7 +30,7 @@ impl Context {
         Member { project: self.project.clone(), user: user.id, role, created: self.now() }
     }
 
-    async fn add_user(&self, name: &str) -> UserRecord {
+    pub(super) async fn add_user(&self, name: &str) -> UserRecord {
         let user = self.user(name);
         let member = self.member(&user, Role::DEVELOPER);
         let added = self.store.insert_user(&user, Some(&member), None, self.event("users.create")).await;
@@ -38,7 +38,7 @@ impl Context {
         user
     }
 
-    fn user_session(&self, user: &UserRecord) -> SessionRecord {
+    pub(super) fn user_session(&self, user: &UserRecord) -> SessionRecord {
         SessionRecord {
             id: SessionId::generate(self.now(), &self.entropy),
             project: self.project.clone(),
@@ -50,6 +50,7 @@ impl Context {
             created: self.now(),
             expires: self.later(1000),
             client: "casemate 0.1".to_owned(),
+            two_factors: false,
         }
     }
 
@@ -63,12 +64,17 @@ impl Context {
         }
     }
 
-    async fn add_session(&self, user: &UserRecord, refresh: Option<&RefreshRecord>) -> SessionRecord {
+    pub(super) async fn add_session(
+        &self,
+        user: &UserRecord,
+        refresh: Option<&RefreshRecord>,
+    ) -> SessionRecord {
         let mut session = self.user_session(user);
         if let Some(refresh) = refresh {
             session.id = refresh.session;
         }
-        self.store.insert_session(&session, refresh, self.event("sessions.sign_in")).await.unwrap();
+        let event = self.event("sessions.sign_in");
+        assert!(self.store.insert_session(&session, refresh, None, event).await.unwrap());
         session
     }
 }
