@@ -13,8 +13,8 @@ use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, FactorUse, KeyRecord, Peppers, Refreshed,
-    SecondFactor, SecretMac, SessionRecord, Token, TokenKind, refresh,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, FactorUse, KeyRecord, Peppers,
+    Refreshed, SecondFactor, SecretMac, SessionRecord, Token, TokenKind, refresh,
 };
 
 /// How long a console session lasts.
