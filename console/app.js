@@ -24,6 +24,8 @@ import * as overview from "./pages/overview.js";
 import * as task from "./pages/task.js";
 import * as tasks from "./pages/tasks.js";
 import * as users from "./pages/users.js";
+import * as webhook from "./pages/webhook.js";
+import * as webhooks from "./pages/webhooks.js";
 
 const ROUTES = [
   { pattern: ["login"], page: login, public: true },
@@ -41,6 +43,8 @@ const ROUTES = [
   { pattern: ["audit", ":sequence"], page: auditEntry },
   { pattern: ["keys"], page: keys },
   { pattern: ["users"], page: users },
+  { pattern: ["webhooks"], page: webhooks },
+  { pattern: ["webhooks", ":id"], page: webhook },
   { pattern: ["account"], page: account },
 ];
 

@@ -8,5 +8,7 @@ export const commands = {
   verify: "casemate verify receipt.txt",
   tail: "casemate audit tail",
   login: "casemate login",
+  addWebhook: "casemate webhook add URL --event object.stored",
+  testWebhook: (id) => `casemate webhook test ${id}`,
   invite: "casemate user invite --role developer",
 };

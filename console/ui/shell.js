@@ -13,6 +13,7 @@ const PAGES = [
   ["audit", "Audit", "audit:read"],
   ["keys", "Keys", "keys:read"],
   ["users", "Users", "users:read"],
+  ["webhooks", "Webhooks", "webhooks:read"],
 ];
 const STREAM = {
   live: ["ok", "Live"],

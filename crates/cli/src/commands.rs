@@ -35,6 +35,7 @@ mod tour;
 mod transfer_options;
 mod user;
 mod verify;
+mod webhook;
 
 use clap::Subcommand;
 
@@ -78,6 +79,8 @@ pub(crate) enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Limit(limit::Limit),
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     Login(login::Login),
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -124,6 +127,7 @@ impl Command {
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Limit(command) => command.execute(context).await,
+            Self::Webhook(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,
             Self::Verify(command) => command.execute(context).await,

@@ -9,6 +9,7 @@ mod limits;
 mod registration;
 mod review;
 mod tls;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use casemate_control::Registration;
 use casemate_encryption::MasterKey;
-use casemate_model::RunLimits;
+use casemate_model::{Networks, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use casemate_throttle::Settings as LimitSettings;
@@ -30,6 +31,7 @@ use zeroize::Zeroizing;
 pub(crate) use cache::cache_section;
 pub(crate) use limits::WrittenLimits;
 pub(crate) use review::{Severity, review};
+pub(crate) use webhooks::WrittenWebhooks;
 
 /// Most bytes of a configuration file, and of a secret's file.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -92,6 +94,8 @@ pub(crate) struct Written {
     pub(crate) metrics_listen_public: bool,
     /// How many requests each caller may send.
     pub(crate) limits: WrittenLimits,
+    /// Where webhooks may be sent to.
+    pub(crate) webhooks: WrittenWebhooks,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -139,6 +143,7 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
     pub(crate) redis_url: Option<SecretString>,
+    pub(crate) webhook_networks: Networks,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -229,6 +234,7 @@ impl Default for Written {
             metrics_listen: String::new(),
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
+            webhooks: WrittenWebhooks::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -301,6 +307,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis_url: limits::redis_url(&written.limits)?,
+        webhook_networks: webhooks::allowed(&written.webhooks)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,

@@ -24,6 +24,7 @@ mod serve;
 mod span;
 mod tables;
 mod transfer;
+mod webhooks;
 mod wire;
 mod world;
 

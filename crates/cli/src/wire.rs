@@ -228,7 +228,6 @@ async fn control(
         ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
     };
     Ok(Control::new(Parts {
-        clock,
         users: store.clone(),
         authenticator: Authenticator::new(store.clone(), Peppers::new(pepper), TOKEN_ISSUER.to_owned()),
         credentials: store.clone(),
@@ -238,6 +237,9 @@ async fn control(
         sandbox: Sandbox::start(sandbox_config).await?,
         throttle: throttle(config)?,
         overrides: store.clone(),
+        webhooks: store.clone(),
+        outbox: store.clone(),
+        sender: crate::webhooks::sender(&config.webhook_networks, Arc::clone(&clock)),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
@@ -247,6 +249,7 @@ async fn control(
             registration: config.registration.clone(),
             collect_grace: config.collect_grace,
         },
+        clock,
         entropy,
     }))
 }

@@ -16,6 +16,7 @@ mod tasks;
 mod uploads;
 mod users;
 mod versions;
+mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -57,6 +58,7 @@ pub fn openapi_document() -> String {
 /// Routes with small bodies, and those with streamed ones, whose size the engine limits itself.
 fn described() -> OpenApiRouter<AppState> {
     let small = OpenApiRouter::with_openapi(Described::openapi())
+        .merge(of_webhooks())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -125,4 +127,16 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(uploads::put_part))
         .layer(DefaultBodyLimit::disable());
     small.merge(streamed)
+}
+
+fn of_webhooks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::show_webhook, webhooks::update_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::rotate_webhook))
+        .routes(routes!(webhooks::pause_webhook))
+        .routes(routes!(webhooks::resume_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver))
 }

@@ -36,6 +36,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_bytes_of_uploads"),
     migration!(8, "0008_users_and_roles"),
     migration!(9, "0009_limit_overrides"),
+    migration!(10, "0010_idempotency_keys"),
+    migration!(11, "0011_webhooks"),
 ];
 
 /// The version that this program brings a database to.

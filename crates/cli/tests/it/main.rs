@@ -26,3 +26,4 @@ mod tls;
 mod users;
 mod versions;
 mod weaknesses;
+mod webhooks;

@@ -26,7 +26,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Follow what happens
 ///
-/// Server-sent events `task`, `object`, `name` and `log`, whose ids grow. After `Last-Event-ID` the missed ones come
+/// Server-sent events `task`, `object`, `name`, `webhook` and `log`, whose ids grow. After `Last-Event-ID` the missed ones come
 /// first; if they are not known any more, an event `reset` says that what is shown must be read anew.
 #[utoipa::path(get, path = "/events", operation_id = "node_events", tag = "node",
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = wire::Problem)))]
@@ -90,6 +90,7 @@ fn event(item: &FeedItem, project: &Project) -> Option<Event> {
             let change = convert::name_change(*kind);
             ("name", json(&wire::events::NameEvent { name: name.clone(), change }))
         }
+        Change::Webhook { id } => ("webhook", json(&wire::events::WebhookEvent { id: id.to_string() })),
         Change::Log { size } => ("log", json(&wire::events::LogEvent { size: *size })),
     };
     Some(Event::default().id(item.id.to_string()).event(kind).data(data))

@@ -12,6 +12,7 @@ mod quotas;
 mod registry;
 mod uploads;
 mod users;
+mod webhooks;
 
 use std::pin::Pin;
 
@@ -67,6 +68,15 @@ const CASES: &[Case] = cases![
     users::a_refresh_token_is_used_once_with_a_grace,
     overrides::overrides_are_set_replaced_and_removed,
     overrides::there_are_only_so_many_overrides,
+    webhooks::webhooks_are_made_changed_and_removed,
+    webhooks::there_are_only_so_many_webhooks,
+    webhooks::the_log_is_the_outbox_of_webhooks,
+    webhooks::only_so_much_waits_for_a_webhook,
+    webhooks::a_delivery_is_tried_until_it_ends,
+    webhooks::a_lease_ends_by_time_or_with_its_holder,
+    webhooks::a_webhook_is_paused_once_with_its_entry,
+    webhooks::a_delivery_is_sent_again_on_demand,
+    webhooks::deliveries_that_are_over_are_forgotten,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,

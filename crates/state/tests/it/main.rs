@@ -11,3 +11,4 @@ mod migrations;
 mod plans;
 mod shared_limits;
 mod tiles;
+mod webhooks;
