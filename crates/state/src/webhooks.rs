@@ -253,7 +253,6 @@ const REDELIVER: Statement = statement!(
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a webhook", &rows::WEBHOOK),
     ("list webhooks", &rows::WEBHOOKS),
-    ("see whether there is a webhook", &ANY),
     ("count webhooks", &COUNT),
     ("change a webhook", &UPDATE),
     ("remove a webhook", &DELETE),

@@ -129,7 +129,7 @@ impl Change for SpreadOut {
         webhooks.dedup();
         let mut spread = Spread::default();
         for webhook in webhooks {
-            let waiting = match tx.row(&WAITING, values![webhook, most]).await? {
+            let waiting = match tx.row(&WAITING, values![webhook]).await? {
                 Some(row) => row.only("count of deliveries")?,
                 None => 0,
             };
@@ -280,9 +280,8 @@ pub(super) const MOVE_CURSOR: Statement = statement!(
     "INSERT INTO webhook_cursors (origin, next_sequence) VALUES ($1, $3) ON CONFLICT (origin) \
      DO UPDATE SET next_sequence = $3 WHERE webhook_cursors.next_sequence = $2"
 );
-pub(super) const WAITING: Statement = statement!(
-    "SELECT COUNT(*) FROM (SELECT 1 FROM webhook_deliveries WHERE webhook = $1 AND due IS NOT NULL LIMIT $2) AS w"
-);
+pub(super) const WAITING: Statement =
+    statement!("SELECT COUNT(*) FROM webhook_deliveries WHERE webhook = $1 AND due IS NOT NULL");
 const COUNT_DROPPED: Statement = statement!("UPDATE webhooks SET dropped = dropped + $2 WHERE id = $1");
 pub(super) const DUE: Statement = statement!(
     "SELECT ",
