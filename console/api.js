@@ -133,12 +133,25 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     limits: (signal) => json("GET", "/limits", { signal }),
     setLimit: (tier, subject, limit) => json("PUT", `/limits/${tier}/${encodeURIComponent(subject)}`, { body: limit }),
     removeLimit: (tier, subject) => json("DELETE", `/limits/${tier}/${encodeURIComponent(subject)}`),
+    // webhooks
+    webhooks: (query, signal) => list("/webhooks", query, signal),
+    webhook: (id, signal) => json("GET", webhookPath(id), { signal }),
+    createWebhook: (webhook) => json("POST", "/webhooks", { body: webhook }),
+    deleteWebhook: (id) => json("DELETE", webhookPath(id)),
+    rotateWebhook: (id, seconds) => json("POST", webhookPath(id, "/rotate"), { body: { overlap_seconds: seconds } }),
+    pauseWebhook: (id) => json("POST", webhookPath(id, "/pause")),
+    resumeWebhook: (id) => json("POST", webhookPath(id, "/resume")),
+    testWebhook: (id) => json("POST", webhookPath(id, "/test")),
+    deliveries: (id, query, signal) => list(webhookPath(id, "/deliveries"), query, signal),
+    redeliver: (id, delivery) => json("POST", webhookPath(id, `/deliveries/${encodeURIComponent(delivery)}/redeliver`)),
     // audit
     auditEntries: (query, signal) => list("/audit/entries", query, signal),
     auditProof: (sequence, signal) => whenProved(() => json("GET", `/audit/entries/${sequence}/proof`, { signal })),
     checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
   };
 }
+
+const webhookPath = (id, below = "") => `/webhooks/${encodeURIComponent(id)}${below}`;
 
 const bucketPath = (bucket, below = "") => `/buckets/${encodeURIComponent(bucket)}${below}`;
 

@@ -25,6 +25,8 @@ import * as overview from "./pages/overview.js";
 import * as task from "./pages/task.js";
 import * as tasks from "./pages/tasks.js";
 import * as users from "./pages/users.js";
+import * as webhook from "./pages/webhook.js";
+import * as webhooks from "./pages/webhooks.js";
 
 const ROUTES = [
   { pattern: ["login"], page: login, public: true },
@@ -43,6 +45,8 @@ const ROUTES = [
   { pattern: ["keys"], page: keys },
   { pattern: ["users"], page: users },
   { pattern: ["limits"], page: limits },
+  { pattern: ["webhooks"], page: webhooks },
+  { pattern: ["webhooks", ":id"], page: webhook },
   { pattern: ["account"], page: account },
 ];
 

@@ -7,7 +7,7 @@
 // While the tab is hidden the stream is closed: browsers allow six HTTP/1.1 connections to one origin over all tabs,
 // and idle tabs must not use them up. When it is shown again, pages are told to load afresh (`reset`).
 
-const KINDS = ["task", "object", "name", "log"];
+const KINDS = ["task", "object", "name", "webhook", "log"];
 const PAUSE_MS_MIN = 1000;
 const PAUSE_MS_MAX = 30000;
 

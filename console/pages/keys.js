@@ -4,7 +4,8 @@ import { commands } from "../commands.js";
 import { h, icon } from "../ui/dom.js";
 import { confirmDialog, openDialog } from "../ui/dialog.js";
 import { field, FieldError, form, select, textInput } from "../ui/form.js";
-import { badge, clip, copyButton, empty, moment, pageHead } from "../ui/parts.js";
+import { badge, clip, empty, moment, pageHead } from "../ui/parts.js";
+import { showSecret } from "../ui/secret.js";
 import { PAGE, pagedTable } from "../ui/table.js";
 import { toast, toastError } from "../ui/toast.js";
 
@@ -121,16 +122,4 @@ async function linkDialog(api) {
   } catch (error) {
     toastError(error);
   }
-}
-
-function showSecret({ title: heading, text, secret, noun }) {
-  const opened = openDialog({
-    title: heading,
-    wide: true,
-    content: [
-      h("p", {}, text),
-      h("p", { class: "secret" }, h("code", { tabindex: 0 }, secret), copyButton(secret, noun)),
-      h("div", { class: "actions end" }, h("button", { type: "button", class: "primary", on: { click: () => opened.close() } }, "I have kept it")),
-    ],
-  });
 }

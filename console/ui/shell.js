@@ -14,6 +14,7 @@ const PAGES = [
   ["keys", "Keys", "keys:read"],
   ["users", "Users", "users:read"],
   ["limits", "Limits", "node:read"],
+  ["webhooks", "Webhooks", "webhooks:read"],
 ];
 const STREAM = {
   live: ["ok", "Live"],

@@ -366,6 +366,34 @@ journey("creates a key that is shown once, signs in with it elsewhere, and revok
   await refusedElsewhere(secret);
 });
 
+journey("creates a webhook whose secret is shown once, sends a test, pauses and removes it", async () => {
+  await visit("#/webhooks", "Webhooks");
+  await button("Create a webhook").first().click();
+  await page.getByLabel("Sends to", { exact: true }).fill("http://127.0.0.1:1/");
+  await button("Create").click();
+  await page.getByText("webhooks may not be sent to").waitFor();
+  await page.getByLabel("Sends to", { exact: true }).fill("https://webhooks.invalid/journey");
+  await page.getByLabel("Events", { exact: true }).fill("object.* task.ended");
+  await page.getByLabel("For", { exact: true }).fill("<img src=x>");
+  await button("Create").click();
+  const secret = await page.locator(".secret code").innerText();
+  assert.match(secret, /^whsec_/);
+  await button("I have kept it").click();
+  await page.locator(".secret").waitFor({ state: "detached" });
+  assert.ok(!(await page.content()).includes(secret));
+  await page.getByRole("link", { name: "https://webhooks.invalid/journey" }).click();
+  await page.getByRole("heading", { level: 1, name: "Webhook" }).waitFor();
+  await button("Send a test").click();
+  await page.locator("tbody tr", { hasText: "webhook.test" }).first().waitFor();
+  await button("Pause").click();
+  await page.locator(".badge", { hasText: "paused" }).waitFor();
+  await button("Resume").click();
+  await button("Pause").waitFor();
+  await button("Remove").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByRole("heading", { level: 3, name: "No webhook" }).waitFor();
+});
+
 /** Another browser: sent to sign in first, then where it wanted to go; a viewer is offered nothing that it may not do. */
 async function signInElsewhere(secret) {
   const other = await openBrowser({ url: node.url });
@@ -512,7 +540,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"], ["webhooks", "Webhooks"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

@@ -50,6 +50,13 @@ pub struct NameEvent {
     pub change: NameChange,
 }
 
+/// The node paused a webhook, because its receiver does not work; kind `webhook`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WebhookEvent {
+    /// The webhook.
+    pub id: String,
+}
+
 /// The log has a new signed checkpoint; kind `log`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogEvent {

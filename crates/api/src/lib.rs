@@ -22,6 +22,7 @@ pub mod session;
 pub mod tasks;
 pub mod tls;
 pub mod users;
+pub mod webhooks;
 
 pub use client::{
     AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest,

@@ -36,6 +36,7 @@ mod tour;
 mod transfer_options;
 mod user;
 mod verify;
+mod webhook;
 
 use clap::Subcommand;
 
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Key(key::Key),
     #[command(subcommand)]
     Limit(limit::Limit),
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     Login(login::Login),
     Logout(login::Logout),
     #[command(subcommand)]
@@ -128,6 +131,7 @@ impl Command {
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Limit(command) => command.execute(context).await,
+            Self::Webhook(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Logout(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,

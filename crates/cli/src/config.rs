@@ -12,6 +12,7 @@ mod mutual;
 mod registration;
 mod review;
 mod tls;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ use casemate_control::{IdempotencyRules, Registration};
 use casemate_encryption::MasterKey;
 use casemate_identity::SecondFactor;
 use casemate_limits::JsonBudget;
-use casemate_model::RunLimits;
+use casemate_model::{Networks, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use casemate_throttle::Settings as LimitSettings;
@@ -36,6 +37,7 @@ pub(crate) use cache::cache_section;
 pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
 pub(crate) use review::{Severity, review};
+pub(crate) use webhooks::WrittenWebhooks;
 
 /// Most bytes of a configuration file, and of a secret's file.
 const FILE_BYTES_MAX: u64 = 64 << 10;
@@ -124,6 +126,8 @@ pub(crate) struct Written {
     pub(crate) metrics_listen_public: bool,
     /// How many requests each caller may send.
     pub(crate) limits: WrittenLimits,
+    /// Where webhooks may be sent to.
+    pub(crate) webhooks: WrittenWebhooks,
     /// Longest wall-clock time that a task may ask for, in seconds.
     pub(crate) task_seconds_max: u64,
     /// Most memory that a task may ask for, such as `2GiB`.
@@ -178,6 +182,7 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
     pub(crate) redis: Option<RedisServer>,
+    pub(crate) webhook_networks: Networks,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
 }
@@ -281,6 +286,7 @@ impl Default for Written {
             metrics_listen: String::new(),
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
+            webhooks: WrittenWebhooks::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
             log_format: "text".to_owned(),
@@ -359,6 +365,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis: limits::redis(&written.limits)?,
+        webhook_networks: webhooks::allowed(&written.webhooks)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {
             "text" => false,

@@ -28,6 +28,7 @@ mod signed_in;
 mod span;
 mod tables;
 mod transfer;
+mod webhooks;
 mod wire;
 mod world;
 

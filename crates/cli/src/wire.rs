@@ -287,7 +287,6 @@ async fn control(
         ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
     };
     Ok(Control::new(Parts {
-        clock,
         users: store.clone(),
         factors: store.clone(),
         passkeys: store.clone(),
@@ -302,6 +301,9 @@ async fn control(
         sandbox: Sandbox::start(sandbox_config).await?,
         throttle: throttle(config)?,
         overrides: store.clone(),
+        webhooks: store.clone(),
+        outbox: store.clone(),
+        sender: crate::webhooks::sender(&config.webhook_networks, Arc::clone(&clock)),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,
@@ -313,6 +315,7 @@ async fn control(
             relying_party,
             collect_grace: config.collect_grace,
         },
+        clock,
         entropy,
     }))
 }

@@ -14,6 +14,7 @@ use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
 use casemate_sandbox::Sandbox;
 use casemate_tasks::Queue;
 use casemate_throttle::{Overrides, Throttle};
+use casemate_webhooks::{Outbox, Sender, Webhooks};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ use crate::passwords::Passwords;
 use crate::sessions::Attempts;
 use crate::status::Health;
 use crate::tasks::Runs;
+use crate::webhooks::Teller;
 use crate::{Caller, ControlError, Feed, IdempotencyRules};
 
 /// The parts that use cases are made of. The composition root fills it in.
@@ -54,6 +56,12 @@ pub struct Parts {
     pub queue: Arc<dyn Queue>,
     /// Where guests run.
     pub sandbox: Sandbox,
+    /// Stored webhooks.
+    pub webhooks: Arc<dyn Webhooks>,
+    /// What webhooks are to be told of, and what is on its way.
+    pub outbox: Arc<dyn Outbox>,
+    /// Sends to webhooks.
+    pub sender: Sender,
     /// The audit log before it reaches the tiles.
     pub audit: Arc<dyn AuditLog>,
     /// The tiles and checkpoints of the log.
@@ -96,6 +104,7 @@ pub struct Control {
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) health: Arc<Health>,
+    pub(crate) teller: Arc<Teller>,
     /// This run of this node, as the holder of leases.
     pub(crate) worker: WorkerId,
     pub(crate) started: Timestamp,
@@ -125,6 +134,7 @@ impl Control {
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             health: Arc::default(),
+            teller: Arc::default(),
             packed: Arc::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -146,6 +156,7 @@ impl Control {
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));
         self.run_beside("the measurer", crate::figures::measure(self.clone()));
         self.run_beside("the keeper of limits", crate::limits::keep(self.clone()));
+        self.run_beside("the teller of webhooks", crate::webhooks::tell(self.clone()));
         self.run_beside("the watch over health", crate::status::watch(self.clone()));
     }
 

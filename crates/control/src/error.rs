@@ -10,6 +10,8 @@ use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
 use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
+use crate::WebhookError;
+
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -166,6 +168,9 @@ pub enum ControlError {
         /// For whom it would be.
         subject: Subject,
     },
+    /// Webhooks.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// There is no such task in the project.
     #[error("there is no task {0}")]
     TaskNotFound(TaskId),

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use casemate_model::{Project, TaskId, Timestamp};
+use casemate_model::{Project, TaskId, Timestamp, WebhookId};
 use casemate_names::NameVersionKind;
 use casemate_tasks::TaskState;
 use tokio::sync::broadcast;
@@ -47,6 +47,11 @@ pub enum Change {
         name: String,
         /// What happened to it.
         kind: NameVersionKind,
+    },
+    /// A webhook was paused by the node.
+    Webhook {
+        /// The webhook.
+        id: WebhookId,
     },
     /// The log has a new signed checkpoint.
     Log {

@@ -5,12 +5,12 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run eleven background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run twelve background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
 //! carries out lifecycle rules, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
-//! them, and the watch looks at the node's health. If one of them fails the node
+//! them, the teller makes deliveries of webhooks from the log and sends them, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
 //! Nothing here knows HTTP, wire types or SQL.
@@ -43,6 +43,7 @@ mod sweep;
 mod tasks;
 mod uploads;
 mod users;
+mod webhooks;
 
 pub use audit::{AuditFound, AuditSearch, EntryProof};
 pub use caller::{Caller, LOOPBACK};
@@ -66,3 +67,4 @@ pub use status::{Check, CheckStatus, Overview};
 pub use tasks::{InputSource, ModuleSource, SubmitTask};
 pub use uploads::UploadRef;
 pub use users::{NewUser, UserDetails};
+pub use webhooks::{CreatedWebhook, NewWebhook, WebhookChange, WebhookError};

@@ -26,6 +26,7 @@ mod share;
 mod token;
 mod totp;
 mod users;
+mod webhook_secret;
 
 pub use access_token::{AccessClaims, AccessTokens, PublicTokenKey};
 pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_secret};

@@ -103,6 +103,14 @@ id!(
     /// Names one node as a worker of tasks: `wrk_…`.
     WorkerId, "wrk", "worker"
 );
+id!(
+    /// Names one webhook: `whk_…`. It is not its secret.
+    WebhookId, "whk", "webhook"
+);
+id!(
+    /// Names one delivery of a webhook, that is one event on its way to one receiver: `dlv_…`.
+    DeliveryId, "dlv", "delivery"
+);
 
 fn generate(now: Timestamp, entropy: &dyn Entropy) -> u128 {
     let mut random = [0; 16];

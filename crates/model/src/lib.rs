@@ -7,6 +7,7 @@
 mod bucket;
 mod clock;
 mod digest;
+mod egress;
 mod entropy;
 mod id;
 mod name;
@@ -29,10 +30,11 @@ mod user_name;
 pub use bucket::{BucketName, BucketNameError};
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use digest::{Digest, DigestError, Hasher};
+pub use egress::{EgressPolicy, EgressRefused};
 pub use entropy::Entropy;
 pub use id::{
-    IdError, InvitationId, KeyId, RefreshId, RequestId, RunId, SessionId, TaskId, UploadId, UserId,
-    VersionId, WorkerId,
+    DeliveryId, IdError, InvitationId, KeyId, RefreshId, RequestId, RunId, SessionId, TaskId, UploadId,
+    UserId, VersionId, WebhookId, WorkerId,
 };
 pub use name::{Name, NameError};
 pub use networks::{Networks, NetworksError};

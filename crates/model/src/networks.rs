@@ -25,6 +25,11 @@ impl Networks {
         self.0.is_empty() || self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Tells whether one of the networks has `address` in it; with no networks, none has. IPv4 in IPv6 counts as IPv6.
+    pub fn hold(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
     /// The networks.
     pub fn iter(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.0.iter().copied()

@@ -37,6 +37,10 @@ pub enum Scope {
     UsersRead,
     /// Inviting, changing and blocking users, and making roles.
     UsersWrite,
+    /// Listing webhooks and their deliveries.
+    WebhooksRead,
+    /// Making, changing and removing webhooks, and having them send.
+    WebhooksWrite,
 }
 
 /// Text that is no [`Scope`].
@@ -90,7 +94,7 @@ const PARTIAL_MAX: usize = 64;
 
 impl Scope {
     /// Every scope, in the order of their text.
-    pub const EVERY: [Self; 15] = [
+    pub const EVERY: [Self; 17] = [
         Self::AuditRead,
         Self::KeysRead,
         Self::KeysWrite,
@@ -106,6 +110,8 @@ impl Scope {
         Self::TasksWrite,
         Self::UsersRead,
         Self::UsersWrite,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
     ];
 
     /// The text form.
@@ -126,6 +132,8 @@ impl Scope {
             Self::TasksWrite => "tasks:write",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
         }
     }
 

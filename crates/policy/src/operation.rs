@@ -126,6 +126,29 @@ operations! {
     /// Revoke an API key.
     RevokeKey: "keys.revoke", Access::Granted(Scope::KeysWrite), changes;
 
+    /// Make a webhook.
+    CreateWebhook: "webhooks.create", Access::Granted(Scope::WebhooksWrite), changes;
+    /// List webhooks.
+    ListWebhooks: "webhooks.list", Access::Granted(Scope::WebhooksRead), reads;
+    /// Show a webhook.
+    ShowWebhook: "webhooks.show", Access::Granted(Scope::WebhooksRead), reads;
+    /// Change where a webhook sends to, and what.
+    UpdateWebhook: "webhooks.update", Access::Granted(Scope::WebhooksWrite), changes;
+    /// Remove a webhook with what it has not sent yet.
+    DeleteWebhook: "webhooks.delete", Access::Granted(Scope::WebhooksWrite), changes;
+    /// Give a webhook another secret.
+    RotateWebhook: "webhooks.rotate", Access::Granted(Scope::WebhooksWrite), changes;
+    /// Have a webhook send a test event.
+    TestWebhook: "webhooks.test", Access::Granted(Scope::WebhooksWrite), changes;
+    /// Have a webhook send nothing for a while.
+    PauseWebhook: "webhooks.pause", Access::Granted(Scope::WebhooksWrite), changes;
+    /// Have a webhook send again.
+    ResumeWebhook: "webhooks.resume", Access::Granted(Scope::WebhooksWrite), changes;
+    /// List what a webhook has sent and is to send.
+    ListDeliveries: "webhooks.deliveries", Access::Granted(Scope::WebhooksRead), reads;
+    /// Have a webhook send something once more.
+    Redeliver: "webhooks.redeliver", Access::Granted(Scope::WebhooksWrite), changes;
+
     /// List the node's users.
     ListUsers: "users.list", Access::OnNode(Scope::UsersRead), reads;
     /// Show a user with its roles.

@@ -2,7 +2,7 @@ use casemate_model::{Role, Scope, Scopes};
 
 use Scope::{
     AuditRead, KeysRead, MetricsRead, NamesRead, NamesWrite, NodeRead, NodeWrite, ObjectsRead, ObjectsShare,
-    ObjectsWrite, TasksRead, TasksWrite, UsersRead,
+    ObjectsWrite, TasksRead, TasksWrite, UsersRead, WebhooksRead,
 };
 
 /// What a role that is built in stands for; `None` for any other.
@@ -30,6 +30,7 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
             TasksRead,
             TasksWrite,
             UsersRead,
+            WebhooksRead,
         ]),
         "auditor" => Scopes::of(&[
             AuditRead,
@@ -40,6 +41,7 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
             ObjectsRead,
             TasksRead,
             UsersRead,
+            WebhooksRead,
         ]),
         "admin" => Scopes::ALL,
         "node" => Scopes::of(&[NamesRead, ObjectsRead, TasksRead]),

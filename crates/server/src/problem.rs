@@ -7,7 +7,7 @@ use std::error::Error;
 
 use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode as Code;
-use casemate_control::{ControlError, FactorError};
+use casemate_control::{ControlError, FactorError, WebhookError};
 use casemate_identity::Rejected;
 use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
@@ -296,6 +296,21 @@ impl Problem {
         Self::field(&pointer, error.to_string())
     }
 
+    fn webhook(error: &WebhookError) -> Self {
+        let text = error.to_string();
+        match error {
+            WebhookError::NotFound(_) | WebhookError::DeliveryNotFound(_) => Self::new(Code::NotFound, text),
+            WebhookError::TooMany => {
+                Self::new(Code::Conflict, text).hint("remove some with `casemate webhook rm`")
+            }
+            WebhookError::Endpoint(_) => Self::field("/url", text)
+                .hint("an operator can let webhooks into a network with `webhooks.allow_networks`"),
+            WebhookError::ExceedsMaker(_) => Self::new(Code::Denied, text),
+            WebhookError::Overlap => Self::field("/overlap_seconds", text),
+            WebhookError::Changed(_) => Self::new(Code::Conflict, text).hint("read it again and decide anew"),
+        }
+    }
+
     fn limit_override(error: OverrideError) -> Self {
         let pointer = match error {
             OverrideError::Rate => "/per_second",
@@ -366,6 +381,7 @@ impl From<ControlError> for Problem {
             ControlError::KeyExceedsMaker | ControlError::UserOutranks | ControlError::RoleExceedsGiver => {
                 Self::new(Code::Denied, text)
             }
+            ControlError::Webhook(error) => Self::webhook(error),
             ControlError::NoUser => Self::new(Code::Denied, text).hint(
                 "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
             ),

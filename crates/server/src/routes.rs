@@ -18,6 +18,7 @@ mod tasks;
 mod uploads;
 mod users;
 mod versions;
+mod webhooks;
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -59,6 +60,7 @@ pub fn openapi_document() -> String {
 fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Described::openapi())
         .merge(access())
+        .merge(of_webhooks())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -140,4 +142,16 @@ fn access() -> OpenApiRouter<AppState> {
         .routes(routes!(members::put_role, members::remove_role))
         .routes(routes!(members::invite, members::list_invitations))
         .routes(routes!(members::withdraw_invitation))
+}
+
+fn of_webhooks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::create_webhook, webhooks::list_webhooks))
+        .routes(routes!(webhooks::show_webhook, webhooks::update_webhook, webhooks::delete_webhook))
+        .routes(routes!(webhooks::rotate_webhook))
+        .routes(routes!(webhooks::pause_webhook))
+        .routes(routes!(webhooks::resume_webhook))
+        .routes(routes!(webhooks::test_webhook))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::redeliver))
 }

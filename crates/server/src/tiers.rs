@@ -118,6 +118,17 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("PUT", "/users/{name}/password", Tier::General, 2),
     ("POST", "/users/{name}/reset-factors", Tier::General, 2),
     ("POST", "/users/{name}/unblock", Tier::General, 2),
+    ("GET", "/webhooks", Tier::General, 1),
+    ("POST", "/webhooks", Tier::General, 2),
+    ("GET", "/webhooks/{id}", Tier::General, 1),
+    ("PATCH", "/webhooks/{id}", Tier::General, 2),
+    ("DELETE", "/webhooks/{id}", Tier::General, 2),
+    ("GET", "/webhooks/{id}/deliveries", Tier::General, 1),
+    ("POST", "/webhooks/{id}/deliveries/{delivery}/redeliver", Tier::General, 2),
+    ("POST", "/webhooks/{id}/pause", Tier::General, 2),
+    ("POST", "/webhooks/{id}/resume", Tier::General, 2),
+    ("POST", "/webhooks/{id}/rotate", Tier::General, 2),
+    ("POST", "/webhooks/{id}/test", Tier::General, 2),
 ];
 
 /// Routes whose link is the credential; what else comes along is not looked at.

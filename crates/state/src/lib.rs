@@ -1,7 +1,7 @@
 //! Every store port for SQLite and PostgreSQL, the tiles of the log, and limits that nodes count together in Redis.
 //!
 //! ```text
-//!   Credentials · Users · Catalog · Registry · Queue · Overrides · AuditLog          the ports, each in its own module
+//!   Credentials · Users · Catalog · Registry · Queue · Overrides · Webhooks · Outbox · AuditLog   the ports, each in its own module
 //!        │ changes                       │ reads
 //!      writer ── one transaction for      readers ── a few connections
 //!        │       what waits together      │
@@ -39,6 +39,7 @@ pub mod test_support;
 mod tiles;
 mod transport;
 mod users;
+mod webhooks;
 mod writer;
 
 pub use backup::restore_sqlite;

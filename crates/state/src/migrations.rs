@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_idempotency_keys"),
     migration!(11, "0011_peppers"),
     migration!(12, "0012_second_factors"),
+    migration!(13, "0013_webhooks"),
 ];
 
 /// The version that this program brings a database to.

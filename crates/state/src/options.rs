@@ -38,6 +38,8 @@ pub struct StoreLimits {
     pub change_wait_max: Duration,
     /// How long a read may take.
     pub read_wait_max: Duration,
+    /// Most deliveries that wait for one webhook.
+    pub webhook_pending_max: u64,
     /// Connections for reading.
     pub readers: u32,
 }
@@ -48,6 +50,7 @@ impl StoreLimits {
         open_tasks_max: 100_000,
         change_wait_max: Duration::from_secs(2),
         read_wait_max: Duration::from_secs(5),
+        webhook_pending_max: casemate_webhooks::PENDING_MAX as u64,
         readers: 4,
     };
 }

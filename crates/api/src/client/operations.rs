@@ -12,6 +12,7 @@ mod objects;
 mod sessions;
 mod tasks;
 mod users;
+mod webhooks;
 
 use super::path::Path;
 

@@ -32,3 +32,4 @@ mod tls;
 mod users;
 mod versions;
 mod weaknesses;
+mod webhooks;

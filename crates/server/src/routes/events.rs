@@ -26,9 +26,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Follow what happens
 ///
-/// Server-sent events `task`, `object`, `name` and `log`, each with an id. After `Last-Event-ID` the missed ones come
-/// first; if they are not known any more, or the id is of another node or an earlier run, an event `reset` says that what is
-/// shown must be read anew. A caller has at most 16 streams open.
+/// Server-sent events `task`, `object`, `name`, `webhook` and `log`, each with an id. After `Last-Event-ID` the missed ones
+/// come first; if they are not known any more, or the id is of another node or an earlier run, an event `reset` says that
+/// what is shown must be read anew. A caller has at most 16 streams open.
 #[utoipa::path(get, path = "/events", operation_id = "node_events", tag = "node",
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = wire::Problem)))]
 pub(crate) async fn events(
@@ -102,6 +102,7 @@ fn event(item: &FeedItem, feed: &Feed, project: &Project) -> Option<Event> {
             let change = convert::name_change(*kind);
             ("name", json(&wire::events::NameEvent { name: name.clone(), change }))
         }
+        Change::Webhook { id } => ("webhook", json(&wire::events::WebhookEvent { id: id.to_string() })),
         Change::Log { size } => ("log", json(&wire::events::LogEvent { size: *size })),
     };
     Some(Event::default().id(feed.place(item.id)).event(kind).data(data))

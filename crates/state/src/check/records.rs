@@ -8,7 +8,7 @@ use super::{Finding, Findings, STEP};
 use crate::failure::Failure;
 use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
-use crate::{catalog, credentials, registry, users};
+use crate::{catalog, credentials, registry, users, webhooks};
 
 /// What was counted while every record was read.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     users.walk(sql, findings, |row| users::user_record(row).map(|_| None)).await?;
     let passkeys = Table { statement: &users::passkeys::ALL_PASSKEYS, before_first: values![""].to_vec() };
     passkeys.walk(sql, findings, |row| users::passkeys::passkey_record(row).map(|_| None)).await?;
+    let webhooks = Table { statement: &webhooks::ALL_WEBHOOKS, before_first: values![""].to_vec() };
+    webhooks.walk(sql, findings, |row| webhooks::webhook(row).map(|_| None)).await?;
     let objects = Table { statement: &catalog::ALL_OBJECTS, before_first: values!["", "", ""].to_vec() };
     objects.walk(sql, findings, |row| counted.add_object(row)).await?;
     let names = Table { statement: &registry::ALL_NAMES, before_first: values![""].to_vec() };

@@ -2,13 +2,15 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use casemate_model::{
-    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
-    RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
+    BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
+    RequestId, Role, RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId,
+    WebhookId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
 use casemate_throttle::{Subject, Tier};
+use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 
 use super::Value;
 use crate::failure::Failure;
@@ -215,6 +217,11 @@ macro_rules! parsed_cells {
 
 parsed_cells!(
     BucketName => "a bucket name",
+    DeliveryId => "a delivery id",
+    Description => "a description",
+    Endpoint => "an endpoint",
+    EventKind => "a kind of event",
+    EventKinds => "kinds of events",
     ETag => "an entity tag",
     InvitationId => "an invitation id",
     Tier => "a tier",
@@ -236,5 +243,6 @@ parsed_cells!(
     UserId => "a user id",
     UserName => "a user name",
     VersionId => "a version id",
+    WebhookId => "a webhook id",
     WorkerId => "a worker id",
 );

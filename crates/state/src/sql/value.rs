@@ -1,11 +1,13 @@
 use casemate_model::{
-    BucketName, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId, RequestId, Role,
-    Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WorkerId,
+    BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
+    RequestId, Role, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId,
+    WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_tasks::TaskState;
 use casemate_throttle::{Subject, Tier};
+use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Type};
 
@@ -85,7 +87,13 @@ text_values!(
     WorkerId,
     ETag,
     Tier,
-    Subject
+    Subject,
+    DeliveryId,
+    Description,
+    Endpoint,
+    EventKind,
+    EventKinds,
+    WebhookId
 );
 
 /// The null version has a text, so that it can be part of a key.

@@ -2,7 +2,9 @@ use crate::error::StateError;
 use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
-use crate::{audit, blobs, catalog, change, credentials, idempotency, overrides, queue, registry, users};
+use crate::{
+    audit, blobs, catalog, change, credentials, idempotency, overrides, queue, registry, users, webhooks,
+};
 
 /// How the engine means to run a statement.
 #[derive(Clone, Debug)]
@@ -45,6 +47,7 @@ impl Store {
             users::factors::HOT,
             users::passkeys::HOT,
             users::roles::HOT,
+            webhooks::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {
             let statement = statement.text(self.dialect());

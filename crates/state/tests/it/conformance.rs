@@ -15,6 +15,7 @@ mod quotas;
 mod registry;
 mod uploads;
 mod users;
+mod webhooks;
 
 use std::pin::Pin;
 
@@ -82,6 +83,15 @@ const CASES: &[Case] = cases![
     overrides::there_are_only_so_many_overrides,
     peppers::a_pepper_is_noted_once_and_retired_once,
     peppers::what_leans_on_a_pepper_is_counted_while_it_lives,
+    webhooks::webhooks_are_made_changed_and_removed,
+    webhooks::there_are_only_so_many_webhooks,
+    webhooks::the_log_is_the_outbox_of_webhooks,
+    webhooks::only_so_much_waits_for_a_webhook,
+    webhooks::a_delivery_is_tried_until_it_ends,
+    webhooks::a_lease_ends_by_time_or_with_its_holder,
+    webhooks::a_webhook_is_paused_once_with_its_entry,
+    webhooks::a_delivery_is_sent_again_on_demand,
+    webhooks::deliveries_that_are_over_are_forgotten,
     queue::a_task_lives_from_submission_to_success,
     queue::a_lost_lease_cannot_write,
     queue::a_failure_of_the_node_is_tried_again_until_no_attempt_is_left,

@@ -26,7 +26,8 @@ pub(crate) struct Context {
 }
 
 /// Few, so that a queue can be filled.
-pub(crate) const LIMITS: StoreLimits = StoreLimits { open_tasks_max: 5, ..StoreLimits::DEFAULT };
+pub(crate) const LIMITS: StoreLimits =
+    StoreLimits { open_tasks_max: 5, webhook_pending_max: 7, ..StoreLimits::DEFAULT };
 
 impl Context {
     pub(crate) async fn sqlite() -> Self {

@@ -12,3 +12,4 @@ mod migrations;
 mod plans;
 mod shared_limits;
 mod tiles;
+mod webhooks;
