@@ -9,7 +9,7 @@ const DOMAIN: &str = "casemate webhook secret";
 impl Authenticator {
     /// The version of the pepper from which new secrets of webhooks follow.
     pub fn webhook_pepper(&self) -> u32 {
-        self.peppers().newest()
+        self.peppers().sealing()
     }
 
     /// The secret with which a webhook signs: it follows from the pepper, the webhook's id and a number that grows with each

@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// Requests with POST that make nothing which a second one would make again.
-    const NOT_ONCE: [(&str, &str); 8] = [
+    const NOT_ONCE: [(&str, &str); 19] = [
         ("/api/v1/auth/login", "who signs in is nobody yet"),
         ("/api/v1/auth/refresh", "a token that is used again gives the same successor"),
         ("/api/v1/auth/register", "a name is taken once, and an invitation too"),
@@ -126,6 +126,17 @@ mod tests {
         ("/api/v1/users/{name}/unblock", "a user who is let in is let in"),
         ("/api/v1/session", "who signs in is nobody yet, and a link opens once anyway"),
         ("/api/v1/tasks/{id}/cancel", "a task that is cancelled is cancelled"),
+        ("/api/v1/factors/app", "a secret that is not confirmed takes the place of the one before"),
+        ("/api/v1/factors/app/confirm", "a code is good once"),
+        ("/api/v1/factors/app/remove", "a code is good once"),
+        ("/api/v1/auth/passkey-options", "a challenge that nobody answers is over in minutes"),
+        ("/api/v1/passkeys/options", "a challenge that nobody answers is over in minutes"),
+        ("/api/v1/passkeys", "a challenge is answered once"),
+        ("/api/v1/passkeys/{id}/remove", "a passkey that is gone is gone"),
+        ("/api/v1/users/{name}/reset-factors", "factors that are gone are gone"),
+        ("/api/v1/webhooks/{id}/pause", "a webhook that is paused is paused"),
+        ("/api/v1/webhooks/{id}/resume", "a webhook that goes on goes on"),
+        ("/api/v1/certificates", "another certificate harms nobody, and is of the same key"),
         ("/api/v1/object-verify/{bucket}/{key}", "it looks, and makes nothing"),
     ];
 

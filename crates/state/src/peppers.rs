@@ -7,7 +7,7 @@ use casemate_model::{Clock, StoreError, Timestamp};
 use crate::change::{Change, Tx};
 use crate::engine::SERVER_TIME;
 use crate::failure::Failure;
-use crate::sql::{Dialect, Row, Statement, statement, values};
+use crate::sql::{Dialect, Row, Statement, Value, statement, values};
 use crate::store::{Store, read_all};
 
 /// What is written down of a pepper.
@@ -34,12 +34,19 @@ pub struct Leaning {
     pub refresh_tokens: u64,
     /// Invitations.
     pub invitations: u64,
+    /// Authenticator apps of users.
+    pub apps: u64,
+    /// Recovery codes that were not used.
+    pub recovery_codes: u64,
+    /// Webhooks, those whose secret is exchanged counted once for each.
+    pub webhooks: u64,
 }
 
 impl Leaning {
     /// All of them.
     pub const fn total(&self) -> u64 {
-        self.keys + self.sessions + self.refresh_tokens + self.invitations
+        let of_users = self.apps + self.recovery_codes;
+        self.keys + self.sessions + self.refresh_tokens + self.invitations + of_users + self.webhooks
     }
 }
 
@@ -67,15 +74,21 @@ impl Store {
 
     /// Counts what leans on a pepper at the time `now`. Looks at every credential, so it is for now and then.
     pub async fn leaning_on_pepper(&self, version: u32, now: Timestamp) -> Result<Leaning, StoreError> {
-        let mut counts = [0; 4];
-        let statements = [&COUNT_KEYS, &COUNT_SESSIONS, &COUNT_REFRESH_TOKENS, &COUNT_INVITATIONS];
-        for (count, statement) in counts.iter_mut().zip(statements) {
-            if let Some(row) = self.row(READ, statement, values![version, now]).await? {
-                *count = row.only("count of credentials").map_err(|failure| failure.into_error(READ))?;
-            }
-        }
-        let [keys, sessions, refresh_tokens, invitations] = counts;
-        Ok(Leaning { keys, sessions, refresh_tokens, invitations })
+        let count = async |statement, values: &[Value]| -> Result<u64, StoreError> {
+            let row = self.row(READ, statement, values).await?;
+            let count = row.map(|row| row.only("count of credentials")).transpose();
+            Ok(count.map_err(|failure| failure.into_error(READ))?.unwrap_or_default())
+        };
+        let live = values![version, now];
+        Ok(Leaning {
+            keys: count(&COUNT_KEYS, live).await?,
+            sessions: count(&COUNT_SESSIONS, live).await?,
+            refresh_tokens: count(&COUNT_REFRESH_TOKENS, live).await?,
+            invitations: count(&COUNT_INVITATIONS, live).await?,
+            apps: count(&COUNT_APPS, values![version.to_be_bytes().as_slice()]).await?,
+            recovery_codes: count(&COUNT_RECOVERY_CODES, values![version]).await?,
+            webhooks: count(&COUNT_WEBHOOKS, live).await?,
+        })
     }
 
     /// How many milliseconds the clock of the database's server is ahead of `clock`, or behind if negative. `None` where the
@@ -177,6 +190,14 @@ const COUNT_SESSIONS: Statement = statement!(
 const COUNT_REFRESH_TOKENS: Statement = statement!(
     "SELECT COUNT(*) FROM refresh_tokens r JOIN sessions s ON s.id = r.session \
      WHERE r.pepper = $1 AND r.used IS NULL AND s.expires > $2"
+);
+// A sealed secret begins with the version of its pepper.
+const COUNT_APPS: Statement =
+    statement!("SELECT COUNT(*) FROM users WHERE totp IS NOT NULL AND substr(totp, 1, 4) = $1");
+const COUNT_RECOVERY_CODES: Statement = statement!("SELECT COUNT(*) FROM recovery_codes WHERE pepper = $1");
+const COUNT_WEBHOOKS: Statement = statement!(
+    "SELECT (SELECT COUNT(*) FROM webhooks WHERE pepper = $1) \
+     + (SELECT COUNT(*) FROM webhooks WHERE former_pepper = $1 AND former_until > $2)"
 );
 const COUNT_INVITATIONS: Statement =
     statement!("SELECT COUNT(*) FROM invitations WHERE pepper = $1 AND expires > $2");

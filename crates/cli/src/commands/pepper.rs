@@ -59,14 +59,7 @@ impl List {
             context.output.value(&json!(values))?;
             return Ok(Status::Done);
         }
-        let columns = [
-            Column::Number("version"),
-            Column::Text("state"),
-            Column::Number("keys"),
-            Column::Number("sessions"),
-            Column::Number("refresh tokens"),
-            Column::Number("invitations"),
-        ];
+        let columns = [Column::Number("version"), Column::Text("state"), Column::Text("what leans on it")];
         context.output.rows(&columns, found.iter().map(|one| one.row(sealing)).collect())?;
         Ok(Status::Done)
     }
@@ -187,16 +180,16 @@ impl Version {
     }
 
     fn row(&self, sealing: Option<u32>) -> Vec<String> {
-        let Leaning { keys, sessions, refresh_tokens, invitations } = self.leaning;
-        let counts = [keys, sessions, refresh_tokens, invitations].map(|count| count.to_string());
-        [vec![self.version.to_string(), self.state(sealing).to_owned()], counts.to_vec()].concat()
+        vec![self.version.to_string(), self.state(sealing).to_owned(), words(&self.leaning)]
     }
 
     fn value(&self, sealing: Option<u32>) -> serde_json::Value {
-        let Leaning { keys, sessions, refresh_tokens, invitations } = self.leaning;
+        let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks } =
+            self.leaning;
         json!({
             "version": self.version, "state": self.state(sealing), "retired": self.retired_since,
             "keys": keys, "sessions": sessions, "refresh_tokens": refresh_tokens, "invitations": invitations,
+            "apps": apps, "recovery_codes": recovery_codes, "webhooks": webhooks,
         })
     }
 }
@@ -228,8 +221,20 @@ fn sealing(config: &Config, found: &[Version]) -> Option<u32> {
 }
 
 fn words(leaning: &Leaning) -> String {
-    let Leaning { keys, sessions, refresh_tokens, invitations } = leaning;
-    format!(
-        "{keys} API keys, {sessions} sessions, {refresh_tokens} refresh tokens and {invitations} invitations"
-    )
+    let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks } = *leaning;
+    let counts = [
+        (keys, "API keys"),
+        (sessions, "sessions"),
+        (refresh_tokens, "refresh tokens"),
+        (invitations, "invitations"),
+        (apps, "authenticator apps"),
+        (recovery_codes, "recovery codes"),
+        (webhooks, "webhooks"),
+    ];
+    let there: Vec<_> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if there.is_empty() { "nothing".to_owned() } else { there.join(", ") }
 }

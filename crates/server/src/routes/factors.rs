@@ -1,4 +1,4 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_identity::{CredentialId, Registration};
@@ -10,6 +10,7 @@ use super::users::password;
 use crate::app::AppState;
 use crate::caller::{From, Newcomer};
 use crate::convert::factors as convert;
+use crate::extract::Path;
 use crate::json::Json;
 use crate::problem::{Problem, body_field, path_parameter};
 

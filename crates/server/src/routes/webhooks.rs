@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{CreatedWebhook, NewWebhook, WebhookChange};
@@ -11,14 +11,16 @@ use secrecy::ExposeSecret;
 
 use crate::app::AppState;
 use crate::caller::From;
+use crate::extract::{Answer, Path};
+use crate::idempotency::IdempotencyParams;
 use crate::json::Json;
 use crate::page::PageQuery;
-use crate::problem::{Answer, Problem, body_field, path_parameter};
+use crate::problem::{Problem, body_field, path_parameter};
 
 /// Make a webhook
 ///
 /// The secret is in this answer and nowhere else.
-#[utoipa::path(post, path = "/webhooks", operation_id = "webhooks_create", tag = "webhooks",
+#[utoipa::path(post, path = "/webhooks", operation_id = "webhooks_create", tag = "webhooks", params(IdempotencyParams),
     request_body = wire::webhooks::CreateWebhook,
     responses((status = 201, body = wire::webhooks::CreatedWebhook), (status = "default", body = wire::Problem)))]
 pub(crate) async fn create_webhook(
@@ -108,7 +110,7 @@ pub(crate) async fn delete_webhook(
 /// The new secret is in this answer and nowhere else. Deliveries carry a signature of the former one too for as long as is
 /// asked for.
 #[utoipa::path(post, path = "/webhooks/{id}/rotate", operation_id = "webhooks_rotate", tag = "webhooks",
-    params(("id" = String, Path, description = "The webhook's id")), request_body = wire::webhooks::RotateWebhook,
+    params(("id" = String, Path, description = "The webhook's id"), IdempotencyParams), request_body = wire::webhooks::RotateWebhook,
     responses((status = 200, body = wire::webhooks::CreatedWebhook), (status = "default", body = wire::Problem)))]
 pub(crate) async fn rotate_webhook(
     State(state): State<AppState>,
@@ -154,7 +156,7 @@ pub(crate) async fn resume_webhook(
 
 /// Send a test event
 #[utoipa::path(post, path = "/webhooks/{id}/test", operation_id = "webhooks_test", tag = "webhooks",
-    params(("id" = String, Path, description = "The webhook's id")),
+    params(("id" = String, Path, description = "The webhook's id"), IdempotencyParams),
     responses((status = 202, body = wire::webhooks::Delivery), (status = "default", body = wire::Problem)))]
 pub(crate) async fn test_webhook(
     State(state): State<AppState>,
@@ -190,7 +192,7 @@ pub(crate) async fn list_deliveries(
 /// Under the id that it had, with all attempts before it. One that is under way is left as it is.
 #[utoipa::path(post, path = "/webhooks/{id}/deliveries/{delivery}/redeliver", operation_id = "webhooks_redeliver",
     tag = "webhooks",
-    params(("id" = String, Path, description = "The webhook's id"), ("delivery" = String, Path, description = "The delivery's id")),
+    params(("id" = String, Path, description = "The webhook's id"), ("delivery" = String, Path, description = "The delivery's id"), IdempotencyParams),
     responses((status = 202, body = wire::webhooks::Delivery), (status = "default", body = wire::Problem)))]
 pub(crate) async fn redeliver(
     State(state): State<AppState>,

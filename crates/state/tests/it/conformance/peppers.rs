@@ -40,7 +40,7 @@ pub(super) async fn what_leans_on_a_pepper_is_counted_while_it_lives(context: &C
     assert!(store.rotate_key(project, turned.id, (sealed(2), context.later(9)), event).await.unwrap());
     let (mut session, mut console) = (context.session(None, 100), context.session(None, 100));
     (session.secret, console.secret) = (sealed(1), sealed(1));
-    store.insert_session(&console, None, context.event("sessions.sign_in")).await.unwrap();
+    store.insert_session(&console, None, None, context.event("sessions.sign_in")).await.unwrap();
     let refresh = RefreshRecord {
         id: RefreshId::generate(context.now(), &context.entropy),
         session: session.id,
@@ -48,7 +48,7 @@ pub(super) async fn what_leans_on_a_pepper_is_counted_while_it_lives(context: &C
         created: context.now(),
         used: None,
     };
-    store.insert_session(&session, Some(&refresh), context.event("sessions.sign_in")).await.unwrap();
+    store.insert_session(&session, Some(&refresh), None, context.event("sessions.sign_in")).await.unwrap();
     assert_eq!(on(1).await, Leaning { keys: 3, sessions: 1, refresh_tokens: 1, invitations: 0 });
     assert_eq!(on(2).await, Leaning { keys: 1, ..Leaning::default() });
 
