@@ -56,7 +56,8 @@ Examples:
   casemate webhook add https://example.org/hooks --description 'the build bot' > webhook.secret")]
 pub(crate) struct Add {
     /// Where it sends to.
-    url: String,
+    #[arg(value_name = "URL")]
+    endpoint: String,
     /// What it is told of: an event such as object.stored, a group such as task.*, or * for all there are today; give it several
     /// times for several. All otherwise.
     #[arg(long = "event", value_name = "EVENT")]
@@ -69,7 +70,8 @@ pub(crate) struct Add {
 impl Add {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let events = if self.events.is_empty() { vec!["*".to_owned()] } else { self.events.clone() };
-        let wanted = CreateWebhook { url: self.url.clone(), events, description: self.description.clone() };
+        let wanted =
+            CreateWebhook { url: self.endpoint.clone(), events, description: self.description.clone() };
         let created = context.client()?.webhooks_create(&wanted).await?;
         if context.output.json() {
             context.output.value(&created)?;
@@ -173,15 +175,15 @@ fn shown(context: &Context, webhook: &Shown) -> Result<Status, CliError> {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  casemate webhook set whk_01kg9ys7kv040g2081040g2081 --url https://example.org/new
+  casemate webhook set whk_01kg9ys7kv040g2081040g2081 --endpoint https://example.org/new
   casemate webhook set whk_01kg9ys7kv040g2081040g2081 --event 'name.*' --event task.ended")]
 pub(crate) struct Set {
     /// The webhook's id.
     #[arg(value_name = "WEBHOOK")]
     id: WebhookId,
     /// Where it sends to from now on.
-    #[arg(long)]
-    url: Option<String>,
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
     /// What it is told of from now on, in place of all before; give it several times for several.
     #[arg(long = "event", value_name = "EVENT")]
     events: Vec<String>,
@@ -193,7 +195,7 @@ pub(crate) struct Set {
 impl Set {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let change = UpdateWebhook {
-            url: self.url.clone(),
+            url: self.endpoint.clone(),
             events: (!self.events.is_empty()).then(|| self.events.clone()),
             description: self.description.clone(),
         };

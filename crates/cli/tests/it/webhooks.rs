@@ -317,7 +317,7 @@ fn a_receiver_that_is_gone_pauses_its_webhook_and_others_hear_of_it() {
         entries.lines().any(|line| line.contains("webhooks.pause") && line.contains("\"node\"")),
         "{entries}"
     );
-    user.run(&["webhook", "set", &gone_id, "--url", &watch.url]).text();
+    user.run(&["webhook", "set", &gone_id, "--endpoint", &watch.url]).text();
     user.run(&["webhook", "resume", &gone_id]).text();
     assert_eq!(watch.next().key(), "two");
     user.run(&["webhook", "pause", &watch_id]).text();
