@@ -1,34 +1,30 @@
+mod cache;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, KeyLimit, Networks, Principal, PrincipalKind, Project, Role, Scopes, SessionId,
-    StoreError, Timestamp, UserId,
+    Entropy, KeyId, KeyLimit, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
+    Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
 
 use crate::api_key::{bare, s3_secret};
 use crate::{
-    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, FactorUse, KeyRecord, Peppers,
-    Refreshed, SecondFactor, SecretMac, SessionRecord, Token, TokenKind, refresh,
+    AccessTokens, CertificateAuthority, ClientCertificate, Credentials, FactorUse, Peppers, Refreshed,
+    SecondFactor, SecretMac, SessionRecord, Token, TokenKind, refresh,
 };
+use cache::{Cache, Cached, Place};
 
 /// How long a console session lasts.
 const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How long a session lasts that goes on by refresh tokens.
 const REFRESHED_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// How long a credential is believed without asking the store. It bounds how long a revocation on another node may
-/// take to be noticed here; a revocation on this node is noticed at once.
-const CACHE_LIFETIME: Duration = Duration::from_secs(1);
-
-/// Most credentials believed at once; beyond it the cache starts anew.
-const CACHE_ENTRIES_MAX: usize = 10_000;
 
 /// Most keys whose use is remembered until it is kept.
 const USED_MAX: usize = 10_000;
@@ -56,35 +52,9 @@ pub struct Authenticator {
     access_tokens: AccessTokens,
     certificates: CertificateAuthority,
     second_factor: SecondFactor,
-    cache: Mutex<Cache>,
+    cache: Cache,
     /// Keys that were used and when, until somebody keeps it.
     used: Mutex<HashMap<KeyId, Timestamp>>,
-}
-
-/// What is believed without asking the store.
-#[derive(Default)]
-struct Cache {
-    /// `None` for what nobody has: who tries ids finds out nothing by how long the answer takes, and asks the store once.
-    entries: HashMap<CacheKey, (Timestamp, Option<Cached>)>,
-    /// Grows whenever something is forgotten. What was read before is not remembered after, as it may be what was
-    /// revoked in between.
-    generation: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum CacheKey {
-    Key(KeyId),
-    Session(SessionId),
-}
-
-/// What a request needs of a record, and until when it holds.
-#[derive(Clone)]
-struct Cached {
-    principal: Principal,
-    secret: SecretMac,
-    former: Option<(SecretMac, Timestamp)>,
-    networks: Networks,
-    expires: Option<Timestamp>,
 }
 
 impl Authenticator {
@@ -93,7 +63,7 @@ impl Authenticator {
         let access_tokens = AccessTokens::new(peppers.clone(), issuer.clone());
         let certificates = CertificateAuthority::new(peppers.clone(), issuer);
         let second_factor = SecondFactor::default();
-        let (cache, used) = (Mutex::default(), Mutex::default());
+        let (cache, used) = (Cache::default(), Mutex::default());
         Self { credentials, peppers, access_tokens, certificates, second_factor, cache, used }
     }
 
@@ -279,40 +249,33 @@ impl Authenticator {
 
     /// Forgets what is believed about a key, and about all sessions, as any may hang on it. Called on revocation.
     pub fn forget_key(&self, id: KeyId) {
-        let mut cache = self.cache();
-        cache.generation += 1;
-        cache.entries.retain(|key, _| matches!(key, CacheKey::Key(other) if *other != id));
+        self.cache.forget(|place| matches!(place, Place::Key(other) if other != id));
     }
 
     /// Forgets what is believed about a session. Called when it ends.
     pub fn forget_session(&self, id: SessionId) {
-        let mut cache = self.cache();
-        cache.generation += 1;
-        cache.entries.remove(&CacheKey::Session(id));
+        self.cache.forget(|place| place != Place::Session(id));
     }
 
     /// Forgets what is believed about all sessions. Called when a user or a role changes.
     pub fn forget_sessions(&self) {
-        let mut cache = self.cache();
-        cache.generation += 1;
-        cache.entries.retain(|key, _| matches!(key, CacheKey::Key(_)));
+        self.cache.forget(|place| matches!(place, Place::Key(_)));
     }
 
     /// Forgets everything that is believed. Called when a role changes.
     pub fn forget_all(&self) {
-        let mut cache = self.cache();
-        cache.generation += 1;
-        cache.entries.clear();
+        self.cache.forget(|_| false);
     }
 
     /// What is known of a live session; `None` if there is none.
     async fn session_entry(&self, id: SessionId, now: Timestamp) -> Result<Option<Cached>, IdentityError> {
-        let generation = match self.cached(CacheKey::Session(id), now) {
-            Ok(known) => return Ok(known),
-            Err(generation) => generation,
-        };
-        let found = found(self.read_session(id, now).await)?;
-        Ok(self.remember(CacheKey::Session(id), (found, generation), now))
+        let place = Place::Session(id);
+        match self.cache.get(place, now) {
+            Ok(known) => Ok(known),
+            Err(generation) => {
+                Ok(self.cache.remember(place, (self.read_session(id, now).await, generation), now)?)
+            }
+        }
     }
 
     async fn read_session(&self, id: SessionId, now: Timestamp) -> Result<Cached, IdentityError> {
@@ -325,17 +288,18 @@ impl Authenticator {
         if session.user.is_some() && !session.two_factors && self.second_factor.is_required_of(&scopes) {
             scopes = Scopes::NONE;
         }
-        Ok(session_entry(session, scopes, limit))
+        Ok(Cached::of_session(session, scopes, limit))
     }
 
     /// What is known of a live key; `None` if there is none.
     async fn key_entry(&self, id: KeyId, now: Timestamp) -> Result<Option<Cached>, IdentityError> {
-        let generation = match self.cached(CacheKey::Key(id), now) {
-            Ok(known) => return Ok(known),
-            Err(generation) => generation,
-        };
-        let found = found(self.read_key(id, now).await)?;
-        Ok(self.remember(CacheKey::Key(id), (found, generation), now))
+        let place = Place::Key(id);
+        match self.cache.get(place, now) {
+            Ok(known) => Ok(known),
+            Err(generation) => {
+                Ok(self.cache.remember(place, (self.read_key(id, now).await, generation), now)?)
+            }
+        }
     }
 
     async fn read_key(&self, id: KeyId, now: Timestamp) -> Result<Cached, IdentityError> {
@@ -345,7 +309,7 @@ impl Authenticator {
             let role = self.credentials.standing(owner, &key.project).await?.ok_or(Rejected)?;
             scopes = self.effective(&key.project, &role, &scopes).await?;
         }
-        Ok(key_entry(key, scopes))
+        Ok(Cached::of_key(key, scopes))
     }
 
     /// What a role and a credential allow together. A role that is gone allows nobody in.
@@ -390,37 +354,6 @@ impl Authenticator {
         let fits = opens(&cached.secret) || former.is_some_and(|(secret, _)| opens(secret));
         if fits && cached.is_live(now) { Ok(cached) } else { Err(Rejected) }
     }
-
-    /// What is believed, or the generation to remember under what the store is now asked for.
-    fn cached(&self, key: CacheKey, now: Timestamp) -> Result<Option<Cached>, u64> {
-        let cache = self.cache();
-        let entry = cache.entries.get(&key).filter(|(until, _)| now < *until);
-        entry.map(|(_, cached)| cached.clone()).ok_or(cache.generation)
-    }
-
-    fn remember(
-        &self,
-        key: CacheKey,
-        (cached, generation): (Option<Cached>, u64),
-        now: Timestamp,
-    ) -> Option<Cached> {
-        let mut cache = self.cache();
-        if cache.generation == generation {
-            if cache.entries.len() >= CACHE_ENTRIES_MAX {
-                // What strangers make up goes first.
-                cache.entries.retain(|_, (until, cached)| cached.is_some() && now < *until);
-            }
-            if cache.entries.len() >= CACHE_ENTRIES_MAX {
-                cache.entries.clear();
-            }
-            cache.entries.insert(key, (now.saturating_add(CACHE_LIFETIME), cached.clone()));
-        }
-        cached
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().expect("nothing panics while it holds the lock")
-    }
 }
 
 /// Who opens a session, and how far it reaches.
@@ -464,37 +397,6 @@ pub struct NewSession {
     pub cookie: SecretString,
     /// The text of its first refresh token, if it goes on by such.
     pub refresh_token: Option<SecretString>,
-}
-
-impl Cached {
-    fn is_live(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|expires| now < expires)
-    }
-}
-
-/// What was read, or that there is nothing.
-fn found(read: Result<Cached, IdentityError>) -> Result<Option<Cached>, StoreError> {
-    match read {
-        Ok(cached) => Ok(Some(cached)),
-        Err(IdentityError::Rejected(_)) => Ok(None),
-        Err(IdentityError::Store(error)) => Err(error),
-    }
-}
-
-fn key_entry(key: KeyRecord, scopes: Scopes) -> Cached {
-    let (kind, limit) = (PrincipalKind::Key(key.id), key.key_limit());
-    let KeyRecord { project, role, secret, former, networks, expires, .. } = key;
-    let principal = Principal { kind, project, role, session: None, scopes, limit };
-    Cached { principal, secret, former, networks, expires }
-}
-
-fn session_entry(session: SessionRecord, scopes: Scopes, limit: Option<KeyLimit>) -> Cached {
-    let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
-    let in_use = Some(session.id);
-    let SessionRecord { project, role, .. } = session;
-    let principal = Principal { kind, project, role, session: in_use, scopes, limit };
-    let (secret, expires) = (session.secret, Some(session.expires));
-    Cached { principal, secret, former: None, networks: Networks::default(), expires }
 }
 
 #[cfg(test)]

@@ -395,7 +395,6 @@ impl From<ControlError> for Problem {
             ControlError::TooManyAttempts { retry_after } => {
                 Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
             }
-            ControlError::TooManyLogins => Self::new(Code::Unavailable, text).retry(2),
             ControlError::ServiceHasPassword => {
                 Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
             }
@@ -415,10 +414,10 @@ impl From<ControlError> for Problem {
             | ControlError::InvitationNotFound(_)
             | ControlError::SessionNotFound(_)
             | ControlError::TaskNotFound(_)
-            | ControlError::EntryNotFound { .. } => Self::new(Code::NotFound, text),
-            ControlError::TaskHasNo { .. } | ControlError::TileNotFound { .. } => {
-                Self::new(Code::NotFound, text)
-            }
+            | ControlError::EntryNotFound { .. }
+            | ControlError::TaskHasNo { .. }
+            | ControlError::TileNotFound { .. }
+            | ControlError::OverrideNotFound { .. } => Self::new(Code::NotFound, text),
             ControlError::Objects(error) => Self::objects(error),
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
@@ -427,10 +426,7 @@ impl From<ControlError> for Problem {
             | ControlError::InputPath(_)
             | ControlError::InputTwice(_) => Self::new(Code::InvalidBody, text),
             ControlError::Override(error) => Self::limit_override(*error),
-            ControlError::OverrideNotFound { .. } => Self::new(Code::NotFound, text),
-            ControlError::TooManyOverrides => {
-                Self::new(Code::Conflict, text).hint("remove some, or let them end")
-            }
+            ControlError::TooManyOverrides => Self::new(Code::Conflict, text).hint("remove some"),
             ControlError::QueueFull { .. } => {
                 Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
             }
@@ -439,7 +435,9 @@ impl From<ControlError> for Problem {
             }
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
-            ControlError::ShuttingDown => Self::new(Code::Unavailable, text).retry(5),
+            ControlError::TooManyLogins | ControlError::ShuttingDown => {
+                Self::new(Code::Unavailable, text).retry(5)
+            }
             ControlError::AnswerSealed
             | ControlError::Receipt(_)
             | ControlError::Log(_)

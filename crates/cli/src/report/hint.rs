@@ -37,9 +37,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::KeyUnknown { .. } => {
             "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first"
         }
-        CliError::InputTooLong { .. } => {
-            "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input"
-        }
+        CliError::InputTooLong { .. } => STORE_INPUT,
         CliError::Memory { .. } => {
             "somebody changed it; compare the node's key with its operator, then remove the file"
         }
@@ -91,6 +89,8 @@ pub(super) fn of(error: &CliError) -> Option<String> {
     };
     Some(fixed.to_owned())
 }
+
+const STORE_INPUT: &str = "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input";
 
 const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
 

@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use casemate_ledger::Decision;
 use casemate_model::test_support::{CountingEntropy, ManualClock};
-use casemate_model::{Clock, RefreshId, RequestId};
+use casemate_model::{Clock, Networks, RefreshId, RequestId};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use super::cache::{ENTRIES_MAX, LIFETIME};
 use super::*;
 use crate::refresh::REFRESH_GRACE;
-use crate::{KeyLabel, NewKey, Pepper, RefreshRecord, Rotated, issue_key, reissue_key};
+use crate::{KeyLabel, KeyRecord, NewKey, Pepper, RefreshRecord, Rotated, issue_key, reissue_key};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -236,7 +237,7 @@ async fn a_key_is_recognised_and_looked_up_once_a_second() {
         assert_eq!(world.by_key(&text).await, Some(PrincipalKind::Key(record.id)));
     }
     assert_eq!(world.memory.questions.load(Ordering::SeqCst), 1);
-    world.clock.advance(CACHE_LIFETIME);
+    world.clock.advance(LIFETIME);
     assert_eq!(world.by_key(&text).await, Some(PrincipalKind::Key(record.id)));
     assert_eq!(world.memory.questions.load(Ordering::SeqCst), 2);
 }
@@ -276,7 +277,7 @@ async fn a_revocation_elsewhere_is_noticed_within_the_cache_lifetime() {
     assert!(world.by_key(&text).await.is_some());
     let now = world.clock.now();
     world.memory.revoke_key(&record.project, record.id, now, world.event()).await.expect("memory");
-    world.clock.advance(CACHE_LIFETIME);
+    world.clock.advance(LIFETIME);
     assert_eq!(world.by_key(&text).await, None);
 }
 
@@ -310,10 +311,10 @@ async fn a_user_acts_by_the_role_of_today() {
     };
     assert_eq!(role().await, Some((PrincipalKind::User(user), Role::ADMIN)));
     world.memory.members.lock().unwrap().insert(user, Role::VIEWER);
-    world.clock.advance(CACHE_LIFETIME);
+    world.clock.advance(LIFETIME);
     assert_eq!(role().await, Some((PrincipalKind::User(user), Role::VIEWER)));
     world.memory.members.lock().unwrap().remove(&user);
-    world.clock.advance(CACHE_LIFETIME);
+    world.clock.advance(LIFETIME);
     assert_eq!(role().await, None, "no role, no session");
 
     let other = world.user(Role::ADMIN);
@@ -400,7 +401,7 @@ async fn made_up_ids_ask_the_store_once_and_push_no_real_key_out() {
         assert_eq!(world.by_key(one.expose_secret()).await, None);
     }
     assert_eq!(questions() - before, 1);
-    for _ in 0..CACHE_ENTRIES_MAX + 10 {
+    for _ in 0..ENTRIES_MAX + 10 {
         assert_eq!(world.by_key(made_up().expose_secret()).await, None);
     }
     let before = questions();
@@ -434,6 +435,6 @@ async fn a_users_key_can_do_no_more_than_the_user() {
     };
     assert_eq!(scopes().await, roles::built_in(&Role::VIEWER), "the key alone could do what developers do");
     world.memory.members.lock().unwrap().remove(&user);
-    world.clock.advance(CACHE_LIFETIME);
+    world.clock.advance(LIFETIME);
     assert_eq!(scopes().await, None);
 }
