@@ -31,7 +31,7 @@ fn bombs_are_refused_where_they_go_off() {
     let bad = |body: &str, pointer: &str| expect(&post(body), 400, "invalid_body", pointer);
     bad(&"[".repeat(200_000), &"/0".repeat(16));
     bad(&"{\"a\":".repeat(40_000), &"/a".repeat(16));
-    let members: Vec<String> = (0..1_000_000).map(|n| format!("\"{n}\":0")).collect();
+    let members: Vec<String> = (0..20_000).map(|n| format!("\"{n}\":0")).collect();
     bad(&format!("{{{}}}", members.join(",")), "/1000");
     bad(&format!("[{}0]", "0,".repeat(100_000)), "/19999");
     bad(&format!("{{\"name\":\"{}\"}}", "x".repeat(70_000)), "/name");
@@ -40,7 +40,7 @@ fn bombs_are_refused_where_they_go_off() {
     bad(r#"{"name":"a.b","digest":"x","name":"c.d"}"#, "/name");
     bad(r#"{"name":"a.b","n\u0061me":"c.d"}"#, "/name");
     let huge = format!("\"{}\"", "x".repeat(4 << 20));
-    expect(&post(&huge), 400, "invalid_body", "");
+    expect(&post(&huge), 413, "body_too_large", "");
     expect(&post(&" ".repeat(4 << 20)), 413, "body_too_large", "");
     assert_eq!(names(&user, &node), "[]");
 }

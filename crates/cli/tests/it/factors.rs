@@ -32,6 +32,14 @@ fn log_in(node: &Node, name: &str, code: Option<&str>) -> Answer {
     post(node, "/auth/login", "", &body)
 }
 
+/// What a network may try is not what these tests are about, and all of theirs comes from one.
+const ROOM: &str = "[limits.auth]\nper_second = 1000\nburst = 1000\n";
+
+fn serve(user: &User) -> Node {
+    let config = user.file("config.toml", ROOM.as_bytes());
+    user.serve_with(&["--config", &config])
+}
+
 fn bearer(tokens: &Answer) -> String {
     assert_eq!(tokens.status, 200, "{}", tokens.body);
     format!("authorization: Bearer {}\r\n", tokens.json()["access_token"].as_str().unwrap())
@@ -78,7 +86,7 @@ fn enrol(node: &Node, session: &str) -> (App, String, Vec<String>) {
 #[test]
 fn a_code_is_wanted_beside_the_password_and_good_once() {
     let user = User::new();
-    let node = user.serve();
+    let node = serve(&user);
     create(&user, "ada", "developer");
     let (app, used, recovery) = enrol(&node, &bearer(&log_in(&node, "ada", None)));
     assert_eq!(recovery.len(), 10);
@@ -108,7 +116,7 @@ fn a_code_is_wanted_beside_the_password_and_good_once() {
 #[test]
 fn nobody_learns_of_a_factor_without_the_password_and_none_is_guessed() {
     let user = User::new();
-    let node = user.serve();
+    let node = serve(&user);
     create(&user, "ada", "developer");
     enrol(&node, &bearer(&log_in(&node, "ada", None)));
     let wrong = |name: &str, code: Option<&str>| {
@@ -130,7 +138,7 @@ fn nobody_learns_of_a_factor_without_the_password_and_none_is_guessed() {
 #[test]
 fn a_factor_is_added_and_removed_only_by_who_shows_it() {
     let user = User::new();
-    let node = user.serve();
+    let node = serve(&user);
     create(&user, "ada", "developer");
     let (own, other) = (bearer(&log_in(&node, "ada", None)), bearer(&log_in(&node, "ada", None)));
     let begin = json!({ "password": "wrong horse" });
@@ -155,7 +163,7 @@ fn a_factor_is_added_and_removed_only_by_who_shows_it() {
 #[test]
 fn who_must_have_two_factors_does_nothing_before() {
     let user = User::new();
-    let config = user.file("node.toml", b"second_factor = \"admins\"\n");
+    let config = user.file("node.toml", format!("second_factor = \"admins\"\n{ROOM}").as_bytes());
     let node = user.serve_with(&["--config", &config]);
     create(&user, "ada", "admin");
     create(&user, "bob", "developer");
@@ -227,7 +235,7 @@ impl Device {
 #[test]
 fn a_passkey_signs_its_user_in_and_nobody_else() {
     let user = User::new();
-    let node = user.serve();
+    let node = serve(&user);
     create(&user, "ada", "developer");
     create(&user, "eve", "developer");
     let begin =
@@ -286,7 +294,7 @@ fn a_passkey_signs_its_user_in_and_nobody_else() {
 #[test]
 fn the_command_line_signs_in_goes_on_and_signs_out() {
     let (owner, user) = (User::new(), User::new());
-    let node = owner.serve();
+    let node = serve(&owner);
     create(&owner, "ada", "developer");
     let at = |arguments: &[&'static str]| [arguments, &["--url", &node.url]].concat();
     let anywhere = user.run(&["login", "ada", "--url", "http://192.0.2.1:7070"]);
@@ -338,7 +346,7 @@ fn the_command_line_signs_in_goes_on_and_signs_out() {
 #[test]
 fn the_command_line_asks_for_a_code_where_one_is_wanted() {
     let (owner, user) = (User::new(), User::new());
-    let node = owner.serve();
+    let node = serve(&owner);
     create(&owner, "ada", "developer");
     let (_, _, recovery) = enrol(&node, &bearer(&log_in(&node, "ada", None)));
     let login = |input: &str| user.run_with_input(&["login", "ada", "--server", &node.url], input.as_bytes());
