@@ -84,6 +84,7 @@ journey("sets up an authenticator app and keeps recovery codes", async () => {
   await page.getByText("The code is wrong, over, or was used before", { exact: false }).waitFor();
   await label("The code that the app shows").fill(codeOf(app));
   await button("Turn it on").click();
+  await page.locator(".recovery-codes code").nth(9).waitFor();
   recoveryCodes = await page.locator(".recovery-codes code").allInnerTexts();
   assert.equal(recoveryCodes.length, 10);
   await button("I have kept them").click();
