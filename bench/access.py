@@ -120,7 +120,12 @@ def wrk(url, key):
 
 
 def storm(given, clients=64, seconds=8):
-    """`clients` connections sign in one after another without a pause; another asks for the node's health."""
+    """`clients` people sign in once a second each, then as fast as they can; another asks for the node's health."""
+    sign_ins(given, clients, seconds, 1.0)
+    sign_ins(given, clients, seconds, 0.0)
+
+
+def sign_ins(given, clients, seconds, pause):
     with running(given.casemate) as (node, client):
         users = [add_user(client, f"user{number:03}") for number in range(clients)]
         where, stop, answers = address(node), time.monotonic() + seconds, []
@@ -131,6 +136,7 @@ def storm(given, clients=64, seconds=8):
                 began = time.perf_counter()
                 status, headers = post(connection, "/api/v1/auth/login", {"username": name, "password": PASSWORD})
                 answers.append((status, time.perf_counter() - began, headers.get("retry-after")))
+                time.sleep(max(0.0, pause - answers[-1][1]))
 
         threads = [threading.Thread(target=sign_in, args=(name,)) for name in users]
         for thread in threads:
@@ -149,7 +155,7 @@ def storm(given, clients=64, seconds=8):
     times.sort()
     by_status = {status: [answer for answer in answers if answer[0] == status] for status in {answer[0] for answer in answers}}
     unsaid = sum(1 for answer in answers if answer[0] in (429, 503) and answer[2] is None)
-    print(f"health while {clients} clients sign in: p50 {times[len(times) // 2]:.1f} ms, p99 {times[len(times) * 99 // 100]:.1f} ms "
+    print(f"health while {clients} clients sign in {'once a second' if pause else 'without a pause'}: p50 {times[len(times) // 2]:.1f} ms, p99 {times[len(times) * 99 // 100]:.1f} ms "
           f"of {len(times)} requests")
     for status, found in sorted(by_status.items()):
         took = sorted(answer[1] for answer in found)
@@ -212,6 +218,8 @@ def token(id_part):
 
 def logins_tell_nothing(node, client, samples):
     """Each name is tried few times, as tries per name are limited."""
+    # It was idle for longer than the node keeps connections.
+    client.close()
     per_name = 5
     names = iter([add_user(client, f"known{number:04}") for number in range(samples // per_name + 1)] * per_name)
     strangers = iter([f"nobody{number:04}" for number in range(samples // per_name + 1)] * per_name)

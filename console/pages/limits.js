@@ -37,7 +37,7 @@ export async function render({ api, signal, can }) {
   return h("div", {}, pageHead("Limits", { lead: "How many requests each caller may send, by tier.", actions: [set] }), place.element);
 }
 
-const state = (limits) => h("p", {},
+const state = (limits) => h("p", { class: "notice" },
   limits.dry_run ? badge("dry run: nothing is refused", "warn") : badge("in force", "ok"), " ",
   limits.shared ? "Nodes count together." : "This node counts alone.");
 

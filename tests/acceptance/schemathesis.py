@@ -26,11 +26,17 @@ REQUIREMENTS = ["schemathesis==4.32.5"]
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
           "response_schema_conformance", "negative_data_rejection", "unsupported_method"]
 
-# An answer that goes on for ever, and the one request that ends what all others are made with.
-LEFT_OUT = ["node_events", "keys_revoke"]
+# What CPython 3.11 says now and then while Hypothesis looks at the text of a function (python/cpython#106905); it is no answer
+# of the node's.
+OWN_FAILURE = "AST constructor recursion depth mismatch"
+
+# An answer that goes on for ever, the one request that ends what all others are made with, and those that would have the node
+# send something to hosts that were made up.
+LEFT_OUT = ["node_events", "keys_revoke", "webhooks_create", "webhooks_update"]
 
 # Networks are limited far below what this asks.
-CONFIG = "requests_per_second = 1000000\nrequests_burst = 1000000\ns3_listen = \"off\"\n"
+TIERS = ("auth", "names", "tasks", "objects", "s3", "general")
+CONFIG = "s3_listen = \"off\"\n" + "".join(f"[limits.{tier}]\nper_second = 1000000\nburst = 1000000\n" for tier in TIERS)
 
 
 def main():
@@ -88,6 +94,12 @@ def run(program, scratch, address, headers, options):
     for operation in LEFT_OUT:
         command += ["--exclude-operation-id", operation]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch)
+    for seed in range(options.seed + 1, options.seed + 3):
+        if done.returncode == 0 or OWN_FAILURE not in done.stdout:
+            break
+        print(f"again with the seed {seed}: Python failed inside Schemathesis ({OWN_FAILURE})")
+        command[command.index("--seed") + 1] = str(seed)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch)
     if done.returncode != 0:
         print(done.stdout[-60000:], done.stderr[-4000:])
     else:

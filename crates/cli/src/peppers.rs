@@ -49,8 +49,16 @@ pub(crate) enum PepperError {
         version: u32,
     },
     /// The one that makes new hashes.
-    #[error("version {version} makes new hashes, and cannot be retired")]
+    #[error("version {version} makes new hashes, or is newer than the one that does, and cannot be retired")]
     InUse {
+        /// The version.
+        version: u32,
+    },
+    /// The database is another one than the pepper was used with.
+    #[error(
+        "the database of this configuration has never seen version {version}, so it does not say what leans on it"
+    )]
+    Stranger {
         /// The version.
         version: u32,
     },

@@ -16,7 +16,8 @@ impl Control {
         let PrincipalKind::Key(key) = permit.principal().kind else {
             return Err(ControlError::NoKey);
         };
-        let issued = self.authenticator().certificates().issue(key, request, self.now())?;
+        let record = self.parts.credentials.key(key).await?.ok_or(ControlError::KeyNotFound(key))?;
+        let issued = self.authenticator().certificates().issue(&record, request, self.now())?;
         let mut event = self.event(caller, permit.action(), Resource::one("key", key), "certificate issued");
         event.details.push(("expires".to_owned(), issued.expires.to_string()));
         self.parts.audit.append(event).await?;

@@ -56,6 +56,9 @@ pub enum ControlError {
     /// The caller has not signed in as a user.
     #[error("this is for users who have signed in; the caller is none")]
     NoUser,
+    /// Callers cannot do to themselves what an administrator does to others.
+    #[error("nobody blocks, demotes or resets the user that they are")]
+    Oneself,
     /// The caller does not use an API key.
     #[error("a certificate is of an API key, and the caller does not use one")]
     NoKey,

@@ -136,6 +136,7 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::ResetFactors>(caller, &resource).await?;
         let user = self.find_user(name).await?;
+        self.refuse_oneself(caller, &user).await?;
         self.check_outranks(caller, permit.action(), &user, None).await?;
         let event = self.event(caller, permit.action(), &resource, "second factors removed");
         self.parts.factors.reset_factors(user.id, event).await?;

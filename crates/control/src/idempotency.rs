@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use casemate_encryption::NONCE_BYTES;
 use casemate_identity::{IdempotencyMark, Reservation, Reserved};
-use casemate_model::Digest;
+use casemate_model::{Digest, PrincipalKind};
 use zeroize::Zeroizing;
 
 use crate::{Caller, Control, ControlError};
@@ -60,7 +60,8 @@ impl Control {
         let (rules, now) = (self.parts.settings.idempotency, self.now());
         let mark = IdempotencyMark {
             project: caller.principal.project.clone(),
-            principal: caller.principal.kind,
+            // Answers may hold secrets: another session of the same user, which may be allowed less, does not get them.
+            principal: caller.principal.session.map_or(caller.principal.kind, PrincipalKind::Session),
             key: Digest::of(key.as_bytes()),
             request: caller.request,
         };

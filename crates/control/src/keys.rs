@@ -53,10 +53,17 @@ impl Control {
             self.record_refused(caller, permit.action(), "keys", why).await?;
             return Err(ControlError::KeyExceedsMaker);
         }
+        // A user's key, and what it makes, ends with the user.
+        let bound_to = self.key_behind(maker).await?.and_then(|key| key.owner);
         let owner = match &wanted.owner {
             Some(name) => Some(self.find_user(name).await?.id),
-            None => maker.user(),
+            None => bound_to.or_else(|| maker.user()),
         };
+        if bound_to.is_some() && owner != bound_to {
+            let why = "the key would outlive the user of its maker";
+            self.record_refused(caller, permit.action(), "keys", why).await?;
+            return Err(ControlError::KeyExceedsMaker);
+        }
         let new = NewKey {
             owner,
             networks: wanted.networks,
@@ -83,8 +90,8 @@ impl Control {
         Ok(CreatedKey { record, secret, s3_secret: s3_secret.expect("it was sealed under a pepper of ours") })
     }
 
-    /// Whether a wanted key would have a role or scope that its maker lacks, send more than the maker's own key may, or
-    /// outlive that.
+    /// Whether a wanted key would have a role or scope that its maker lacks, send more than the maker's own key may,
+    /// from elsewhere, or outlive it.
     async fn exceeds(&self, wanted: &KeyRequest, maker: &Principal) -> Result<bool, ControlError> {
         let of_role = self.scopes_of(&maker.project, &wanted.role).await?;
         let of_role = of_role.ok_or_else(|| ControlError::RoleNotFound(wanted.role.clone()))?;
@@ -97,8 +104,9 @@ impl Control {
         {
             return Ok(true);
         }
-        let end = self.key_behind(maker).await?.and_then(|key| key.expires);
-        Ok(end.is_some_and(|end| wanted.expires.is_none_or(|expires| expires > end)))
+        let Some(behind) = self.key_behind(maker).await? else { return Ok(false) };
+        let outlives = behind.expires.is_some_and(|end| wanted.expires.is_none_or(|expires| expires > end));
+        Ok(outlives || !wanted.networks.are_within(&behind.networks))
     }
 
     /// Gives a key of the project another secret. The one that it had still fits for `overlap`; the secret for S3, of which

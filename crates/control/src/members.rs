@@ -46,6 +46,7 @@ impl Control {
         self.check_gives(caller, permit.action(), &role).await?;
         let user = self.find_user(name).await?;
         let project = permit.project().clone();
+        self.refuse_oneself(caller, &user).await?;
         self.check_outranks(caller, permit.action(), &user, Some(&project)).await?;
         let member = Member { project, user: user.id, role, created: self.now() };
         let mut event = self.event(caller, permit.action(), &resource, "role given");
@@ -60,6 +61,7 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::RemoveMember>(caller, &resource).await?;
         let user = self.find_user(name).await?;
+        self.refuse_oneself(caller, &user).await?;
         self.check_outranks(caller, permit.action(), &user, Some(permit.project())).await?;
         let event = self.event(caller, permit.action(), &resource, "role taken away");
         let done = self.parts.users.remove_member(permit.project(), user.id, event).await?;

@@ -108,6 +108,9 @@ impl Control {
             Err(ControlError::Rejected(_) | ControlError::WrongPassword) => {
                 "credential not accepted".to_owned()
             }
+            Err(ControlError::Factor(FactorError::Required)) => {
+                "right password without second factor".to_owned()
+            }
             Err(ControlError::Factor(FactorError::Wrong)) => "second factor not accepted".to_owned(),
             Err(ControlError::Factor(FactorError::PasskeyRefused(why))) => why.to_string(),
             Ok(_) | Err(_) => return opened,

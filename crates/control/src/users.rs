@@ -99,11 +99,24 @@ impl Control {
         let resource = user_resource(name);
         let permit = self.permit::<operation::BlockUser>(caller, &resource).await?;
         let user = self.find_user(name).await?;
+        self.refuse_oneself(caller, &user).await?;
         self.check_outranks(caller, permit.action(), &user, None).await?;
         let event = self.event(caller, permit.action(), &resource, if block { "blocked" } else { "let in" });
         self.parts.users.block_user(user.id, block.then(|| self.now()), event).await?;
         self.authenticator().forget_all();
         Ok(())
+    }
+
+    /// Refuses what nobody is to do to the user that they are, or whose key they use: by mistake it locks the last
+    /// administrator out, and by a stolen session it takes the second factor away.
+    pub(crate) async fn refuse_oneself(
+        &self,
+        caller: &Caller,
+        user: &UserRecord,
+    ) -> Result<(), ControlError> {
+        let behind = self.key_behind(&caller.principal).await?.and_then(|key| key.owner);
+        let oneself = [caller.principal.user(), behind].contains(&Some(user.id));
+        if oneself { Err(ControlError::Oneself) } else { Ok(()) }
     }
 
     /// Gives a user a new password, which ends all its sessions.

@@ -144,6 +144,8 @@ impl Control {
             return Err(WebhookError::Overlap.into());
         }
         let mut webhook = self.find_webhook(&permit, id).await?;
+        // Whoever has the secret can tell its receiver anything.
+        self.refuse_excess(caller, &permit, webhook.events).await?;
         let former = (webhook.secret, self.now().saturating_add(overlap));
         webhook.former = (!overlap.is_zero()).then_some(former);
         webhook.secret = (self.authenticator().webhook_pepper(), webhook.secret.1 + 1);

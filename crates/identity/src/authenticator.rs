@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::{
-    Entropy, KeyId, KeyLimit, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError,
-    Timestamp, UserId,
+    Entropy, KeyId, Principal, PrincipalKind, Project, Role, Scopes, SessionId, StoreError, Timestamp, UserId,
 };
 use casemate_policy::roles;
 use secrecy::SecretString;
@@ -134,7 +133,7 @@ impl Authenticator {
     }
 
     /// Recognises the holder of an API key by its id alone, who asks from `address`. Whoever calls this must have seen that
-    /// it is the holder: by a signature against [`Self::s3_secret_of`], or a certificate.
+    /// it is the holder: by a signature against [`Self::s3_secret_of`].
     pub async fn by_access_key(
         &self,
         id: KeyId,
@@ -156,7 +155,14 @@ impl Authenticator {
         if now >= certificate.expires {
             return Err(Rejected.into());
         }
-        self.by_access_key(certificate.key, address, now).await
+        let cached = self.live_key(certificate.key, now).await?;
+        let former = cached.former.as_ref().filter(|(_, until)| now < *until);
+        // A certificate goes with one secret of the key: exchanging that shuts out whoever had it.
+        if !certificate.fits(&cached.secret) && !former.is_some_and(|(secret, _)| certificate.fits(secret)) {
+            return Err(Rejected.into());
+        }
+        self.admit_from(&cached, certificate.key, address, now)?;
+        Ok(cached.principal)
     }
 
     /// The secret with which the holder of a key signs requests to S3.
@@ -175,12 +181,18 @@ impl Authenticator {
         Ok(cached.filter(|cached| cached.is_live(now)).ok_or(Rejected)?)
     }
 
-    /// Recognises the holder of a session's cookie.
-    pub async fn by_session(&self, text: &str, now: Timestamp) -> Result<Principal, IdentityError> {
+    /// Recognises the holder of a session's cookie, who asks from `address`.
+    pub async fn by_session(
+        &self,
+        text: &str,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Principal, IdentityError> {
         let token = Token::parse(text, TokenKind::Session)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
         let cached = self.session_entry(id, now).await?;
-        Ok(self.admit(cached, TokenKind::Session, &token, now)?.principal)
+        let cached = self.admit(cached, TokenKind::Session, &token, now)?;
+        if cached.networks.allow(address) { Ok(cached.principal) } else { Err(Rejected.into()) }
     }
 
     /// Recognises the holder of an access token.
@@ -280,15 +292,22 @@ impl Authenticator {
 
     async fn read_session(&self, id: SessionId, now: Timestamp) -> Result<Cached, IdentityError> {
         let mut session = self.credentials.session(id).await?.ok_or(Rejected)?;
-        let limit = self.limit_of_key(&session, now).await?;
+        // A session that a key opened lives no longer than the key, does no more, and from nowhere else.
+        let key = match session.key {
+            Some(id) => Some(self.read_key(id, now).await?),
+            None => None,
+        };
         if let Some(user) = session.user {
             session.role = self.credentials.standing(user, &session.project).await?.ok_or(Rejected)?;
         }
         let mut scopes = self.effective(&session.project, &session.role, &session.scopes).await?;
+        if let Some(key) = &key {
+            scopes = scopes.intersection(&key.principal.scopes);
+        }
         if session.user.is_some() && !session.two_factors && self.second_factor.is_required_of(&scopes) {
             scopes = Scopes::NONE;
         }
-        Ok(Cached::of_session(session, scopes, limit))
+        Ok(Cached::of_session(session, scopes, key))
     }
 
     /// What is known of a live key; `None` if there is none.
@@ -324,17 +343,6 @@ impl Authenticator {
             None => self.credentials.role(project, role).await?.ok_or(Rejected)?,
         };
         Ok(of_role.intersection(scopes))
-    }
-
-    /// A session that a key opened lives no longer than the key, and shares its limit.
-    async fn limit_of_key(
-        &self,
-        session: &SessionRecord,
-        now: Timestamp,
-    ) -> Result<Option<KeyLimit>, IdentityError> {
-        let Some(id) = session.key else { return Ok(None) };
-        let key = self.credentials.key(id).await?.filter(|key| key.is_live(now)).ok_or(Rejected)?;
-        Ok(key.key_limit())
     }
 
     /// What `token` is good for. It takes as long if there is nothing that it could fit.

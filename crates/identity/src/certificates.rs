@@ -21,11 +21,11 @@ use rcgen::{
     PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData, SanType, SerialNumber,
 };
 use sha2::{Digest as _, Sha256};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::access_token::pkcs8_of_seed;
-use crate::{Pepper, Peppers, Rejected};
+use crate::{KeyRecord, Pepper, Peppers, Rejected, SecretMac};
 
 /// How long a root signs. It is believed for as long before and after, so that a change interrupts nobody.
 const PERIOD: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -71,6 +71,8 @@ pub struct ServerCertificate {
 pub struct ClientCertificate {
     /// The API key whose holder got it.
     pub key: KeyId,
+    /// Which secret of the key it goes with; it says nothing of the secret.
+    pub tag: u64,
     /// From when on it is refused, also on connections that are open by then.
     pub expires: Timestamp,
 }
@@ -105,13 +107,18 @@ impl CertificateAuthority {
     }
 
     /// Signs a certificate for the holder of `key` and of the private key that `request` (PKCS #10 in PEM) is signed with.
-    /// Of the request nothing else is used: what it asks to be called or allowed is not up to it.
+    /// Of the request nothing else is used: what it asks to be called or allowed is not up to it. The certificate is good with
+    /// one secret of the key, and no longer than that: while two fit it is the one that ends first.
     pub fn issue(
         &self,
-        key: KeyId,
+        key: &KeyRecord,
         request: &str,
         now: Timestamp,
     ) -> Result<IssuedCertificate, CertificateRequestError> {
+        let former = key.former.filter(|(_, until)| now < *until);
+        let (secret, until) = former.map_or((key.secret, None), |(secret, until)| (secret, Some(until)));
+        let until = until.into_iter().chain(key.expires).min();
+        let key = key.id;
         if request.len() > REQUEST_BYTES_MAX {
             return Err(CertificateRequestError);
         }
@@ -122,9 +129,10 @@ impl CertificateAuthority {
             return Err(CertificateRequestError);
         }
         let mut params = leaf(&key.to_string(), ExtendedKeyUsagePurpose::ClientAuth);
-        let uri = Ia5String::try_from(format!("casemate:key:{key}")).expect("ids are ASCII");
+        let uri =
+            Ia5String::try_from(format!("casemate:key:{key}:{}", tag_of(&secret))).expect("ids are ASCII");
         params.subject_alt_names = vec![SanType::URI(uri)];
-        Ok(self.sign(params, &request.public_key, now))
+        Ok(self.sign(params, &request.public_key, (now, until)))
     }
 
     /// Makes a key and a certificate for a listener that is reached by `names`.
@@ -135,7 +143,7 @@ impl CertificateAuthority {
             params.subject_alt_names.extend(one.subject_alt_names);
         }
         let key = KeyPair::generate().expect("the library has its own randomness");
-        let certificate = self.sign(params, &key, now);
+        let certificate = self.sign(params, &key, (now, None));
         Ok(ServerCertificate { certificate, key: Zeroizing::new(key.serialize_der()) })
     }
 
@@ -143,11 +151,12 @@ impl CertificateAuthority {
         &self,
         mut params: CertificateParams,
         key: &impl PublicKeyData,
-        now: Timestamp,
+        (now, until): (Timestamp, Option<Timestamp>),
     ) -> IssuedCertificate {
         let pepper = self.peppers.sealing_first().next().expect("there is one");
         let root = self.root(pepper, period_of(now));
-        let expires = now.saturating_add(LEAF_LIFETIME);
+        let longest = now.saturating_add(LEAF_LIFETIME);
+        let expires = until.map_or(longest, |until| until.min(longest));
         set_validity(&mut params, now.saturating_sub(CLOCK_SKEW), expires);
         let serial = Sha256::new().chain_update(now.as_millis().to_be_bytes()).chain_update(key.der_bytes());
         params.serial_number = Some(serial_number(&serial.finalize()));
@@ -156,7 +165,7 @@ impl CertificateAuthority {
             der: signed.der().to_vec(),
             pem: signed.pem(),
             expires,
-            renew_after: now.saturating_add(LEAF_LIFETIME / 2),
+            renew_after: now.saturating_add(expires.saturating_since(now) / 2),
         }
     }
 
@@ -190,6 +199,11 @@ struct Root {
 }
 
 impl ClientCertificate {
+    /// Whether it goes with `secret`.
+    pub(crate) fn fits(&self, secret: &SecretMac) -> bool {
+        self.tag == tag_number(secret)
+    }
+
     /// Reads a certificate that was already found to be signed by the authority for a client.
     pub fn read(der: &[u8]) -> Result<Self, Rejected> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| Rejected)?;
@@ -198,8 +212,21 @@ impl ClientCertificate {
         let key = name.as_str().ok().and_then(|name| name.parse().ok()).ok_or(Rejected)?;
         let seconds = u64::try_from(certificate.validity().not_after.timestamp()).map_err(|_| Rejected)?;
         let expires = Timestamp::from_millis(seconds.saturating_mul(1_000)).map_err(|_| Rejected)?;
-        Ok(Self { key, expires })
+        let names = certificate.subject_alternative_name().ok().flatten().ok_or(Rejected)?;
+        let [GeneralName::URI(uri)] = names.value.general_names[..] else { return Err(Rejected) };
+        let tag = uri.rsplit(':').next().and_then(|tag| u64::from_str_radix(tag, 16).ok()).ok_or(Rejected)?;
+        Ok(Self { key, tag, expires })
     }
+}
+
+/// What tells one secret of a key from another; it follows from the stored hash.
+fn tag_number(secret: &SecretMac) -> u64 {
+    let hash = Sha256::new().chain_update("casemate certificate").chain_update(secret.mac).finalize();
+    hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+fn tag_of(secret: &SecretMac) -> String {
+    format!("{:016x}", tag_number(secret))
 }
 
 fn leaf(name: &str, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
@@ -249,6 +276,7 @@ fn set_validity(params: &mut CertificateParams, from: Timestamp, until: Timestam
 #[cfg(test)]
 mod tests {
     use casemate_model::test_support::CountingEntropy;
+    use casemate_model::{Project, Role, Scopes};
 
     use super::*;
 
@@ -260,8 +288,42 @@ mod tests {
         Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000).expect("in range")
     }
 
-    fn key_id() -> KeyId {
-        KeyId::generate(at(0), &CountingEntropy::default())
+    fn key() -> KeyRecord {
+        KeyRecord {
+            id: KeyId::generate(at(0), &CountingEntropy::default()),
+            project: Project::default_project(),
+            label: "node".to_owned(),
+            role: Role::NODE,
+            scopes: Scopes::ALL,
+            secret: SecretMac { pepper: 1, mac: [1; 32] },
+            created: at(0),
+            expires: None,
+            revoked: None,
+            former: None,
+            owner: None,
+            networks: Default::default(),
+            limit: None,
+            used: None,
+        }
+    }
+
+    #[test]
+    fn a_certificate_ends_with_the_secret_that_it_was_got_by() {
+        let wanted = request(|_| {});
+        let issue = |key: &KeyRecord| {
+            let issued = authority(1).issue(key, &wanted, at(0)).expect("a good request");
+            ClientCertificate::read(&issued.der).expect("of a client")
+        };
+        let first = issue(&key());
+        let next = SecretMac { pepper: 1, mac: [2; 32] };
+        let rotated = KeyRecord { former: Some((key().secret, at(600))), secret: next, ..key() };
+        let meanwhile = issue(&rotated);
+        assert!(first.fits(&key().secret) && !first.fits(&next));
+        assert!(meanwhile.fits(&key().secret), "whoever has the former secret gets nothing that outlasts it");
+        assert_eq!(meanwhile.expires, at(600));
+        let over = KeyRecord { former: Some((key().secret, at(0))), secret: next, ..key() };
+        assert!(issue(&over).fits(&next));
+        assert_eq!(issue(&KeyRecord { expires: Some(at(60)), ..key() }).expires, at(60));
     }
 
     /// A request as `openssl req` makes it.
@@ -291,17 +353,20 @@ mod tests {
             params.subject_alt_names = vec![SanType::DnsName("bank.example".try_into().expect("a name"))];
             params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         });
-        let issued = authority(1).issue(key_id(), &wanted, at(0)).expect("a good request");
+        let issued = authority(1).issue(&key(), &wanted, at(0)).expect("a good request");
         assert_eq!((issued.expires, issued.renew_after), (at(86_400), at(43_200)));
         let read = ClientCertificate::read(&issued.der);
-        assert_eq!(read, Ok(ClientCertificate { key: key_id(), expires: at(86_400) }));
+        assert_eq!(
+            read,
+            Ok(ClientCertificate { key: key().id, tag: tag_number(&key().secret), expires: at(86_400) })
+        );
         let (_, certificate) = X509Certificate::from_der(&issued.der).expect("a certificate");
         assert!(!certificate.is_ca());
         let usage = certificate.extended_key_usage().expect("well-formed").expect("there is one").value;
         assert!(usage.client_auth && !usage.server_auth && !usage.any);
         let names = certificate.subject_alternative_name().expect("well-formed").expect("there is one").value;
         assert_eq!(names.general_names.len(), 1);
-        let again = authority(1).issue(key_id(), &wanted, at(1)).expect("a good request");
+        let again = authority(1).issue(&key(), &wanted, at(1)).expect("a good request");
         let (_, again) = X509Certificate::from_der(&again.der).expect("a certificate");
         assert_ne!(again.raw_serial(), certificate.raw_serial());
     }
@@ -319,7 +384,7 @@ mod tests {
             good.clone() + &"\n".repeat(REQUEST_BYTES_MAX),
             frame(&forged),
         ] {
-            let refused = authority(1).issue(key_id(), &text, at(0));
+            let refused = authority(1).issue(&key(), &text, at(0));
             assert_eq!(refused, Err(CertificateRequestError), "{text}");
         }
     }

@@ -30,6 +30,12 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether a credential may be used from nowhere where one of `others` may not.
+    pub fn are_within(&self, others: &Self) -> bool {
+        let covered = |network: &IpNet| others.0.iter().any(|other| other.contains(network));
+        others.0.is_empty() || (!self.0.is_empty() && self.0.iter().all(covered))
+    }
+
     /// The networks.
     pub fn iter(&self) -> impl Iterator<Item = IpNet> + '_ {
         self.0.iter().copied()

@@ -107,7 +107,10 @@ impl fmt::Display for DeniedReason {
         match self {
             Self::Unauthenticated => f.write_str("no valid credential was presented"),
             Self::ScopeMissing { scope, role, elsewhere: false } => {
-                write!(f, "it takes the scope {scope}, which the caller, {role}, does not have")
+                write!(
+                    f,
+                    "it takes the scope {scope}, which the caller (role {role}, by the credential in use) does not have"
+                )
             }
             Self::ScopeMissing { scope, elsewhere: true, .. } => {
                 write!(f, "the caller has the scope {scope} for other resources only")

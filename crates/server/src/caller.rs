@@ -100,7 +100,7 @@ pub(crate) async fn recognise(parts: &Parts, state: &AppState) -> Result<Princip
     }
     if let Some(cookie) = session_cookie(&parts.headers) {
         check_same_origin(&parts.headers, parts.method.is_safe())?;
-        return authenticator.by_session(cookie, now).await.map_err(refuse);
+        return authenticator.by_session(cookie, address.unwrap_or(LOOPBACK), now).await.map_err(refuse);
     }
     Ok(Principal::anonymous())
 }

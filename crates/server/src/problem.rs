@@ -378,9 +378,10 @@ impl From<ControlError> for Problem {
         match &error {
             ControlError::Denied(denied) => Self::denied(denied),
             ControlError::Rejected(rejected) => Self::rejected(*rejected),
-            ControlError::KeyExceedsMaker | ControlError::UserOutranks | ControlError::RoleExceedsGiver => {
-                Self::new(Code::Denied, text)
-            }
+            ControlError::KeyExceedsMaker
+            | ControlError::UserOutranks
+            | ControlError::Oneself
+            | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
             ControlError::Webhook(error) => Self::webhook(error),
             ControlError::NoUser => Self::new(Code::Denied, text).hint(
                 "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
@@ -430,9 +431,7 @@ impl From<ControlError> for Problem {
             ControlError::QueueFull { .. } => {
                 Self::new(Code::QueueFull, text).hint("wait until some have ended").retry(5)
             }
-            ControlError::TaskNotFinished(_) => {
-                Self::new(Code::NotFinished, text).hint("ask again with ?wait=60")
-            }
+            ControlError::TaskNotFinished(_) => Self::new(Code::NotFinished, text).hint("ask with ?wait=60"),
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
             ControlError::TooManyLogins | ControlError::ShuttingDown => {

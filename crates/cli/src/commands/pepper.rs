@@ -144,7 +144,12 @@ impl Retire {
         let Some(one) = found.iter().find(|one| one.version == version && one.retired_since.is_none()) else {
             return Err(PepperError::Unknown { version }.into());
         };
-        if sealing(config, &found) == Some(version) {
+        // A database that never saw it is another one than the node's: nothing can be said of what leans on it.
+        if !one.known {
+            return Err(PepperError::Stranger { version }.into());
+        }
+        // A newer one that is gone would leave its number to another.
+        if sealing(config, &found).is_some_and(|sealing| version >= sealing) {
             return Err(PepperError::InUse { version }.into());
         }
         if one.leaning.total() > 0 && !self.force {

@@ -178,6 +178,9 @@ fn of_pepper(error: &PepperError) -> Option<&'static str> {
             "see `pepper_version` in the configuration, and `casemate pepper list`"
         }
         PepperError::Unknown { .. } => "`casemate pepper list` shows which there are",
+        PepperError::Stranger { .. } => {
+            "name the node's own configuration with --config; if the version was never used, start the node once"
+        }
         PepperError::InUse { .. } => "`casemate pepper rotate` makes the next one",
         PepperError::LeanedOn { .. } => {
             "wait until they have ended or were exchanged (`casemate key rotate`), or end them with --force"

@@ -148,7 +148,9 @@ fn of_serve(error: &ServeError) -> Kind {
 fn of_pepper(error: &PepperError) -> Kind {
     match error {
         PepperError::Unknown { .. } => Kind::NotFound,
-        PepperError::InUse { .. } | PepperError::LeanedOn { .. } => Kind::Conflict,
+        PepperError::InUse { .. } | PepperError::Stranger { .. } | PepperError::LeanedOn { .. } => {
+            Kind::Conflict
+        }
         PepperError::Sealing { .. } => Kind::Usage,
         PepperError::Other { .. } | PepperError::Missing { .. } | PepperError::Store(_) => Kind::Failed,
     }

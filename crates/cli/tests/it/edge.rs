@@ -359,6 +359,40 @@ fn metrics_need_a_key_and_have_no_strangers_words() {
 }
 
 #[test]
+fn who_follows_sees_what_they_may_read_and_no_longer_than_they_may() {
+    let user = User::new();
+    let node = user.serve();
+    let made = user
+        .run(&[
+            "key",
+            "create",
+            "--label",
+            "watch",
+            "--role",
+            "viewer",
+            "--scope",
+            "node:read",
+            "--scope",
+            "objects:read:open/*",
+            "--json",
+        ])
+        .json();
+    let key = format!("x-api-key: {}\r\n", made["secret"].as_str().unwrap());
+    let mut stream = connect(&node);
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\n{key}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert_eq!(lines.next().unwrap(), "HTTP/1.1 200 OK");
+    user.run_with_input(&["cp", "-", "cm://secret/name"], b"x").text();
+    user.run_with_input(&["cp", "-", "cm://open/name"], b"x").text();
+    let seen = lines.find(|line| line.starts_with("data: {\"bucket\"")).unwrap();
+    assert!(seen.contains("\"open\""), "{seen}");
+    assert_eq!(user.run(&["key", "revoke", made["key"]["id"].as_str().unwrap()]).code, 0);
+    // The stream ends, which is awaited; what comes before its end tells of nothing new.
+    assert!(!lines.any(|line| line.contains("secret")));
+}
+
+#[test]
 fn an_upload_in_parts_goes_on_and_a_download_too() {
     let user = User::new();
     let node = user.serve();

@@ -4,7 +4,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use crate::binary::{Node, User};
-use crate::edge::PATIENCE;
+use crate::edge::{PATIENCE, call};
 
 const CONFIG: &[u8] = b"mutual_listen = \"127.0.0.1:0\"\n";
 
@@ -72,6 +72,24 @@ fn a_certificate_is_as_good_as_its_key_and_ends_with_it() {
     let other = world.user.run(&["key", "create", "--label", "other", "--role", "admin"]).text();
     let other = format!("x-api-key: {}", other.trim());
     assert_eq!(world.certified(&["-H", &other]).map(|(status, _)| status), Some(401));
+
+    // Exchanging the secret shuts out whoever had it, with the certificate and the session that it got.
+    let sign_in = format!(r#"{{"api_key":"{}"}}"#, world.key);
+    let opened = call(&world.node, "POST", "/api/v1/session", "content-type: application/json\r\n", &sign_in);
+    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let by_session =
+        || call(&world.node, "GET", "/api/v1/session", &format!("cookie: {cookie}\r\n"), "").status;
+    assert_eq!(by_session(), 200);
+    let rotated = world.user.run(&["key", "rotate", &world.id, "--overlap", "0s"]).text();
+    assert_eq!(world.certified(&[]).map(|(status, _)| status), Some(401));
+    assert_eq!(by_session(), 401);
+    let got = with_key(
+        &world.user,
+        rotated.trim(),
+        &["key", "certificate", &world.directory, "--url", &world.node.url],
+    );
+    assert!(got.status.success(), "{}", text(&got.stderr));
+    assert_eq!(world.certified(&[]).map(|(status, _)| status), Some(200));
 
     assert_eq!(world.user.run(&["key", "revoke", &world.id]).code, 0);
     assert_eq!(world.certified(&[]).map(|(status, _)| status), Some(401));

@@ -32,6 +32,34 @@ fn signed_in(user: &User, node: &Node, name: &str, role: &str) -> String {
 }
 
 #[test]
+fn a_users_keys_and_what_they_open_end_with_the_user() {
+    let user = User::new();
+    let node = user.serve();
+    let add = ["user", "create", "ada", "--role", "admin"];
+    user.run_with_input(&add, b"correct horse\n").text();
+    let made = user.run(&["key", "create", "--label", "ada", "--role", "admin", "--user", "ada"]).text();
+    let key = format!("x-api-key: {}\r\n", made.trim());
+    let json = "content-type: application/json\r\n";
+    let by_key =
+        |method: &str, path: &str, body: &str| call(&node, method, path, &format!("{key}{json}"), body);
+    let child =
+        by_key("POST", "/api/v1/keys", r#"{"label":"child","role":"viewer","scopes":["names:read"]}"#);
+    assert_eq!(child.status, 201, "{}", child.body);
+    let child: Value = serde_json::from_str(&child.body).unwrap();
+    let child = format!("x-api-key: {}\r\n", child["secret"].as_str().unwrap());
+    let sign_in = format!(r#"{{"api_key":"{}"}}"#, made.trim());
+    let opened = call(&node, "POST", "/api/v1/session", json, &sign_in);
+    let cookie = format!("cookie: {}\r\n", opened.header("set-cookie").unwrap().split(';').next().unwrap());
+    let names = |headers: &str| call(&node, "GET", "/api/v1/names", headers, "").status;
+    assert_eq!((names(&key), names(&child), names(&cookie)), (200, 200, 200));
+    for (path, body) in [("/api/v1/users/ada/block", ""), ("/api/v1/users/ada/reset-factors", "")] {
+        assert_eq!(by_key("POST", path, body).status, 403, "nobody does {path} to themselves");
+    }
+    assert_eq!(user.run(&["user", "block", "ada"]).code, 0);
+    assert_eq!((names(&key), names(&child), names(&cookie)), (401, 401, 401));
+}
+
+#[test]
 fn an_invitation_makes_one_user_who_signs_in() {
     let user = User::new();
     let node = user.serve();

@@ -2,9 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use casemate_model::{
-    KeyId, KeyLimit, Networks, Principal, PrincipalKind, Scopes, SessionId, StoreError, Timestamp,
-};
+use casemate_model::{KeyId, Networks, Principal, PrincipalKind, Scopes, SessionId, StoreError, Timestamp};
 
 use super::IdentityError;
 use crate::{KeyRecord, SecretMac, SessionRecord};
@@ -107,14 +105,15 @@ impl Cached {
         Self { principal, secret, former, networks, expires }
     }
 
-    /// What requests need of a session that may do `scopes`.
-    pub(super) fn of_session(session: SessionRecord, scopes: Scopes, limit: Option<KeyLimit>) -> Self {
+    /// What requests need of a session that may do `scopes`, and of the key that opened it.
+    pub(super) fn of_session(session: SessionRecord, scopes: Scopes, key: Option<Self>) -> Self {
         let kind = session.user.map_or(PrincipalKind::Session(session.id), PrincipalKind::User);
         let in_use = Some(session.id);
         let SessionRecord { project, role, .. } = session;
+        let (networks, limit) = key.map(|key| (key.networks, key.principal.limit)).unwrap_or_default();
         let principal = Principal { kind, project, role, session: in_use, scopes, limit };
         let (secret, expires) = (session.secret, Some(session.expires));
-        Self { principal, secret, former: None, networks: Networks::default(), expires }
+        Self { principal, secret, former: None, networks, expires }
     }
 
     pub(super) fn is_live(&self, now: Timestamp) -> bool {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use casemate_ledger::Decision;
 use casemate_model::test_support::{CountingEntropy, ManualClock};
-use casemate_model::{Clock, Networks, RefreshId, RequestId};
+use casemate_model::{Clock, KeyLimit, Networks, Pattern, RefreshId, RequestId, Scope};
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
@@ -224,7 +224,7 @@ impl World {
     }
 
     async fn by_session(&self, text: &str) -> Option<PrincipalKind> {
-        let found = self.authenticator.by_session(text, self.clock.now()).await;
+        let found = self.authenticator.by_session(text, HOME, self.clock.now()).await;
         found.ok().map(|principal| principal.kind)
     }
 }
@@ -419,8 +419,31 @@ async fn a_keys_limit_goes_with_its_requests_and_its_sessions() {
     let found = world.authenticator.by_key(&text, HOME, world.clock.now()).await.unwrap();
     assert_eq!(found.limit, wanted);
     let (_, cookie) = world.session(Some(record.id)).await;
-    let found = world.authenticator.by_session(&cookie, world.clock.now()).await.unwrap();
+    let found = world.authenticator.by_session(&cookie, HOME, world.clock.now()).await.unwrap();
     assert_eq!(found.limit, wanted, "opening sessions is no way out of the limit");
+}
+
+#[tokio::test]
+async fn a_session_of_a_key_is_bound_as_the_key_is() {
+    let world = World::new();
+    let user = world.user(Role::DEVELOPER);
+    let (record, _) = world.key(None).await;
+    let networks = "192.0.2.0/24".parse().unwrap();
+    let key = KeyRecord { owner: Some(user), networks, ..record };
+    world.memory.insert_key(&key, world.event()).await.unwrap();
+    let (_, cookie) = world.session(Some(key.id)).await;
+    let from = async |address: &str| {
+        world.clock.advance(LIFETIME);
+        world.authenticator.by_session(&cookie, address.parse().unwrap(), world.clock.now()).await.ok()
+    };
+    assert_eq!(from("198.51.100.1").await, None, "from elsewhere");
+    let found = from("192.0.2.1").await.expect("from where the key is good");
+    assert!(found.scopes.cover(Scope::ObjectsWrite, &Pattern::all()));
+    world.memory.members.lock().unwrap().insert(user, Role::VIEWER);
+    let found = from("192.0.2.1").await.expect("the user can still read");
+    assert!(!found.scopes.cover(Scope::ObjectsWrite, &Pattern::all()), "the key's owner was demoted");
+    world.memory.members.lock().unwrap().remove(&user);
+    assert_eq!(from("192.0.2.1").await, None, "the key's owner is gone");
 }
 
 #[tokio::test]

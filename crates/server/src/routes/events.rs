@@ -5,8 +5,10 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use casemate_api as wire;
-use casemate_control::{Change, Feed, FeedItem, Following};
-use casemate_model::Project;
+use casemate_control::{Change, Control, Feed, FeedItem, Following};
+use casemate_identity::IdentityError;
+use casemate_model::{Principal, PrincipalKind, Project};
+use casemate_policy::{Operation, Resource, authorize, operation};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, HeaderName};
 use serde::Serialize;
@@ -41,7 +43,9 @@ pub(crate) async fn events(
     let place = headers.get(LAST_EVENT_ID).map(|place| place.to_str().unwrap_or_default());
     let following = state.control.feed().follow(place);
     let (stopping, feed) = (state.stopping.clone(), state.control.feed().clone());
-    let events = stream(following, feed, project).take_until(stopping.cancelled_owned());
+    let reader = Reader { feed, project, principal: caller.principal.clone() };
+    let events = stream(following, reader).take_until(stopping.cancelled_owned());
+    let events = events.take_until(changed(state.control.clone(), caller.principal));
     let events = events.map(move |event| {
         // The place is given back when the stream is dropped.
         let _open = &follower;
@@ -50,24 +54,70 @@ pub(crate) async fn events(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn stream(following: Following, feed: Feed, project: Project) -> impl Stream<Item = Event> {
+/// Who follows, and what.
+struct Reader {
+    feed: Feed,
+    project: Project,
+    principal: Principal,
+}
+
+/// How often a stream asks whether its reader may still read.
+const RECHECK: Duration = Duration::from_secs(1);
+
+/// Comes when the reader's credential is no longer good, or does not carry what it did. Whoever may still read comes back.
+async fn changed(control: Control, principal: Principal) {
+    loop {
+        tokio::time::sleep(RECHECK).await;
+        let (authenticator, now) = (control.authenticator(), control.now());
+        let found = match (principal.kind, principal.session) {
+            (_, Some(session)) => authenticator.by_session_id(session, now).await,
+            (PrincipalKind::Key(key), None) => authenticator.by_key_id(key, now).await,
+            _ => continue,
+        };
+        match found {
+            Ok(found) if found.scopes == principal.scopes => {}
+            // The store is away; what is read meanwhile was allowed a second ago.
+            Err(IdentityError::Store(_)) => {}
+            Ok(_) | Err(IdentityError::Rejected(_)) => return,
+        }
+    }
+}
+
+impl Reader {
+    /// Whether the reader could also ask for what an event is about.
+    fn may_see(&self, item: &FeedItem) -> bool {
+        fn may<O: Operation>(reader: &Reader, resource: &Resource) -> bool {
+            authorize::<O>(&reader.principal, &reader.project, resource).is_ok()
+        }
+        if item.project.as_ref().is_some_and(|owner| *owner != self.project) {
+            return false;
+        }
+        match &item.change {
+            Change::Task { id, .. } => may::<operation::ShowTask>(self, &Resource::one("task", id)),
+            Change::Object { bucket, key, .. } => {
+                may::<operation::StatObject>(self, &Resource::one("object", format_args!("{bucket}/{key}")))
+            }
+            Change::Name { name, .. } => may::<operation::ShowName>(self, &Resource::one("name", name)),
+            Change::Webhook { id } => may::<operation::ShowWebhook>(self, &Resource::one("webhook", id)),
+            Change::Log { .. } => may::<operation::ReadCheckpoint>(self, &Resource::all("audit")),
+        }
+    }
+}
+
+fn stream(following: Following, reader: Reader) -> impl Stream<Item = Event> {
     let Following { missed, place, reset, live } = following;
     // Whoever is told to read anew goes on from here, also if nothing else happens.
     let reset = stream::iter(reset.then(|| reset_event().id(place)));
-    let seen = Arc::new((feed, project));
-    let before = Arc::clone(&seen);
-    let missed =
-        stream::iter(missed).filter_map(move |item| std::future::ready(event(&item, &before.0, &before.1)));
-    reset.chain(missed).chain(live_events(live, seen))
+    let reader = Arc::new(reader);
+    let before = Arc::clone(&reader);
+    let missed = stream::iter(missed).filter_map(move |item| std::future::ready(event(&item, &before)));
+    reset.chain(missed).chain(live_events(live, reader))
 }
 
-fn live_events(
-    live: broadcast::Receiver<Arc<FeedItem>>,
-    seen: Arc<(Feed, Project)>,
-) -> impl Stream<Item = Event> {
+fn live_events(live: broadcast::Receiver<Arc<FeedItem>>, reader: Arc<Reader>) -> impl Stream<Item = Event> {
     BroadcastStream::new(live).filter_map(move |item| {
         std::future::ready(match item {
-            Ok(item) => event(&item, &seen.0, &seen.1),
+            Ok(item) => event(&item, &reader),
             Err(BroadcastStreamRecvError::Lagged(_)) => Some(reset_event()),
         })
     })
@@ -77,9 +127,9 @@ fn reset_event() -> Event {
     Event::default().event("reset").data("")
 }
 
-/// The event for one item, unless it is of another project.
-fn event(item: &FeedItem, feed: &Feed, project: &Project) -> Option<Event> {
-    if item.project.as_ref().is_some_and(|owner| owner != project) {
+/// The event for one item, if the reader may see it.
+fn event(item: &FeedItem, reader: &Reader) -> Option<Event> {
+    if !reader.may_see(item) {
         return None;
     }
     let (kind, data) = match &item.change {
@@ -105,7 +155,7 @@ fn event(item: &FeedItem, feed: &Feed, project: &Project) -> Option<Event> {
         Change::Webhook { id } => ("webhook", json(&wire::events::WebhookEvent { id: id.to_string() })),
         Change::Log { size } => ("log", json(&wire::events::LogEvent { size: *size })),
     };
-    Some(Event::default().id(feed.place(item.id)).event(kind).data(data))
+    Some(Event::default().id(reader.feed.place(item.id)).event(kind).data(data))
 }
 
 fn json<T: Serialize>(value: &T) -> String {

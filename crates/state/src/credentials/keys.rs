@@ -85,6 +85,8 @@ impl Change for RotateKey {
         if tx.execute(&ROTATE_KEY, values).await? == 0 {
             return Ok(false);
         }
+        // Whoever had the former secret may have opened them.
+        tx.execute(&END_SESSIONS_OF_KEY, values![self.id]).await?;
         tx.record(&self.event).await?;
         Ok(true)
     }
@@ -166,6 +168,7 @@ const ROTATE_KEY: Statement = statement!(
     "UPDATE api_keys SET former_pepper = pepper, former_mac = mac, former_until = $5, pepper = $3, mac = $4 \
      WHERE id = $1 AND project = $2 AND revoked IS NULL"
 );
+const END_SESSIONS_OF_KEY: Statement = statement!("DELETE FROM sessions WHERE key_id = $1");
 const NOTE_USED: Statement =
     statement!("UPDATE api_keys SET used = $2 WHERE id = $1 AND (used IS NULL OR used < $2)");
 
