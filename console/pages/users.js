@@ -30,8 +30,8 @@ export async function render({ api, signal, can, navigate }) {
     columns: memberColumns({
       may, names,
       setRole: act((member, role) => api.setMember(member.name, role), (member, role) => `${member.name} is ${role} now.`),
-      reset: act((member) => api.resetFactors(member.name), (member) => `${member.name} signs in with the password alone now.`),
-      block: act((member) => api.blockUser(member.name, !member.blocked), (member) => (member.blocked ? `${member.name} may sign in again.` : `Blocked ${member.name}.`)),
+      reset: act((member) => resetFactors({ api, member }), (member) => `${member.name} signs in with the password alone now.`),
+      block: act((member) => block({ api, member }), (member) => (member.blocked ? `${member.name} may sign in again.` : `Blocked ${member.name}.`)),
       remove: act((member) => removeMember({ api, member }), (member) => `${member.name} has no role here any more.`),
     }),
     load: (after) => api.members({ after, limit: PAGE }, signal),
@@ -88,6 +88,16 @@ const rolesTable = (roles, remove) => table({
   ],
   rows: roles,
 });
+
+async function block({ api, member }) {
+  const sure = member.blocked || await confirmDialog({ title: "Block the user?", text: [h("strong", { class: "wrap" }, member.name), " is signed out everywhere at once, and so are the user's keys."], action: "Block the user" });
+  return sure ? api.blockUser(member.name, !member.blocked) : false;
+}
+
+async function resetFactors({ api, member }) {
+  const sure = await confirmDialog({ title: "Remove the second factors?", text: [h("strong", { class: "wrap" }, member.name), " is signed out everywhere, and signs in with the password alone until the next one is set up."], action: "Remove them" });
+  return sure ? api.resetFactors(member.name) : false;
+}
 
 async function removeMember({ api, member }) {
   const sure = await confirmDialog({ title: "Take the role away?", text: [h("strong", { class: "wrap" }, member.name), " is signed out of this project at once."], action: "Take it away" });

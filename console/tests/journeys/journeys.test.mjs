@@ -452,6 +452,7 @@ journey("invites a user, who joins elsewhere, changes the password and is blocke
     await page.reload();
     await visit("#/users", "Users");
     await page.locator("tbody tr", { hasText: "ada" }).getByRole("button", { name: "Block ada" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Block the user", exact: true }).click();
     await page.locator("tbody tr", { hasText: "ada" }).getByText("blocked", { exact: true }).waitFor();
     await other.open("#/names");
     await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();

@@ -80,7 +80,7 @@ fn a_certificate_is_as_good_as_its_key_and_ends_with_it() {
     let by_session =
         || call(&world.node, "GET", "/api/v1/session", &format!("cookie: {cookie}\r\n"), "").status;
     assert_eq!(by_session(), 200);
-    let rotated = world.user.run(&["key", "rotate", &world.id, "--overlap", "0s"]).text();
+    let rotated = world.user.run(&["key", "rotate", &world.id, "--overlap", "0m"]).text();
     assert_eq!(world.certified(&[]).map(|(status, _)| status), Some(401));
     assert_eq!(by_session(), 401);
     let got = with_key(
