@@ -9,6 +9,7 @@ mod config;
 mod edge;
 mod encryption;
 mod errors;
+mod events;
 mod factors;
 mod fsck;
 mod headers;
