@@ -217,6 +217,8 @@ fn the_audit_log_is_searched_by_words_and_decision() {
     assert_eq!(status("decision=perhaps"), 400);
     assert_eq!(status(&format!("search={}", "x".repeat(201))), 400);
     assert_eq!(status("search=%25_%00*"), 200, "words, and no pattern");
+    let odd = call(&node, "DELETE", "/api/v1/limits/%FF/x", &key, "");
+    assert_eq!(odd.problem(), (400, "invalid_parameter".to_owned()), "{}", odd.body);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use axum::extract::{Path, State};
+use axum::extract::State;
 use casemate_api as wire;
 use casemate_control::OverrideRequest;
 use casemate_limits::Quota;
@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use crate::app::AppState;
 use crate::caller::From;
+use crate::extract::Path;
 use crate::json::Json;
 use crate::problem::{Problem, body_field, path_parameter};
 
