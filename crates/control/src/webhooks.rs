@@ -282,7 +282,7 @@ impl Control {
 
     fn with_secret(&self, webhook: Webhook) -> Result<CreatedWebhook, ControlError> {
         let secret = self.authenticator().webhook_secret(webhook.id, webhook.secret);
-        let secret = secret.expect("it follows from the newest pepper");
+        let secret = secret.expect("it follows from the pepper that makes hashes");
         Ok(CreatedWebhook { webhook, secret: SecretString::from(secret_text(&secret).to_string()) })
     }
 }

@@ -91,6 +91,7 @@ impl Change for Create {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Created, Failure> {
         let webhook = &self.webhook;
+        tx.row(&LOCK_COUNT, values![webhook.project]).await?;
         let count: u64 = match tx.row(&COUNT, values![webhook.project]).await? {
             Some(row) => row.only("count of webhooks")?,
             None => 0,
@@ -226,6 +227,11 @@ impl Change for Redeliver {
     }
 }
 
+/// A count has no row that could be locked: those who add to one project take turns. SQLite has one writer anyway.
+const LOCK_COUNT: Statement = Statement {
+    sqlite: "SELECT 1 WHERE $1 IS NOT NULL",
+    postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310033, hashtext($1)) AS held",
+};
 const COUNT: Statement = statement!("SELECT COUNT(*) FROM webhooks WHERE project = $1");
 const ANY: Statement = statement!("SELECT id FROM webhooks ORDER BY id LIMIT 1");
 const FORGET_CURSORS: Statement = statement!("DELETE FROM webhook_cursors");

@@ -30,6 +30,8 @@ pub struct Lanes {
     lanes: HashMap<WebhookId, Inside>,
     of_projects: HashMap<Project, usize>,
     taken: usize,
+    /// With how many lanes those that nobody needs are looked for again, so that the work is shared by as many entries.
+    tidy_at: usize,
 }
 
 #[derive(Debug)]
@@ -50,8 +52,9 @@ pub struct Lane {
     pass: Pass,
 }
 
-/// Lanes that are kept at most, beyond those with attempts under way; who fails is remembered longest.
-const LANES_MAX: usize = 10_000;
+/// With fewer lanes none is forgotten. There are more only while so many webhooks have something under way, or had so
+/// lately.
+const LANES_KEPT: usize = 10_000;
 
 impl Lanes {
     /// Takes as many places as there are for a webhook now: none while its receiver fails or wants nothing.
@@ -110,7 +113,7 @@ impl Lanes {
     }
 
     fn forget(&mut self, now: Timestamp) {
-        if self.lanes.len() < LANES_MAX {
+        if self.lanes.len() < self.tidy_at.max(LANES_KEPT) {
             return;
         }
         let idle = BREAKER.open_max.saturating_mul(2);
@@ -119,6 +122,7 @@ impl Lanes {
                 || now.saturating_since(inside.touched) < idle
                 || inside.hold.is_some_and(|hold| now < hold)
         });
+        self.tidy_at = 2 * self.lanes.len();
     }
 }
 

@@ -156,6 +156,8 @@ pub struct Attempted {
     pub delivery: DeliveryId,
     /// Its webhook.
     pub webhook: WebhookId,
+    /// The webhook's revision that it was made with. What came of it says nothing of one that was changed since.
+    pub revision: u64,
     /// Which attempt it was; an older one changes nothing.
     pub attempts: u32,
     /// When it ended.

@@ -1,10 +1,9 @@
 //! Mutual TLS, spoken by a program of others.
 
 use std::process::{Command, Output, Stdio};
-use std::time::Instant;
 
 use crate::binary::{Node, User};
-use crate::edge::{PATIENCE, call};
+use crate::edge::call;
 
 const CONFIG: &[u8] = b"mutual_listen = \"127.0.0.1:0\"\n";
 
@@ -144,10 +143,8 @@ fn certificates_are_for_keys_and_renewed_when_they_are_due() {
     assert!(!audit.contains("BEGIN"), "{audit}");
 
     // The listener does not keep its places from others while nobody shakes hands.
-    let began = Instant::now();
     let at = world.node.mutual_url().trim_start_matches("https://");
     let silent: Vec<_> = (0..70).map(|_| std::net::TcpStream::connect(at).unwrap()).collect();
     assert_eq!(world.user.run(&["key", "list", "--url", &world.node.url]).code, 4, "no key, but an answer");
     drop(silent);
-    assert!(began.elapsed() < PATIENCE);
 }

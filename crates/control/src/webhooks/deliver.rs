@@ -101,8 +101,17 @@ impl Control {
             Ok(answer) => (Some(answer.status), Some(format!("the receiver answered {}", answer.status))),
             Err(error) => (None, Some(error.to_string())),
         };
-        let attempts = delivery.attempts;
-        Attempted { delivery: delivery.id, webhook: webhook.id, attempts, at, status, error, state, pause }
+        Attempted {
+            delivery: delivery.id,
+            webhook: webhook.id,
+            revision: webhook.revision,
+            attempts: delivery.attempts,
+            at,
+            status,
+            error,
+            state,
+            pause,
+        }
     }
 
     fn pause(&self, webhook: &Webhook, reason: PauseReason, at: Timestamp) -> WebhookPause {

@@ -206,13 +206,13 @@ impl Change for Finish {
             values![done.delivery, done.state.as_str(), due, ended, done.at, status, done.error.clone()];
         tx.execute(&FINISH, values).await?;
         if done.state == DeliveryState::Delivered {
-            tx.execute(&WORKS, values![done.webhook]).await?;
+            tx.execute(&WORKS, values![done.webhook, done.revision]).await?;
         } else {
-            tx.execute(&FAILS, values![done.webhook, done.at]).await?;
+            tx.execute(&FAILS, values![done.webhook, done.revision, done.at]).await?;
         }
         let mut paused = false;
         if let Some(pause) = &done.pause {
-            let values = values![done.webhook, pause.reason.as_str(), done.at];
+            let values = values![done.webhook, done.revision, pause.reason.as_str(), done.at];
             paused = tx.execute(&PAUSE, values).await? > 0;
             if paused {
                 tx.record(&pause.event).await?;
@@ -305,12 +305,15 @@ pub(super) const FINISH: Statement = statement!(
     "UPDATE webhook_deliveries SET state = $2, due = $3, ended = $4, attempted = $5, status = $6, error = $7, \
      leased_by = NULL WHERE id = $1"
 );
-const WORKS: Statement =
-    statement!("UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL");
-const FAILS: Statement =
-    statement!("UPDATE webhooks SET failing_since = $2 WHERE id = $1 AND failing_since IS NULL");
+const WORKS: Statement = statement!(
+    "UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND revision = $2 AND failing_since IS NOT NULL"
+);
+const FAILS: Statement = statement!(
+    "UPDATE webhooks SET failing_since = $3 WHERE id = $1 AND revision = $2 AND failing_since IS NULL"
+);
 const PAUSE: Statement = statement!(
-    "UPDATE webhooks SET paused = $2, paused_since = $3, revision = revision + 1 WHERE id = $1 AND paused IS NULL"
+    "UPDATE webhooks SET paused = $3, paused_since = $4, revision = revision + 1 \
+     WHERE id = $1 AND revision = $2 AND paused IS NULL"
 );
 pub(super) const RELEASE: Statement =
     statement!("UPDATE webhook_deliveries SET due = $2, leased_by = NULL WHERE leased_by = $1");

@@ -90,6 +90,7 @@ const CASES: &[Case] = cases![
     webhooks::a_delivery_is_tried_until_it_ends,
     webhooks::a_lease_ends_by_time_or_with_its_holder,
     webhooks::a_webhook_is_paused_once_with_its_entry,
+    webhooks::what_came_of_an_attempt_says_nothing_of_a_webhook_that_was_changed_since,
     webhooks::a_delivery_is_sent_again_on_demand,
     webhooks::deliveries_that_are_over_are_forgotten,
     queue::a_task_lives_from_submission_to_success,

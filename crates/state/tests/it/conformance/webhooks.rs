@@ -1,8 +1,8 @@
 use casemate_ledger::{AuditLog, Entry};
 use casemate_model::{DeliveryId, Timestamp, WebhookId};
 use casemate_webhooks::{
-    Attempted, Claim, Created, Delivery, DeliveryState, Edit, EventKind, Message, Outbox, PauseReason,
-    Spread, WEBHOOKS_MAX, Webhook, WebhookPause, Webhooks,
+    Attempted, Claim, Created, Delivery, DeliveryState, Edit, EventKind, Finished, Message, Outbox,
+    PauseReason, Spread, WEBHOOKS_MAX, Webhook, WebhookPause, Webhooks,
 };
 
 use crate::context::{Context, LIMITS};
@@ -56,6 +56,7 @@ impl Context {
         Attempted {
             delivery: delivery.id,
             webhook: delivery.webhook,
+            revision: 1,
             attempts: delivery.attempts,
             at: self.now(),
             status: Some(if delivered { 200 } else { 500 }),
@@ -234,6 +235,23 @@ pub(super) async fn a_webhook_is_paused_once_with_its_entry(context: &Context) {
     assert_eq!(context.store.size().await.unwrap(), size + 1);
     assert_eq!(context.stored_webhook(&webhook).await.paused, Some((PauseReason::Gone, context.now())));
     assert_eq!(context.store.due(context.now(), None, 9).await.unwrap(), [], "what waits goes on waiting");
+}
+
+pub(super) async fn what_came_of_an_attempt_says_nothing_of_a_webhook_that_was_changed_since(
+    context: &Context,
+) {
+    let mut webhook = context.make_webhook().await;
+    context.add_deliveries(&webhook, 1).await;
+    let taken = context.take(&webhook, 1).await;
+    webhook.endpoint = "https://elsewhere.example/".parse().unwrap();
+    let edit = context.store.change_webhook(&webhook, context.event("webhooks.change")).await.unwrap();
+    assert_eq!(edit, Edit::Done);
+    let event = Box::new(context.event("webhooks.pause"));
+    let pause = Some(WebhookPause { reason: PauseReason::Gone, event });
+    let gone = Attempted { pause, ..context.attempt(&taken[0], DeliveryState::Failed) };
+    assert_eq!(context.store.finish(gone).await.unwrap(), Finished { counted: true, paused: false });
+    let stored = context.stored_webhook(&webhook).await;
+    assert_eq!((stored.paused, stored.failing), (None, None));
 }
 
 pub(super) async fn a_delivery_is_sent_again_on_demand(context: &Context) {
