@@ -23,7 +23,8 @@ pub(crate) const OTHER: Price = Price { tier: Tier::General, cost: 1, by_credent
 /// The price of an unsigned request to S3, of which little comes.
 pub(crate) const UNSIGNED: Price = Price { tier: Tier::S3, cost: 1, by_credential: false };
 
-/// Reads cost one token. Changes cost two, as they wait for a disk; tasks cost more, as they hold a worker.
+/// Reads cost one token. Changes cost two, as they wait for a disk; tasks cost more, as they hold a worker, and so does
+/// what takes a password, which is hashed.
 const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/audit/checkpoint", Tier::General, 1),
     ("GET", "/audit/entries", Tier::General, 1),
@@ -131,15 +132,22 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("POST", "/webhooks/{id}/test", Tier::General, 2),
 ];
 
-/// Routes whose link is the credential; what else comes along is not looked at.
-const LINKS: [&str; 1] = ["/shares/{token}"];
+/// Routes by which strangers come in: what they present is in the body or the address, and is no credential yet.
+const BY_NETWORK: [(&str, &str); 6] = [
+    ("POST", "/auth/login"),
+    ("POST", "/auth/passkey-options"),
+    ("POST", "/auth/refresh"),
+    ("POST", "/auth/register"),
+    ("POST", "/session"),
+    ("GET", "/shares/{token}"),
+];
 
 /// Where the table's paths begin.
 const BASE: &str = casemate_api::BASE_PATH;
 
 static PRICES: LazyLock<HashMap<(&str, &str), Price>> = LazyLock::new(|| {
     let rows = ROUTES.iter().map(|(method, path, tier, cost)| {
-        let by_credential = *tier != Tier::Auth && !LINKS.contains(path);
+        let by_credential = !BY_NETWORK.contains(&(*method, *path));
         ((*method, *path), Price { tier: *tier, cost: *cost, by_credential })
     });
     rows.collect()
