@@ -15,7 +15,6 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
 use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
-use casemate_encryption::SealingKey;
 use casemate_fs::{Dir, DirLock, FsError};
 use casemate_identity::{Authenticator, Peppers, RelyingParty, ServerNameError};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
@@ -275,12 +274,11 @@ async fn control(
         object_bytes_max: config.object_bytes_max,
         free_bytes_min: config.free_bytes_min,
         quota: config.project_quota,
-        // Those that were made before a pepper was exchanged stay good.
+        // Tables that were made under a pepper that is retired since are made anew.
         piece_key: PieceKey::new(*peppers.oldest().key_for("tables of pieces")),
         encryption,
     };
     let objects = Objects::open(&objects_directory, store.clone(), objects_settings)?;
-    let answers = SealingKey::new(peppers.oldest().key_for("answers to idempotency keys"));
     let sandbox_config = SandboxConfig {
         ceiling: config.limits_ceiling,
         waive_walls: config.waive_walls,
@@ -294,7 +292,6 @@ async fn control(
             .with_second_factor(config.second_factor),
         credentials: store.clone(),
         idempotency: store.clone(),
-        answers,
         objects,
         names: Names::new(store.clone()),
         queue: store.clone(),

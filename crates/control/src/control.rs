@@ -2,7 +2,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_encryption::SealingKey;
 use casemate_identity::{
     Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Passkeys, RelyingParty, Users,
 };
@@ -15,6 +14,7 @@ use casemate_sandbox::Sandbox;
 use casemate_tasks::Queue;
 use casemate_throttle::{Overrides, Throttle};
 use casemate_webhooks::{Outbox, Sender, Webhooks};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,8 +40,6 @@ pub struct Parts {
     pub users: Arc<dyn Users>,
     /// Requests that must not be carried out twice.
     pub idempotency: Arc<dyn IdempotencyKeys>,
-    /// What their answers are sealed under.
-    pub answers: SealingKey,
     /// Stored second factors of users.
     pub factors: Arc<dyn Factors>,
     /// Stored passkeys of users.
@@ -185,6 +183,14 @@ impl Control {
         Stopped { handed_back: self.runs.stop_all() }
     }
 
+    /// Runs something to its end, though whoever asked for it goes away; the node waits for it before it ends.
+    pub fn run_to_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.background.spawn(work)
+    }
+
     /// Waits until everything that runs beside requests has ended, and everything recorded is in the signed log. Call
     /// it when there are no more requests.
     pub async fn close(&self) {
@@ -245,7 +251,7 @@ impl Control {
         why: &str,
     ) -> Result<(), ControlError> {
         metrics::counter!("casemate_denials_total", "action" => action).increment(1);
-        let Some(unrecorded) = self.denials.record(caller.principal.kind, self.now()) else {
+        let Some(unrecorded) = self.denials.record(caller, self.now()) else {
             return Ok(());
         };
         let mut event = self.event(caller, action, resource, why);

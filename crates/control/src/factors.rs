@@ -15,7 +15,7 @@ use crate::users::user_resource;
 use crate::{Caller, Control, ControlError, FactorError};
 
 /// Codes that one user can try: one in five minutes, after ten at once. Three codes of a million are good at a time, so that
-/// somebody who has the password and tries all year has guessed one with a chance of a quarter; the log has every try.
+/// somebody who has the password and tries all year has guessed one with a chance of a quarter. Each node counts by itself.
 const CODES: Quota = Quota { per_second: 1, burst: 3_000 };
 const CODE_COST: u32 = 300;
 
@@ -69,6 +69,7 @@ impl Control {
     }
 
     /// Confirms the secret by a first code, and gives the caller recovery codes. They are in the answer and nowhere else.
+    /// The caller's other sessions, in which no code was shown, end.
     pub async fn confirm_totp(
         &self,
         caller: &Caller,

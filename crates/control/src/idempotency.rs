@@ -1,7 +1,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use casemate_encryption::NONCE_BYTES;
 use casemate_identity::{IdempotencyMark, Reservation, Reserved};
 use casemate_model::{Digest, PrincipalKind};
 use zeroize::Zeroizing;
@@ -13,6 +12,15 @@ const LEASE: Duration = Duration::from_secs(15);
 
 /// How often a request that is worked on says so: it may fail to twice before the lease is over.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// How often it is tried to keep an answer: without it what was done would be done again when the lease is over.
+const ANSWER_TRIES: u32 = 5;
+
+/// How long to wait between two of them.
+const ANSWER_PAUSE: Duration = Duration::from_millis(500);
+
+/// What keeps the key of answers from being any other.
+const ANSWERS: &str = "casemate/answers/v1";
 
 /// Keys that are forgotten at a time.
 const FORGET_BATCH: u32 = 256;
@@ -82,7 +90,8 @@ impl Control {
             Reserved::OtherRequest => Begun::OtherRequest,
             Reserved::TooMany => Begun::TooMany,
             Reserved::Answered(sealed) => {
-                let opened = self.parts.answers.open(&underway.identity(), &sealed);
+                let peppers = self.authenticator().peppers();
+                let opened = peppers.decrypt(ANSWERS, &underway.identity(), &sealed);
                 Begun::Answered(opened.ok_or(ControlError::AnswerSealed)?)
             }
         })
@@ -102,15 +111,25 @@ impl Control {
         }
     }
 
-    /// Keeps the answer of a request that changed something. It may hold a secret, so it is sealed.
+    /// Keeps the answer of a request that changed something. It may hold a secret, so it is encrypted.
     pub async fn answer_once(&self, underway: &Underway, answer: &[u8]) -> Result<(), ControlError> {
-        let mut nonce = [0; NONCE_BYTES];
-        self.parts.entropy.fill(&mut nonce);
-        let sealed = self.parts.answers.seal(&underway.identity(), nonce, answer);
-        if !self.parts.idempotency.answer(&underway.mark, sealed).await? {
-            tracing::warn!("a request took longer than its lease, and another one has taken its key over");
+        let peppers = self.authenticator().peppers();
+        let encrypted = peppers.encrypt(ANSWERS, &underway.identity(), answer, self.entropy());
+        let mut tries_left = ANSWER_TRIES;
+        loop {
+            tries_left -= 1;
+            match self.parts.idempotency.answer(&underway.mark, encrypted.clone()).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {
+                    tracing::warn!(
+                        "a request took longer than its lease, and another one has taken its key over"
+                    );
+                    return Ok(());
+                }
+                Err(error) if tries_left == 0 => return Err(error.into()),
+                Err(_) => tokio::time::sleep(ANSWER_PAUSE).await,
+            }
         }
-        Ok(())
     }
 
     /// Frees the key of a request that changed nothing.

@@ -38,8 +38,9 @@ impl Control {
         }
         self.check_gives(caller, permit.action(), &role).await?;
         let (peppers, now) = (self.authenticator().peppers(), self.now());
-        let what = (permit.project().clone(), role);
-        let (record, token) = issue_invitation(what, INVITATION_LIFETIME, peppers, now, self.entropy());
+        let (what, maker) = ((permit.project().clone(), role), self.maker_of(&caller.principal).await?);
+        let (record, token) =
+            issue_invitation(what, maker, INVITATION_LIFETIME, peppers, now, self.entropy());
         let mut event =
             self.event(caller, permit.action(), Resource::one("invitation", record.id), "invited");
         event.details.push(("role".to_owned(), record.role.to_string()));
@@ -120,6 +121,17 @@ impl Control {
         let id = claimed_invitation(token.expose_secret())?;
         let found = self.parts.users.invitation(id).await?.ok_or(Rejected)?;
         opens_invitation(token.expose_secret(), &found, self.authenticator().peppers(), self.now())?;
+        self.check_still_invites(&found).await?;
         Ok((found.project, found.role, Some(id)))
+    }
+
+    /// Refuses an invitation whose maker could not make it any more.
+    async fn check_still_invites(&self, invitation: &InvitationRecord) -> Result<(), ControlError> {
+        let InvitationRecord { project, role, maker, .. } = invitation;
+        let maker = self.principal_of(*maker, project).await?.ok_or(Rejected)?;
+        casemate_policy::authorize::<operation::Invite>(&maker, project, &Resource::all("invitations"))
+            .map_err(|_| Rejected)?;
+        let scopes = self.scopes_of(project, role).await?.ok_or(Rejected)?;
+        if maker.scopes.cover_all(&scopes) { Ok(()) } else { Err(Rejected.into()) }
     }
 }

@@ -31,6 +31,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod log_keeper;
+mod makers;
 mod members;
 mod names;
 mod objects;

@@ -152,8 +152,7 @@ impl Control {
             FactorError::PasskeyRefused(error)
         })?;
         let user = self.parts.users.user(stored.user).await?.ok_or(Rejected)?;
-        let member = self.parts.users.memberships(user.id).await?.into_iter().next();
-        let member = member.filter(|_| user.blocked.is_none()).ok_or(Rejected)?;
+        let member = self.membership_of(&user, None).await?.ok_or(Rejected)?;
         let proof = FactorUse::Passkey { id: stored.id, sign_count, challenge, at: now };
         Ok(Opener {
             project: member.project,

@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use casemate_identity::{
-    Assertion, FactorUse, IdentityError, KeepSessions, KeyRecord, NewSession, Opener, Password,
-    PasswordCheck, PublicTokenKey, Rejected, Shown, UserRecord,
+    Assertion, FactorUse, IdentityError, KeepSessions, KeyRecord, LoginLink, Member, NewSession, Opener,
+    Password, PasswordCheck, PublicTokenKey, Rejected, Shown, UserRecord,
 };
 use casemate_ledger::{Decision, Event};
 use casemate_limits::{Quota, TokenBuckets};
@@ -162,8 +162,12 @@ impl Control {
         match sign_in {
             SignIn::Link(token) => {
                 let peppers = self.authenticator().peppers();
-                let opener = self.login_links.redeem(token.expose_secret(), peppers, self.now())?;
-                Ok(Opener { client: how.client, ..opener })
+                let link = self.login_links.redeem(token.expose_secret(), peppers, self.now())?;
+                if let Some(session) = link.made_in {
+                    // It may have ended meanwhile, because its user was blocked, say, or has another password.
+                    self.authenticator().by_session_id(session, self.now()).await?;
+                }
+                Ok(Opener { client: how.client, ..link.opener })
             }
             SignIn::Key(key) => {
                 let principal = self.authenticator().by_key(key.expose_secret(), from, self.now()).await?;
@@ -207,11 +211,7 @@ impl Control {
             return Err(ControlError::WrongPassword);
         }
         let user = user.ok_or(ControlError::WrongPassword)?;
-        let members = self.parts.users.memberships(user.id).await?;
-        let wanted =
-            |one: &casemate_identity::Member| project.as_ref().is_none_or(|project| one.project == *project);
-        let member = members.into_iter().find(wanted).filter(|_| user.blocked.is_none());
-        let member = member.ok_or(ControlError::WrongPassword)?;
+        let member = self.membership_of(&user, project.as_ref()).await?.ok_or(ControlError::WrongPassword)?;
         let proof = self.second_factor(&user, code.as_ref()).await?;
         Ok(Opener {
             project: member.project,
@@ -223,6 +223,18 @@ impl Control {
             client: how.client,
             shown: proof.map_or(Shown::OneFactor, Shown::Proof),
         })
+    }
+
+    /// Where a user who signs in acts: in the wanted project, otherwise in its first; nowhere if it is blocked.
+    pub(crate) async fn membership_of(
+        &self,
+        user: &UserRecord,
+        wanted: Option<&Project>,
+    ) -> Result<Option<Member>, ControlError> {
+        let members = self.parts.users.memberships(user.id).await?;
+        let mut fitting =
+            members.into_iter().filter(|member| wanted.is_none_or(|project| member.project == *project));
+        Ok(fitting.next().filter(|_| user.blocked.is_none()))
     }
 
     /// Refuses a user name that was tried too often.
@@ -333,7 +345,8 @@ impl Control {
         };
         self.parts.audit.append(self.event(caller, permit.action(), "session", "login link made")).await?;
         let (peppers, now) = (self.authenticator().peppers(), self.now());
-        Ok(self.login_links.issue(opener, peppers, now, self.entropy()))
+        let link = LoginLink { opener, made_in: maker.session };
+        Ok(self.login_links.issue(link, peppers, now, self.entropy()))
     }
 
     /// The API key that a principal is, or that its session hangs on.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use casemate_identity::{IdentityError, Rejected, SharedObject};
+use casemate_identity::{Maker, Rejected, SharedObject};
 use casemate_model::{BucketName, ObjectKey, PrincipalKind};
 use casemate_objects::{ObjectRecord, ObjectsError, VerifiedBlob, Version};
 use casemate_policy::{Resource, operation};
@@ -27,8 +27,8 @@ pub struct Share {
 }
 
 impl Control {
-    /// Makes a link to a version of an object as it is now. It ends with the time, with the API key that stands behind the
-    /// caller, and with the content.
+    /// Makes a link to a version of an object as it is now. It ends with the time, with what the caller may
+    /// do, and with the content.
     pub async fn share_object(
         &self,
         caller: &Caller,
@@ -50,7 +50,7 @@ impl Control {
             version: record.version,
             digest: record.digest,
             expires: self.now().saturating_add(lifetime),
-            maker: self.key_behind(&caller.principal).await?.map(|key| key.id),
+            maker: self.maker_of(&caller.principal).await?,
         };
         let mut event = self.event(caller, permit.action(), &resource, "link made");
         event.details.push(("version".to_owned(), version_text(object.version)));
@@ -69,7 +69,11 @@ impl Control {
         match self.follow_share(token).await {
             Ok((shared, record)) => {
                 let place = record.place();
-                let maker = shared.maker.map_or(PrincipalKind::Node, PrincipalKind::Key);
+                let maker = match shared.maker {
+                    Maker::Operator => PrincipalKind::Node,
+                    Maker::Key(id) => PrincipalKind::Key(id),
+                    Maker::User(id) => PrincipalKind::User(id),
+                };
                 let resource = object_resource(&place.bucket, &place.key);
                 let node = self.node_caller(&shared.project);
                 let blob = self.open_content(&node, record.blob()).await?;
@@ -90,26 +94,17 @@ impl Control {
         }
     }
 
-    /// What a token stands for. That it is altered, expired, its maker's key revoked, or its object gone, all looks the same
-    /// from outside.
+    /// What a token stands for. That it is altered, expired, its maker gone, or its object gone, all looks the same from
+    /// outside.
     async fn follow_share(&self, token: &str) -> Result<(SharedObject, ObjectRecord), ControlError> {
         let refused = |_: Rejected| ControlError::ShareRefused;
         let shared = self.authenticator().open_share(token, self.now()).map_err(refused)?;
-        if let Some(key) = shared.maker {
-            match self.authenticator().by_key_id(key, self.now()).await {
-                // The key may have lost what it took to share; then it shares nothing any more.
-                Ok(principal) => {
-                    casemate_policy::authorize::<operation::ShareObject>(
-                        &principal,
-                        &shared.project,
-                        &object_resource(&shared.bucket, &shared.key),
-                    )
-                    .map_err(|_| ControlError::ShareRefused)?;
-                }
-                Err(IdentityError::Rejected(rejected)) => return Err(refused(rejected)),
-                Err(IdentityError::Store(error)) => return Err(error.into()),
-            }
-        }
+        let maker = self.principal_of(shared.maker, &shared.project).await?;
+        let maker = maker.ok_or(ControlError::ShareRefused)?;
+        // The maker may have lost what it took to share; then it shares nothing any more.
+        let resource = object_resource(&shared.bucket, &shared.key);
+        casemate_policy::authorize::<operation::ShareObject>(&maker, &shared.project, &resource)
+            .map_err(|_| ControlError::ShareRefused)?;
         let version = Version::Given(shared.version);
         let found =
             self.parts.objects.find_version(&shared.project, &shared.bucket, &shared.key, version).await;

@@ -99,7 +99,8 @@ pub trait Factors: Send + Sync + 'static {
     /// Keeps a secret that is yet to be confirmed, in place of one before it; false if the user has a confirmed one.
     async fn begin_totp(&self, user: UserId, sealed: &[u8], event: Event) -> Result<bool, StoreError>;
 
-    /// Confirms a secret, with recovery codes in place of any others. False if the secret is another one by now, or confirmed.
+    /// Confirms a secret, with recovery codes in place of any others, and ends all sessions but the one it is confirmed in.
+    /// False if the secret is another one by now, or confirmed.
     async fn confirm_totp(
         &self,
         user: UserId,

@@ -4,11 +4,12 @@ use casemate_model::{Entropy, InvitationId, Project, Role, Timestamp};
 use secrecy::SecretString;
 
 use crate::api_key::bare;
-use crate::{InvitationRecord, Peppers, Rejected, SecretMac, Token, TokenKind};
+use crate::{InvitationRecord, Maker, Peppers, Rejected, SecretMac, Token, TokenKind};
 
 /// Makes an invitation: the record to store and the token to hand over.
 pub fn issue_invitation(
     (project, role): (Project, Role),
+    maker: Maker,
     lifetime: Duration,
     peppers: &Peppers,
     now: Timestamp,
@@ -19,7 +20,7 @@ pub fn issue_invitation(
     let token = Token::generate(&bare_id, entropy);
     let secret = peppers.seal(TokenKind::Invitation.domain(), &bare_id, token.secret());
     let expires = now.saturating_add(lifetime);
-    let record = InvitationRecord { id, project, role, secret, created: now, expires };
+    let record = InvitationRecord { id, project, role, maker, secret, created: now, expires };
     (record, token.to_text(TokenKind::Invitation))
 }
 
@@ -58,7 +59,7 @@ mod tests {
         let now = Timestamp::EPOCH;
         let issue = || {
             let what = (Project::default_project(), Role::VIEWER);
-            issue_invitation(what, Duration::from_secs(60), &peppers, now, &entropy)
+            issue_invitation(what, Maker::Operator, Duration::from_secs(60), &peppers, now, &entropy)
         };
         let ((one, token), (_, other)) = (issue(), issue());
         let (token, other) = (token.expose_secret(), other.expose_secret());

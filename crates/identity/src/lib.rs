@@ -14,6 +14,7 @@ mod factors;
 mod idempotency;
 mod invitation;
 mod login_links;
+mod maker;
 mod passkey;
 mod password;
 mod pepper;
@@ -40,7 +41,8 @@ pub use factors::{
 };
 pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
-pub use login_links::{LOGIN_LINK_LIFETIME, LoginLinks};
+pub use login_links::{LOGIN_LINK_LIFETIME, LoginLink, LoginLinks};
+pub use maker::{Maker, MakerError};
 pub use passkey::{
     Assertion, ChallengeUse, CredentialId, CredentialIdError, Label, LabelError, NewPasskey, PASSKEYS_MAX,
     PasskeyAlgorithm, PasskeyError, PasskeyKey, PasskeyRecord, Registration, RelyingParty, RelyingPartyError,

@@ -22,19 +22,28 @@ pub struct LoginLinks {
     waiting: Mutex<HashMap<SessionId, Waiting>>,
 }
 
+/// What a link stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginLink {
+    /// Who signs in by it.
+    pub opener: Opener,
+    /// The session that it was made in, if it was one: the link ends with it.
+    pub made_in: Option<SessionId>,
+}
+
 #[derive(Debug)]
 struct Waiting {
-    opener: Opener,
+    link: LoginLink,
     secret: SecretMac,
     expires: Timestamp,
 }
 
 impl LoginLinks {
-    /// Makes a link that opens a session as `opener`, which reaches no further than whoever asked for the link;
-    /// returns the token to put into it, and when it expires.
+    /// Makes a link, whose opener reaches no further than whoever asked for it; returns the token to put into it, and
+    /// when it expires.
     pub fn issue(
         &self,
-        opener: Opener,
+        link: LoginLink,
         peppers: &Peppers,
         now: Timestamp,
         entropy: &dyn Entropy,
@@ -45,32 +54,33 @@ impl LoginLinks {
         let secret = peppers.seal(TokenKind::LoginLink.domain(), &bare_id, token.secret());
         let expires = now.saturating_add(LOGIN_LINK_LIFETIME);
         let mut waiting = self.waiting.lock().expect("nothing panics while it holds the lock");
-        waiting.retain(|_, link| link.expires > now);
+        waiting.retain(|_, other| other.expires > now);
         if waiting.len() >= LINKS_MAX
             && let Some(oldest) = waiting.keys().min().copied()
         {
             waiting.remove(&oldest);
         }
-        waiting.insert(id, Waiting { opener, secret, expires });
+        waiting.insert(id, Waiting { link, secret, expires });
         (token.to_text(TokenKind::LoginLink), expires)
     }
 
-    /// Uses a link up and returns who signs in. A second use, a late one and a wrong one are refused alike.
-    pub fn redeem(&self, text: &str, peppers: &Peppers, now: Timestamp) -> Result<Opener, Rejected> {
+    /// Uses a link up and returns what it stood for. A second use, a late one and a wrong one are refused alike. Whoever
+    /// calls this must still see that the session in which it was made goes on.
+    pub fn redeem(&self, text: &str, peppers: &Peppers, now: Timestamp) -> Result<LoginLink, Rejected> {
         let token = Token::parse(text, TokenKind::LoginLink)?;
         let id: SessionId = token.claimed_id(SessionId::PREFIX)?;
         let mut waiting = self.waiting.lock().expect("nothing panics while it holds the lock");
-        let link = waiting.get(&id).ok_or(Rejected)?;
+        let found = waiting.get(&id).ok_or(Rejected)?;
         let fits = peppers.opens(
-            &link.secret,
+            &found.secret,
             TokenKind::LoginLink.domain(),
             &bare(&id.to_string()),
             token.secret(),
         );
-        if !fits || link.expires <= now {
+        if !fits || found.expires <= now {
             return Err(Rejected);
         }
-        waiting.remove(&id).map(|link| link.opener).ok_or(Rejected)
+        waiting.remove(&id).map(|found| found.link).ok_or(Rejected)
     }
 }
 
@@ -84,8 +94,8 @@ mod tests {
     use super::*;
     use crate::Pepper;
 
-    fn opener() -> Opener {
-        Opener {
+    fn link() -> LoginLink {
+        let opener = Opener {
             project: Project::default_project(),
             role: Role::ADMIN,
             scopes: Scopes::ALL,
@@ -94,22 +104,23 @@ mod tests {
             refreshed: false,
             client: String::new(),
             shown: crate::Shown::OneFactor,
-        }
+        };
+        LoginLink { opener, made_in: None }
     }
 
     #[test]
     fn a_link_works_once_and_not_for_long() {
         let (links, entropy) = (LoginLinks::default(), CountingEntropy::default());
         let peppers = Peppers::new(Pepper::new(Zeroizing::new([1; 32])));
-        let issue = |now| links.issue(opener(), &peppers, now, &entropy).0;
+        let issue = |now| links.issue(link(), &peppers, now, &entropy).0;
 
-        let link = issue(Timestamp::EPOCH);
-        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Ok(opener()));
-        assert_eq!(links.redeem(link.expose_secret(), &peppers, Timestamp::EPOCH), Err(Rejected), "used");
+        let token = issue(Timestamp::EPOCH);
+        assert_eq!(links.redeem(token.expose_secret(), &peppers, Timestamp::EPOCH), Ok(link()));
+        assert_eq!(links.redeem(token.expose_secret(), &peppers, Timestamp::EPOCH), Err(Rejected), "used");
 
         let late = Timestamp::EPOCH.saturating_add(LOGIN_LINK_LIFETIME);
-        let link = issue(Timestamp::EPOCH);
-        assert_eq!(links.redeem(link.expose_secret(), &peppers, late), Err(Rejected), "late");
+        let token = issue(Timestamp::EPOCH);
+        assert_eq!(links.redeem(token.expose_secret(), &peppers, late), Err(Rejected), "late");
     }
 
     #[test]
@@ -119,11 +130,11 @@ mod tests {
         let issued: Vec<_> = (0..=LINKS_MAX)
             .map(|second| {
                 let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(second as u64));
-                links.issue(opener(), &peppers, now, &entropy).0
+                links.issue(link(), &peppers, now, &entropy).0
             })
             .collect();
         let now = Timestamp::EPOCH.saturating_add(Duration::from_secs(100));
         assert_eq!(links.redeem(issued[0].expose_secret(), &peppers, now), Err(Rejected));
-        assert_eq!(links.redeem(issued[1].expose_secret(), &peppers, now), Ok(opener()));
+        assert_eq!(links.redeem(issued[1].expose_secret(), &peppers, now), Ok(link()));
     }
 }

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use casemate_encryption::{NONCE_BYTES, SealingKey};
+use casemate_model::Entropy;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -54,25 +56,32 @@ impl Peppers {
         by_version.contains_key(&sealing).then_some(Self { by_version, sealing })
     }
 
-    /// Adds a newer pepper under the next version, and makes hashes with it from now on.
-    pub fn rotate(&mut self, next: Pepper) {
-        self.sealing = self.by_version.keys().next_back().map_or(1, |newest| newest + 1);
-        self.by_version.insert(self.sealing, next);
-    }
-
     /// The version that hashes are made with.
     pub const fn sealing(&self) -> u32 {
         self.sealing
     }
 
-    /// The oldest that is known: keys for what outlives a rotation and can be made anew follow from it.
+    /// The oldest that is known. What follows from it changes when it is retired, so it is for what can be made anew.
     pub fn oldest(&self) -> &Pepper {
         self.by_version.values().next().expect("there is always one")
     }
 
-    /// A key for one purpose under the pepper of version `version`; `None` if that is no longer known.
-    pub(crate) fn key_of(&self, version: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
-        self.by_version.get(&version).map(|pepper| pepper.key_for(purpose))
+    /// Encrypts something short under a key for `purpose` that follows from the pepper that makes hashes: whoever has the
+    /// database alone cannot read it. It opens for `identity` and nothing else. The version of the pepper stands in front,
+    /// in four bytes.
+    pub fn encrypt(&self, purpose: &str, identity: &[u8], plain: &[u8], entropy: &dyn Entropy) -> Vec<u8> {
+        let key = SealingKey::new(self.by_version[&self.sealing].key_for(purpose));
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce);
+        [&self.sealing.to_be_bytes()[..], &key.seal(identity, nonce, plain)].concat()
+    }
+
+    /// Decrypts what was encrypted for `purpose` and `identity`; `None` if it is anything else, or its pepper is no longer
+    /// known.
+    pub fn decrypt(&self, purpose: &str, identity: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (version, sealed) = encrypted.split_first_chunk()?;
+        let pepper = self.by_version.get(&u32::from_be_bytes(*version))?;
+        SealingKey::new(pepper.key_for(purpose)).open(identity, sealed)
     }
 
     /// What tells each version from another one, and nothing of the pepper. The oldest comes first.
@@ -138,12 +147,30 @@ mod tests {
 
     #[test]
     fn old_hashes_open_after_a_rotation() {
-        let mut peppers = Peppers::new(pepper(1));
-        let old = peppers.seal("key", "a", &[7; 32]);
-        peppers.rotate(pepper(2));
+        let old = Peppers::new(pepper(1)).seal("key", "a", &[7; 32]);
+        let peppers = Peppers::of(BTreeMap::from([(1, pepper(1)), (2, pepper(2))]), 2).unwrap();
         let new = peppers.seal("key", "a", &[7; 32]);
         assert_eq!((old.pepper, new.pepper), (1, 2));
         assert!(peppers.opens(&old, "key", "a", &[7; 32]) && peppers.opens(&new, "key", "a", &[7; 32]));
+    }
+
+    #[test]
+    fn what_is_encrypted_opens_for_its_purpose_and_owner_while_its_pepper_is_known() {
+        let entropy = casemate_model::test_support::CountingEntropy::default();
+        let one = Peppers::new(pepper(1));
+        let encrypted = one.encrypt("a", b"ada", b"secret", &entropy);
+        let open = |peppers: &Peppers, purpose, whose: &[u8]| {
+            peppers.decrypt(purpose, whose, &encrypted).map(|plain| plain.to_vec())
+        };
+        let both = Peppers::of(BTreeMap::from([(1, pepper(1)), (2, pepper(2))]), 2).unwrap();
+        assert_eq!(open(&one, "a", b"ada"), Some(b"secret".to_vec()));
+        assert_eq!(open(&both, "a", b"ada"), Some(b"secret".to_vec()), "after a rotation");
+        assert_eq!(open(&one, "b", b"ada"), None, "for another purpose");
+        assert_eq!(open(&one, "a", b"eve"), None, "moved to another's row");
+        let retired = Peppers::of(BTreeMap::from([(2, pepper(2))]), 2).unwrap();
+        assert_eq!(open(&retired, "a", b"ada"), None);
+        assert_eq!(open(&Peppers::new(pepper(9)), "a", b"ada"), None, "another pepper of the same version");
+        assert_eq!(one.decrypt("a", b"ada", b"abc"), None, "too short");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-use casemate_model::{BucketName, Digest, KeyId, ObjectKey, Project, Timestamp, VersionId};
+use casemate_model::{BucketName, Digest, ObjectKey, Project, Timestamp, VersionId};
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::SecretString;
 
-use crate::{Authenticator, Peppers, Rejected, SecretMac};
+use crate::{Authenticator, Maker, Peppers, Rejected, SecretMac};
 
 /// One version of an object that whoever holds a link may read, until a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct SharedObject {
     pub digest: Digest,
     /// From when on the link is refused.
     pub expires: Timestamp,
-    /// The API key in whose name it was made; the link ends with it.
-    pub maker: Option<KeyId>,
+    /// In whose name it was made; the link ends with what that may do.
+    pub maker: Maker,
 }
 
 /// How links begin, so that scanners recognise leaked ones.
@@ -42,7 +42,7 @@ impl Authenticator {
     }
 
     /// What a token opens at the time `now`. Whatever is wrong with it, the answer is the same. Whoever calls this must
-    /// still see that the maker's key is live, and that the content is there.
+    /// still see that the maker may share, and that the content is there.
     pub fn open_share(&self, text: &str, now: Timestamp) -> Result<SharedObject, Rejected> {
         open(self.peppers(), text).filter(|shared| now < shared.expires).ok_or(Rejected)
     }
@@ -72,17 +72,13 @@ fn open(peppers: &Peppers, text: &str) -> Option<SharedObject> {
 fn said(shared: &SharedObject) -> String {
     let SharedObject { project, bucket, key, version, digest, expires, maker } = shared;
     let version = version.map_or_else(|| "null".to_owned(), |version| version.to_string());
-    let maker = maker.map_or_else(|| "-".to_owned(), |maker| maker.to_string());
     format!("{}\n{maker}\n{project}\n{bucket}\n{version}\n{digest}\n{key}", expires.as_millis())
 }
 
 fn read(said: &str) -> Option<SharedObject> {
     let mut parts = said.splitn(7, '\n');
     let expires = Timestamp::from_millis(parts.next()?.parse().ok()?).ok()?;
-    let maker = match parts.next()? {
-        "-" => None,
-        id => Some(id.parse().ok()?),
-    };
+    let maker = parts.next()?.parse().ok()?;
     let (project, bucket) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let version = match parts.next()? {
         "null" => None,
@@ -95,6 +91,7 @@ fn read(said: &str) -> Option<SharedObject> {
 #[cfg(test)]
 mod tests {
     use casemate_model::test_support::CountingEntropy;
+    use casemate_model::{KeyId, UserId};
     use zeroize::Zeroizing;
 
     use super::*;
@@ -113,13 +110,15 @@ mod tests {
             version: Some(VersionId::generate(now, &entropy)),
             digest: Digest::of(b"content"),
             expires: Timestamp::from_millis(1_000).unwrap(),
-            maker: Some(KeyId::generate(now, &entropy)),
+            maker: Maker::Key(KeyId::generate(now, &entropy)),
         }
     }
 
     #[test]
     fn a_link_opens_what_it_was_made_for() {
-        for shared in [shared(), SharedObject { version: None, maker: None, ..shared() }] {
+        let user = Maker::User(UserId::generate(Timestamp::EPOCH, &CountingEntropy::default()));
+        let by = |maker| SharedObject { version: None, maker, ..shared() };
+        for shared in [shared(), by(Maker::Operator), by(user)] {
             assert_eq!(open(&peppers(1), &sign(&peppers(1), &shared)), Some(shared));
         }
     }
@@ -152,7 +151,7 @@ mod tests {
             SharedObject { key: "a/other".parse().unwrap(), ..shared() },
             SharedObject { expires: Timestamp::MAX, ..shared() },
             SharedObject { project: "other".parse().unwrap(), ..shared() },
-            SharedObject { maker: None, ..shared() },
+            SharedObject { maker: Maker::Operator, ..shared() },
             SharedObject { version: None, ..shared() },
         ];
         for other in others {

@@ -4,7 +4,7 @@ use casemate_model::{
     InvitationId, Project, RefreshId, Role, Scopes, SessionId, StoreError, Timestamp, UserId, UserName,
 };
 
-use crate::{PasswordHash, SecretMac, SessionRecord};
+use crate::{Maker, PasswordHash, SecretMac, SessionRecord};
 
 /// A person or a service account, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct InvitationRecord {
     pub project: Project,
     /// The role.
     pub role: Role,
+    /// In whose name it invites.
+    pub maker: Maker,
     /// Keyed hash of its secret.
     pub secret: SecretMac,
     /// When it was made.

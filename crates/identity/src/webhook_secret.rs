@@ -43,10 +43,10 @@ mod tests {
     fn each_pepper_webhook_and_generation_has_a_secret_of_its_own() {
         let entropy = CountingEntropy::default();
         let ids = [0, 1].map(|_| WebhookId::generate(Timestamp::EPOCH, &entropy));
-        let mut peppers = Peppers::new(pepper(1));
-        let before = secret(&peppers, ids[0], (1, 1)).unwrap();
-        assert!(secret(&peppers, ids[0], (2, 1)).is_none(), "a pepper that nobody knows");
-        peppers.rotate(pepper(2));
+        let one = Peppers::new(pepper(1));
+        let before = secret(&one, ids[0], (1, 1)).unwrap();
+        assert!(secret(&one, ids[0], (2, 1)).is_none(), "a pepper that nobody knows");
+        let peppers = Peppers::of([(1, pepper(1)), (2, pepper(2))].into(), 2).unwrap();
         assert_eq!(secret(&peppers, ids[0], (1, 1)), Some(before), "live secrets outlast a new pepper");
         let numbers = [(1, 1), (1, 2), (1, 256), (2, 1), (2, 2)];
         let all = ids.iter().flat_map(|id| numbers.map(|number| *secret(&peppers, *id, number).unwrap()));

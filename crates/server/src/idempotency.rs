@@ -6,6 +6,8 @@
 
 mod kept;
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
+
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
@@ -13,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{Begun, Underway};
 use casemate_model::{Digest, Hasher, PrincipalKind};
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -60,8 +63,11 @@ pub(crate) async fn run(state: AppState, request: Request, next: Next) -> Result
             parts.extensions.insert(caller);
             let request = Request::from_parts(parts, Body::from(body));
             // Carried out to its end also when its sender goes away, so that the answer is there when it comes back.
-            let work = tokio::spawn(carry_out(state, underway, request, next));
-            work.await.map_err(|_| Problem::internal())
+            let work = state.control.clone().run_to_end(carry_out(state, underway, request, next));
+            // A panic goes on where all others end.
+            work.await.map_err(|error| {
+                error.try_into_panic().map_or_else(|_| Problem::internal(), |panic| resume_unwind(panic))
+            })
         }
         Begun::InFlight => Err(Problem::idempotency_in_flight()),
         Begun::OtherRequest => Err(Problem::idempotency_mismatch()),
@@ -98,8 +104,21 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> Digest {
 async fn carry_out(state: AppState, underway: Underway, request: Request, next: Next) -> Response {
     let id = *request.extensions().get().expect("the request id layer is outermost");
     let response = tokio::select! {
-        response = next.run(request) => response,
+        response = AssertUnwindSafe(next.run(request)).catch_unwind() => response,
         never = state.control.keep_underway(&underway) => match never {},
+    };
+    let response = match response {
+        Ok(response) => response,
+        Err(panic) => {
+            let failed = Problem::internal().into_response();
+            if let (_, Err(error)) = settle(&state, &underway, failed, id).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "that a request failed is not kept"
+                );
+            }
+            resume_unwind(panic)
+        }
     };
     let (response, settled) = settle(&state, &underway, response, id).await;
     if let Err(error) = settled {

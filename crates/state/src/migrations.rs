@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_peppers"),
     migration!(12, "0012_second_factors"),
     migration!(13, "0013_webhooks"),
+    migration!(14, "0014_makers_of_invitations"),
 ];
 
 /// The version that this program brings a database to.

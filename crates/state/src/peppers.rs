@@ -40,13 +40,21 @@ pub struct Leaning {
     pub recovery_codes: u64,
     /// Webhooks, those whose secret is exchanged counted once for each.
     pub webhooks: u64,
+    /// Answers that are kept for requests that come again.
+    pub answers: u64,
 }
 
 impl Leaning {
     /// All of them.
     pub const fn total(&self) -> u64 {
         let of_users = self.apps + self.recovery_codes;
-        self.keys + self.sessions + self.refresh_tokens + self.invitations + of_users + self.webhooks
+        self.keys
+            + self.sessions
+            + self.refresh_tokens
+            + self.invitations
+            + of_users
+            + self.webhooks
+            + self.answers
     }
 }
 
@@ -88,6 +96,7 @@ impl Store {
             apps: count(&COUNT_APPS, values![version.to_be_bytes().as_slice()]).await?,
             recovery_codes: count(&COUNT_RECOVERY_CODES, values![version]).await?,
             webhooks: count(&COUNT_WEBHOOKS, live).await?,
+            answers: count(&COUNT_ANSWERS, values![version.to_be_bytes().as_slice(), now]).await?,
         })
     }
 
@@ -191,7 +200,7 @@ const COUNT_REFRESH_TOKENS: Statement = statement!(
     "SELECT COUNT(*) FROM refresh_tokens r JOIN sessions s ON s.id = r.session \
      WHERE r.pepper = $1 AND r.used IS NULL AND s.expires > $2"
 );
-// A sealed secret begins with the version of its pepper.
+// What is encrypted begins with the version of its pepper.
 const COUNT_APPS: Statement =
     statement!("SELECT COUNT(*) FROM users WHERE totp IS NOT NULL AND substr(totp, 1, 4) = $1");
 const COUNT_RECOVERY_CODES: Statement = statement!("SELECT COUNT(*) FROM recovery_codes WHERE pepper = $1");
@@ -199,5 +208,7 @@ const COUNT_WEBHOOKS: Statement = statement!(
     "SELECT (SELECT COUNT(*) FROM webhooks WHERE pepper = $1) \
      + (SELECT COUNT(*) FROM webhooks WHERE former_pepper = $1 AND former_until > $2)"
 );
+const COUNT_ANSWERS: Statement =
+    statement!("SELECT COUNT(*) FROM idempotency_keys WHERE substr(answer, 1, 4) = $1 AND expires > $2");
 const COUNT_INVITATIONS: Statement =
     statement!("SELECT COUNT(*) FROM invitations WHERE pepper = $1 AND expires > $2");

@@ -189,12 +189,12 @@ impl Version {
     }
 
     fn value(&self, sealing: Option<u32>) -> serde_json::Value {
-        let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks } =
+        let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks, answers } =
             self.leaning;
         json!({
             "version": self.version, "state": self.state(sealing), "retired": self.retired_since,
             "keys": keys, "sessions": sessions, "refresh_tokens": refresh_tokens, "invitations": invitations,
-            "apps": apps, "recovery_codes": recovery_codes, "webhooks": webhooks,
+            "apps": apps, "recovery_codes": recovery_codes, "webhooks": webhooks, "answers": answers,
         })
     }
 }
@@ -226,7 +226,8 @@ fn sealing(config: &Config, found: &[Version]) -> Option<u32> {
 }
 
 fn words(leaning: &Leaning) -> String {
-    let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks } = *leaning;
+    let Leaning { keys, sessions, refresh_tokens, invitations, apps, recovery_codes, webhooks, answers } =
+        *leaning;
     let counts = [
         (keys, "API keys"),
         (sessions, "sessions"),
@@ -235,6 +236,7 @@ fn words(leaning: &Leaning) -> String {
         (apps, "authenticator apps"),
         (recovery_codes, "recovery codes"),
         (webhooks, "webhooks"),
+        (answers, "kept answers"),
     ];
     let there: Vec<_> = counts
         .iter()

@@ -128,7 +128,7 @@ fn a_new_pepper_logs_nobody_out_and_the_old_one_goes_when_nothing_leans_on_it() 
 
     let leaned_on = user.run(&["pepper", "retire", "1"]);
     assert_eq!(leaned_on.code, 5, "{}", leaned_on.stderr);
-    let said = "2 API keys, 1 sessions, 1 invitations still lean on version 1";
+    let said = "2 API keys, 1 sessions, 1 invitations, 3 kept answers still lean on version 1";
     assert!(leaned_on.stderr.contains(said), "{}", leaned_on.stderr);
     assert_eq!(user.run(&["pepper", "retire", "2", "--force"]).code, 5, "the one in use");
     assert_eq!(user.run(&["pepper", "retire", "7"]).code, 3);

@@ -60,6 +60,59 @@ fn a_users_keys_and_what_they_open_end_with_the_user() {
 }
 
 #[test]
+fn what_a_user_handed_out_ends_with_the_user() {
+    let user = User::new();
+    let node = user.serve();
+    let app = user.file("app", b"content");
+    user.run(&["cp", &app, "cm://builds/app"]).text();
+    let ada = signed_in(&user, &node, "ada", "admin");
+    let made = |path: &str, body: &Value| {
+        let made = post(&node, path, &ada, body);
+        assert!([200, 201].contains(&made.status), "{}", made.body);
+        made.json()
+    };
+    let hand_out = || {
+        let invitation = made("/invitations", &json!({ "role": "viewer" }))["token"].clone();
+        let share = json!({ "bucket": "builds", "key": "app", "seconds": 600 });
+        let share = made("/shares", &share)["url"].as_str().unwrap().to_owned();
+        (invitation, share[share.find("/api/").unwrap()..].to_owned())
+    };
+    let good = |(invitation, share): &(Value, String)| {
+        // One that is good is told that the name is taken, and is not used up.
+        let body = json!({ "username": "ada", "password": "correct horse", "invitation": invitation });
+        let invited = post(&node, "/auth/register", "", &body).status;
+        (invited == 409, call(&node, "GET", share, "", "").status == 200)
+    };
+    let handed_out = hand_out();
+    assert_eq!(good(&handed_out), (true, true));
+    user.run(&["user", "role", "ada", "developer"]).text();
+    assert_eq!(good(&handed_out), (false, true), "who may not invite has invited nobody");
+    user.run(&["user", "block", "ada"]).text();
+    assert_eq!(good(&handed_out), (false, false));
+}
+
+#[test]
+fn a_login_link_ends_with_the_session_that_made_it() {
+    let user = User::new();
+    let node = user.serve();
+    let ada = signed_in(&user, &node, "ada", "admin");
+    let link = |session: &str| {
+        let made = post(&node, "/login-links", session, &json!({}));
+        assert_eq!(made.status, 201, "{}", made.body);
+        let url = made.json()["url"].as_str().unwrap().to_owned();
+        url.split_once("token=").expect("a link").1.to_owned()
+    };
+    let open = |token: &str| post(&node, "/session", "", &json!({ "link_token": token })).status;
+    assert_eq!(open(&link(&ada)), 201);
+    let stolen = link(&ada);
+    let other = bearer(&log_in(&node, "ada", "correct horse"));
+    let change = json!({ "former": "correct horse", "new": "battery staple" }).to_string();
+    let changed = call(&node, "PUT", "/api/v1/password", &format!("{JSON}{other}"), &change);
+    assert_eq!(changed.status, 204, "{}", changed.body);
+    assert_eq!(open(&stolen), 401, "who changes the password shuts out whoever had it");
+}
+
+#[test]
 fn an_invitation_makes_one_user_who_signs_in() {
     let user = User::new();
     let node = user.serve();

@@ -348,8 +348,8 @@ async fn a_refresh_token_outlives_its_pepper() {
     let mut world = World::new();
     let (_, first) = world.user_session(world.user(Role::VIEWER)).await;
     let second = world.refresh(&first).await.expect("it was not used before");
-    let mut peppers = world.authenticator.peppers().clone();
-    peppers.rotate(Pepper::new(Zeroizing::new([8; 32])));
+    let pepper = |byte| Pepper::new(Zeroizing::new([byte; 32]));
+    let peppers = Peppers::of([(1, pepper(7)), (2, pepper(8))].into(), 2).expect("both are known");
     let credentials = Arc::clone(&world.memory) as Arc<dyn Credentials>;
     world.authenticator = Authenticator::new(credentials, peppers, "casemate".to_owned());
     assert_eq!(world.refresh(&first).await, Some(second.clone()), "in the grace of a use before the change");

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use casemate_identity::Maker;
 use casemate_model::{
     BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
     RequestId, Role, RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId,
@@ -227,6 +228,7 @@ parsed_cells!(
     Tier => "a tier",
     Subject => "somebody who is limited",
     KeyId => "a key id",
+    Maker => "a maker",
     Name => "a name",
     Networks => "networks",
     ObjectKey => "an object key",

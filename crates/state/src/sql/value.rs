@@ -1,3 +1,4 @@
+use casemate_identity::Maker;
 use casemate_model::{
     BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
     RequestId, Role, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId,
@@ -71,6 +72,7 @@ text_values!(
     Networks,
     InvitationId,
     KeyId,
+    Maker,
     Name,
     ObjectKey,
     Project,

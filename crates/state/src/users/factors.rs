@@ -95,6 +95,7 @@ impl Change for ConfirmTotp {
         for code in recovery_codes {
             tx.execute(&INSERT_RECOVERY_CODE, values![self.user, code.mac.as_slice(), code.pepper]).await?;
         }
+        end_sessions(tx, self.user, *session).await?;
         show_two_factors(tx, self.user, *session).await?;
         tx.record(&self.event).await?;
         Ok(true)

@@ -72,6 +72,7 @@ impl Change for InsertInvitation {
             invitation.secret.mac.as_slice(),
             invitation.created,
             invitation.expires,
+            invitation.maker,
         ];
         tx.execute(&INSERT_INVITATION, values).await?;
         tx.record(&self.event).await.map(drop)
@@ -117,12 +118,13 @@ pub(super) fn invitation_record(row: Row) -> Result<InvitationRecord, Failure> {
         secret: SecretMac { pepper: columns.next()?, mac: columns.next()? },
         created: columns.next()?,
         expires: columns.next()?,
+        maker: columns.next()?,
     })
 }
 
 macro_rules! invitation_columns {
     () => {
-        "id, project, role, pepper, mac, created, expires"
+        "id, project, role, pepper, mac, created, expires, maker"
     };
 }
 
@@ -140,8 +142,11 @@ const INVITATION_WITH_ROLE: Statement =
 const DELETE_ROLE: Statement = statement!("DELETE FROM roles WHERE project = $1 AND role = $2");
 pub(super) const ROLES: Statement =
     statement!("SELECT project, role, scopes, created FROM roles WHERE project = $1 ORDER BY role LIMIT $2");
-const INSERT_INVITATION: Statement =
-    statement!("INSERT INTO invitations (", invitation_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+const INSERT_INVITATION: Statement = statement!(
+    "INSERT INTO invitations (",
+    invitation_columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+);
 pub(super) const INVITATION: Statement =
     statement!("SELECT ", invitation_columns!(), " FROM invitations WHERE id = $1");
 pub(super) const INVITATIONS: Statement = statement!(

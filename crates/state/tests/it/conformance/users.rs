@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use casemate_identity::{
-    Credentials, InvitationRecord, KeepSessions, Member, PasswordHash, RefreshRecord, RoleRecord,
+    Credentials, InvitationRecord, KeepSessions, Maker, Member, PasswordHash, RefreshRecord, RoleRecord,
     RoleRemoved, Rotated, SecretMac, SessionRecord, UserAdded, UserKind, UserRecord, Users,
 };
 use casemate_ledger::AuditLog;
-use casemate_model::{InvitationId, Project, RefreshId, Role, Scopes, SessionId, UserId};
+use casemate_model::{InvitationId, KeyId, Project, RefreshId, Role, Scopes, SessionId, UserId};
 
 use crate::context::Context;
 
@@ -100,6 +100,7 @@ pub(super) async fn an_invitation_makes_one_user(context: &Context) {
         id: InvitationId::generate(context.now(), &context.entropy),
         project: context.project.clone(),
         role: Role::VIEWER,
+        maker: Maker::Key(KeyId::generate(context.now(), &context.entropy)),
         secret: SecretMac { pepper: 1, mac: [5; 32] },
         created: context.now(),
         expires: context.later(seconds),
