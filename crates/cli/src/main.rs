@@ -43,7 +43,6 @@ fn main() -> ExitCode {
         Some("__worker") => casemate_sandbox::run_worker_process(),
         Some("__compiler") => casemate_sandbox::run_compiler_process(),
         _ => {
-            memory::bound();
             memory::keep_private();
             app::run()
         }

@@ -26,7 +26,7 @@ use crate::sessions::Attempts;
 use crate::status::Health;
 use crate::tasks::Runs;
 use crate::webhooks::Teller;
-use crate::{Caller, ControlError, Feed, IdempotencyRules};
+use crate::{Caller, ControlError, FactorError, Feed, IdempotencyRules};
 
 /// The parts that use cases are made of. The composition root fills it in.
 pub struct Parts {
@@ -239,6 +239,9 @@ impl Control {
         denied: Denied,
     ) -> Result<ControlError, ControlError> {
         self.record_refused(caller, denied.action, resource, &denied.reason.to_string()).await?;
+        if caller.principal.scopes.is_empty() && self.must_show_two_factors(caller).await? {
+            return Ok(FactorError::NotSetUp.into());
+        }
         Ok(denied.into())
     }
 

@@ -235,6 +235,9 @@ pub enum FactorError {
     /// The caller's session has not shown the second factor that its user has.
     #[error("this is for sessions in which the second factor was shown")]
     NotShown,
+    /// Who has the caller's role must show two factors, and has not in this session.
+    #[error("whoever has this role shows two factors, and this session has shown one")]
+    NotSetUp,
     /// A secret of codes is in use already.
     #[error("there is an authenticator app already; remove it first")]
     TotpInUse,

@@ -44,11 +44,9 @@ impl Control {
     pub async fn list_factors(&self, caller: &Caller) -> Result<FactorsDetails, ControlError> {
         self.permit::<operation::ListFactors>(caller, &Resource::all("factors")).await?;
         let user = self.own_user(caller).await?;
-        let scopes = self.scopes_of(&caller.principal.project, &caller.principal.role).await?;
-        let wanted = self.authenticator().second_factor().is_required_of(&scopes.unwrap_or_default());
         Ok(FactorsDetails {
             record: self.parts.factors.factors(user.id).await?,
-            required: wanted && !self.has_shown_two_factors(caller).await?,
+            required: self.must_show_two_factors(caller).await?,
             passkeys_possible: self.parts.settings.relying_party.is_some(),
         })
     }
@@ -226,6 +224,16 @@ impl Control {
         let why = "no second factor was shown in this session";
         self.record_refused(caller, action, user_resource(&user.name), why).await?;
         Err(FactorError::NotShown.into())
+    }
+
+    /// Whether the caller may do nothing before it has shown a second factor.
+    pub(crate) async fn must_show_two_factors(&self, caller: &Caller) -> Result<bool, ControlError> {
+        if caller.principal.user().is_none() {
+            return Ok(false);
+        }
+        let scopes = self.scopes_of(&caller.principal.project, &caller.principal.role).await?;
+        let wanted = self.authenticator().second_factor().is_required_of(&scopes.unwrap_or_default());
+        Ok(wanted && !self.has_shown_two_factors(caller).await?)
     }
 
     pub(crate) async fn has_shown_two_factors(&self, caller: &Caller) -> Result<bool, ControlError> {

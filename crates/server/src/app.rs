@@ -15,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::client_address::TrustedProxies;
 use crate::contract::Contract;
 use crate::followers::Followers;
-use crate::layers::{Origin, SecurityHeaders};
+use crate::layers::{Measures, Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
@@ -76,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
     pub(crate) prometheus: PrometheusHandle,
+    pub(crate) measures: Measures,
     /// Who follows the feed of events.
     pub(crate) followers: Followers,
     /// A place for each transfer of content under way.
@@ -110,6 +111,7 @@ impl Server {
             encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
             prometheus,
+            measures: Measures::default(),
             followers: Followers::default(),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,

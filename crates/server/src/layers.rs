@@ -10,16 +10,15 @@ mod security_headers;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use casemate_throttle::Charge;
 use s3s::S3ErrorCode;
 
 use crate::app::AppState;
 use crate::client_address;
 use crate::contract::Kind;
 use crate::idempotency;
-use crate::problem::Problem;
 
 pub use cors::{Origin, OriginError};
+pub(crate) use measure::Measures;
 pub(crate) use rate_limit::S3Charge;
 pub(crate) use security_headers::SecurityHeaders;
 
@@ -42,7 +41,7 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     let preflight = page.as_ref().and_then(cors::Page::preflight);
     let (request, charge) = rate_limit::charge(&state, client, request).await;
     let mut response = match (charge, preflight) {
-        (Some(Charge { refused: true, policy, .. }), _) => Problem::rate_limited(policy).into_response(),
+        (Some(charge), _) if charge.refused => rate_limit::refusal(&charge).into_response(),
         (_, Some(response)) => response,
         (_, None) => drain::run(request, next).await,
     };
@@ -52,7 +51,7 @@ pub(crate) async fn around(State(state): State<AppState>, mut request: Request, 
     if let Some(charge) = &charge {
         rate_limit::say(charge, &mut response);
     }
-    measure.end(id, &response);
+    measure.end(&state.measures, id, &response);
     request_id::say(id, &mut response);
     response
 }
@@ -66,7 +65,7 @@ pub(crate) async fn around_metrics(
     let id = request_id::assign(&state, &mut request);
     let measure = measure::begin(&request);
     let mut response = next.run(request).await;
-    measure.end(id, &response);
+    measure.end(&state.measures, id, &response);
     request_id::say(id, &mut response);
     response
 }
@@ -91,7 +90,7 @@ pub(crate) async fn around_s3(State(state): State<AppState>, mut request: Reques
     if let Some(charge) = &charge {
         rate_limit::say(charge, &mut response);
     }
-    measure.end(id, &response);
+    measure.end(&state.measures, id, &response);
     request_id::say(id, &mut response);
     response
 }

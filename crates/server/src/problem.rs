@@ -2,12 +2,13 @@
 //! must be given one; what only an operator should know goes to the log and not into the answer.
 
 mod discreet;
+mod factors;
 
 use std::error::Error;
 
 use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode as Code;
-use casemate_control::{ControlError, FactorError, WebhookError};
+use casemate_control::{ControlError, WebhookError};
 use casemate_identity::Rejected;
 use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
@@ -70,6 +71,11 @@ impl Problem {
         Self { inner: Box::new(self.inner.with_hint(hint)), ..self }
     }
 
+    /// The same as a header and in words.
+    fn try_again_in(self, seconds: u64) -> Self {
+        self.hint(&format!("try again in {seconds} s")).retry(seconds)
+    }
+
     fn retry(self, seconds: u64) -> Self {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
@@ -102,9 +108,9 @@ impl Problem {
         self.inner.code
     }
 
-    pub(crate) fn rate_limited(policy: &str) -> Self {
+    pub(crate) fn rate_limited(policy: &str, seconds: u64) -> Self {
         Self::new(Code::RateLimited, format!("requests come faster than the limit `{policy}` allows"))
-            .hint("wait as long as Retry-After says")
+            .try_again_in(seconds)
     }
 
     pub(crate) fn too_many_transfers() -> Self {
@@ -344,27 +350,6 @@ impl Problem {
         }
     }
 
-    fn factor(error: FactorError) -> Self {
-        let text = error.to_string();
-        match error {
-            FactorError::Required => Self::new(Code::SecondFactorRequired, text)
-                .hint("send a code of the authenticator app, or a recovery code, as `code`"),
-            FactorError::Wrong => Self::new(Code::SecondFactorWrong, text)
-                .hint("wait for the app's next code: each is good once"),
-            FactorError::NotShown => Self::new(Code::Denied, text)
-                .hint("sign in anew with a code or a passkey, or have an administrator reset your factors"),
-            FactorError::PasskeysOff => Self::new(Code::Conflict, text)
-                .hint("the operator sets `console_url` to the address that browsers use"),
-            FactorError::PasskeyInvalid(_) => Self::new(Code::InvalidBody, text),
-            FactorError::PasskeyRefused(_) => Self::new(Code::Unauthenticated, text),
-            FactorError::PasskeyNotFound => Self::new(Code::NotFound, text),
-            FactorError::TotpInUse
-            | FactorError::TotpNotBegun
-            | FactorError::PasskeyTaken
-            | FactorError::TooManyPasskeys => Self::new(Code::Conflict, text),
-        }
-    }
-
     /// A failure whose cause is for the operator's eyes.
     fn failed(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
@@ -394,7 +379,7 @@ impl From<ControlError> for Problem {
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
             ControlError::Factor(error) => Self::factor(*error),
             ControlError::TooManyAttempts { retry_after } => {
-                Self::new(Code::RateLimited, text).retry(retry_after.as_secs() + 1)
+                Self::new(Code::RateLimited, text).try_again_in(retry_after.as_secs() + 1)
             }
             ControlError::ServiceHasPassword => {
                 Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")

@@ -28,6 +28,7 @@ use http::{HeaderName, HeaderValue, header};
 use crate::app::AppState;
 use crate::caller::{Recognised, presents_credential, recognise};
 use crate::client_address::ClientAddress;
+use crate::problem::Problem;
 use crate::tiers::{Price, UNSIGNED, price};
 
 /// Header names of draft-ietf-httpapi-ratelimit-headers.
@@ -143,6 +144,11 @@ async fn take(state: &AppState, payer: Payer, price: Price) -> Charge {
         Some(own) if !charge.refused && own.verdict.remaining < charge.verdict.remaining => own,
         Some(_) | None => charge,
     }
+}
+
+/// The answer to a request that is one too many.
+pub(super) fn refusal(charge: &Charge) -> Problem {
+    Problem::rate_limited(charge.policy, seconds(charge.verdict.retry_after))
 }
 
 /// Says in the answer what the tier allows, how much is left, and when to come back.
