@@ -128,6 +128,7 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     // keys
     keys: (query, signal) => list("/keys", query, signal),
     createKey: (key) => json("POST", "/keys", { body: key }),
+    rotateKey: (id, seconds) => json("POST", `/keys/${encodeURIComponent(id)}/rotate`, { body: { overlap_seconds: seconds } }),
     revokeKey: (id) => json("DELETE", `/keys/${encodeURIComponent(id)}`),
     // limits
     limits: (signal) => json("GET", "/limits", { signal }),

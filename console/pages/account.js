@@ -9,7 +9,11 @@ import { factorsSection } from "./factors.js";
 
 export const title = () => "Account";
 
-export async function render({ api, signal, refreshed }) {
+export async function render({ api, signal, refreshed, user }) {
+  if (user === null) {
+    return h("div", {}, pageHead("Account"),
+      empty({ title: "No account", text: "This session was opened by a link or a key, and is of no user. Who signs in with a name and a password has sessions, second factors and a password here." }));
+  }
   const list = pagedTable({
     caption: "Your sessions", signal,
     columns: columns({ end: (session) => end({ api, session, done: () => list.restart() }) }),

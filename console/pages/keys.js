@@ -1,4 +1,4 @@
-// API keys: made (the secret is shown once), listed, revoked; and sign-in links for another browser.
+// API keys: made (the secret is shown once), listed, given another secret, revoked; and sign-in links for another browser.
 
 import { commands } from "../commands.js";
 import { h, icon } from "../ui/dom.js";
@@ -12,6 +12,9 @@ import { toast, toastError } from "../ui/toast.js";
 const LIFETIMES = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "never"]];
 const DAY_MS = 86_400_000;
 
+/** How long the former secret of a key still fits: a day to tell its programs the new one. */
+const OVERLAP_SECONDS = 86_400;
+
 export const title = () => "Keys";
 
 export async function render({ api, signal, can }) {
@@ -22,7 +25,7 @@ export async function render({ api, signal, can }) {
   const button = () => can("keys:write") && h("button", { type: "button", class: "primary", on: { click: create } }, icon("plus"), "Create a key");
   const list = pagedTable({
     caption: "API keys", signal,
-    columns: columns({ every, mayRevoke: can("keys:write"), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),
+    columns: columns({ every, mayChange: can("keys:write"), rotate: (key) => rotate({ api, key, done: () => list.restart() }), revoke: (key) => revoke({ api, key, done: () => list.restart() }) }),
     load: (after) => api.keys({ after, limit: PAGE }, signal),
     none: () => empty({ title: "No API key", text: "Programs on other machines sign in with a key. On this machine the command line needs none.", action: button(), command: commands.createKey }),
   });
@@ -30,18 +33,36 @@ export async function render({ api, signal, can }) {
   return h("div", {}, pageHead("Keys", { lead: "How programs and other browsers come in.", actions: [link, button()] }), list.element);
 }
 
-function columns({ every, mayRevoke, revoke }) {
+function columns({ every, mayChange, rotate, revoke }) {
+  const change = (key, text, act, kind) => h("button", { type: "button", class: `small ${kind}`, "aria-label": `${text} ${key.label}`, on: { click: () => act(key) } }, text);
   return [
-    { label: "Label", class: "grow", cell: (key) => clip(key.label) },
+    { label: "Label", class: "grow", cell: (key) => [clip(key.label), bounds(key)] },
     { label: "Id", cell: (key) => h("span", { class: "mono", tabindex: 0, title: key.id }, key.id.slice(0, 4), "…", key.id.slice(-6)) },
     { label: "Role", cell: (key) => key.role },
     { label: "Scopes", cell: (key) => h("span", { title: key.scopes.join(" "), tabindex: 0 }, key.scopes.length === every.length ? "all" : `${key.scopes.length} of ${every.length}`) },
-    { label: "Requests", cell: (key) => key.limit ? `${key.limit.per_second} per second` : "" },
-    { label: "Created", cell: (key) => moment(key.created) },
+    { label: "Used", cell: (key) => key.used ? moment(key.used) : h("span", { class: "muted" }, "never") },
     { label: "Expires", cell: (key) => moment(key.expires) },
     { label: "State", cell: (key) => stateOf(key) },
-    { label: "", cell: (key) => mayRevoke && !key.revoked && h("button", { type: "button", class: "small danger", "aria-label": `Revoke ${key.label}`, on: { click: () => revoke(key) } }, "Revoke") },
+    { label: "", cell: (key) => mayChange && !key.revoked && h("span", { class: "actions" }, change(key, "Rotate", rotate, ""), change(key, "Revoke", revoke, "danger")) },
   ];
+}
+
+/** Whose a key is, where it may be used and how fast, as far as it is bound. */
+function bounds(key) {
+  const said = [key.user && `of ${key.user}`, key.limit && `${key.limit.per_second} requests per second`, key.networks.length > 0 && `from ${key.networks.join(", ")}`].filter(Boolean);
+  return said.length > 0 && h("div", { class: "hint wrap" }, said.join(" · "));
+}
+
+async function rotate({ api, key, done }) {
+  const sure = await confirmDialog({ title: "Make a new secret?", text: ["The former secret of ", h("strong", { class: "wrap" }, key.label), " still fits for a day. Its secret for S3 changes at once, and sessions that it opened end."], action: "Make it" });
+  if (!sure) return;
+  try {
+    const made = await api.rotateKey(key.id, OVERLAP_SECONDS);
+    done();
+    showSecret({ title: "The key's new secret", text: "This is the only time it is shown. Keep it where your secrets are.", secret: made.secret, noun: "key" });
+  } catch (error) {
+    toastError(error);
+  }
 }
 
 function stateOf(key) {

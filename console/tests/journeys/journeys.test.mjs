@@ -360,10 +360,17 @@ journey("creates a key that is shown once, signs in with it elsewhere, and revok
   assert.ok(!(await page.content()).includes(secret));
   assert.ok(!JSON.stringify(await page.evaluate(() => ({ ...localStorage, ...sessionStorage }))).includes(secret));
   await signInElsewhere(secret);
-  await page.locator("tbody tr", { hasText: "journey" }).getByRole("button").click();
+  await button("Rotate journey").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Make it", exact: true }).click();
+  const next = await page.locator(".secret code").innerText();
+  assert.notEqual(next, secret);
+  await button("I have kept it").click();
+  await signInElsewhere(next);
+  await button("Revoke journey").click();
   await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
   await page.locator("tbody tr", { hasText: "revoked" }).waitFor();
   await refusedElsewhere(secret);
+  await refusedElsewhere(next);
 });
 
 journey("creates a webhook whose secret is shown once, sends a test, pauses and removes it", async () => {
