@@ -34,4 +34,9 @@ for number in 1 2 3; do
     nodes="$nodes $!"
 done
 echo "node1, node2 and node3 start in $PWD; try: $casemate user list --data-dir $PWD/node1"
-wait
+failed=0
+for node in $nodes; do
+    wait "$node" || failed=1
+done
+[ "$failed" = 0 ] || echo "a node failed; see node1.log, node2.log and node3.log in $PWD" >&2
+exit "$failed"

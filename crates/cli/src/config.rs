@@ -5,6 +5,7 @@ mod bounds;
 mod cache;
 mod cors;
 mod edge;
+mod error;
 mod idempotency;
 mod json;
 mod limits;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
+pub(crate) use error::ConfigError;
 pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
 pub(crate) use review::{Severity, review};
@@ -194,55 +196,6 @@ pub(crate) enum Database {
     Sqlite,
     /// On a server.
     Postgres(SecretString),
-}
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfigError {
-    /// The file could not be read.
-    #[error("cannot read the configuration")]
-    File(#[source] casemate_fs::FsError),
-    /// A file is not text.
-    #[error("{} is not UTF-8 text", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A key is unknown or has a value of the wrong type; the source says which, and where it was written.
-    #[error("{}", shape(_0))]
-    Shape(Box<figment::Error>),
-    /// A value cannot be what its key stands for.
-    #[error("the configuration key `{key}` cannot be `{value}`: use {expected}")]
-    Value {
-        /// The key.
-        key: &'static str,
-        /// What was written.
-        value: String,
-        /// What would do.
-        expected: String,
-    },
-    /// The section `cache`.
-    #[error(transparent)]
-    Cache(casemate_cache::SettingsError),
-}
-
-/// What is wrong with a key, and where it was written.
-fn shape(error: &figment::Error) -> String {
-    use figment::error::Kind;
-    let key = error.path.join(".");
-    let place = match error.metadata.as_ref().map(|metadata| metadata.name.as_ref()) {
-        Some(name) if name.contains("environment") => "the environment",
-        Some(name) if name.contains("TOML") => "the configuration file",
-        _ => "the flags",
-    };
-    match &error.kind {
-        Kind::UnknownField(found, expected) => {
-            format!("{place}: there is no configuration key `{found}`; the keys are {}", expected.join(", "))
-        }
-        Kind::InvalidType(found, expected) => format!("{place}: `{key}` cannot be {found}: use {expected}"),
-        Kind::InvalidValue(found, expected) => format!("{place}: `{key}` cannot be {found}: use {expected}"),
-        other => format!("{place}: {other}"),
-    }
 }
 
 impl Default for Written {
@@ -508,6 +461,15 @@ mod tests {
             value => vec![(format!("{section}{key}"), value.clone())],
         };
         table.as_object().expect("a table").iter().flat_map(of_key).collect()
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_told_in_one_line() {
+        let file = Figment::from(Toml::string("workers = 2\nlisten = \"127.0.0.1:1\n"));
+        let error = file.extract::<Written>().expect_err("no TOML");
+        let told = ConfigError::Shape(Box::new(error)).to_string();
+        assert!(told.starts_with("the configuration file: TOML parse error at line 2, column "), "{told}");
+        assert!(!told.contains('\n') && told.contains("string"), "{told}");
     }
 
     #[test]

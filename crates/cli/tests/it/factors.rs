@@ -168,6 +168,9 @@ fn who_must_have_two_factors_does_nothing_before() {
     create(&user, "bob", "developer");
     let (ada, bob) = (bearer(&log_in(&node, "ada", None)), bearer(&log_in(&node, "bob", None)));
     assert_eq!((get(&node, "/buckets", &ada).status, get(&node, "/buckets", &bob).status), (403, 200));
+    let told = get(&node, "/buckets", &ada).json();
+    assert!(told["detail"].as_str().unwrap().contains("shows two factors"), "{told}");
+    assert!(told["hint"].as_str().unwrap().contains("set up an authenticator app"), "{told}");
     assert_eq!(get(&node, "/session", &ada).json()["scopes"], json!([]));
     assert_eq!(post(&node, "/login-links", &ada, &json!({})).status, 403);
     assert_eq!(get(&node, "/factors", &ada).json()["required"], true);

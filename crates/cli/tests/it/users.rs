@@ -174,7 +174,9 @@ fn wrong_names_and_wrong_passwords_are_answered_alike() {
     // A name that is tried again and again is refused for a while, and the refusals are in the log.
     let refused = (0..12).map(|_| log_in(&node, "ada", "wrong horse")).find(|answer| answer.status == 429);
     let refused = refused.expect("too many tries");
-    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(seconds >= 1);
+    assert_eq!(refused.json()["hint"], format!("try again in {seconds} s"));
     let log = user.run(&["audit", "tail", "-n", "50"]).text();
     assert!(log.contains("user:ada") && log.contains("credential not accepted"), "{log}");
 }
