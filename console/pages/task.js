@@ -74,6 +74,7 @@ function taskHead({ api, task, navigate, can, reload }) {
 }
 
 function waitText(task) {
+  if (task.state === "queued" && task.plan.not_before && new Date(task.plan.not_before) > new Date()) return ["waits until ", moment(task.plan.not_before)];
   if (task.state === "queued") return "waiting for a worker";
   if (task.state === "retry_wait") return `waiting before attempt ${task.attempt + 1}`;
   return "under way";
@@ -99,7 +100,11 @@ function programFacts(task) {
     ["Standard input", task.stdin ? digestOf(task.stdin) : null],
     ["Input files", task.inputs.length > 0 ? h("ul", { class: "plain" }, task.inputs.map((input) => h("li", {}, clip(input.path, true), " ", digestOf(input.digest)))) : null],
     ["Profile", task.profile],
-    ["Attempt", task.attempt],
+    ["Attempt", `${task.attempt} of ${task.plan.retry.attempts} at most`],
+    ["Priority", `${task.plan.priority} of 9`],
+    ["Key", task.plan.key ? clip(task.plan.key, true) : null],
+    ["Not before", task.plan.not_before ? moment(task.plan.not_before) : null],
+    ["Repeats", task.repeats ? h("a", { class: "mono", href: hashFor(["tasks", task.repeats]) }, task.repeats) : null],
     ["Asked for by", clip(task.actor, true)],
     ["Created", moment(task.created)],
     ["Updated", moment(task.updated)],

@@ -1,5 +1,6 @@
 //! Tasks, from what is asked for to what came of it.
 
+mod plan;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::objects::ObjectRef;
+
+pub use plan::{Plan, PlanRequest, Retry, RetryOn, RetryRequest};
 
 /// What to run, and on what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,6 +41,9 @@ pub struct SubmitTask {
     /// How it is run.
     #[serde(default)]
     pub profile: Profile,
+    /// When it runs, how urgently, and how often it is attempted.
+    #[serde(default)]
+    pub plan: PlanRequest,
 }
 
 /// Where the module comes from. It is looked up once, at submission.
@@ -170,6 +176,11 @@ pub struct Task {
     pub profile: Profile,
     /// What it may use.
     pub limits: Limits,
+    /// When it runs, how urgently, and how often it is attempted.
+    pub plan: Plan,
+    /// The task that it does once more; null if it is none.
+    #[schema(required = true)]
+    pub repeats: Option<String>,
     /// Counts its attempts from 1; 0 before the first.
     pub attempt: u32,
     /// Whether somebody asked for it to be cancelled.
@@ -201,7 +212,7 @@ pub enum TaskState {
     Leased,
     /// The guest runs.
     Running,
-    /// Waits for its next attempt after the node, not the guest, failed.
+    /// Waits for its next attempt, after the node failed, or the guest in a way that its plan says is worth one.
     RetryWait,
     /// The guest exited with code 0.
     Succeeded,

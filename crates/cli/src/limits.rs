@@ -118,7 +118,8 @@ fn bytes(text: &str) -> Result<u64, LimitError> {
     size.map(ByteSize::as_u64).map_err(|_| LimitError::Value { text: text.to_owned(), wanted })
 }
 
-fn millis(text: &str) -> Result<u64, LimitError> {
+/// Reads a time such as `500ms` or `2m`, in milliseconds.
+pub(crate) fn millis(text: &str) -> Result<u64, LimitError> {
     let bad = || LimitError::Value { text: text.to_owned(), wanted: "a time, such as 500ms, 5s, 2m or 1h" };
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let scale = match &text[digits.len()..] {

@@ -130,6 +130,19 @@ pub enum ControlError {
         /// The most allowed.
         max: usize,
     },
+    /// A task cannot be planned so.
+    #[error("`plan/{field}` must be {expected}")]
+    TaskPlan {
+        /// The field of the plan.
+        field: &'static str,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// What a task is to do once more is another module by now.
+    #[error(
+        "the name of the module of task {0} means something else by now; submit a task with the name as it is"
+    )]
+    ModuleMoved(TaskId),
     /// A text for the guest cannot be handed to it.
     #[error(
         "arguments and environment variables have no NUL, and names of variables are not empty and have no `=`"

@@ -3,7 +3,7 @@ use std::time::Duration;
 use casemate_ledger::Event;
 use casemate_model::Timestamp;
 use casemate_objects::UploadLeftovers;
-use casemate_tasks::{RetryPolicy, TaskRecord};
+use casemate_tasks::TaskRecord;
 
 use crate::{Control, ControlError};
 
@@ -104,7 +104,7 @@ impl Control {
     pub(crate) async fn tick_tasks(&self) -> Result<(), ControlError> {
         loop {
             let now = self.now();
-            let changed = self.parts.queue.tick(now, &RetryPolicy::DEFAULT, ended, TICK_BATCH).await?;
+            let changed = self.parts.queue.tick(now, ended, TICK_BATCH).await?;
             for task in &changed {
                 self.announce_task(task);
             }

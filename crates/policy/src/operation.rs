@@ -108,6 +108,8 @@ operations! {
     SubmitTask: "tasks.submit", Access::Granted(Scope::TasksWrite), changes;
     /// Cancel a task.
     CancelTask: "tasks.cancel", Access::Granted(Scope::TasksWrite), changes;
+    /// Submit once more what a task was to do.
+    RequeueTask: "tasks.requeue", Access::Granted(Scope::TasksWrite), changes;
     /// Show a task.
     ShowTask: "tasks.show", Access::Granted(Scope::TasksRead), reads;
     /// List tasks.

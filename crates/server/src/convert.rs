@@ -12,7 +12,7 @@ use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry, Level};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_tasks::{TaskRecord, TaskResult, TaskState};
+use casemate_tasks::{Plan, TaskRecord, TaskResult, TaskState};
 
 pub(crate) use objects::*;
 
@@ -107,6 +107,8 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         output_directory: spec.output_directory,
         profile: if spec.deterministic { wire::tasks::Profile::Det1 } else { wire::tasks::Profile::Default },
         limits: limits(&spec.limits),
+        plan: plan(&spec.plan),
+        repeats: spec.repeats.map(|task| task.to_string()),
         attempt: record.progress.attempt,
         cancel_requested: record.progress.cancel_requested,
         actor: record.actor.clone(),
@@ -114,6 +116,22 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         updated: record.updated.to_string(),
         deadline: record.progress.deadline.to_string(),
         result: record.result.as_ref().map(task_result),
+    }
+}
+
+fn plan(plan: &Plan) -> wire::tasks::Plan {
+    let Plan { priority, not_before, key, retry, timeout_ms } = plan;
+    let on = [(retry.on.exit, wire::tasks::RetryOn::Exit), (retry.on.trap, wire::tasks::RetryOn::Trap)];
+    wire::tasks::Plan {
+        priority: priority.number(),
+        not_before: not_before.map(|time| time.to_string()),
+        key: key.as_ref().map(ToString::to_string),
+        retry: wire::tasks::Retry {
+            attempts: retry.attempts_max,
+            wait_ms: u64::try_from(retry.wait_first.as_millis()).unwrap_or(u64::MAX),
+            on: on.into_iter().filter(|(wanted, _)| *wanted).map(|(_, on)| on).collect(),
+        },
+        timeout_ms: *timeout_ms,
     }
 }
 

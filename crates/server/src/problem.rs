@@ -384,7 +384,8 @@ impl From<ControlError> for Problem {
             ControlError::ServiceHasPassword => {
                 Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
             }
-            ControlError::UserNameTaken(_)
+            ControlError::ModuleMoved(_)
+            | ControlError::UserNameTaken(_)
             | ControlError::UserChanged(_)
             | ControlError::InvitationGone
             | ControlError::RoleBuiltIn(_)
@@ -407,6 +408,7 @@ impl From<ControlError> for Problem {
             ControlError::Objects(error) => Self::objects(error),
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
+            ControlError::TaskPlan { field, .. } => Self::field(&format!("/plan/{field}"), text),
             ControlError::TaskTooLarge { .. }
             | ControlError::TaskText
             | ControlError::InputPath(_)

@@ -90,6 +90,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::submit_task, tasks::list_tasks))
         .routes(routes!(tasks::show_task))
         .routes(routes!(tasks::cancel_task))
+        .routes(routes!(tasks::requeue_task))
         .routes(routes!(tasks::task_stdout))
         .routes(routes!(tasks::task_stderr))
         .routes(routes!(tasks::task_output))

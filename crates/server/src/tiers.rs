@@ -104,6 +104,7 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("POST", "/tasks/{id}/cancel", Tier::Tasks, 2),
     ("GET", "/tasks/{id}/outputs/{*path}", Tier::Tasks, 1),
     ("GET", "/tasks/{id}/receipt", Tier::Tasks, 1),
+    ("POST", "/tasks/{id}/requeue", Tier::Tasks, 5),
     ("GET", "/tasks/{id}/stderr", Tier::Tasks, 1),
     ("GET", "/tasks/{id}/stdout", Tier::Tasks, 1),
     ("POST", "/uploads", Tier::Objects, 2),

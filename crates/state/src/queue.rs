@@ -4,14 +4,15 @@ mod end;
 mod rows;
 mod stored;
 mod submit;
+mod turns;
 mod work;
 
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, RetryPolicy, Submitted,
-    TaskPage, TaskRecord, TaskState,
+    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, Submitted, TaskPage,
+    TaskRecord, TaskState,
 };
 
 use rows::task_record;
@@ -43,13 +44,8 @@ impl Queue for Store {
         self.change(work::Extend { held, until, now }).await
     }
 
-    async fn complete(
-        &self,
-        completion: &Completion,
-        policy: &RetryPolicy,
-        event: Event,
-    ) -> Result<Completed, StoreError> {
-        self.change(end::Complete { completion: completion.clone(), policy: *policy, event }).await
+    async fn complete(&self, completion: &Completion, event: Event) -> Result<Completed, StoreError> {
+        self.change(end::Complete { completion: completion.clone(), event }).await
     }
 
     async fn hand_back(
@@ -71,14 +67,8 @@ impl Queue for Store {
         self.change(end::Cancel { project: project.clone(), id, now, event }).await
     }
 
-    async fn tick(
-        &self,
-        now: Timestamp,
-        policy: &RetryPolicy,
-        event: EndEvent,
-        limit: u32,
-    ) -> Result<Vec<TaskRecord>, StoreError> {
-        self.change(end::Tick { now, policy: *policy, event, limit: limit.min(PAGE_MAX) }).await
+    async fn tick(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
+        self.change(end::Tick { now, event, limit: limit.min(PAGE_MAX) }).await
     }
 
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError> {
@@ -125,6 +115,10 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("count a task", &rows::COUNT_DOWN),
     ("note that a task is over", &rows::CLOSE_TASK),
     ("take tasks", &work::TAKE),
+    ("find tasks that became due", &turns::DUE),
+    ("make a task ready", &turns::READY),
+    ("find whose turn it is", &turns::FRONT),
+    ("find an open task by its key", &submit::OPEN_WITH_KEY),
     ("drop an output", &end::DROP_OUTPUT),
     ("forget an output", &end::FORGET_OUTPUT),
     ("tick tasks", &end::LAPSED),

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 
-use crate::{Completion, Lease, RetryPolicy, TaskRecord, TaskState};
+use crate::{Completion, Lease, TaskRecord, TaskState};
 
 /// The durable queue. Each method is one transaction; state changes go through [`crate::Progress::step`].
 #[async_trait]
@@ -10,7 +10,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Accepts a task, and refers to its module and inputs.
     async fn submit(&self, task: &TaskRecord, event: Event) -> Result<Submitted, StoreError>;
 
-    /// Takes at most `limit` tasks that are due, oldest first.
+    /// Takes at most `limit` tasks that are due: the most urgent first, among equals those of each project in turn, and of
+    /// a project the oldest first.
     async fn take(&self, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
 
     /// Notes that the holder of `fence` starts the guest; false if the lease was lost.
@@ -23,12 +24,7 @@ pub trait Queue: Send + Sync + 'static {
     /// Accepts the end of a run from the holder of the lease, and refers to its outputs. `event` is recorded in the
     /// same transaction and its sequence number kept with the result. Handing the same run in again is accepted again
     /// and changes nothing.
-    async fn complete(
-        &self,
-        completion: &Completion,
-        policy: &RetryPolicy,
-        event: Event,
-    ) -> Result<Completed, StoreError>;
+    async fn complete(&self, completion: &Completion, event: Event) -> Result<Completed, StoreError>;
 
     /// Gives a task up unharmed because its node stops, and returns it; `None` if the lease was lost. See
     /// [`crate::Step::HandBack`]. `event` is called if that ended the task, for its audit entry.
@@ -50,13 +46,7 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Applies time to at most `limit` tasks whose lease or deadline is past, and returns the tasks that changed.
     /// `event` is called once for each that came to an end, for its audit entry.
-    async fn tick(
-        &self,
-        now: Timestamp,
-        policy: &RetryPolicy,
-        event: EndEvent,
-        limit: u32,
-    ) -> Result<Vec<TaskRecord>, StoreError>;
+    async fn tick(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
 
     /// Finds a task.
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
@@ -107,6 +97,8 @@ pub struct TaskPage {
 pub enum Submitted {
     /// The task is durable and will run.
     Accepted,
+    /// There is an open task of this key already.
+    Exists(Box<TaskRecord>),
     /// No blob with that digest is stored.
     BlobMissing(casemate_model::Digest),
     /// The project has as many open tasks as it may have.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use casemate_model::{Outcome, Timestamp};
 
-use crate::{Lease, TaskState};
+use crate::{Lease, RetryPolicy, TaskState};
 
 /// The part of a task that changes while it is worked on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,41 +72,19 @@ pub enum Refusal {
     NotAvailable,
 }
 
-/// How often and how far apart a task is attempted when the node fails it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// Most attempts.
-    pub attempts_max: u32,
-    /// The wait before the second attempt; it doubles with each further one.
-    pub wait_first: Duration,
-    /// The longest wait.
-    pub wait_max: Duration,
-}
-
-impl RetryPolicy {
-    /// Three attempts, 1 and 2 seconds apart.
-    pub const DEFAULT: Self =
-        Self { attempts_max: 3, wait_first: Duration::from_secs(1), wait_max: Duration::from_secs(60) };
-
-    fn wait_after(&self, attempt: u32) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(16);
-        self.wait_first.saturating_mul(1 << doublings).min(self.wait_max)
-    }
-}
-
 /// How long after its deadline a task may still be held, so that its worker can report what was used. No lease goes
 /// on after that, whatever its holder is doing.
 pub const REPORT_GRACE: Duration = Duration::from_secs(30);
 
 impl Progress {
-    /// A task that was just accepted.
-    pub fn queued(now: Timestamp, deadline: Timestamp) -> Self {
+    /// A task that was just accepted, and may be taken from `due` on.
+    pub fn queued(due: Timestamp, deadline: Timestamp) -> Self {
         Self {
             state: TaskState::Queued,
             attempt: 0,
             fence: 0,
             lease: None,
-            due: now,
+            due,
             deadline,
             cancel_requested: false,
         }
@@ -131,7 +109,9 @@ impl Progress {
             Step::End { fence, outcome } => {
                 self.held_by(*fence)?;
                 Ok(match TaskState::after(outcome) {
-                    Some(state) => self.ended(state),
+                    Some(state) => {
+                        self.another_attempt(policy, outcome, now).unwrap_or_else(|| self.ended(state))
+                    }
                     None => self.failed_by_node(now, policy),
                 })
             }
@@ -179,6 +159,16 @@ impl Progress {
         if self.attempt >= policy.attempts_max {
             return self.ended(TaskState::Dead);
         }
+        self.waiting(now, policy)
+    }
+
+    /// What becomes of a guest that failed and is to be attempted again; `None` if it is not.
+    fn another_attempt(&self, policy: &RetryPolicy, outcome: &Outcome, now: Timestamp) -> Option<Self> {
+        let again = policy.retries(outcome) && self.attempt < policy.attempts_max && !self.cancel_requested;
+        again.then(|| self.waiting(now, policy))
+    }
+
+    fn waiting(&self, now: Timestamp, policy: &RetryPolicy) -> Self {
         let due = now.saturating_add(policy.wait_after(self.attempt));
         Self { state: TaskState::RetryWait, lease: None, due, ..self.clone() }
     }

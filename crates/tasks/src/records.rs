@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use casemate_model::{
     Digest, Name, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
-use crate::Progress;
+use crate::{Plan, Progress, Refusal, Step, TaskState};
 
 /// What is to be run, and on what. It does not change after submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub struct TaskSpec {
     pub limits: RunLimits,
     /// Whether it runs under the deterministic profile `det-1`.
     pub deterministic: bool,
+    /// When it runs, how urgently, and how often it is attempted.
+    pub plan: Plan,
+    /// The task that it does once more, if somebody asked for that.
+    pub repeats: Option<TaskId>,
 }
 
 /// Who works on a task, and until when unless it asks for more time.
@@ -93,7 +99,44 @@ pub struct TaskRecord {
     pub result: Option<TaskResult>,
 }
 
+/// Waits between attempts are longer by up to this many thousandths.
+const SPREAD_PER_MILLE: u64 = 200;
+
 impl TaskRecord {
+    /// Applies a step by the task's own plan; see [`Progress::step`]. Waits are spread, so that tasks that failed together
+    /// are not attempted again together.
+    pub fn step(&self, step: &Step, now: Timestamp) -> Result<Progress, Refusal> {
+        let next = self.progress.step(step, now, &self.spec.plan.retry)?;
+        if next.state != TaskState::RetryWait || self.progress.state == TaskState::RetryWait {
+            return Ok(next);
+        }
+        let wait_ms = next.due.as_millis().saturating_sub(now.as_millis());
+        let more_ms = wait_ms / 1_000 * self.spread() + wait_ms % 1_000 * self.spread() / 1_000;
+        let due = next.due.saturating_add(Duration::from_millis(more_ms));
+        Ok(Progress { due, ..next })
+    }
+
+    /// From when on it may be taken for the first time.
+    pub fn available(&self) -> Timestamp {
+        self.spec.plan.not_before.map_or(self.created, |time| time.max(self.created))
+    }
+
+    /// When an attempt that begins now ends at the latest: no attempt takes longer than one may, and none goes on after the
+    /// task's own end.
+    pub fn deadline_of_attempt(&self, now: Timestamp) -> Timestamp {
+        let wall = Duration::from_millis(self.spec.limits.wall_ms);
+        self.progress.deadline.min(now.saturating_add(wall))
+    }
+
+    /// Thousandths, the same for a task's attempt and different for others. The id's end is random.
+    fn spread(&self) -> u64 {
+        let text = self.id.to_string();
+        let mixed = text.bytes().fold(u64::from(self.progress.attempt), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+        });
+        mixed % (SPREAD_PER_MILLE + 1)
+    }
+
     /// The project whose content the module is.
     pub fn module_project(&self) -> &Project {
         self.spec.module_project.as_ref().unwrap_or(&self.project)

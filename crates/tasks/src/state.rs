@@ -12,7 +12,7 @@ pub enum TaskState {
     Leased,
     /// The guest runs.
     Running,
-    /// Waits for its next attempt after the node, not the guest, failed.
+    /// Waits for its next attempt, after the node failed, or the guest in a way that its plan says is worth one.
     RetryWait,
     /// The guest exited with code 0.
     Succeeded,

@@ -1,4 +1,5 @@
 mod inputs;
+mod plan;
 mod results;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ Examples:
   casemate run wordcount.tools --input cm://books/moby-dick.txt -- --lines
   casemate run resize.wasm --in picture.png=holiday.png --out results -- 200x200
   casemate run untrusted.wasm --limit wall=2s --limit memory=32MiB --limit fuel=1000000000
+  casemate run report.wasm --detach --at 2027-01-01T03:00:00Z --key nightly --attempts 5 --retry-on exit
   casemate run prove.wasm --det --receipt receipt.txt && casemate verify receipt.txt
 
 Limits: wall, compile (500ms, 5s, 2m); memory, stack, output, log, compile-memory (64MiB); fuel, tables, instances.
@@ -57,6 +59,8 @@ pub(crate) struct Run {
     /// Run deterministically: the same run gives the same output and uses the same fuel.
     #[arg(long)]
     det: bool,
+    #[command(flatten)]
+    plan: plan::PlanOptions,
     /// Keep the receipt, with everything that `casemate verify` needs, in FILE.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -114,15 +118,16 @@ impl Run {
             output_directory: self.out.is_some(),
             limits: limits::request(&self.limits),
             profile: if self.det { Profile::Det1 } else { Profile::Default },
+            plan: self.plan.request(),
         })
     }
 }
 
-fn detached(output: Output, task: &Task) -> Result<Status, CliError> {
+pub(super) fn detached(output: Output, task: &Task) -> Result<Status, CliError> {
     if output.json() {
         output.value(task)?;
     } else {
-        output.note(&format!("queued; `casemate task wait {}` waits for it", task.id));
+        output.note(&format!("{}; `casemate task wait {}` waits for it", task.state.as_str(), task.id));
         output.line(&task.id)?;
     }
     Ok(Status::Done)

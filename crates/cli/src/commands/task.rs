@@ -1,3 +1,5 @@
+mod plan;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(crate) enum Task {
     Show(Show),
     Wait(Wait),
     Cancel(Cancel),
+    Requeue(Requeue),
     Output(Output),
     Log(Log),
     Receipt(Receipt),
@@ -33,6 +36,7 @@ impl Task {
             Self::Show(command) => command.execute(context).await,
             Self::Wait(command) => command.execute(context).await,
             Self::Cancel(command) => command.execute(context).await,
+            Self::Requeue(command) => command.execute(context).await,
             Self::Output(command) => command.execute(context).await,
             Self::Log(command) => command.execute(context).await,
             Self::Receipt(command) => command.execute(context).await,
@@ -183,6 +187,25 @@ impl Cancel {
     }
 }
 
+/// Submit once more what a task that is over was to do, as after `dead` or `timed_out`. Prints the new task's id.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate task requeue tsk_01kg9ys7kv040g2081040g2081
+  casemate task list --state dead --json | jq -r '.[].id' | xargs -n 1 casemate task requeue")]
+pub(crate) struct Requeue {
+    /// The task's id.
+    #[arg(value_name = "TASK")]
+    id: TaskId,
+}
+
+impl Requeue {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let task = context.client()?.tasks_requeue(&self.id.to_string()).await?;
+        run::detached(context.output, &task)
+    }
+}
+
 /// Print what a task wrote to standard output, or fetch a file that it left.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -283,6 +306,7 @@ fn show(context: &Context, task: &TaskRecord) -> Result<(), CliError> {
         ("updated", task.updated.clone()),
         ("attempt", task.attempt.to_string()),
     ];
+    fields.extend(plan::fields(task));
     if let Some(name) = &task.module_name {
         fields.insert(3, ("name", name.clone()));
     }

@@ -22,6 +22,7 @@ mod metrics;
 mod mutual;
 mod newcomer;
 mod peppers;
+mod plans;
 mod readiness;
 mod s3;
 mod s3_cache;

@@ -7,7 +7,7 @@ use casemate_model::{Digest, Outcome, Project, RunId, Timestamp, Usage};
 use casemate_objects::{BlobId, Hold, ObjectsError};
 use casemate_policy::Resource;
 use casemate_sandbox::{Job, Profile, RunReport};
-use casemate_tasks::{Completed, Completion, Held, OutputFile, RetryPolicy, TaskRecord, TaskResult};
+use casemate_tasks::{Completed, Completion, Held, OutputFile, TaskRecord, TaskResult};
 use tokio::time::Instant;
 
 use super::receipt::sign_receipt;
@@ -35,7 +35,7 @@ pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
         Err(error) => not_begun(&error),
     };
     if let Some(started) = report.started {
-        let accepted = accepted_at(control.now(), task.created);
+        let accepted = accepted_at(control.now(), task.available());
         metrics::histogram!("casemate_run_start_seconds")
             .record(started.duration_since(accepted).as_secs_f64());
         metrics::histogram!("casemate_instantiate_seconds").record(report.instantiate.as_secs_f64());
@@ -106,8 +106,8 @@ impl Control {
             limits: spec.limits,
             profile: if spec.deterministic { Profile::Det1 } else { Profile::Default },
             seed: *spec.module.as_bytes(),
-            deadline: Instant::now() + task.progress.deadline.saturating_since(now),
-            accepted: accepted_at(now, task.created),
+            deadline: Instant::now() + task.deadline_of_attempt(now).saturating_since(now),
+            accepted: accepted_at(now, task.available()),
         })
     }
 
@@ -164,7 +164,7 @@ impl Control {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.parts.queue.complete(completion, &RetryPolicy::DEFAULT, event.clone()).await {
+            match self.parts.queue.complete(completion, event.clone()).await {
                 Ok(Completed::Accepted(task)) => {
                     metrics::counter!("casemate_runs_total", "outcome" => completion.result.outcome.kind())
                         .increment(1);

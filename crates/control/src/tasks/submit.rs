@@ -1,6 +1,6 @@
-use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId};
+use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId, Timestamp};
 use casemate_policy::{Permit, Resource, operation};
-use casemate_tasks::{Progress, Submitted, TaskRecord, TaskSpec};
+use casemate_tasks::{Plan, Progress, RetryPolicy, Submitted, TaskRecord, TaskSpec};
 use std::time::Duration;
 
 use super::read::resource;
@@ -35,6 +35,8 @@ pub struct SubmitTask {
     pub limits: RunLimits,
     /// Whether it runs under the deterministic profile.
     pub deterministic: bool,
+    /// When it runs, how urgently, and how often it is attempted.
+    pub plan: Plan,
 }
 
 /// Where a module comes from. It is resolved once, at submission.
@@ -56,20 +58,67 @@ pub enum InputSource {
 }
 
 impl Control {
-    /// Accepts a task; when this returns, it is durable and will run.
+    /// Accepts a task; when this returns, it is durable and will run. If there is an open one of its key, that is the answer.
     pub async fn submit_task(&self, caller: &Caller, wanted: SubmitTask) -> Result<TaskRecord, ControlError> {
+        self.submit(caller, wanted, None).await
+    }
+
+    /// Submits once more what a task that is over was to do. The caller must be allowed to read what it reads.
+    pub async fn requeue_task(&self, caller: &Caller, id: TaskId) -> Result<TaskRecord, ControlError> {
+        let permit = self.permit::<operation::RequeueTask>(caller, &resource(id)).await?;
+        let task = self.find_task(permit.project(), id).await?;
+        if !task.progress.state.is_final() {
+            return Err(ControlError::TaskNotFinished(id));
+        }
+        let TaskRecord { spec, .. } = task;
+        let of_digest = |digest| InputSource::Digest(digest);
+        let (module, expected) = match spec.module_name {
+            // Content of another project is read by its name alone, and by what that means now.
+            Some(name) if spec.module_project.is_some() => (ModuleSource::Name(name), Some(spec.module)),
+            Some(_) | None => (ModuleSource::Content(of_digest(spec.module)), None),
+        };
+        let wanted = SubmitTask {
+            module,
+            args: spec.args,
+            env: spec.env,
+            stdin: spec.stdin.map(of_digest),
+            inputs: spec.inputs.into_iter().map(|(path, digest)| (path, of_digest(digest))).collect(),
+            output_directory: spec.output_directory,
+            limits: spec.limits,
+            deterministic: spec.deterministic,
+            plan: Plan { not_before: None, ..spec.plan },
+        };
+        self.submit(caller, wanted, Some(Repeat { of: id, expected })).await
+    }
+
+    async fn submit(
+        &self,
+        caller: &Caller,
+        wanted: SubmitTask,
+        repeat: Option<Repeat>,
+    ) -> Result<TaskRecord, ControlError> {
         if self.stopping.is_cancelled() {
             return Err(ControlError::ShuttingDown);
         }
         let permit = self.permit::<operation::SubmitTask>(caller, &Resource::all("tasks")).await?;
-        let spec = self.task_spec(caller, &permit, wanted).await?;
         let now = self.now();
-        let deadline = now.saturating_add(Duration::from_millis(spec.limits.wall_ms));
+        check_plan(&wanted.plan, now)?;
+        let mut spec = self.task_spec(caller, &permit, wanted).await?;
+        if let Some(Repeat { of, expected }) = repeat {
+            if expected.is_some_and(|expected| expected != spec.module) {
+                return Err(ControlError::ModuleMoved(of));
+            }
+            spec.repeats = Some(of);
+        }
+        let plan = &spec.plan;
+        let due = plan.not_before.map_or(now, |time| time.max(now));
+        let deadline =
+            due.saturating_add(Duration::from_millis(plan.timeout_ms.unwrap_or(spec.limits.wall_ms)));
         let task = TaskRecord {
             id: TaskId::generate(now, self.entropy()),
             project: permit.project().clone(),
             spec,
-            progress: Progress::queued(now, deadline),
+            progress: Progress::queued(due, deadline),
             actor: caller.principal.kind.to_string(),
             request: caller.request,
             created: now,
@@ -78,8 +127,12 @@ impl Control {
         };
         let mut event = self.event(caller, permit.action(), resource(task.id), "queued");
         event.details.push(("module".to_owned(), task.spec.module.to_string()));
+        if let Some(of) = task.spec.repeats {
+            event.details.push(("repeats".to_owned(), of.to_string()));
+        }
         match self.parts.queue.submit(&task, event).await? {
             Submitted::Accepted => {}
+            Submitted::Exists(task) => return Ok(*task),
             Submitted::BlobMissing(digest) => {
                 return Err(casemate_objects::ObjectsError::BlobMissing { digest }.into());
             }
@@ -127,6 +180,8 @@ impl Control {
             output_directory: wanted.output_directory,
             limits,
             deterministic: wanted.deterministic,
+            plan: wanted.plan,
+            repeats: None,
         })
     }
 
@@ -145,6 +200,36 @@ impl Control {
             }
         }
     }
+}
+
+/// A task that is done once more, and what its module must be.
+struct Repeat {
+    of: TaskId,
+    expected: Option<Digest>,
+}
+
+/// How far ahead a task may be submitted.
+const AHEAD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// The longest that a task may take altogether.
+const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+fn check_plan(plan: &Plan, now: Timestamp) -> Result<(), ControlError> {
+    let Plan { not_before, retry, timeout_ms, .. } = plan;
+    let refused = |field, expected| Err(ControlError::TaskPlan { field, expected });
+    if not_before.is_some_and(|time| time > now.saturating_add(AHEAD_MAX)) {
+        return refused("not_before", "a time within a year");
+    }
+    if !(1..=RetryPolicy::ATTEMPTS_MAX).contains(&retry.attempts_max) {
+        return refused("retry/attempts", "1 to 20 attempts");
+    }
+    if retry.wait_first > RetryPolicy::WAIT_FIRST_MAX {
+        return refused("retry/wait_ms", "at most an hour");
+    }
+    if timeout_ms.is_some_and(|millis| millis == 0 || Duration::from_millis(millis) > TIMEOUT_MAX) {
+        return refused("timeout_ms", "1 ms to 7 days");
+    }
+    Ok(())
 }
 
 fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {

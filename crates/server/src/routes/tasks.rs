@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_model::TaskId;
-use casemate_tasks::TaskState;
+use casemate_tasks::{TaskRecord, TaskState};
 use http::{StatusCode, header};
 use serde::Deserialize;
 
@@ -50,7 +50,8 @@ impl WaitQuery {
 /// Submit a task
 #[utoipa::path(post, path = "/tasks", operation_id = "tasks_submit", tag = "tasks", params(WaitQuery, IdempotencyParams),
     request_body = wire::tasks::SubmitTask,
-    responses((status = 201, body = wire::tasks::Task, description = "The task is durable and has ended"),
+    responses((status = 200, body = wire::tasks::Task, description = "There is an open task of this key"),
+        (status = 201, body = wire::tasks::Task, description = "The task is durable and has ended"),
         (status = 202, body = wire::tasks::Task, description = "The task is durable and will run"),
         (status = "default", body = wire::Problem)))]
 pub(crate) async fn submit_task(
@@ -61,12 +62,37 @@ pub(crate) async fn submit_task(
 ) -> Result<Response, Problem> {
     let wait = query.into_inner()?.duration(&state);
     let mut task = state.control.submit_task(&caller, submit::decode(body)?).await?;
+    let existed = task.request != caller.request;
     if wait.is_some() {
         task = state.control.await_task(&caller, task.id, wait).await?;
     }
-    let status = if task.progress.state.is_final() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let status = match (existed, task.progress.state.is_final()) {
+        (true, _) => StatusCode::OK,
+        (false, true) => StatusCode::CREATED,
+        (false, false) => StatusCode::ACCEPTED,
+    };
+    Ok(submitted(status, &task))
+}
+
+/// Submit once more what a task that is over was to do
+#[utoipa::path(post, path = "/tasks/{id}/requeue", operation_id = "tasks_requeue", tag = "tasks",
+    params(("id" = String, Path, description = "The task's id"), IdempotencyParams),
+    responses((status = 200, body = wire::tasks::Task, description = "There is an open task of this key"),
+        (status = 202, body = wire::tasks::Task, description = "The new task is durable and will run"),
+        (status = "default", body = wire::Problem)))]
+pub(crate) async fn requeue_task(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let task = state.control.requeue_task(&caller, task_id(&id)?).await?;
+    let existed = task.request != caller.request;
+    Ok(submitted(if existed { StatusCode::OK } else { StatusCode::ACCEPTED }, &task))
+}
+
+fn submitted(status: StatusCode, task: &TaskRecord) -> Response {
     let location = [(header::LOCATION, format!("/api/v1/tasks/{}", task.id))];
-    Ok((status, location, axum::Json(convert::task(&task))).into_response())
+    (status, location, axum::Json(convert::task(task))).into_response()
 }
 
 /// List the project's tasks, newest first

@@ -2,9 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, TaskId, Timestamp};
 use casemate_objects::BlobId;
-use casemate_tasks::{
-    Cancelled, Completed, Completion, EndEvent, Progress, RetryPolicy, Step, TaskRecord, TaskResult,
-};
+use casemate_tasks::{Cancelled, Completed, Completion, EndEvent, Progress, Step, TaskRecord, TaskResult};
 
 use super::rows::{task_columns, task_record};
 use super::stored::result_blobs;
@@ -15,7 +13,6 @@ use crate::sql::{Statement, skipping_locked, statement, values};
 /// Accepts the end of a run.
 pub(super) struct Complete {
     pub(super) completion: Completion,
-    pub(super) policy: RetryPolicy,
     pub(super) event: Event,
 }
 
@@ -35,7 +32,7 @@ impl Change for Complete {
         }
         let before = task.progress.state;
         let end = Step::End { fence: completion.fence, outcome: completion.result.outcome.clone() };
-        let Ok(progress) = task.progress.step(&end, completion.at, &self.policy) else {
+        let Ok(progress) = task.step(&end, completion.at) else {
             return Ok(Completed::Stale);
         };
         self.refer_to_outputs(tx, &task.project).await?;
@@ -93,7 +90,7 @@ impl Change for Cancel {
         let Some(mut task) = tx.task_of(&self.project, self.id).await? else {
             return Ok(Cancelled::Missing);
         };
-        let Ok(progress) = task.progress.step(&Step::Cancel, self.now, &RetryPolicy::DEFAULT) else {
+        let Ok(progress) = task.step(&Step::Cancel, self.now) else {
             return Ok(Cancelled::Over(Box::new(task)));
         };
         // Asking again changes nothing, so there is nothing to record.
@@ -109,7 +106,6 @@ impl Change for Cancel {
 /// Moves on what time moves on.
 pub(super) struct Tick {
     pub(super) now: Timestamp,
-    pub(super) policy: RetryPolicy,
     pub(super) event: EndEvent,
     pub(super) limit: u32,
 }
@@ -123,7 +119,7 @@ impl Change for Tick {
         let mut changed = Vec::new();
         for row in tx.rows(&LAPSED, values![self.now, self.limit]).await? {
             let mut task = task_record(row)?;
-            let progress = task.progress.step(&Step::Tick, self.now, &self.policy);
+            let progress = task.step(&Step::Tick, self.now);
             let Some(progress) = progress.ok().filter(|progress| *progress != task.progress) else {
                 continue;
             };

@@ -2,6 +2,7 @@ use casemate_model::{Project, TaskId, Timestamp, WorkerId};
 use casemate_tasks::{Lease, Progress, TaskRecord, TaskState};
 
 use super::stored;
+use super::turns::precedence;
 use crate::change::Tx;
 use crate::failure::Failure;
 use crate::sql::{Columns, Row, Statement, locking, statement, values};
@@ -31,6 +32,11 @@ impl Schedule {
             | TaskState::Dead => Self { take_at: None, lapse_at: None },
         }
     }
+
+    /// Whether it waits and is due. What becomes due later is made ready by who takes tasks.
+    fn is_ready(&self, now: Timestamp) -> bool {
+        self.take_at.is_some_and(|due| due <= now)
+    }
 }
 
 impl Tx<'_> {
@@ -52,6 +58,9 @@ impl Tx<'_> {
     pub(super) async fn insert_task(&mut self, task: &TaskRecord) -> Result<(), Failure> {
         let progress = &task.progress;
         let schedule = Schedule::of(progress);
+        let plan = &task.spec.plan;
+        let (precedence, ready) = (precedence(plan.priority), schedule.is_ready(task.updated));
+        let turn = if ready { self.next_turn(&task.project, precedence).await? } else { 0 };
         let values = values![
             task.id,
             task.project,
@@ -70,6 +79,10 @@ impl Tx<'_> {
             task.request,
             task.created,
             task.updated,
+            precedence,
+            turn,
+            ready,
+            plan.key.as_ref().map(ToString::to_string),
         ];
         self.execute(&INSERT_TASK, values).await?;
         self.execute(&COUNT_UP, values![task.project, progress.state]).await.map(drop)
@@ -94,6 +107,7 @@ impl Tx<'_> {
             task.result.as_ref().map(stored::result_text),
             task.result.as_ref().map(|result| result.receipt.as_slice()),
             task.result.as_ref().map(|result| result.entry),
+            schedule.is_ready(task.updated),
         ];
         self.execute(&UPDATE_TASK, values).await?;
         if progress.state != before {
@@ -169,13 +183,13 @@ pub(crate) const ALL_TASKS: Statement = statement!(
 );
 const INSERT_TASK: Statement = statement!(
     "INSERT INTO tasks (id, project, state, attempt, fence, lease_worker, lease_until, due, deadline, \
-     cancel_requested, take_at, lapse_at, spec, actor, request, created, updated) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+     cancel_requested, take_at, lapse_at, spec, actor, request, created, updated, precedence, turn, ready, unique_key) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
 );
 pub(super) const UPDATE_TASK: Statement = statement!(
     "UPDATE tasks SET state = $2, attempt = $3, fence = $4, lease_worker = $5, lease_until = $6, due = $7, \
-     cancel_requested = $8, take_at = $9, lapse_at = $10, updated = $11, result = $12, receipt = $13, entry = $14 \
-     WHERE id = $1"
+     cancel_requested = $8, take_at = $9, lapse_at = $10, updated = $11, result = $12, receipt = $13, entry = $14, \
+     ready = $15 WHERE id = $1"
 );
 const COUNT_UP: Statement = statement!(
     "INSERT INTO task_counts (project, state, tasks) VALUES ($1, $2, 1) \

@@ -2,6 +2,8 @@
 //!
 //! Fields may be added with a default, never renamed or removed: rows that were written once stay readable.
 
+mod plan;
+
 use std::collections::BTreeSet;
 
 use casemate_limits::{JsonBudget, JsonRefused};
@@ -9,6 +11,8 @@ use casemate_model::{Digest, Outcome, RunLimits, Usage};
 use casemate_objects::BlobId;
 use casemate_tasks::{OutputFile, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
+
+use plan::StoredPlan;
 
 /// A stored text that is not what was written.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,8 @@ pub(super) fn spec_text(spec: &TaskSpec) -> String {
         output_directory: spec.output_directory,
         limits: spec.limits.into(),
         deterministic: spec.deterministic,
+        plan: StoredPlan::of(&spec.plan),
+        repeats: spec.repeats.map(|task| task.to_string()),
     })
 }
 
@@ -78,6 +84,11 @@ pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
         output_directory: stored.output_directory,
         limits: stored.limits.into(),
         deterministic: stored.deterministic,
+        plan: stored.plan.read()?,
+        repeats: stored
+            .repeats
+            .map(|text| text.parse().map_err(|_| bad_value(part, text, "task id")))
+            .transpose()?,
     })
 }
 
@@ -151,6 +162,10 @@ struct StoredSpec {
     output_directory: bool,
     limits: StoredLimits,
     deterministic: bool,
+    #[serde(default)]
+    plan: StoredPlan,
+    #[serde(default)]
+    repeats: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,6 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_tasks::{Submitted, TaskRecord};
 
+use super::rows::{CLOSE_TASK, task_columns, task_record};
 use super::stored::spec_blobs;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -27,7 +28,18 @@ impl Change for Submit {
             }
         }
         let open_max = tx.limits().open_tasks_max;
-        if tx.execute(&OPEN_TASK, values![self.task.project, open_max]).await? == 0 {
+        let project = &self.task.project;
+        let opened = tx.execute(&OPEN_TASK, values![project, open_max]).await? > 0;
+        // Looked for while the project's row is held, so that of two that come at once one finds the other.
+        if let Some(key) = &self.task.spec.plan.key
+            && let Some(row) = tx.row(&OPEN_WITH_KEY, values![project, key.to_string()]).await?
+        {
+            if opened {
+                tx.execute(&CLOSE_TASK, values![project]).await?;
+            }
+            return Ok(Submitted::Exists(Box::new(task_record(row)?)));
+        }
+        if !opened {
             return Ok(Submitted::QueueFull { open_max });
         }
         for blob in &blobs {
@@ -43,4 +55,10 @@ impl Change for Submit {
 const OPEN_TASK: Statement = statement!(
     "INSERT INTO task_queues (project, open_tasks) SELECT $1, 1 WHERE $2 > 0 \
      ON CONFLICT (project) DO UPDATE SET open_tasks = task_queues.open_tasks + 1 WHERE task_queues.open_tasks < $2"
+);
+
+pub(super) const OPEN_WITH_KEY: Statement = statement!(
+    "SELECT ",
+    task_columns!(),
+    " FROM tasks WHERE project = $1 AND unique_key = $2 AND lapse_at IS NOT NULL"
 );

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_model::{TaskId, Timestamp};
-use casemate_tasks::{EndEvent, Extended, Held, Lease, RetryPolicy, Step, TaskRecord};
+use casemate_tasks::{EndEvent, Extended, Held, Lease, Step, TaskRecord};
 
 use super::rows::{task_columns, task_record};
 use crate::change::{Change, Tx};
@@ -20,11 +20,12 @@ impl Change for Take {
     const ACTION: &'static str = "take tasks";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
+        tx.make_due_tasks_ready(self.now, self.limit).await?;
         let mut taken = Vec::new();
         for row in tx.rows(&TAKE, values![self.now, self.limit]).await? {
             let mut task = task_record(row)?;
             let before = task.progress.state;
-            let step = task.progress.step(&Step::Take(self.lease), self.now, &UNUSED);
+            let step = task.step(&Step::Take(self.lease), self.now);
             // The query asked for the same conditions, so a refusal does not happen; if it does, the task waits.
             let Ok(progress) = step else { continue };
             task.progress = progress;
@@ -89,7 +90,7 @@ async fn step(
         return Ok(None);
     };
     let before = task.progress.state;
-    let Ok(progress) = task.progress.step(step, now, &UNUSED) else {
+    let Ok(progress) = task.step(step, now) else {
         return Ok(None);
     };
     if progress.state != before {
@@ -126,11 +127,8 @@ impl Change for Extend {
     }
 }
 
-/// These steps never retry anything, so the policy that the step asks for does not matter.
-const UNUSED: RetryPolicy = RetryPolicy::DEFAULT;
-
 pub(super) const TAKE: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    " FROM tasks WHERE take_at <= $1 AND deadline > $1 ORDER BY take_at, id LIMIT $2"
+    " FROM tasks WHERE ready = 1 AND deadline > $1 ORDER BY precedence, turn, id LIMIT $2"
 );

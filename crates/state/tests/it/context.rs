@@ -12,7 +12,7 @@ use casemate_names::NameChange;
 use casemate_objects::{Attributes, BlobCatalog, BlobId, ETag, ObjectCatalog, ObjectRecord, PutRule};
 use casemate_state::test_support::PrivatePostgres;
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
-use casemate_tasks::{Completion, Lease, Progress, TaskRecord, TaskResult, TaskSpec};
+use casemate_tasks::{Completion, Lease, Plan, Progress, TaskRecord, TaskResult, TaskSpec};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -125,6 +125,8 @@ impl Context {
                 output_directory: true,
                 limits: RunLimits::DEFAULT,
                 deterministic: false,
+                plan: Plan::default(),
+                repeats: None,
             },
             progress: Progress::queued(self.now(), self.later(60)),
             actor: "uid:0".to_owned(),

@@ -41,6 +41,29 @@ fn each_outcome_has_its_state() {
 }
 
 #[test]
+fn a_guest_that_fails_is_attempted_again_only_as_its_plan_says() {
+    let on = |exit, trap| RetryPolicy { on: crate::RetryOn { exit, trap }, ..POLICY };
+    let end = |policy: &RetryPolicy, outcome: Outcome| {
+        running().step(&Step::End { fence: 1, outcome }, at(30), policy).expect("it is held").state
+    };
+    let (exit, trap) = (Outcome::Exited(3), Outcome::Trapped(TrapKind::Unreachable));
+    assert_eq!(end(&on(true, false), exit.clone()), TaskState::RetryWait);
+    assert_eq!(end(&on(true, false), trap.clone()), TaskState::Failed);
+    assert_eq!(end(&on(false, true), trap.clone()), TaskState::RetryWait);
+    assert_eq!(end(&on(true, true), Outcome::Exited(0)), TaskState::Succeeded);
+    assert_eq!(end(&on(true, true), Outcome::LimitReached(LimitKind::Memory)), TaskState::Failed);
+    let last = RetryPolicy { attempts_max: 1, ..on(true, true) };
+    assert_eq!(
+        end(&last, exit.clone()),
+        TaskState::Failed,
+        "no attempt is left, and it is the guest's own failure"
+    );
+    let cancelled = apply(&running(), 25, Step::Cancel);
+    let ended = cancelled.step(&Step::End { fence: 1, outcome: exit }, at(30), &on(true, true));
+    assert_eq!(ended.expect("it is held").state, TaskState::Failed);
+}
+
+#[test]
 fn a_lost_lease_is_retried_with_growing_waits_until_no_attempt_is_left() {
     let mut progress = Progress::queued(at(0), at(60_000));
     let mut now = 0;

@@ -45,6 +45,11 @@ impl Client {
         self.json(Call::new("tasks.cancel", Method::POST, task(id).then("/cancel"))).await
     }
 
+    /// `tasks.requeue`: submits once more what a task that is over was to do.
+    pub async fn tasks_requeue(&self, id: &str) -> Result<Task, ClientError> {
+        self.create(Call::new("tasks.requeue", Method::POST, task(id).then("/requeue"))).await
+    }
+
     /// `tasks.output`: downloads an output of a task.
     pub async fn tasks_output(&self, id: &str, stream: TaskStream<'_>) -> Result<Download, ClientError> {
         let path = match stream {

@@ -109,6 +109,7 @@ fn task(module: ModuleSource) -> SubmitTask {
         output_directory: false,
         limits: LimitsRequest::default(),
         profile: casemate_api::tasks::Profile::Default,
+        plan: casemate_api::tasks::PlanRequest::default(),
     }
 }
 

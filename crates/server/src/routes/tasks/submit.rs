@@ -1,9 +1,14 @@
 //! From a submission on the wire to what the use case takes. Each mistake names its place in the body.
 
+use std::time::Duration;
+
 use casemate_api::objects::ObjectRef;
-use casemate_api::tasks::{ContentSource, LimitsRequest, ModuleSource, Profile, SubmitTask};
+use casemate_api::tasks::{
+    ContentSource, LimitsRequest, ModuleSource, PlanRequest, Profile, RetryOn as WireRetryOn, SubmitTask,
+};
 use casemate_control as control;
 use casemate_model::RunLimits;
+use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
 
 use crate::problem::{Problem, body_field};
 
@@ -30,6 +35,35 @@ pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
             Profile::Default => false,
             Profile::Det1 => true,
         },
+        plan: plan(&body.plan)?,
+    })
+}
+
+/// What was asked for, and the default for the rest. What a plan may be is for the use case to say.
+fn plan(asked: &PlanRequest) -> Result<Plan, Problem> {
+    let default = RetryPolicy::DEFAULT;
+    let retry = &asked.retry;
+    let priority = asked.priority.map(|number| {
+        Priority::new(number).map_err(|error| Problem::field("/plan/priority", error.to_string()))
+    });
+    Ok(Plan {
+        priority: priority.transpose()?.unwrap_or_default(),
+        not_before: asked
+            .not_before
+            .as_deref()
+            .map(|text| body_field("/plan/not_before", text))
+            .transpose()?,
+        key: asked.key.as_deref().map(|text| body_field("/plan/key", text)).transpose()?,
+        retry: RetryPolicy {
+            attempts_max: retry.attempts.unwrap_or(default.attempts_max),
+            wait_first: retry.wait_ms.map_or(default.wait_first, Duration::from_millis),
+            wait_max: default.wait_max,
+            on: RetryOn {
+                exit: retry.on.contains(&WireRetryOn::Exit),
+                trap: retry.on.contains(&WireRetryOn::Trap),
+            },
+        },
+        timeout_ms: asked.timeout_ms,
     })
 }
 

@@ -1,0 +1,69 @@
+use std::time::Duration;
+
+use casemate_model::Timestamp;
+use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::{StoredError, bad_value};
+
+/// A plan; tasks that were stored before there were any have the default.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StoredPlan {
+    priority: u8,
+    not_before: Option<u64>,
+    key: Option<String>,
+    attempts_max: u32,
+    wait_first_ms: u64,
+    wait_max_ms: u64,
+    on_exit: bool,
+    on_trap: bool,
+    timeout_ms: Option<u64>,
+}
+
+impl Default for StoredPlan {
+    fn default() -> Self {
+        Self::of(&Plan::default())
+    }
+}
+
+impl StoredPlan {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let Plan { priority, not_before, key, retry, timeout_ms } = plan;
+        let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            priority: priority.number(),
+            not_before: not_before.map(|time| time.as_millis()),
+            key: key.as_ref().map(ToString::to_string),
+            attempts_max: retry.attempts_max,
+            wait_first_ms: millis(retry.wait_first),
+            wait_max_ms: millis(retry.wait_max),
+            on_exit: retry.on.exit,
+            on_trap: retry.on.trap,
+            timeout_ms: *timeout_ms,
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Plan, StoredError> {
+        let part = "plan";
+        let time = |millis: u64| {
+            Timestamp::from_millis(millis).map_err(|_| bad_value(part, millis.to_string(), "time"))
+        };
+        let priority = Priority::new(self.priority);
+        Ok(Plan {
+            priority: priority.map_err(|_| bad_value(part, self.priority.to_string(), "priority"))?,
+            not_before: self.not_before.map(time).transpose()?,
+            key: self
+                .key
+                .map(|text| text.parse().map_err(|_| bad_value(part, text, "key of a task")))
+                .transpose()?,
+            retry: RetryPolicy {
+                attempts_max: self.attempts_max,
+                wait_first: Duration::from_millis(self.wait_first_ms),
+                wait_max: Duration::from_millis(self.wait_max_ms),
+                on: RetryOn { exit: self.on_exit, trap: self.on_trap },
+            },
+            timeout_ms: self.timeout_ms,
+        })
+    }
+}
