@@ -75,7 +75,10 @@ function taskHead({ api, task, navigate, can, reload }) {
 
 function waitText(task) {
   if (task.state === "queued" && task.plan.not_before && new Date(task.plan.not_before) > new Date()) return ["waits until ", moment(task.plan.not_before)];
+  if (task.state === "queued" && task.needs.length > 0) return "waiting for the tasks that it needs, or for a worker";
   if (task.state === "queued") return "waiting for a worker";
+  if (task.state === "cancelled") return !task.cancel_requested && task.needs.length > 0 ? "cancelled before it ran, by hand or because a task that it needs did not succeed" : "cancelled before it ran";
+  if (!isLive(task.state)) return "over without a run";
   if (task.state === "retry_wait") return `waiting before attempt ${task.attempt + 1}`;
   return "under way";
 }
@@ -103,6 +106,7 @@ function programFacts(task) {
     ["Attempt", `${task.attempt} of ${task.plan.retry.attempts} at most`],
     ["Priority", `${task.plan.priority} of 9`],
     ["Key", task.plan.key ? clip(task.plan.key, true) : null],
+    ["Needs", task.needs.length > 0 ? h("ul", { class: "plain" }, task.needs.map((id) => h("li", {}, h("a", { class: "mono", href: hashFor(["tasks", id]) }, id)))) : null],
     ["Not before", task.plan.not_before ? moment(task.plan.not_before) : null],
     ["Repeats", task.repeats ? h("a", { class: "mono", href: hashFor(["tasks", task.repeats]) }, task.repeats) : null],
     ["Asked for by", clip(task.actor, true)],

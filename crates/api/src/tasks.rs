@@ -32,6 +32,10 @@ pub struct SubmitTask {
     /// Files of the read-only directory `/in`.
     #[serde(default)]
     pub inputs: Vec<TaskInput>,
+    /// Tasks of the project that must succeed before this one is taken, besides those whose outputs it reads; at most 16
+    /// altogether. If one of them ends otherwise, this one is cancelled.
+    #[serde(default)]
+    pub after: Vec<String>,
     /// Whether the guest gets a writable directory `/out`, whose files become outputs.
     #[serde(default)]
     pub output_directory: bool,
@@ -75,6 +79,33 @@ pub enum ContentSource {
     Digest(String),
     /// An object of the caller's project.
     Object(ObjectRef),
+    /// What another task of the project leaves. The task waits until that one has succeeded.
+    Output(OutputRef),
+}
+
+/// What another task leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputRef {
+    /// The other task.
+    #[schema(example = "tsk_01kg9ys7kv040g2081040g2081")]
+    pub task: String,
+    /// A file of its directory `/out`; its standard output if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// An output of another task that a task reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AwaitedOutput {
+    /// The other task.
+    pub task: String,
+    /// A file of its directory `/out`; null for its standard output.
+    #[schema(required = true)]
+    pub file: Option<String>,
+    /// The path under `/in` at which it is read; null for standard input.
+    #[schema(required = true)]
+    pub path: Option<String>,
 }
 
 /// A file for the input directory.
@@ -178,6 +209,10 @@ pub struct Task {
     pub limits: Limits,
     /// When it runs, how urgently, and how often it is attempted.
     pub plan: Plan,
+    /// Tasks that must succeed before it is taken.
+    pub needs: Vec<String>,
+    /// What it reads of them. What is known by now is in `stdin` and `inputs` too.
+    pub awaited: Vec<AwaitedOutput>,
     /// The task that it does once more; null if it is none.
     #[schema(required = true)]
     pub repeats: Option<String>,

@@ -130,19 +130,9 @@ pub enum ControlError {
         /// The most allowed.
         max: usize,
     },
-    /// A task cannot be planned so.
-    #[error("`plan/{field}` must be {expected}")]
-    TaskPlan {
-        /// The field of the plan.
-        field: &'static str,
-        /// What would do.
-        expected: &'static str,
-    },
-    /// What a task is to do once more is another module by now.
-    #[error(
-        "the name of the module of task {0} means something else by now; submit a task with the name as it is"
-    )]
-    ModuleMoved(TaskId),
+    /// A task cannot be submitted so.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// A text for the guest cannot be handed to it.
     #[error(
         "arguments and environment variables have no NUL, and names of variables are not empty and have no `=`"
@@ -275,6 +265,28 @@ pub enum FactorError {
     /// There is no such passkey of the caller.
     #[error("there is no such passkey")]
     PasskeyNotFound,
+}
+
+/// Why a task cannot be submitted.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A task cannot be planned so.
+    #[error("`plan/{field}` must be {expected}")]
+    Plan {
+        /// The field of the plan.
+        field: &'static str,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// A task that is needed is not there, or has not succeeded.
+    #[error("the task {0}, which is needed, is not there or has not succeeded")]
+    NeedsMissing(TaskId),
+    /// A task that is needed has not left what is read of it.
+    #[error(transparent)]
+    OutputMissing(#[from] casemate_tasks::OutputMissing),
+    /// What a task is to do once more is another module by now.
+    #[error("the name of the module of task {0} means something else by now")]
+    ModuleMoved(TaskId),
 }
 
 impl From<IdentityError> for ControlError {

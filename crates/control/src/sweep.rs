@@ -35,7 +35,11 @@ pub(crate) async fn sweep(control: Control) {
     loop {
         tokio::select! {
             () = control.stopping.cancelled() => return,
-            _ = ticks.tick() => note(control.tick_tasks().await),
+            _ = ticks.tick() => {
+                note(control.tick_tasks().await);
+                note(control.settle_tasks().await);
+            }
+            () = control.runs.task_ended() => note(control.settle_tasks().await),
         }
     }
 }
@@ -111,6 +115,22 @@ impl Control {
             if changed.len() < TICK_BATCH as usize {
                 // A task that waited for its next attempt, or lost its worker, may be due now.
                 self.runs.wake();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves on what waited for tasks that are over.
+    async fn settle_tasks(&self) -> Result<(), ControlError> {
+        loop {
+            let settled = self.parts.queue.settle(self.now(), ended, TICK_BATCH).await?;
+            for task in &settled.changed {
+                self.announce_task(task);
+            }
+            if !settled.changed.is_empty() {
+                self.runs.wake();
+            }
+            if !settled.more {
                 return Ok(());
             }
         }

@@ -15,4 +15,4 @@ mod submit;
 pub(crate) use dispatch::dispatch;
 pub(crate) use leases::keep_leases;
 pub(crate) use runs::Runs;
-pub use submit::{InputSource, ModuleSource, SubmitTask};
+pub use submit::{InputSource, ModuleSource, SubmitTask, TaskInput};

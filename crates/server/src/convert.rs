@@ -12,7 +12,7 @@ use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry, Level};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_tasks::{Plan, TaskRecord, TaskResult, TaskState};
+use casemate_tasks::{Awaited, Plan, TaskRecord, TaskResult, TaskState};
 
 pub(crate) use objects::*;
 
@@ -108,6 +108,8 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         profile: if spec.deterministic { wire::tasks::Profile::Det1 } else { wire::tasks::Profile::Default },
         limits: limits(&spec.limits),
         plan: plan(&spec.plan),
+        needs: spec.needs.iter().map(ToString::to_string).collect(),
+        awaited: spec.awaited.iter().map(awaited).collect(),
         repeats: spec.repeats.map(|task| task.to_string()),
         attempt: record.progress.attempt,
         cancel_requested: record.progress.cancel_requested,
@@ -117,6 +119,11 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         deadline: record.progress.deadline.to_string(),
         result: record.result.as_ref().map(task_result),
     }
+}
+
+fn awaited(awaited: &Awaited) -> wire::tasks::AwaitedOutput {
+    let Awaited { task, file, path } = awaited;
+    wire::tasks::AwaitedOutput { task: task.to_string(), file: file.clone(), path: path.clone() }
 }
 
 fn plan(plan: &Plan) -> wire::tasks::Plan {

@@ -3,6 +3,7 @@
 
 mod discreet;
 mod factors;
+mod tasks;
 
 use std::error::Error;
 
@@ -384,8 +385,7 @@ impl From<ControlError> for Problem {
             ControlError::ServiceHasPassword => {
                 Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
             }
-            ControlError::ModuleMoved(_)
-            | ControlError::UserNameTaken(_)
+            ControlError::UserNameTaken(_)
             | ControlError::UserChanged(_)
             | ControlError::InvitationGone
             | ControlError::RoleBuiltIn(_)
@@ -408,7 +408,7 @@ impl From<ControlError> for Problem {
             ControlError::Objects(error) => Self::objects(error),
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
-            ControlError::TaskPlan { field, .. } => Self::field(&format!("/plan/{field}"), text),
+            ControlError::Task(error) => Self::task(error),
             ControlError::TaskTooLarge { .. }
             | ControlError::TaskText
             | ControlError::InputPath(_)

@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(13, "0013_webhooks"),
     migration!(14, "0014_makers_of_invitations"),
     migration!(15, "0015_plans_of_tasks"),
+    migration!(16, "0016_needs_of_tasks"),
 ];
 
 /// The version that this program brings a database to.

@@ -1,6 +1,7 @@
 //! The durable queue of tasks. Every state change is a step of [`Progress`], taken inside the transaction.
 
 mod end;
+mod needs;
 mod rows;
 mod stored;
 mod submit;
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, Submitted, TaskPage,
+    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, Settled, Submitted, TaskPage,
     TaskRecord, TaskState,
 };
 
@@ -71,6 +72,14 @@ impl Queue for Store {
         self.change(end::Tick { now, event, limit: limit.min(PAGE_MAX) }).await
     }
 
+    async fn settle(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Settled, StoreError> {
+        // There is seldom anything to do, and a look costs no turn of the writer.
+        if self.row("look for tasks to move on", &needs::ANY_OVER, &[]).await?.is_none() {
+            return Ok(Settled::default());
+        }
+        self.change(needs::Settle { now, event, limit: limit.min(PAGE_MAX) }).await
+    }
+
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError> {
         let action = "read a task";
         read_one(self.row(action, &rows::TASK, values![id, project]).await?, action, task_record)
@@ -115,6 +124,10 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("count a task", &rows::COUNT_DOWN),
     ("note that a task is over", &rows::CLOSE_TASK),
     ("take tasks", &work::TAKE),
+    ("look for tasks to move on", &needs::ANY_OVER),
+    ("find tasks to move on", &needs::OVER),
+    ("count what a task needs", &needs::OPEN_NEEDS),
+    ("tell who needs a task that it is over", &needs::MARK_OVER),
     ("find tasks that became due", &turns::DUE),
     ("make a task ready", &turns::READY),
     ("find whose turn it is", &turns::FRONT),

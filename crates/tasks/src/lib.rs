@@ -13,20 +13,23 @@
 //!       +--- cancel (at once when nothing runs, else by the worker that runs it) ---> cancelled
 //! ```
 //!
+//! A task that needs others waits in `queued` until all have succeeded; if one ends otherwise, it is cancelled.
 //! A guest that fails is attempted again, too, if its [`Plan`] says so: from `running` to `retry_wait`.
 //!
 //! [`Progress::step`] is the only place where a state changes, and it is pure: stores call it inside the transaction
 //! that writes the row. A task is started at least once; its end is accepted once, from the holder of its lease,
 //! which the fencing token proves.
 
+mod needs;
 mod plan;
 mod ports;
 mod progress;
 mod records;
 mod state;
 
+pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
-pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Submitted, TaskPage};
+pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, TaskPage};
 pub use progress::{Progress, REPORT_GRACE, Refusal, Step};
 pub use records::{Completion, Lease, OutputFile, TaskRecord, TaskResult, TaskSpec};
 pub use state::{TaskState, TaskStateError};

@@ -61,6 +61,11 @@ pub struct RetryOn {
     pub trap: bool,
 }
 
+impl Plan {
+    /// The longest that a task may take altogether, and wait for others.
+    pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+}
+
 /// Most characters of a key.
 const KEY_BYTES_MAX: usize = 128;
 

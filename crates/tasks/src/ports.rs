@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 
-use crate::{Completion, Lease, TaskRecord, TaskState};
+use crate::{Completion, Lease, OutputMissing, TaskRecord, TaskState};
 
 /// The durable queue. Each method is one transaction; state changes go through [`crate::Progress::step`].
 #[async_trait]
@@ -48,6 +48,11 @@ pub trait Queue: Send + Sync + 'static {
     /// `event` is called once for each that came to an end, for its audit entry.
     async fn tick(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
 
+    /// Moves on at most `limit` tasks because of others that they need and that are over: released if all have succeeded,
+    /// cancelled if one has not. Returns the tasks that changed, and whether there may be more. `event` is called for those
+    /// that came to an end.
+    async fn settle(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Settled, StoreError>;
+
     /// Finds a task.
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
 
@@ -79,6 +84,15 @@ pub struct Extended {
     pub lost: Vec<Held>,
 }
 
+/// What came of moving tasks on because of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The tasks that changed.
+    pub changed: Vec<TaskRecord>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
 /// Which tasks to list.
 #[derive(Clone, Debug)]
 pub struct TaskPage {
@@ -99,6 +113,10 @@ pub enum Submitted {
     Accepted,
     /// There is an open task of this key already.
     Exists(Box<TaskRecord>),
+    /// It needs a task that is not there, or has not succeeded.
+    NeedsMissing(TaskId),
+    /// It reads what a task that it needs has not left.
+    OutputMissing(OutputMissing),
     /// No blob with that digest is stored.
     BlobMissing(casemate_model::Digest),
     /// The project has as many open tasks as it may have.

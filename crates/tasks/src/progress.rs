@@ -52,6 +52,15 @@ pub enum Step {
         /// The lease's fencing token.
         fence: u64,
     },
+    /// All that it needed has succeeded.
+    Release {
+        /// When it may be taken.
+        due: Timestamp,
+        /// When it is over.
+        deadline: Timestamp,
+    },
+    /// Something that it needed has not succeeded.
+    GiveUp,
     /// Somebody asks to cancel it.
     Cancel,
     /// Time passes: leases and deadlines end.
@@ -119,6 +128,12 @@ impl Progress {
                 self.held_by(*fence)?;
                 Ok(self.handed_back(now))
             }
+            // Only what was never taken waits for others.
+            Step::Release { .. } | Step::GiveUp if self.state != TaskState::Queued || self.attempt > 0 => {
+                Err(Refusal::NotAvailable)
+            }
+            Step::Release { due, deadline } => Ok(Self { due: *due, deadline: *deadline, ..self.clone() }),
+            Step::GiveUp => Ok(self.ended(TaskState::Cancelled)),
             Step::Cancel if self.lease.is_some() => Ok(Self { cancel_requested: true, ..self.clone() }),
             Step::Cancel => Ok(self.ended(TaskState::Cancelled)),
             Step::Tick => Ok(self.tick(now, policy)),

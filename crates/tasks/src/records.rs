@@ -4,7 +4,7 @@ use casemate_model::{
     Digest, Name, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
-use crate::{Plan, Progress, Refusal, Step, TaskState};
+use crate::{Awaited, Plan, Progress, Refusal, Step, TaskState};
 
 /// What is to be run, and on what. It does not change after submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub struct TaskSpec {
     pub plan: Plan,
     /// The task that it does once more, if somebody asked for that.
     pub repeats: Option<TaskId>,
+    /// Tasks of the same project that must succeed before it is taken, at most [`crate::NEEDS_MAX`], each once and in order.
+    pub needs: Vec<TaskId>,
+    /// What it reads of them. What is known of it by now is in `stdin` and `inputs`.
+    pub awaited: Vec<Awaited>,
 }
 
 /// Who works on a task, and until when unless it asks for more time.
@@ -116,9 +120,24 @@ impl TaskRecord {
         Ok(Progress { due, ..next })
     }
 
-    /// From when on it may be taken for the first time.
+    /// When it may be taken, and when it is over at the latest, if nothing but time keeps it from being taken at `now`.
+    pub fn schedule(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let due = self.spec.plan.not_before.map_or(now, |time| time.max(now));
+        let millis = self.spec.plan.timeout_ms.unwrap_or(self.spec.limits.wall_ms);
+        (due, due.saturating_add(Duration::from_millis(millis)))
+    }
+
+    /// The same while it waits for others: it is not taken, and is over when it has waited for as long as a task may.
+    pub fn schedule_while_it_needs(&self) -> (Timestamp, Timestamp) {
+        let end = self.created.saturating_add(Plan::TIMEOUT_MAX);
+        (end, end)
+    }
+
+    /// From when on it was first to be taken, by its present schedule.
     pub fn available(&self) -> Timestamp {
-        self.spec.plan.not_before.map_or(self.created, |time| time.max(self.created))
+        let millis = self.spec.plan.timeout_ms.unwrap_or(self.spec.limits.wall_ms);
+        let since = self.progress.deadline.as_millis().saturating_sub(millis);
+        Timestamp::from_millis(since).unwrap_or(self.created).max(self.created)
     }
 
     /// When an attempt that begins now ends at the latest: no attempt takes longer than one may, and none goes on after the

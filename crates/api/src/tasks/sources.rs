@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::{ContentSource, ModuleSource, NameRef};
+use super::{ContentSource, ModuleSource, NameRef, OutputRef};
 use crate::objects::ObjectRef;
 
 /// A place as it is written: a digest, or an object with what says where.
@@ -55,7 +55,26 @@ impl<'de> Deserialize<'de> for ModuleSource {
 
 impl<'de> Deserialize<'de> for ContentSource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(BucketPlace)
+        let expected = "a digest, an object with `bucket` and `key`, or an object with `task`";
+        match deserializer.deserialize_any(AnyContent { expected })? {
+            WrittenContent::Digest(digest) => Ok(Self::Digest(digest)),
+            WrittenContent::Place(ContentPlace { task: Some(task), file, bucket: None, key: None }) => {
+                Ok(Self::Output(OutputRef { task, file }))
+            }
+            WrittenContent::Place(ContentPlace {
+                task: None,
+                file: None,
+                bucket: Some(bucket),
+                key: Some(key),
+            }) => Ok(Self::Object(ObjectRef { bucket, key })),
+            WrittenContent::Place(ContentPlace { task: None, file: None, bucket: Some(_), key: None }) => {
+                Err(D::Error::missing_field("key"))
+            }
+            WrittenContent::Place(ContentPlace { task: None, file: None, bucket: None, key: Some(_) }) => {
+                Err(D::Error::missing_field("bucket"))
+            }
+            WrittenContent::Place(_) => Err(D::Error::custom(format_args!("expected {expected}"))),
+        }
     }
 }
 
@@ -79,21 +98,42 @@ impl<'de> Visitor<'de> for AnyPlace {
     }
 }
 
-struct BucketPlace;
+/// The same of content, which may be what a task leaves.
+enum WrittenContent {
+    Digest(String),
+    Place(ContentPlace),
+}
 
-impl<'de> Visitor<'de> for BucketPlace {
-    type Value = ContentSource;
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentPlace {
+    #[serde(default, deserialize_with = "text")]
+    bucket: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    key: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    task: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    file: Option<String>,
+}
+
+struct AnyContent {
+    expected: &'static str,
+}
+
+impl<'de> Visitor<'de> for AnyContent {
+    type Value = WrittenContent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a digest or an object with `bucket` and `key`")
+        f.write_str(self.expected)
     }
 
-    fn visit_str<E: Error>(self, digest: &str) -> Result<ContentSource, E> {
-        Ok(ContentSource::Digest(digest.to_owned()))
+    fn visit_str<E: Error>(self, digest: &str) -> Result<WrittenContent, E> {
+        Ok(WrittenContent::Digest(digest.to_owned()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<ContentSource, A::Error> {
-        ObjectRef::deserialize(MapAccessDeserializer::new(members)).map(ContentSource::Object)
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<WrittenContent, A::Error> {
+        ContentPlace::deserialize(MapAccessDeserializer::new(members)).map(WrittenContent::Place)
     }
 }
 
@@ -125,9 +165,26 @@ mod tests {
     }
 
     #[test]
+    fn content_is_in_one_place() {
+        for (text, mistake) in [
+            (r#"{"bucket":"b"}"#, "missing field `key`"),
+            (r#"{"file":"f"}"#, "expected a digest, an object with `bucket`"),
+            (r#"{"task":"t","key":"k"}"#, "expected a digest, an object with `bucket`"),
+            (r#"{"task":"t","fill":"f"}"#, "unknown field `fill`"),
+        ] {
+            let error = serde_json::from_str::<ContentSource>(text).expect_err(text).to_string();
+            assert!(error.starts_with(mistake), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read_again() {
         let object = ObjectRef { bucket: "b".to_owned(), key: "k".to_owned() };
-        for source in [ContentSource::Digest("sha256:0".to_owned()), ContentSource::Object(object)] {
+        let output = |file: Option<&str>| {
+            ContentSource::Output(OutputRef { task: "tsk_1".to_owned(), file: file.map(ToOwned::to_owned) })
+        };
+        let digest = ContentSource::Digest("sha256:0".to_owned());
+        for source in [digest, ContentSource::Object(object), output(None), output(Some("a/b"))] {
             let text = serde_json::to_string(&source).expect("plain values");
             assert_eq!(serde_json::from_str::<ContentSource>(&text).ok(), Some(source), "{text}");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use casemate_api::Client;
 use casemate_api::tasks::{ModuleSource, NameRef, Profile, SubmitTask, Task, TaskState};
+use casemate_model::TaskId;
 use clap::Args;
 
 use crate::address::{Content, Module};
@@ -32,6 +33,7 @@ Examples:
   casemate run resize.wasm --in picture.png=holiday.png --out results -- 200x200
   casemate run untrusted.wasm --limit wall=2s --limit memory=32MiB --limit fuel=1000000000
   casemate run report.wasm --detach --at 2027-01-01T03:00:00Z --key nightly --attempts 5 --retry-on exit
+  casemate run count.wasm --input \"$(casemate run fetch.wasm --detach)\"
   casemate run prove.wasm --det --receipt receipt.txt && casemate verify receipt.txt
 
 Limits: wall, compile (500ms, 5s, 2m); memory, stack, output, log, compile-memory (64MiB); fuel, tables, instances.
@@ -41,7 +43,8 @@ it could not be run, as for every command. Ctrl-C cancels the task.")]
 pub(crate) struct Run {
     /// What to run.
     module: Module,
-    /// Standard input: a file, `-`, cm://BUCKET/KEY or sha256:…. Empty otherwise.
+    /// Standard input: a file, `-`, cm://BUCKET/KEY, sha256:…, or what another task leaves: tsk_… for its standard output,
+    /// tsk_…:PATH for a file. Empty otherwise.
     #[arg(long, value_name = "FILE")]
     input: Option<String>,
     /// A file for the program's read-only directory /in, as PATH=FILE. FILE may be stored content, too.
@@ -59,6 +62,9 @@ pub(crate) struct Run {
     /// Run deterministically: the same run gives the same output and uses the same fuel.
     #[arg(long)]
     det: bool,
+    /// Run it after this task has succeeded; if that ends otherwise, it is cancelled. May be given more than once.
+    #[arg(long, value_name = "TASK")]
+    after: Vec<TaskId>,
     #[command(flatten)]
     plan: plan::PlanOptions,
     /// Keep the receipt, with everything that `casemate verify` needs, in FILE.
@@ -115,6 +121,7 @@ impl Run {
             env: self.env.iter().cloned().collect(),
             stdin,
             inputs: files,
+            after: self.after.iter().map(ToString::to_string).collect(),
             output_directory: self.out.is_some(),
             limits: limits::request(&self.limits),
             profile: if self.det { Profile::Det1 } else { Profile::Default },

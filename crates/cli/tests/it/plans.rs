@@ -85,6 +85,59 @@ fn a_task_waits_for_its_time_under_one_key_and_is_done_once_more_on_demand() {
     }
 }
 
+/// A program that copies its standard input to its standard output, by WASI.
+const COPIES: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 1024))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (i32.store (i32.const 4) (i32.load (i32.const 8)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
+
+#[test]
+fn a_task_reads_what_another_one_leaves() {
+    let user = User::new();
+    let node = user.serve();
+    let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
+    let book = user.file("book.txt", b"call me Ishmael");
+    let detach =
+        |arguments: &[&str]| user.run(&[&["run", "--detach"], arguments].concat()).text().trim().to_owned();
+    let at = in_days(1);
+    let held = detach(&[&copies, "--input", &book, "--at", &at]);
+    let reads = detach(&[&copies, "--input", &held]);
+    let after = detach(&[&copies, "--after", &reads]);
+    let waiting = shown(&user, &reads);
+    assert_eq!(
+        (&waiting["state"], &waiting["needs"], &waiting["stdin"]),
+        (&json!("queued"), &json!([held]), &Value::Null)
+    );
+    user.run(&["task", "cancel", &held]).text();
+    for task in [&reads, &after] {
+        assert_eq!(user.run(&["task", "wait", task]).code, 1);
+        let given_up = shown(&user, task);
+        assert_eq!((&given_up["state"], &given_up["result"]), (&json!("cancelled"), &Value::Null));
+        assert_eq!(given_up["cancel_requested"], false, "nobody asked for it");
+    }
+
+    let first = detach(&[&copies, "--input", &book]);
+    let second = detach(&[&copies, "--input", &first]);
+    let third = user.run(&["run", &copies, "--input", &second, "--after", &first]);
+    assert_eq!((third.code, third.stdout.as_slice()), (0, &b"call me Ishmael"[..]), "{}", third.stderr);
+    let done = shown(&user, &second);
+    assert_eq!(done["stdin"], shown(&user, &first)["result"]["stdout"]);
+
+    let missing = user.run(&["run", &copies, "--input", &format!("{first}:report.txt")]);
+    assert_eq!(missing.code, 5, "{}", missing.stderr);
+    assert!(missing.stderr.contains("has left no report.txt"), "{}", missing.stderr);
+    let unknown = user.run(&["run", &copies, "--after", "tsk_01kg9ys7kv040g2081040g2081"]);
+    assert!(unknown.stderr.contains("is not there or has not succeeded"), "{}", unknown.stderr);
+    let failed = user.run(&["run", &copies, "--after", &reads]);
+    assert_eq!(failed.code, 5, "{}", failed.stderr);
+    node.stop();
+}
+
 /// A time so many days ahead, as it is written.
 fn in_days(days: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();

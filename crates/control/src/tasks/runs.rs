@@ -12,6 +12,7 @@ pub(crate) struct Runs {
     slots: Arc<Semaphore>,
     slots_max: usize,
     woken: Notify,
+    any_ended: Notify,
     running: Mutex<HashMap<Held, CancellationToken>>,
     waiting: Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>,
     handing_back: AtomicBool,
@@ -60,6 +61,7 @@ impl Runs {
             slots: Arc::new(Semaphore::new(slots_max)),
             slots_max,
             woken: Notify::new(),
+            any_ended: Notify::new(),
             running: Mutex::default(),
             waiting: Mutex::default(),
             handing_back: AtomicBool::new(false),
@@ -133,7 +135,13 @@ impl Runs {
         EndOf { runs: Arc::clone(self), task, ended }
     }
 
+    /// Resolves when a task has ended here since it was asked the last time.
+    pub(crate) async fn task_ended(&self) {
+        self.any_ended.notified().await;
+    }
+
     pub(crate) fn ended(&self, task: TaskId) {
+        self.any_ended.notify_one();
         for waiter in lock(&self.waiting).remove(&task).unwrap_or_default() {
             // Whoever waited may have gone away.
             let _ = waiter.send(());

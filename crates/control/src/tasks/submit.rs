@@ -1,11 +1,12 @@
 use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId, Timestamp};
 use casemate_policy::{Permit, Resource, operation};
-use casemate_tasks::{Plan, Progress, RetryPolicy, Submitted, TaskRecord, TaskSpec};
+use casemate_tasks::{Awaited, NEEDS_MAX, Plan, Progress, RetryPolicy, Submitted, TaskRecord, TaskSpec};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::read::resource;
 use crate::objects::object_resource;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, TaskError};
 
 /// Most arguments, environment variables or input files of a task.
 const ITEMS_MAX: usize = 256;
@@ -26,9 +27,11 @@ pub struct SubmitTask {
     /// Environment.
     pub env: Vec<(String, String)>,
     /// Standard input.
-    pub stdin: Option<InputSource>,
+    pub stdin: Option<TaskInput>,
     /// Files of the input directory.
-    pub inputs: Vec<(String, InputSource)>,
+    pub inputs: Vec<(String, TaskInput)>,
+    /// Tasks that must succeed before it is taken, besides those whose outputs it reads.
+    pub after: Vec<TaskId>,
     /// Whether there is an output directory.
     pub output_directory: bool,
     /// What it may use.
@@ -46,6 +49,15 @@ pub enum ModuleSource {
     Name(Name),
     /// Content of the caller's project.
     Content(InputSource),
+}
+
+/// Where input of a task comes from.
+#[derive(Clone, Debug)]
+pub enum TaskInput {
+    /// Content that is there.
+    Content(InputSource),
+    /// What another task of the project leaves: a file of its `/out`, else its standard output.
+    Output(TaskId, Option<String>),
 }
 
 /// Where content of the caller's project comes from.
@@ -81,8 +93,13 @@ impl Control {
             module,
             args: spec.args,
             env: spec.env,
-            stdin: spec.stdin.map(of_digest),
-            inputs: spec.inputs.into_iter().map(|(path, digest)| (path, of_digest(digest))).collect(),
+            stdin: spec.stdin.map(of_digest).map(TaskInput::Content),
+            inputs: spec
+                .inputs
+                .into_iter()
+                .map(|(path, digest)| (path, TaskInput::Content(of_digest(digest))))
+                .collect(),
+            after: Vec::new(),
             output_directory: spec.output_directory,
             limits: spec.limits,
             deterministic: spec.deterministic,
@@ -106,25 +123,23 @@ impl Control {
         let mut spec = self.task_spec(caller, &permit, wanted).await?;
         if let Some(Repeat { of, expected }) = repeat {
             if expected.is_some_and(|expected| expected != spec.module) {
-                return Err(ControlError::ModuleMoved(of));
+                return Err(TaskError::ModuleMoved(of).into());
             }
             spec.repeats = Some(of);
         }
-        let plan = &spec.plan;
-        let due = plan.not_before.map_or(now, |time| time.max(now));
-        let deadline =
-            due.saturating_add(Duration::from_millis(plan.timeout_ms.unwrap_or(spec.limits.wall_ms)));
-        let task = TaskRecord {
+        let mut task = TaskRecord {
             id: TaskId::generate(now, self.entropy()),
             project: permit.project().clone(),
             spec,
-            progress: Progress::queued(due, deadline),
+            progress: Progress::queued(now, now),
             actor: caller.principal.kind.to_string(),
             request: caller.request,
             created: now,
             updated: now,
             result: None,
         };
+        let (due, deadline) = task.schedule(now);
+        task.progress = Progress::queued(due, deadline);
         let mut event = self.event(caller, permit.action(), resource(task.id), "queued");
         event.details.push(("module".to_owned(), task.spec.module.to_string()));
         if let Some(of) = task.spec.repeats {
@@ -133,12 +148,18 @@ impl Control {
         match self.parts.queue.submit(&task, event).await? {
             Submitted::Accepted => {}
             Submitted::Exists(task) => return Ok(*task),
+            Submitted::NeedsMissing(needed) => return Err(TaskError::NeedsMissing(needed).into()),
+            Submitted::OutputMissing(missing) => return Err(TaskError::from(missing).into()),
             Submitted::BlobMissing(digest) => {
                 return Err(casemate_objects::ObjectsError::BlobMissing { digest }.into());
             }
             Submitted::QueueFull { open_max } => return Err(ControlError::QueueFull { open_max }),
         }
         metrics::counter!("casemate_tasks_submitted_total").increment(1);
+        if !task.spec.needs.is_empty() {
+            // The store has looked at what it needs.
+            task = self.find_task(&task.project, task.id).await?;
+        }
         self.announce_task(&task);
         self.runs.wake();
         Ok(task)
@@ -160,15 +181,21 @@ impl Control {
             }
             ModuleSource::Content(source) => (self.input_digest(caller, source).await?, None, None),
         };
-        let mut stdin = None;
-        if let Some(source) = wanted.stdin {
-            stdin = Some(self.input_digest(caller, source).await?);
+        let (mut stdin, mut inputs, mut awaited) = (None, Vec::new(), Vec::new());
+        let files = wanted.inputs.into_iter().map(|(path, input)| (Some(path), input));
+        for (path, input) in wanted.stdin.map(|input| (None, input)).into_iter().chain(files) {
+            let path = path.map(check_input_path).transpose()?;
+            match (input, path) {
+                (TaskInput::Output(task, file), path) => awaited.push(Awaited { task, file, path }),
+                (TaskInput::Content(source), None) => stdin = Some(self.input_digest(caller, source).await?),
+                (TaskInput::Content(source), Some(path)) => {
+                    inputs.push((path, self.input_digest(caller, source).await?));
+                }
+            }
         }
-        let mut inputs = Vec::with_capacity(wanted.inputs.len());
-        for (path, source) in wanted.inputs {
-            inputs.push((check_input_path(path)?, self.input_digest(caller, source).await?));
-        }
-        check_distinct(&inputs)?;
+        let paths = inputs.iter().map(|(path, _)| path);
+        check_distinct(paths.chain(awaited.iter().filter_map(|awaited| awaited.path.as_ref())))?;
+        let needs = self.needs(caller, wanted.after, &awaited).await?;
         Ok(TaskSpec {
             module,
             module_name,
@@ -182,7 +209,27 @@ impl Control {
             deterministic: wanted.deterministic,
             plan: wanted.plan,
             repeats: None,
+            needs,
+            awaited,
         })
+    }
+
+    /// The tasks that one needs, each once. Who reads what another task leaves must be allowed to.
+    async fn needs(
+        &self,
+        caller: &Caller,
+        after: Vec<TaskId>,
+        awaited: &[Awaited],
+    ) -> Result<Vec<TaskId>, ControlError> {
+        let read: BTreeSet<TaskId> = awaited.iter().map(|awaited| awaited.task).collect();
+        for id in &read {
+            self.permit::<operation::ReadTaskOutput>(caller, &resource(*id)).await?;
+        }
+        let needs: BTreeSet<TaskId> = read.into_iter().chain(after).collect();
+        if needs.len() > NEEDS_MAX {
+            return Err(ControlError::TaskTooLarge { what: "tasks that it needs", max: NEEDS_MAX });
+        }
+        Ok(needs.into_iter().collect())
     }
 
     /// Finds what a task is to read, which must be something that its submitter may read.
@@ -211,12 +258,9 @@ struct Repeat {
 /// How far ahead a task may be submitted.
 const AHEAD_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The longest that a task may take altogether.
-const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 fn check_plan(plan: &Plan, now: Timestamp) -> Result<(), ControlError> {
     let Plan { not_before, retry, timeout_ms, .. } = plan;
-    let refused = |field, expected| Err(ControlError::TaskPlan { field, expected });
+    let refused = |field, expected| Err(TaskError::Plan { field, expected }.into());
     if not_before.is_some_and(|time| time > now.saturating_add(AHEAD_MAX)) {
         return refused("not_before", "a time within a year");
     }
@@ -226,7 +270,7 @@ fn check_plan(plan: &Plan, now: Timestamp) -> Result<(), ControlError> {
     if retry.wait_first > RetryPolicy::WAIT_FIRST_MAX {
         return refused("retry/wait_ms", "at most an hour");
     }
-    if timeout_ms.is_some_and(|millis| millis == 0 || Duration::from_millis(millis) > TIMEOUT_MAX) {
+    if timeout_ms.is_some_and(|millis| millis == 0 || Duration::from_millis(millis) > Plan::TIMEOUT_MAX) {
         return refused("timeout_ms", "1 ms to 7 days");
     }
     Ok(())
@@ -259,8 +303,8 @@ fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
 }
 
 /// Refuses two inputs of one path, and one that would have to be a directory of another.
-fn check_distinct(inputs: &[(String, Digest)]) -> Result<(), ControlError> {
-    let mut paths: Vec<_> = inputs.iter().map(|(path, _)| path.as_str()).collect();
+fn check_distinct<'p>(paths: impl Iterator<Item = &'p String>) -> Result<(), ControlError> {
+    let mut paths: Vec<&str> = paths.map(String::as_str).collect();
     // Sorted as if each ended in `/`, what lies below a path comes right after it.
     paths.sort_by(|one, other| one.bytes().chain(*b"/").cmp(other.bytes().chain(*b"/")));
     for pair in paths.windows(2) {
@@ -292,9 +336,8 @@ mod tests {
     #[test]
     fn inputs_do_not_stand_in_each_others_place() {
         let check = |paths: &[&str]| {
-            check_distinct(
-                &paths.iter().map(|path| ((*path).to_owned(), Digest::of(b""))).collect::<Vec<_>>(),
-            )
+            let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+            check_distinct(paths.iter())
         };
         for good in [&["a", "b"][..], &["a/b", "a/c", "a.b"], &["ab", "a/b"], &[]] {
             assert!(check(good).is_ok(), "{good:?}");

@@ -116,6 +116,7 @@ impl Tx<'_> {
         }
         if progress.state.is_final() && !before.is_final() {
             self.execute(&CLOSE_TASK, values![task.project]).await?;
+            self.tell_who_needs(task.id).await?;
         }
         Ok(())
     }

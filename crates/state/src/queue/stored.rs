@@ -7,12 +7,12 @@ mod plan;
 use std::collections::BTreeSet;
 
 use casemate_limits::{JsonBudget, JsonRefused};
-use casemate_model::{Digest, Outcome, RunLimits, Usage};
+use casemate_model::{Digest, Outcome, RunLimits, TaskId, Usage};
 use casemate_objects::BlobId;
 use casemate_tasks::{OutputFile, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
-use plan::StoredPlan;
+use plan::{StoredAwaited, StoredPlan};
 
 /// A stored text that is not what was written.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,8 @@ pub(super) fn spec_text(spec: &TaskSpec) -> String {
         deterministic: spec.deterministic,
         plan: StoredPlan::of(&spec.plan),
         repeats: spec.repeats.map(|task| task.to_string()),
+        needs: spec.needs.iter().map(ToString::to_string).collect(),
+        awaited: spec.awaited.iter().map(StoredAwaited::of).collect(),
     })
 }
 
@@ -85,10 +87,9 @@ pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
         limits: stored.limits.into(),
         deterministic: stored.deterministic,
         plan: stored.plan.read()?,
-        repeats: stored
-            .repeats
-            .map(|text| text.parse().map_err(|_| bad_value(part, text, "task id")))
-            .transpose()?,
+        repeats: stored.repeats.map(|text| task_id(part, text)).transpose()?,
+        needs: stored.needs.into_iter().map(|text| task_id(part, text)).collect::<Result<_, _>>()?,
+        awaited: stored.awaited.into_iter().map(StoredAwaited::read).collect::<Result<_, _>>()?,
     })
 }
 
@@ -143,6 +144,10 @@ fn digest(part: &'static str, text: String) -> Result<Digest, StoredError> {
     text.parse().map_err(|_| bad_value(part, text, "digest"))
 }
 
+fn task_id(part: &'static str, text: String) -> Result<TaskId, StoredError> {
+    text.parse().map_err(|_| bad_value(part, text, "task id"))
+}
+
 fn bad_value(part: &'static str, text: String, wanted: &'static str) -> StoredError {
     StoredError::Value { part, text, wanted }
 }
@@ -166,6 +171,10 @@ struct StoredSpec {
     plan: StoredPlan,
     #[serde(default)]
     repeats: Option<String>,
+    #[serde(default)]
+    needs: Vec<String>,
+    #[serde(default)]
+    awaited: Vec<StoredAwaited>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_tasks::{Submitted, TaskRecord};
+use casemate_tasks::{Progress, Submitted, TaskRecord};
 
 use super::rows::{CLOSE_TASK, task_columns, task_record};
 use super::stored::spec_blobs;
@@ -20,7 +20,17 @@ impl Change for Submit {
     const ACTION: &'static str = "submit a task";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Submitted, Failure> {
-        let blobs = spec_blobs(&self.task);
+        let mut task = self.task.clone();
+        // They are held before the project's row, as whoever ends one of them does.
+        let open = match tx.look_at_needs(&mut task).await? {
+            Ok(open) => open,
+            Err(refused) => return Ok(refused),
+        };
+        if !open.is_empty() {
+            let (due, deadline) = task.schedule_while_it_needs();
+            task.progress = Progress::queued(due, deadline);
+        }
+        let blobs = spec_blobs(&task);
         // All are looked at before one is counted, because a refusal must not leave a trace.
         for blob in &blobs {
             if !tx.is_known(blob).await? {
@@ -45,7 +55,8 @@ impl Change for Submit {
         for blob in &blobs {
             tx.refer_to_known(blob).await?;
         }
-        tx.insert_task(&self.task).await?;
+        tx.insert_task(&task).await?;
+        tx.insert_needs(task.id, &open).await?;
         tx.record(&self.event).await?;
         Ok(Submitted::Accepted)
     }

@@ -10,6 +10,7 @@ mod inventory;
 mod lifecycle;
 mod overrides;
 mod peppers;
+mod plans;
 mod queue;
 mod quotas;
 mod registry;
@@ -102,10 +103,11 @@ const CASES: &[Case] = cases![
     queue::a_deadline_ends_a_task_that_waits,
     queue::a_full_queue_and_a_missing_blob_refuse_a_task,
     queue::tasks_are_taken_oldest_first_and_only_once,
-    queue::the_most_urgent_comes_first_and_projects_take_turns,
-    queue::a_task_waits_for_its_time_and_queues_then,
-    queue::one_open_task_has_a_key,
-    queue::a_guest_that_fails_is_attempted_again_if_its_plan_says_so,
+    plans::the_most_urgent_comes_first_and_projects_take_turns,
+    plans::a_task_waits_for_its_time_and_queues_then,
+    plans::one_open_task_has_a_key,
+    plans::a_guest_that_fails_is_attempted_again_if_its_plan_says_so,
+    plans::a_task_waits_for_those_it_needs_and_reads_what_they_leave,
     queue::tasks_are_listed_newest_first,
     registry::of_many_claims_one_wins,
     registry::an_update_needs_the_owner_and_the_present_sequence,

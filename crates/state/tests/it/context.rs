@@ -127,6 +127,8 @@ impl Context {
                 deterministic: false,
                 plan: Plan::default(),
                 repeats: None,
+                needs: Vec::new(),
+                awaited: Vec::new(),
             },
             progress: Progress::queued(self.now(), self.later(60)),
             actor: "uid:0".to_owned(),

@@ -3,8 +3,8 @@ use std::path::Path;
 
 use casemate_api::Client;
 use casemate_api::objects::ObjectRef;
-use casemate_api::tasks::{ContentSource, TaskInput};
-use casemate_model::Digest;
+use casemate_api::tasks::{ContentSource, OutputRef, TaskInput};
+use casemate_model::{Digest, TaskId};
 
 use crate::address::{Address, Content};
 use crate::commands::cp::media_type_of;
@@ -49,6 +49,9 @@ pub(super) async fn source(client: &Client, text: &str, output: Output) -> Resul
     if text.starts_with("sha256:") || Address::is_meant_by(text) {
         return stored(text);
     }
+    if let Some(output) = output_of(text) {
+        return Ok(ContentSource::Output(output));
+    }
     let (bytes, label) = if text == "-" {
         (read_stdin()?, "standard input")
     } else {
@@ -57,6 +60,13 @@ pub(super) async fn source(client: &Client, text: &str, output: Output) -> Resul
     let digest: Digest =
         transfer::upload_by_digest(client, INPUTS, bytes, (label, "", media_type_of(text)), output).await?;
     Ok(ContentSource::Digest(digest.to_string()))
+}
+
+/// What another task leaves: `tsk_…`, or `tsk_…:PATH`. A file of such a name is written `./tsk_…`.
+fn output_of(text: &str) -> Option<OutputRef> {
+    let (task, file) = text.split_once(':').map_or((text, None), |(task, file)| (task, Some(file)));
+    let task: TaskId = task.parse().ok()?;
+    Some(OutputRef { task: task.to_string(), file: file.map(ToOwned::to_owned) })
 }
 
 fn stored(text: &str) -> Result<ContentSource, CliError> {

@@ -16,6 +16,9 @@ pub(super) fn fields(task: &Task) -> Vec<(&'static str, String)> {
     if !retried.is_empty() {
         fields.push(("attempted again on", retried.join(", ")));
     }
+    if !task.needs.is_empty() {
+        fields.push(("needs", task.needs.join(" ")));
+    }
     let others =
         [("not before", &plan.not_before), ("key", &plan.key), ("repeats", &task.repeats)].into_iter();
     fields.extend(others.filter_map(|(name, value)| Some((name, value.clone()?))));

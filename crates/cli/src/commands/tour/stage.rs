@@ -106,6 +106,7 @@ fn task(module: ModuleSource) -> SubmitTask {
         env: std::collections::BTreeMap::new(),
         stdin: None,
         inputs: Vec::new(),
+        after: Vec::new(),
         output_directory: false,
         limits: LimitsRequest::default(),
         profile: casemate_api::tasks::Profile::Default,

@@ -23,7 +23,10 @@ pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
     for (index, input) in body.inputs.into_iter().enumerate() {
         inputs.push((input.path, content(&format!("/inputs/{index}/source"), &input.source)?));
     }
+    let after = body.after.iter().enumerate();
+    let after = after.map(|(index, text)| body_field(&format!("/after/{index}"), text));
     Ok(control::SubmitTask {
+        after: after.collect::<Result<_, _>>()?,
         module,
         args: body.args,
         env: body.env.into_iter().collect(),
@@ -67,11 +70,15 @@ fn plan(asked: &PlanRequest) -> Result<Plan, Problem> {
     })
 }
 
-fn content(pointer: &str, source: &ContentSource) -> Result<control::InputSource, Problem> {
-    match source {
-        ContentSource::Digest(digest) => by_digest(pointer, digest),
-        ContentSource::Object(object) => by_object(pointer, object),
-    }
+fn content(pointer: &str, source: &ContentSource) -> Result<control::TaskInput, Problem> {
+    Ok(match source {
+        ContentSource::Digest(digest) => control::TaskInput::Content(by_digest(pointer, digest)?),
+        ContentSource::Object(object) => control::TaskInput::Content(by_object(pointer, object)?),
+        ContentSource::Output(output) => {
+            let task = body_field(&format!("{pointer}/task"), &output.task)?;
+            control::TaskInput::Output(task, output.file.clone())
+        }
+    })
 }
 
 fn by_digest(pointer: &str, digest: &str) -> Result<control::InputSource, Problem> {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use casemate_model::Timestamp;
-use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
+use casemate_tasks::{Awaited, Plan, Priority, RetryOn, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
-use super::{StoredError, bad_value};
+use super::{StoredError, bad_value, task_id};
 
 /// A plan; tasks that were stored before there were any have the default.
 #[derive(Serialize, Deserialize)]
@@ -65,5 +65,25 @@ impl StoredPlan {
             },
             timeout_ms: self.timeout_ms,
         })
+    }
+}
+
+/// An output of another task that a task reads.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredAwaited {
+    task: String,
+    file: Option<String>,
+    path: Option<String>,
+}
+
+impl StoredAwaited {
+    pub(super) fn of(awaited: &Awaited) -> Self {
+        let Awaited { task, file, path } = awaited;
+        Self { task: task.to_string(), file: file.clone(), path: path.clone() }
+    }
+
+    pub(super) fn read(self) -> Result<Awaited, StoredError> {
+        Ok(Awaited { task: task_id("awaited output", self.task)?, file: self.file, path: self.path })
     }
 }

@@ -3,14 +3,14 @@ use std::time::Duration;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Outcome, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, Extended, Held, OutputFile, Plan, Priority, Queue, RetryOn,
-    RetryPolicy, Submitted, TaskPage, TaskRecord, TaskState,
+    Cancelled, Completed, Completion, Extended, Held, OutputFile, Queue, Submitted, TaskPage, TaskRecord,
+    TaskState,
 };
 
 use crate::context::{Context, LIMITS};
 
 impl Context {
-    async fn submit(&self) -> TaskRecord {
+    pub(super) async fn submit(&self) -> TaskRecord {
         let module = self.put("app.wasm", b"module").await;
         let task = self.task(module);
         let submitted = self.store.submit(&task, self.event("tasks.submit")).await.unwrap();
@@ -18,12 +18,12 @@ impl Context {
         task
     }
 
-    async fn take_one(&self, seconds: u64) -> TaskRecord {
+    pub(super) async fn take_one(&self, seconds: u64) -> TaskRecord {
         let mut taken = self.store.take(self.lease(seconds), self.now(), 1).await.unwrap();
         taken.pop().expect("a task is due")
     }
 
-    async fn complete(&self, completion: &Completion) -> Completed {
+    pub(super) async fn complete(&self, completion: &Completion) -> Completed {
         self.store.complete(completion, self.event("tasks.end")).await.unwrap()
     }
 
@@ -35,11 +35,11 @@ impl Context {
         self.store.tick(self.now(), ended, 100).await.unwrap()
     }
 
-    async fn stored(&self, id: TaskId) -> TaskRecord {
+    pub(super) async fn stored(&self, id: TaskId) -> TaskRecord {
         self.store.task(&self.project, id).await.unwrap().expect("the task is there")
     }
 
-    async fn counts(&self) -> Vec<(TaskState, u64)> {
+    pub(super) async fn counts(&self) -> Vec<(TaskState, u64)> {
         self.store.counts(&self.project).await.unwrap()
     }
 }
@@ -49,7 +49,7 @@ fn held(task: &TaskRecord) -> Held {
 }
 
 /// The event of a task that time ended; what it says of the task is what the store wrote.
-fn ended(task: &TaskRecord, now: Timestamp) -> Event {
+pub(super) fn ended(task: &TaskRecord, now: Timestamp) -> Event {
     Event {
         time: now,
         request: task.request,
@@ -288,97 +288,6 @@ pub(super) async fn tasks_are_taken_oldest_first_and_only_once(context: &Context
     }
     rest.sort();
     assert_eq!(rest, expected[2..]);
-}
-
-pub(super) async fn the_most_urgent_comes_first_and_projects_take_turns(context: &Context) {
-    let module = context.put("app.wasm", b"module").await;
-    let submit = async |project: &str, priority| {
-        let mut task = context.task(module);
-        task.project = project.parse().unwrap();
-        task.spec.module_project = Some(context.project.clone());
-        task.spec.plan.priority = Priority::new(priority).unwrap();
-        let submitted = context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
-        assert_eq!(submitted, Submitted::Accepted);
-        context.clock.advance(Duration::from_millis(1));
-        task.id
-    };
-    let mut many = Vec::new();
-    for _ in 0..4 {
-        many.push(submit("many", 5).await);
-    }
-    let urgent = submit("urgent", 9).await;
-    assert_eq!(context.take_one(10).await.id, urgent, "whosever it is");
-    assert_eq!(context.take_one(10).await.id, many[0]);
-    // Whoever comes later waits for no more than the one whose turn it is.
-    let few = [submit("few", 5).await, submit("few", 5).await];
-    let mut order = Vec::new();
-    for _ in 0..5 {
-        order.push(context.take_one(10).await.id);
-    }
-    assert_eq!(order, [many[1], few[0], many[2], few[1], many[3]]);
-    let (low, high) = (submit("few", 0).await, submit("many", 1).await);
-    assert_eq!([context.take_one(10).await.id, context.take_one(10).await.id], [high, low]);
-}
-
-pub(super) async fn a_task_waits_for_its_time_and_queues_then(context: &Context) {
-    let module = context.put("app.wasm", b"module").await;
-    let mut later = context.task(module);
-    let at = context.later(60);
-    later.spec.plan = Plan { not_before: Some(at), ..Plan::default() };
-    later.progress = casemate_tasks::Progress::queued(at, context.later(120));
-    context.store.submit(&later, context.event("tasks.submit")).await.unwrap();
-    let now = context.submit().await;
-    assert_eq!(context.take_one(10).await.id, now.id);
-    assert_eq!(context.store.take(context.lease(10), context.now(), 9).await.unwrap(), []);
-    context.clock.advance(Duration::from_secs(60));
-    let taken = context.take_one(10).await;
-    assert_eq!((taken.id, taken.spec.plan.not_before), (later.id, Some(at)));
-}
-
-pub(super) async fn one_open_task_has_a_key(context: &Context) {
-    let module = context.put("app.wasm", b"module").await;
-    let nightly = || {
-        let mut task = context.task(module);
-        task.spec.plan.key = Some("nightly".parse().unwrap());
-        task
-    };
-    let submit =
-        async |task: &TaskRecord| context.store.submit(task, context.event("tasks.submit")).await.unwrap();
-    let first = nightly();
-    assert_eq!(submit(&first).await, Submitted::Accepted);
-    let recorded = context.actions().await;
-    assert_eq!(submit(&nightly()).await, Submitted::Exists(Box::new(first.clone())));
-    assert_eq!(context.actions().await, recorded, "nothing is recorded");
-    assert_eq!(context.counts().await, [(TaskState::Queued, 1)]);
-    let mut elsewhere = nightly();
-    elsewhere.project = "elsewhere".parse().unwrap();
-    elsewhere.spec.module_project = Some(context.project.clone());
-    assert_eq!(submit(&elsewhere).await, Submitted::Accepted, "keys of others are other keys");
-    let tasks = [nightly(), nightly(), nightly(), nightly()];
-    let taken = context.store.take(context.lease(10), context.now(), 9).await.unwrap();
-    let taken = taken.into_iter().find(|task| task.id == first.id).unwrap();
-    context.complete(&context.completion(&taken, Outcome::Exited(0), b"")).await;
-    let answers = futures_util::future::join_all(tasks.iter().map(&submit)).await;
-    let accepted = answers.iter().filter(|answer| **answer == Submitted::Accepted).count();
-    let found = answers.iter().filter(|answer| matches!(answer, Submitted::Exists(_))).count();
-    assert_eq!((accepted, found), (1, 3), "of many at once one is accepted");
-}
-
-pub(super) async fn a_guest_that_fails_is_attempted_again_if_its_plan_says_so(context: &Context) {
-    let module = context.put("app.wasm", b"module").await;
-    let mut task = context.task(module);
-    let on = RetryOn { exit: true, trap: false };
-    task.spec.plan.retry = RetryPolicy { attempts_max: 2, on, ..RetryPolicy::DEFAULT };
-    context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
-    for state in [TaskState::RetryWait, TaskState::Failed] {
-        let taken = context.take_one(10).await;
-        let completion = context.completion(&taken, Outcome::Exited(3), b"output");
-        let Completed::Accepted(task) = context.complete(&completion).await else {
-            panic!("the lease is held")
-        };
-        assert_eq!(task.progress.state, state);
-        context.clock.advance(Duration::from_secs(2));
-    }
 }
 
 pub(super) async fn tasks_are_listed_newest_first(context: &Context) {
