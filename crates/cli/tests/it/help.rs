@@ -3,7 +3,7 @@ use std::path::Path;
 
 use crate::binary::User;
 
-const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
+const REFERENCE: &str = "../../docs/reference/cli.md";
 
 /// Every help page by its command, found by following the lists of subcommands.
 fn pages() -> Vec<(String, String)> {

@@ -363,7 +363,7 @@ fn the_example_starts_three_nodes_that_know_each_others_keys() {
     let Some(postgres) = PrivatePostgres::start() else { return };
     let (redis, user) = (PrivateRedis::start(), User::new());
     let url = block_on(postgres.fresh_database()).expose_secret().to_owned();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/scale-out/start.sh");
+    let script = Path::new("../../examples/scale-out/start.sh");
     let port = free_ports();
     let mut command = std::process::Command::new("sh");
     command.arg(script).arg(env!("CARGO_BIN_EXE_casemate")).arg(user.path("cluster")).arg(url);

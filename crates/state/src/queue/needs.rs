@@ -67,6 +67,8 @@ impl Change for Settle {
     const ACTION: &'static str = "move tasks on that need others";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Settled, Failure> {
+        // Two at once would wait for each other's rows.
+        tx.row(&TAKE_TURNS, &[]).await?;
         let rows = tx.rows(&OVER, values![self.limit]).await?;
         let mut settled = Settled { changed: Vec::new(), more: rows.len() == self.limit as usize };
         for row in rows {
@@ -136,6 +138,9 @@ impl Settle {
     }
 }
 
+/// Nodes settle one after another. SQLite has one writer anyway.
+const TAKE_TURNS: Statement =
+    Statement { sqlite: "SELECT 1", postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310034) AS held" };
 const INSERT_NEED: Statement = statement!("INSERT INTO task_needs (needed, task, over) VALUES ($1, $2, 0)");
 pub(super) const MARK_OVER: Statement = statement!("UPDATE task_needs SET over = 1 WHERE needed = $1");
 pub(super) const ANY_OVER: Statement = statement!("SELECT task FROM task_needs WHERE over = 1 LIMIT 1");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::*;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify_log.py");
+const SCRIPT: &str = "tests/verify_log.py";
 
 fn write(files: &Files, directory: &Path) {
     for (path, bytes) in files {
