@@ -66,9 +66,9 @@ fn the_committed_document_is_current() {
     let path = Path::new("../../openapi/casemate.json");
     let current = casemate_server::openapi_document();
     if std::env::var_os("CASEMATE_UPDATE_OPENAPI").is_some() {
-        std::fs::write(&path, &current).unwrap();
+        std::fs::write(path, &current).unwrap();
     }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(
         committed, current,
         "openapi/casemate.json is not what the routes say: run `CASEMATE_UPDATE_OPENAPI=1 cargo nextest run -p \
