@@ -1,8 +1,8 @@
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use casemate_limits::{Quota, TokenBuckets};
-use casemate_model::{PrincipalKind, Timestamp};
+use casemate_model::{PrincipalKind, Timestamp, client_network};
 
 use crate::Caller;
 
@@ -53,16 +53,8 @@ impl Denials {
         if principal != PrincipalKind::Anonymous {
             return self.principals.take(&principal, RECORDED, 1, now).allowed;
         }
-        self.networks.take(&network(address), OF_NETWORK, NETWORK_COST, now).allowed
+        self.networks.take(&client_network(address), OF_NETWORK, NETWORK_COST, now).allowed
             && self.principals.take(&principal, OF_STRANGERS, 1, now).allowed
-    }
-}
-
-/// What one stranger can take addresses from: the first 64 bits of an IPv6 address, and an IPv4 address.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
     }
 }
 

@@ -37,7 +37,7 @@ pub use id::{
     UserId, VersionId, WebhookId, WorkerId,
 };
 pub use name::{Name, NameError};
-pub use networks::{Networks, NetworksError};
+pub use networks::{Networks, NetworksError, client_network};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
 pub use pattern::{Pattern, PatternError};

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -70,6 +70,15 @@ impl FromStr for Networks {
         networks.sort_unstable();
         networks.dedup();
         Ok(Self(networks))
+    }
+}
+
+/// What one client can take addresses from, and so what is counted as one: an IPv4 address, or the first 64 bits of an IPv6
+/// address.
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
     }
 }
 

@@ -18,6 +18,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::Request;
+use casemate_model::client_network;
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
@@ -138,15 +139,7 @@ impl TrustedProxies {
 impl ClientAddress {
     /// The network that the client shares its limits with.
     pub(crate) fn network(self) -> Option<IpAddr> {
-        self.0.map(network)
-    }
-}
-
-/// What requests of one client have in common: the address, for IPv6 the first 64 bits of it.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::V4(ip),
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        self.0.map(client_network)
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use casemate_identity::ClientCertificate;
 use casemate_limits::Gate;
+use casemate_model::client_network;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,7 +20,6 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::client_address::network;
 use crate::tls::{MutualTls, Tls, client_of};
 use answers::Connection;
 pub(crate) use answers::Face;
@@ -95,7 +95,7 @@ impl Peer {
     pub(crate) fn network(self) -> Option<IpAddr> {
         match self {
             Self::Local(_) => None,
-            Self::Remote(address) | Self::Certified(address, _) => Some(network(address.ip())),
+            Self::Remote(address) | Self::Certified(address, _) => Some(client_network(address.ip())),
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use casemate_model::PrincipalKind;
+use casemate_model::{PrincipalKind, client_network};
 
 /// Whose requests are counted together. The text form is `key:…`, `session:…`, `user:…` or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,10 +21,7 @@ pub struct SubjectError(String);
 impl Subject {
     /// The network of an address.
     pub fn network(address: IpAddr) -> Self {
-        Self::Network(match address.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        })
+        Self::Network(client_network(address))
     }
 }
 

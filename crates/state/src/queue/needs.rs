@@ -10,6 +10,7 @@ use casemate_model::{TaskId, Timestamp};
 use casemate_tasks::{EndEvent, Settled, Step, Submitted, TaskRecord, TaskState};
 
 use super::stored::{spec_blobs, spec_text};
+use super::turns::precedence;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Statement, skipping_locked, statement, values};
@@ -68,7 +69,7 @@ impl Change for Settle {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Settled, Failure> {
         // Two at once would wait for each other's rows.
-        tx.row(&TAKE_TURNS, &[]).await?;
+        tx.row(&LOCK_SETTLING, &[]).await?;
         let rows = tx.rows(&OVER, values![self.limit]).await?;
         let mut settled = Settled { changed: Vec::new(), more: rows.len() == self.limit as usize };
         for row in rows {
@@ -116,7 +117,11 @@ impl Settle {
         if open > 0 {
             return Ok(None);
         }
-        self.step(tx, task, &Step::Release { due, deadline }).await
+        let released = self.step(tx, task, &Step::Release { due, deadline }).await?;
+        if let Some(task) = released.as_ref().filter(|task| task.progress.due <= self.now) {
+            tx.make_ready(task.id, &task.project, precedence(task.spec.plan.priority)).await?;
+        }
+        Ok(released)
     }
 
     async fn step(
@@ -139,7 +144,7 @@ impl Settle {
 }
 
 /// Nodes settle one after another. SQLite has one writer anyway.
-const TAKE_TURNS: Statement =
+const LOCK_SETTLING: Statement =
     Statement { sqlite: "SELECT 1", postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310034) AS held" };
 const INSERT_NEED: Statement = statement!("INSERT INTO task_needs (needed, task, over) VALUES ($1, $2, 0)");
 pub(super) const MARK_OVER: Statement = statement!("UPDATE task_needs SET over = 1 WHERE needed = $1");

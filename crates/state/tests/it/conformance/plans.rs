@@ -142,9 +142,11 @@ pub(super) async fn a_task_waits_for_those_it_needs_and_reads_what_they_leave(co
         [],
         "not before it is released"
     );
+    let earlier = submit(&[], vec![]).await.0;
     assert_eq!(settle().await, [(both, TaskState::Queued)]);
     let released = context.stored(both).await.progress;
     assert_eq!(released.due, context.now(), "its time begins now");
+    assert_eq!(finish(0).await, earlier, "it has its turn from when it is released");
     assert_eq!(finish(1).await, both);
     assert_eq!(settle().await, [(last, TaskState::Cancelled)], "what it needs has failed");
     assert_eq!(context.actions().await.last().map(String::as_str), Some("tasks.ended-by-time"));
