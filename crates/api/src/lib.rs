@@ -15,6 +15,7 @@ pub mod health;
 pub mod keys;
 pub mod limits;
 pub mod names;
+pub mod nodes;
 pub mod objects;
 pub mod page;
 pub mod problem;

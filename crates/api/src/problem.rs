@@ -147,6 +147,8 @@ problem_codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "the body is too large";
     /// The part that is asked for is not part of the content.
     RangeNotSatisfiable = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "there is no such part of it";
+    /// What a node names is not held by it, or not any more.
+    LeaseLost = "lease_lost", CONFLICT, "the lease is lost";
     /// The body is not of a media type that the operation takes.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "the media type is not taken";
     /// The idempotency key was used for another request.

@@ -338,6 +338,10 @@ pub struct TaskResult {
     pub stderr: Option<String>,
     /// The files of `/out`, sorted by path.
     pub outputs: Vec<OutputFile>,
+    /// The node that ran it and signed the receipt; null if that is the server itself.
+    #[serde(default)]
+    #[schema(required = true, example = "nod_01kg9ys7kv040g2081040g2081")]
+    pub node: Option<String>,
     /// How far the result can be believed.
     #[schema(example = "L1 signed")]
     pub level: String,

@@ -18,6 +18,7 @@ mod ls;
 mod migrate;
 mod mv;
 mod name;
+mod node;
 mod node_options;
 mod pepper;
 mod purge;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Name(name::Name),
     #[command(subcommand)]
+    Node(node::Node),
+    #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]
     Role(role::Role),
@@ -101,7 +104,11 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it ends by itself when a signal comes: it stops a node, or cancels a task.
     pub(crate) const fn heeds_signals(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_))
+        match self {
+            Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_) => true,
+            Self::Node(command) => command.heeds_signals(),
+            _ => false,
+        }
     }
 
     pub(crate) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
@@ -127,6 +134,7 @@ impl Command {
             Self::Purge(command) => command.execute(context).await,
             Self::Cache(command) => command.execute(context),
             Self::Name(command) => command.execute(context).await,
+            Self::Node(command) => command.execute(context).await,
             Self::User(command) => command.execute(context).await,
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,

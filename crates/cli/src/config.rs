@@ -100,6 +100,8 @@ pub(crate) struct Written {
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
+    /// Whether the server runs tasks itself; else it leaves them to nodes that have joined.
+    pub(crate) run_tasks: bool,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
     pub(crate) waive_walls: bool,
     /// Most bytes of a JSON body, such as `256KiB`.
@@ -178,6 +180,7 @@ pub(crate) struct Config {
     pub(crate) console_url: Option<String>,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
+    pub(crate) run_tasks: bool,
     pub(crate) waive_walls: bool,
     pub(crate) json_budget: JsonBudget,
     pub(crate) idempotency: IdempotencyRules,
@@ -225,6 +228,7 @@ impl Default for Written {
             console_url: String::new(),
             collect_grace_seconds: 600,
             workers: 0,
+            run_tasks: true,
             waive_walls: false,
             json_bytes_max: "256KiB".to_owned(),
             json_depth_max: 16,
@@ -311,6 +315,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         console_url: registration::console_url(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
+        run_tasks: written.run_tasks,
         waive_walls: written.waive_walls,
         json_budget: json::budget(written)?,
         idempotency: idempotency::rules(written)?,

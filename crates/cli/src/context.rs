@@ -164,6 +164,15 @@ impl Context {
         Ok(place.join(client.clone(), client))
     }
 
+    /// A client without any credential of a server to join. A join token never travels unencrypted, and what certifies the
+    /// server from then on is believed because of how it came.
+    pub(crate) fn stranger(&self, url: &BaseUrl) -> Result<Client, CliError> {
+        if !url.is_encrypted() && !url.is_loopback() && !self.global.insecure {
+            return Err(CliError::KeyInClear { url: url.as_str().to_owned() });
+        }
+        Ok(Client::remote(url.clone(), self.trust(url)?, None))
+    }
+
     /// A client without any credential of the node to sign in to, and the place of the session with it. Passwords and tokens
     /// never travel unencrypted.
     pub(crate) fn client_to_sign_in(&self) -> Result<(Client, SignedIn), CliError> {

@@ -57,6 +57,12 @@ pub(crate) enum CliError {
     /// A call to the node.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// This machine, as a node of a server.
+    #[error(transparent)]
+    Node(#[from] casemate_node::NodeError),
+    /// The name of a node.
+    #[error(transparent)]
+    NodeName(#[from] casemate_model::NodeNameError),
     /// The address of the node.
     #[error(transparent)]
     Url(#[from] BaseUrlError),

@@ -168,7 +168,14 @@ impl Node {
         let world = (&*clock, &*entropy);
         let peppers = peppers::agree(&secrets, found, config.pepper_version, &store, world).await?;
         let party = relying_party(config, address);
-        let control = control(config, &root, (peppers, party), (&store, node_key), (clock, entropy)).await?;
+        let mutual = match &config.mutual {
+            Some(wanted) => Some(listen(wanted.listen).await?),
+            None => None,
+        };
+        let mutual_address =
+            mutual.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
+        let world = (clock, entropy, mutual_address.map(|address| address.port()));
+        let control = control(config, &root, (peppers, party), (&store, node_key), world).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             s3_domain: config.s3_domain.clone(),
@@ -185,9 +192,12 @@ impl Node {
         };
         let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
-        let mutual = mutual(config, &control).await?;
-        let of_mutual = mutual.as_ref().map(|(listener, _)| listener.local_addr());
-        let mutual_address = of_mutual.transpose().map_err(StartError::Socket)?;
+        let mutual = match (mutual, &config.mutual) {
+            (Some(listener), Some(wanted)) => {
+                Some((listener, Arc::new(MutualTls::new(control.clone(), wanted.names.clone())?)))
+            }
+            _ => None,
+        };
         let listeners = Listeners { local: local_listener(&root)?, public, s3, mutual, metrics, tls };
         Ok(Self {
             control,
@@ -202,16 +212,6 @@ impl Node {
             lock,
         })
     }
-}
-
-/// The listener of mutual TLS, if one is wanted.
-async fn mutual(
-    config: &Config,
-    control: &Control,
-) -> Result<Option<(TcpListener, Arc<MutualTls>)>, StartError> {
-    let Some(wanted) = &config.mutual else { return Ok(None) };
-    let tls = MutualTls::new(control.clone(), wanted.names.clone())?;
-    Ok(Some((listen(wanted.listen).await?, Arc::new(tls))))
 }
 
 /// The site that passkeys are for: the address that browsers use. Without one, a node on loopback is `localhost` to them.
@@ -261,7 +261,7 @@ async fn control(
     root: &Dir,
     (peppers, relying_party): (Peppers, Option<RelyingParty>),
     (store, node_key): (&Store, Arc<NodeKey>),
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+    (clock, entropy, mutual_port): (Arc<dyn Clock>, Arc<dyn Entropy>, Option<u16>),
 ) -> Result<Control, StartError> {
     let subdirectory = |name| root.private_subdir(name).map_err(StartError::Directory);
     let store = Arc::new(store.clone());
@@ -295,6 +295,7 @@ async fn control(
         objects,
         names: Names::new(store.clone()),
         queue: store.clone(),
+        nodes: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
         throttle: throttle(config)?,
         overrides: store.clone(),
@@ -306,10 +307,11 @@ async fn control(
         node_key,
         settings: ControlSettings {
             limits_ceiling: config.limits_ceiling,
-            runs_max: config.workers,
+            runs_max: if config.run_tasks { config.workers } else { 0 },
             registration: config.registration.clone(),
             idempotency: config.idempotency,
             relying_party,
+            mutual_port,
             collect_grace: config.collect_grace,
         },
         clock,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_identity::{
-    Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Passkeys, RelyingParty, Users,
+    Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Nodes, Passkeys, RelyingParty, Users,
 };
 use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::denials::Denials;
 use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
+use crate::nodes::HandedIn;
 use crate::passwords::Passwords;
 use crate::sessions::Attempts;
 use crate::status::Health;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub names: Names,
     /// The queue of tasks.
     pub queue: Arc<dyn Queue>,
+    /// Stored nodes that have joined.
+    pub nodes: Arc<dyn Nodes>,
     /// Where guests run.
     pub sandbox: Sandbox,
     /// Stored webhooks.
@@ -87,6 +90,8 @@ pub struct Settings {
     pub idempotency: IdempotencyRules,
     /// The site that passkeys are for, if the node has an address that browsers have passkeys for.
     pub relying_party: Option<RelyingParty>,
+    /// The port of the listener of mutual TLS, where nodes come in.
+    pub mutual_port: Option<u16>,
     /// How long content stays after nothing refers to it, for transfers that are under way.
     pub collect_grace: Duration,
 }
@@ -101,6 +106,7 @@ pub struct Control {
     pub(crate) attempts: Arc<Attempts>,
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
+    pub(crate) handed_in: Arc<HandedIn>,
     pub(crate) health: Arc<Health>,
     pub(crate) teller: Arc<Teller>,
     /// This run of this node, as the holder of leases.
@@ -131,6 +137,7 @@ impl Control {
             attempts: Arc::default(),
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
+            handed_in: Arc::default(),
             health: Arc::default(),
             teller: Arc::default(),
             packed: Arc::default(),

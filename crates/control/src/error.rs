@@ -10,7 +10,7 @@ use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
 use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
-use crate::WebhookError;
+use crate::{NodeError, WebhookError};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +174,9 @@ pub enum ControlError {
         /// For whom it would be.
         subject: Subject,
     },
+    /// Nodes.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// Webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookError),

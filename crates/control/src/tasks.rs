@@ -12,6 +12,7 @@ mod run;
 mod runs;
 mod submit;
 
+pub use dispatch::LEASE;
 pub(crate) use dispatch::dispatch;
 pub(crate) use leases::keep_leases;
 pub(crate) use runs::Runs;

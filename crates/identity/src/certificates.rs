@@ -119,11 +119,7 @@ impl CertificateAuthority {
         let (secret, until) = former.map_or((key.secret, None), |(secret, until)| (secret, Some(until)));
         let until = until.into_iter().chain(key.expires).min();
         let key = key.id;
-        if request.len() > REQUEST_BYTES_MAX {
-            return Err(CertificateRequestError);
-        }
-        let request =
-            CertificateSigningRequestParams::from_pem(request).map_err(|_| CertificateRequestError)?;
+        let request = read_request(request)?;
         let algorithm = PublicKeyData::algorithm(&request.public_key);
         if ![&PKCS_ED25519, &PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384].contains(&algorithm) {
             return Err(CertificateRequestError);
@@ -133,6 +129,15 @@ impl CertificateAuthority {
             Ia5String::try_from(format!("casemate:key:{key}:{}", tag_of(&secret))).expect("ids are ASCII");
         params.subject_alt_names = vec![SanType::URI(uri)];
         Ok(self.sign(params, &request.public_key, (now, until)))
+    }
+
+    /// The Ed25519 key of a request in PEM that is signed with it; any other is refused.
+    pub fn ed25519_key_of(request: &str) -> Result<[u8; 32], CertificateRequestError> {
+        let public_key = read_request(request)?.public_key;
+        if public_key.algorithm() != &PKCS_ED25519 {
+            return Err(CertificateRequestError);
+        }
+        public_key.der_bytes().try_into().map_err(|_| CertificateRequestError)
     }
 
     /// Makes a key and a certificate for a listener that is reached by `names`.
@@ -191,6 +196,23 @@ impl CertificateAuthority {
         let certificate = params.self_signed(&key).expect("a key of ours signs plain names");
         Root { certificate, issuer: Issuer::new(params, key) }
     }
+}
+
+/// A request for a certificate by the holder of an Ed25519 key, and that key; both in PEM.
+pub fn ed25519_request(seed: &[u8; 32]) -> (String, Zeroizing<String>) {
+    let der = pkcs8_of_seed(seed);
+    let key = KeyPair::from_pkcs8_der_and_sign_algo(&der.as_slice().into(), &PKCS_ED25519);
+    let key = key.expect("a seed of 32 bytes in its frame is a key");
+    let request = CertificateParams::default().serialize_request(&key).and_then(|request| request.pem());
+    (request.expect("a key of ours signs a plain request"), Zeroizing::new(key.serialize_pem()))
+}
+
+/// Checks the request's own signature too.
+fn read_request(request: &str) -> Result<CertificateSigningRequestParams, CertificateRequestError> {
+    if request.len() > REQUEST_BYTES_MAX {
+        return Err(CertificateRequestError);
+    }
+    CertificateSigningRequestParams::from_pem(request).map_err(|_| CertificateRequestError)
 }
 
 struct Root {

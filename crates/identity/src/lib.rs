@@ -15,6 +15,7 @@ mod idempotency;
 mod invitation;
 mod login_links;
 mod maker;
+mod nodes;
 mod passkey;
 mod password;
 mod pepper;
@@ -34,7 +35,7 @@ pub use api_key::{KeyLabel, KeyLabelError, NewKey, issue_key, reissue_key, s3_se
 pub use authenticator::{Authenticator, IdentityError, NewSession, Opener, Rejected, Shown};
 pub use certificates::{
     CertificateAuthority, CertificateRequestError, ClientCertificate, IssuedCertificate, ServerCertificate,
-    ServerNameError,
+    ServerNameError, ed25519_request,
 };
 pub use factors::{
     FactorUse, Factors, FactorsRecord, PasskeyAdded, Passkeys, SecondFactor, TotpConfirmation, TotpRecord,
@@ -43,6 +44,10 @@ pub use idempotency::{IdempotencyKeys, IdempotencyMark, Reservation, Reserved};
 pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLink, LoginLinks};
 pub use maker::{Maker, MakerError};
+pub use nodes::{
+    Capabilities, JoinTokenRecord, Joined, NODES_MAX, NodeRecord, NodeState, NodeStateError, Nodes,
+    WorkRecord, claimed_join_token, issue_join_token, opens_join,
+};
 pub use passkey::{
     Assertion, ChallengeUse, CredentialId, CredentialIdError, Label, LabelError, NewPasskey, PASSKEYS_MAX,
     PasskeyAlgorithm, PasskeyError, PasskeyKey, PasskeyRecord, Registration, RelyingParty, RelyingPartyError,

@@ -22,6 +22,8 @@ pub enum TokenKind {
     Invitation,
     /// What a session is refreshed by: `casemate_rft_…`.
     Refresh,
+    /// What a node joins by: `casemate_jtk_…`.
+    Join,
 }
 
 /// A presented token: an id that may be looked up, and a secret that must then fit.
@@ -47,6 +49,7 @@ impl TokenKind {
             Self::LoginLink => "casemate_lnk_",
             Self::Invitation => "casemate_inv_",
             Self::Refresh => "casemate_rft_",
+            Self::Join => "casemate_jtk_",
         }
     }
 
@@ -58,6 +61,7 @@ impl TokenKind {
             Self::LoginLink => "casemate/login-link/v1",
             Self::Invitation => "casemate/invitation/v1",
             Self::Refresh => "casemate/refresh/v1",
+            Self::Join => "casemate/join/v1",
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{Checkpoint, DecodeError, Entry, Inclusion, NodePublicKey, SignedRece
 /// ```text
 ///   casemate bundle v1
 ///   key casemate/0f1e2d3c4b5a6978+1a2b3c4d+Af…
+///   signer casemate/…                only if a node that has joined signed the receipt
 ///   receipt Q01TUgE…
 ///   entry Q01MRQE…
 ///   leaf gSKyXoYZ…
@@ -28,6 +29,8 @@ use crate::{Checkpoint, DecodeError, Entry, Inclusion, NodePublicKey, SignedRece
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
     pub(crate) key: NodePublicKey,
+    /// Who signed the receipt, if that is not who signed the log.
+    pub(crate) signer: Option<NodePublicKey>,
     pub(crate) receipt: SignedReceipt,
     pub(crate) entry: Vec<u8>,
     /// The entry's hash once more, which tells a damaged entry from a damaged proof.
@@ -52,11 +55,18 @@ impl Bundle {
     /// Most bytes of a bundle: the largest receipt in base64, and the rest.
     pub const BYTES_MAX: usize = 64 << 20;
 
-    /// Joins the bytes of a signed receipt with the proof of its log entry. What does not verify is refused.
-    pub fn new(receipt: &[u8], inclusion: Inclusion, key: &NodePublicKey) -> Result<Self, BundleError> {
+    /// Joins the bytes of a receipt, signed by `signer` or else by who signs the log, with the proof of its log entry. What
+    /// does not verify is refused.
+    pub fn new(
+        receipt: &[u8],
+        signer: Option<&NodePublicKey>,
+        inclusion: Inclusion,
+        key: &NodePublicKey,
+    ) -> Result<Self, BundleError> {
         let Inclusion { sequence, entry, hashes, checkpoint } = inclusion;
         let bundle = Self {
             key: key.clone(),
+            signer: signer.cloned(),
             receipt: SignedReceipt::decode(receipt)?,
             leaf: TreeHash::of_leaf(&entry),
             entry,
@@ -77,6 +87,8 @@ impl Bundle {
         let mut lines = Lines { rest: bytes };
         lines.exactly(HEADER, Place::Bundle)?;
         let key = lines.after("key ", Place::Key)?;
+        let signer = lines.perhaps_after("signer ").map(str::parse).transpose();
+        let signer = signer.map_err(|_| malformed(Place::Signer))?;
         let receipt = lines.base64("receipt ", Place::Receipt)?;
         let entry = lines.base64("entry ", Place::Entry(None))?;
         let leaf = lines.after("leaf ", Place::Leaf)?;
@@ -101,7 +113,7 @@ impl Bundle {
         Entry::decode(&entry)
             .map_err(|error| VerifyError { place: Place::Entry(Some(index)), problem: error.into() })?;
         let leaf = TreeHash::from_base64(leaf).ok_or(malformed(Place::Leaf))?;
-        let bundle = Self { key, receipt, entry, leaf, index, hashes, checkpoint };
+        let bundle = Self { key, signer, receipt, entry, leaf, index, hashes, checkpoint };
         // The pieces have one spelling each, except for numbers: `index 017`.
         if bundle.to_string().as_bytes() != bytes {
             return Err(malformed(Place::Proof));
@@ -129,6 +141,9 @@ impl fmt::Display for Bundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{HEADER}")?;
         writeln!(f, "key {}", self.key)?;
+        if let Some(signer) = &self.signer {
+            writeln!(f, "signer {signer}")?;
+        }
         writeln!(f, "receipt {}", BASE64.encode(self.receipt.as_bytes()))?;
         writeln!(f, "entry {}", BASE64.encode(&self.entry))?;
         writeln!(f, "leaf {}", self.leaf.to_base64())?;
@@ -153,6 +168,14 @@ impl<'a> Lines<'a> {
         let (line, rest) = (&self.rest[..end], &self.rest[end + 1..]);
         self.rest = rest;
         std::str::from_utf8(line).map_err(|_| malformed())
+    }
+
+    /// The rest of the next line if it begins so; else the line is still to come.
+    fn perhaps_after(&mut self, keyword: &str) -> Option<&'a str> {
+        let mut ahead = Self { rest: self.rest };
+        let found = ahead.next(Place::Bundle).ok()?.strip_prefix(keyword)?;
+        self.rest = ahead.rest;
+        Some(found)
     }
 
     fn exactly(&mut self, expected: &str, place: Place) -> Result<(), VerifyError> {

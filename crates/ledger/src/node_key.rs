@@ -44,7 +44,7 @@ impl NodeKey {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let signing = SigningKey::from_bytes(seed);
         let key = signing.verifying_key();
-        let origin = format!("casemate/{}", &Digest::of(key.as_bytes()).to_hex()[..16]);
+        let origin = origin_of(&key);
         Self { signing, public: NodePublicKey { origin, key } }
     }
 
@@ -77,6 +77,13 @@ impl fmt::Debug for NodeKey {
 }
 
 impl NodePublicKey {
+    /// The key of these bytes, with the origin that follows from it; `None` if it is none, or would accept a signature for any
+    /// bytes.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
+        let key = VerifyingKey::from_bytes(bytes).ok().filter(|key| !key.is_weak())?;
+        Some(Self { origin: origin_of(&key), key })
+    }
+
     /// The name of the log that this key signs.
     pub fn origin(&self) -> &str {
         &self.origin
@@ -117,6 +124,10 @@ impl FromStr for NodePublicKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         parse(text).ok_or_else(|| NodePublicKeyError(crate::text::escape(text, 160)))
     }
+}
+
+fn origin_of(key: &VerifyingKey) -> String {
+    format!("casemate/{}", &Digest::of(key.as_bytes()).to_hex()[..16])
 }
 
 fn parse(text: &str) -> Option<NodePublicKey> {
@@ -199,6 +210,13 @@ mod tests {
         let again = NodeKey::from_seed(&key.to_seed());
         assert_eq!(again.public_key(), key.public_key());
         assert_eq!(key.public_key().to_string().parse(), Ok(key.public_key().clone()));
+        assert_eq!(
+            NodePublicKey::from_bytes(key.public_key().key.as_bytes()).as_ref(),
+            Some(key.public_key())
+        );
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        assert_eq!(NodePublicKey::from_bytes(&identity), None, "of small order");
         let debug = format!("{key:?}");
         assert_eq!(debug, format!("NodeKey {{ public: {}, .. }}", key.public_key()));
         assert!(!debug.contains("7, 7") && !debug.contains("0707"));

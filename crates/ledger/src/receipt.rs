@@ -119,8 +119,10 @@ impl Receipt {
         self.output_files.iter().find(|(_, output)| output == digest).map(|(path, _)| path.as_str())
     }
 
-    /// The receipt as it can be encoded: texts that a guest or engine chose are escaped and cut with a mark.
-    fn normalised(mut self) -> Self {
+    /// The receipt as it can be encoded: texts that a guest or engine chose are escaped and cut with a mark, and files are in
+    /// the order of their paths.
+    #[must_use]
+    pub fn normalised(mut self) -> Self {
         for files in [&mut self.input_files, &mut self.output_files] {
             for (path, _) in files.iter_mut() {
                 *path = escape(path, Self::PATH_BYTES_MAX);
@@ -139,6 +141,8 @@ impl Receipt {
 impl SignedReceipt {
     /// The detail of an audit entry that holds [`SignedReceipt::digest`], which ties the receipt to the log.
     pub const DETAIL: &'static str = "receipt";
+    /// The detail that holds the key of the signer, if that is not who signs the log.
+    pub const SIGNER: &'static str = "signer";
 
     /// Signs `receipt` as `key`'s node. Odd texts in it are escaped and long ones cut. Fails for more than
     /// [`Receipt::FILES_MAX`] files and for a path that stands twice.

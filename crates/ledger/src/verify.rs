@@ -35,6 +35,8 @@ pub enum Place {
     Bundle,
     /// The public key.
     Key,
+    /// The key that the receipt is signed with.
+    Signer,
     /// The signed receipt.
     Receipt,
     /// An entry of the log, by its number where that is known.
@@ -128,8 +130,10 @@ pub struct Report {
     pub sequence: u64,
     /// The log's checkpoint.
     pub checkpoint: Checkpoint,
-    /// The key that signed all of it.
+    /// The key that signed the log.
     pub key: NodePublicKey,
+    /// The key that signed the receipt, if it is another: that of a node that has joined, which the log names.
+    pub signer: Option<NodePublicKey>,
     /// Whether the caller knew the key beforehand. If not, anybody could have made the bundle.
     pub key_pinned: bool,
     /// Which output the given one is.
@@ -170,6 +174,7 @@ pub fn verify_bundle(
         sequence: bundle.index,
         checkpoint: bundle.checkpoint,
         key: bundle.key,
+        signer: bundle.signer,
         key_pinned: pinned.is_some(),
         output,
     })
@@ -196,7 +201,12 @@ pub(crate) fn verify_parts(bundle: &Bundle) -> Result<(), VerifyError> {
     if !named || !about {
         return at(Place::Receipt, Problem::NotRecorded);
     }
-    match bundle.receipt.verify(&bundle.key) {
+    // The log says whose key it was then: nobody else can put theirs in its place.
+    let signer = bundle.signer.as_ref().map(ToString::to_string);
+    if entry.event.detail(SignedReceipt::SIGNER) != signer.as_deref() {
+        return at(Place::Signer, Problem::NotRecorded);
+    }
+    match bundle.receipt.verify(bundle.signer.as_ref().unwrap_or(&bundle.key)) {
         Ok(()) => Ok(()),
         Err(error) => at(Place::Receipt, error.into()),
     }
@@ -230,6 +240,7 @@ impl fmt::Display for Place {
         match self {
             Self::Bundle => f.write_str("bundle"),
             Self::Key => f.write_str("key"),
+            Self::Signer => f.write_str("signer"),
             Self::Receipt => f.write_str("receipt"),
             Self::Entry(Some(sequence)) => write!(f, "entry {sequence}"),
             Self::Entry(None) => f.write_str("entry"),

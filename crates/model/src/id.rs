@@ -104,6 +104,14 @@ id!(
     WorkerId, "wrk", "worker"
 );
 id!(
+    /// Names one node that has joined: `nod_…`.
+    NodeId, "nod", "node"
+);
+id!(
+    /// Names one join token: `jtk_…`. It is not its secret.
+    JoinTokenId, "jtk", "join token"
+);
+id!(
     /// Names one webhook: `whk_…`. It is not its secret.
     WebhookId, "whk", "webhook"
 );

@@ -12,6 +12,7 @@ mod entropy;
 mod id;
 mod name;
 mod networks;
+mod node;
 mod object_key;
 mod outcome;
 mod pattern;
@@ -33,11 +34,12 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use egress::{EgressPolicy, EgressRefused};
 pub use entropy::Entropy;
 pub use id::{
-    DeliveryId, IdError, InvitationId, KeyId, RefreshId, RequestId, RunId, SessionId, TaskId, UploadId,
-    UserId, VersionId, WebhookId, WorkerId,
+    DeliveryId, IdError, InvitationId, JoinTokenId, KeyId, NodeId, RefreshId, RequestId, RunId, SessionId,
+    TaskId, UploadId, UserId, VersionId, WebhookId, WorkerId,
 };
 pub use name::{Name, NameError};
 pub use networks::{Networks, NetworksError, client_network};
+pub use node::{NodeLabels, NodeLabelsError, NodeName, NodeNameError};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
 pub use pattern::{Pattern, PatternError};

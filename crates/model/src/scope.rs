@@ -23,6 +23,10 @@ pub enum Scope {
     NodeRead,
     /// Running the node: exceptions from its limits.
     NodeWrite,
+    /// Listing nodes.
+    NodesRead,
+    /// Letting nodes join, draining and removing them.
+    NodesWrite,
     /// Listing and downloading objects.
     ObjectsRead,
     /// Making links that open an object to whoever holds them.
@@ -31,6 +35,8 @@ pub enum Scope {
     ObjectsWrite,
     /// Reading tasks, their output and their receipts.
     TasksRead,
+    /// Taking tasks and handing in what came of them, as nodes that have joined do.
+    TasksWork,
     /// Submitting and cancelling tasks.
     TasksWrite,
     /// Listing users, their roles and sessions.
@@ -94,7 +100,7 @@ const PARTIAL_MAX: usize = 64;
 
 impl Scope {
     /// Every scope, in the order of their text.
-    pub const EVERY: [Self; 17] = [
+    pub const EVERY: [Self; 20] = [
         Self::AuditRead,
         Self::KeysRead,
         Self::KeysWrite,
@@ -103,10 +109,13 @@ impl Scope {
         Self::NamesWrite,
         Self::NodeRead,
         Self::NodeWrite,
+        Self::NodesRead,
+        Self::NodesWrite,
         Self::ObjectsRead,
         Self::ObjectsShare,
         Self::ObjectsWrite,
         Self::TasksRead,
+        Self::TasksWork,
         Self::TasksWrite,
         Self::UsersRead,
         Self::UsersWrite,
@@ -125,10 +134,13 @@ impl Scope {
             Self::NamesWrite => "names:write",
             Self::NodeRead => "node:read",
             Self::NodeWrite => "node:write",
+            Self::NodesRead => "nodes:read",
+            Self::NodesWrite => "nodes:write",
             Self::ObjectsRead => "objects:read",
             Self::ObjectsShare => "objects:share",
             Self::ObjectsWrite => "objects:write",
             Self::TasksRead => "tasks:read",
+            Self::TasksWork => "tasks:work",
             Self::TasksWrite => "tasks:write",
             Self::UsersRead => "users:read",
             Self::UsersWrite => "users:write",

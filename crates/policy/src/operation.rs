@@ -119,6 +119,29 @@ operations! {
     /// Fetch a task's receipt with its proof.
     ReadReceipt: "tasks.receipt", Access::Granted(Scope::TasksRead), reads;
 
+    /// Make a token by which a node joins.
+    CreateJoinToken: "nodes.create_token", Access::Granted(Scope::NodesWrite), changes;
+    /// List join tokens.
+    ListJoinTokens: "nodes.list_tokens", Access::Granted(Scope::NodesRead), reads;
+    /// Take a join token back.
+    WithdrawJoinToken: "nodes.withdraw_token", Access::Granted(Scope::NodesWrite), changes;
+    /// Become a node, by a join token.
+    JoinNode: "nodes.join", Access::Public, changes;
+    /// List nodes.
+    ListNodes: "nodes.list", Access::Granted(Scope::NodesRead), reads;
+    /// Show a node.
+    ShowNode: "nodes.show", Access::Granted(Scope::NodesRead), reads;
+    /// Give a node no more tasks.
+    DrainNode: "nodes.drain", Access::Granted(Scope::NodesWrite), changes;
+    /// Give a node tasks again.
+    ResumeNode: "nodes.resume", Access::Granted(Scope::NodesWrite), changes;
+    /// Remove a node; what it works on goes to others.
+    RemoveNode: "nodes.remove", Access::Granted(Scope::NodesWrite), changes;
+    /// Take tasks as a node, and say that one is there.
+    WorkAsNode: "nodes.work", Access::Granted(Scope::TasksWork), changes;
+    /// Get a certificate for another key of the node in use.
+    RotateNode: "nodes.rotate", Access::Granted(Scope::TasksWork), changes;
+
     /// Make an API key.
     CreateKey: "keys.create", Access::Granted(Scope::KeysWrite), changes;
     /// Give an API key another secret.

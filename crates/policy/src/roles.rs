@@ -1,18 +1,19 @@
 use casemate_model::{Role, Scope, Scopes};
 
 use Scope::{
-    AuditRead, KeysRead, MetricsRead, NamesRead, NamesWrite, NodeRead, NodeWrite, ObjectsRead, ObjectsShare,
-    ObjectsWrite, TasksRead, TasksWrite, UsersRead, WebhooksRead,
+    AuditRead, KeysRead, MetricsRead, NamesRead, NamesWrite, NodeRead, NodeWrite, NodesRead, NodesWrite,
+    ObjectsRead, ObjectsShare, ObjectsWrite, TasksRead, TasksWork, TasksWrite, UsersRead, WebhooksRead,
 };
 
 /// What a role that is built in stands for; `None` for any other.
 pub fn built_in(role: &Role) -> Option<Scopes> {
     Some(match role.as_str() {
-        "viewer" => Scopes::of(&[NamesRead, NodeRead, ObjectsRead, TasksRead]),
+        "viewer" => Scopes::of(&[NamesRead, NodeRead, NodesRead, ObjectsRead, TasksRead]),
         "developer" => Scopes::of(&[
             NamesRead,
             NamesWrite,
             NodeRead,
+            NodesRead,
             ObjectsRead,
             ObjectsShare,
             ObjectsWrite,
@@ -26,6 +27,8 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
             NamesRead,
             NodeRead,
             NodeWrite,
+            NodesRead,
+            NodesWrite,
             ObjectsRead,
             TasksRead,
             TasksWrite,
@@ -38,13 +41,15 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
             MetricsRead,
             NamesRead,
             NodeRead,
+            NodesRead,
             ObjectsRead,
             TasksRead,
             UsersRead,
             WebhooksRead,
         ]),
         "admin" => Scopes::ALL,
-        "node" => Scopes::of(&[NamesRead, ObjectsRead, TasksRead]),
+        // What its tasks read it gets task by task, and nothing else.
+        "node" => Scopes::of(&[TasksWork]),
         "plugin" => Scopes::of(&[NamesRead, ObjectsRead]),
         _ => return None,
     })

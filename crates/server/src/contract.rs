@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// Requests with POST that make nothing which a second one would make again.
-    const NOT_ONCE: [(&str, &str); 19] = [
+    const NOT_ONCE: [(&str, &str); 25] = [
         ("/api/v1/auth/login", "who signs in is nobody yet"),
         ("/api/v1/auth/refresh", "a token that is used again gives the same successor"),
         ("/api/v1/auth/register", "a name is taken once, and an invitation too"),
@@ -137,6 +137,12 @@ mod tests {
         ("/api/v1/webhooks/{id}/pause", "a webhook that is paused is paused"),
         ("/api/v1/webhooks/{id}/resume", "a webhook that goes on goes on"),
         ("/api/v1/certificates", "another certificate harms nobody, and is of the same key"),
+        ("/api/v1/nodes", "a join token is good once"),
+        ("/api/v1/nodes/{id}/drain", "a node that is drained is drained"),
+        ("/api/v1/nodes/{id}/resume", "a node that goes on goes on"),
+        ("/api/v1/nodes/self/claims", "a lease whose answer was lost ends by itself"),
+        ("/api/v1/nodes/self/heartbeats", "who is there is there"),
+        ("/api/v1/nodes/self/certificates", "another certificate harms nobody, and is of the same node"),
         ("/api/v1/object-verify/{bucket}/{key}", "it looks, and makes nothing"),
     ];
 

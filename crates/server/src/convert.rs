@@ -105,7 +105,7 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         stdin: spec.stdin.map(|digest| digest.to_string()),
         inputs: inputs.collect(),
         output_directory: spec.output_directory,
-        profile: if spec.deterministic { wire::tasks::Profile::Det1 } else { wire::tasks::Profile::Default },
+        profile: profile(spec.deterministic),
         limits: limits(&spec.limits),
         plan: plan(&spec.plan),
         needs: spec.needs.iter().map(ToString::to_string).collect(),
@@ -121,13 +121,17 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
     }
 }
 
+pub(crate) fn profile(deterministic: bool) -> wire::tasks::Profile {
+    if deterministic { wire::tasks::Profile::Det1 } else { wire::tasks::Profile::Default }
+}
+
 fn awaited(awaited: &Awaited) -> wire::tasks::AwaitedOutput {
     let Awaited { task, file, path } = awaited;
     wire::tasks::AwaitedOutput { task: task.to_string(), file: file.clone(), path: path.clone() }
 }
 
 fn plan(plan: &Plan) -> wire::tasks::Plan {
-    let Plan { priority, not_before, key, retry, timeout_ms } = plan;
+    let Plan { priority, not_before, key, retry, timeout_ms, labels } = plan;
     let on = [(retry.on.exit, wire::tasks::RetryOn::Exit), (retry.on.trap, wire::tasks::RetryOn::Trap)];
     wire::tasks::Plan {
         priority: priority.number(),
@@ -139,6 +143,7 @@ fn plan(plan: &Plan) -> wire::tasks::Plan {
             on: on.into_iter().filter(|(wanted, _)| *wanted).map(|(_, on)| on).collect(),
         },
         timeout_ms: *timeout_ms,
+        labels: labels.iter().collect(),
     }
 }
 
@@ -169,6 +174,7 @@ fn task_result(result: &TaskResult) -> wire::tasks::TaskResult {
         stdout: result.stdout.map(|digest| digest.to_string()),
         stderr: result.stderr.map(|digest| digest.to_string()),
         outputs: outputs.collect(),
+        node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
         level: Level::Signed.to_string(),
         entry: result.entry,
     }
@@ -199,7 +205,7 @@ fn usage(usage: &Usage) -> wire::tasks::Usage {
     }
 }
 
-fn limits(limits: &RunLimits) -> wire::tasks::Limits {
+pub(crate) fn limits(limits: &RunLimits) -> wire::tasks::Limits {
     wire::tasks::Limits {
         wall_ms: limits.wall_ms,
         fuel: limits.fuel,

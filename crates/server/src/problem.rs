@@ -3,6 +3,7 @@
 
 mod discreet;
 mod factors;
+mod nodes;
 mod tasks;
 
 use std::error::Error;
@@ -351,6 +352,11 @@ impl Problem {
         }
     }
 
+    fn no_user(text: String) -> Self {
+        Self::new(Code::Denied, text)
+            .hint("sign in to the console, or send the access token of POST /api/v1/auth/login as the key")
+    }
+
     /// A failure whose cause is for the operator's eyes.
     fn failed(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
@@ -369,11 +375,10 @@ impl From<ControlError> for Problem {
             | ControlError::Oneself
             | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
             ControlError::Webhook(error) => Self::webhook(error),
-            ControlError::NoUser => Self::new(Code::Denied, text).hint(
-                "sign in to the console, or send the access token of POST /api/v1/auth/login as the key",
-            ),
-            ControlError::NoKey => Self::new(Code::Denied, text)
-                .hint("make a key, such as `casemate key create --role node`, and ask with it"),
+            ControlError::NoUser => Self::no_user(text),
+            ControlError::NoKey => {
+                Self::new(Code::Denied, text).hint("make a key with `casemate key create`, and ask with it")
+            }
             ControlError::CertificateRequest(_) => Self::field("/request", text),
             ControlError::RegistrationOff => Self::new(Code::Denied, text)
                 .hint("ask an administrator for an account, or for an invitation where those are taken"),
@@ -409,6 +414,7 @@ impl From<ControlError> for Problem {
             ControlError::Names(error) => Self::names(error),
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
             ControlError::Task(error) => Self::task(error),
+            ControlError::Node(error) => Self::node(error),
             ControlError::TaskTooLarge { .. }
             | ControlError::TaskText
             | ControlError::InputPath(_)

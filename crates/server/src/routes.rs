@@ -11,6 +11,7 @@ mod log;
 mod members;
 mod names;
 mod node;
+mod nodes;
 mod objects;
 mod sessions;
 mod shares;
@@ -19,6 +20,7 @@ mod uploads;
 mod users;
 mod versions;
 mod webhooks;
+mod work;
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -61,6 +63,7 @@ fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Described::openapi())
         .merge(access())
         .merge(of_webhooks())
+        .merge(of_nodes())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -143,6 +146,22 @@ fn access() -> OpenApiRouter<AppState> {
         .routes(routes!(members::put_role, members::remove_role))
         .routes(routes!(members::invite, members::list_invitations))
         .routes(routes!(members::withdraw_invitation))
+}
+
+fn of_nodes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(nodes::create_join_token, nodes::list_join_tokens))
+        .routes(routes!(nodes::withdraw_join_token))
+        .routes(routes!(nodes::join_node, nodes::list_nodes))
+        .routes(routes!(nodes::show_node, nodes::remove_node))
+        .routes(routes!(nodes::drain_node))
+        .routes(routes!(nodes::resume_node))
+        .routes(routes!(work::claim))
+        .routes(routes!(work::beat))
+        .routes(routes!(work::certificate))
+        .routes(routes!(work::content, work::store))
+        .routes(routes!(work::hand_in))
+        .routes(routes!(work::give_back))
 }
 
 fn of_webhooks() -> OpenApiRouter<AppState> {

@@ -58,6 +58,9 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/invitations", Tier::General, 1),
     ("POST", "/invitations", Tier::General, 2),
     ("DELETE", "/invitations/{id}", Tier::General, 2),
+    ("GET", "/join-tokens", Tier::General, 1),
+    ("POST", "/join-tokens", Tier::General, 2),
+    ("DELETE", "/join-tokens/{id}", Tier::General, 2),
     ("GET", "/keys", Tier::General, 1),
     ("POST", "/keys", Tier::General, 2),
     ("DELETE", "/keys/{id}", Tier::General, 2),
@@ -76,6 +79,19 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("PUT", "/names/{name}", Tier::Names, 2),
     ("DELETE", "/names/{name}", Tier::Names, 2),
     ("GET", "/names/{name}/history", Tier::Names, 1),
+    ("GET", "/nodes", Tier::General, 1),
+    ("POST", "/nodes", Tier::Auth, 5),
+    ("POST", "/nodes/self/certificates", Tier::Work, 2),
+    ("POST", "/nodes/self/claims", Tier::Work, 1),
+    ("POST", "/nodes/self/heartbeats", Tier::Work, 1),
+    ("GET", "/nodes/self/tasks/{task}/content/{digest}", Tier::Work, 1),
+    ("PUT", "/nodes/self/tasks/{task}/content/{digest}", Tier::Work, 1),
+    ("DELETE", "/nodes/self/tasks/{task}/lease", Tier::Work, 1),
+    ("PUT", "/nodes/self/tasks/{task}/receipt", Tier::Work, 1),
+    ("GET", "/nodes/{id}", Tier::General, 1),
+    ("DELETE", "/nodes/{id}", Tier::General, 2),
+    ("POST", "/nodes/{id}/drain", Tier::General, 2),
+    ("POST", "/nodes/{id}/resume", Tier::General, 2),
     ("GET", "/object-info/{bucket}/{*key}", Tier::Objects, 1),
     ("POST", "/object-restore/{bucket}/{*key}", Tier::Objects, 2),
     ("POST", "/object-verify/{bucket}/{*key}", Tier::Objects, 2),
@@ -134,11 +150,12 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
 ];
 
 /// Routes by which strangers come in: what they present is in the body or the address, and is no credential yet.
-const BY_NETWORK: [(&str, &str); 6] = [
+const BY_NETWORK: [(&str, &str); 7] = [
     ("POST", "/auth/login"),
     ("POST", "/auth/passkey-options"),
     ("POST", "/auth/refresh"),
     ("POST", "/auth/register"),
+    ("POST", "/nodes"),
     ("POST", "/session"),
     ("GET", "/shares/{token}"),
 ];

@@ -26,6 +26,7 @@ mod failure;
 mod figures;
 mod idempotency;
 mod migrations;
+mod nodes;
 mod options;
 mod overrides;
 mod peppers;

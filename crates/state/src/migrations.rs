@@ -43,6 +43,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(14, "0014_makers_of_invitations"),
     migration!(15, "0015_plans_of_tasks"),
     migration!(16, "0016_needs_of_tasks"),
+    migration!(17, "0017_nodes"),
 ];
 
 /// The version that this program brings a database to.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, EndEvent, Extended, Held, Lease, Queue, Settled, Submitted, TaskPage,
+    Cancelled, Completed, Completion, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage,
     TaskRecord, TaskState,
 };
 
@@ -30,8 +30,8 @@ impl Queue for Store {
         self.change(submit::Submit { task: task.clone(), event }).await
     }
 
-    async fn take(&self, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
-        self.change(work::Take { lease, now, limit: limit.min(PAGE_MAX) }).await
+    async fn take(&self, taker: Taker, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
+        self.change(work::Take { taker, now, limit: limit.min(PAGE_MAX) }).await
     }
 
     async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError> {
@@ -123,7 +123,10 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("save a task", &rows::UPDATE_TASK),
     ("count a task", &rows::COUNT_DOWN),
     ("note that a task is over", &rows::CLOSE_TASK),
+    ("find what ready tasks want", &work::PLACES),
+    ("find what ready tasks of a project want", &work::PLACES_OF_PROJECT),
     ("take tasks", &work::TAKE),
+    ("take tasks of a project", &work::TAKE_OF_PROJECT),
     ("look for tasks to move on", &needs::ANY_OVER),
     ("find tasks to move on", &needs::OVER),
     ("count what a task needs", &needs::OPEN_NEEDS),

@@ -29,7 +29,7 @@ mod state;
 
 pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
-pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, TaskPage};
+pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage};
 pub use progress::{Progress, REPORT_GRACE, Refusal, Step};
-pub use records::{Completion, Lease, OutputFile, TaskRecord, TaskResult, TaskSpec};
+pub use records::{Circumstances, Completion, Lease, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
 pub use state::{TaskState, TaskStateError};

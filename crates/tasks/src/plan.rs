@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use casemate_model::{Outcome, Timestamp};
+use casemate_model::{NodeLabels, Outcome, Timestamp};
 
 /// When a task runs, how urgently, and how often it is attempted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Plan {
     /// How long it may take altogether, in milliseconds, from when it may be taken: queue, attempts and the waits between
     /// them. As long as one attempt may take if absent.
     pub timeout_ms: Option<u64>,
+    /// What the node that runs it must be.
+    pub labels: NodeLabels,
 }
 
 /// How urgent a task is, from 0 to 9. A more urgent one that is due is taken first, whosever it is; among equals projects

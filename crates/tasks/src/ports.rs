@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{Project, StoreError, TaskId, Timestamp};
+use casemate_model::{NodeLabels, Project, StoreError, TaskId, Timestamp};
 
 use crate::{Completion, Lease, OutputMissing, TaskRecord, TaskState};
 
@@ -10,9 +10,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Accepts a task, and refers to its module and inputs.
     async fn submit(&self, task: &TaskRecord, event: Event) -> Result<Submitted, StoreError>;
 
-    /// Takes at most `limit` tasks that are due: the most urgent first, among equals those of each project in turn, and of
-    /// a project the oldest first.
-    async fn take(&self, lease: Lease, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
+    /// Takes at most `limit` tasks that are due and that the taker may take: the most urgent first, among equals those of
+    /// each project in turn, and of a project the oldest first.
+    async fn take(&self, taker: Taker, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
 
     /// Notes that the holder of `fence` starts the guest; false if the lease was lost.
     async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
@@ -65,6 +65,24 @@ pub trait Queue: Send + Sync + 'static {
 
 /// Makes the audit event of a task that came to an end without a run's report.
 pub type EndEvent = fn(&TaskRecord, Timestamp) -> Event;
+
+/// Who takes tasks, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taker {
+    /// What it gets.
+    pub lease: Lease,
+    /// Only tasks of this project.
+    pub project: Option<Project>,
+    /// Only tasks that want nothing but these labels.
+    pub labels: NodeLabels,
+}
+
+impl Taker {
+    /// Takes tasks of all projects that want no labels.
+    pub fn of_any(lease: Lease) -> Self {
+        Self { lease, project: None, labels: NodeLabels::default() }
+    }
+}
 
 /// A lease as its holder knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use casemate_ledger::{Level, NodePublicKey, Receipt, invocation_digest};
 use casemate_model::{
-    Digest, Name, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
+    Digest, Name, NodeId, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
 use crate::{Awaited, Plan, Progress, Refusal, Step, TaskState};
@@ -44,6 +45,8 @@ pub struct TaskSpec {
 pub struct Lease {
     /// The worker.
     pub worker: WorkerId,
+    /// The node that it works for, if that is one that has joined.
+    pub node: Option<NodeId>,
     /// When the lease ends.
     pub until: Timestamp,
 }
@@ -78,6 +81,64 @@ pub struct TaskResult {
     pub receipt: Vec<u8>,
     /// Sequence number of the audit entry that records the receipt.
     pub entry: u64,
+    /// Who ran it and signed the receipt, if that is a node that has joined.
+    pub ran_on: Option<RanOn>,
+}
+
+/// A node that has joined, as it signed a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RanOn {
+    /// The node.
+    pub node: NodeId,
+    /// The key that it had then.
+    pub key: NodePublicKey,
+}
+
+/// The circumstances of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Circumstances {
+    /// The task.
+    pub task: TaskId,
+    /// Its project.
+    pub project: Project,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// The worker.
+    pub worker: WorkerId,
+    /// The engine's build.
+    pub engine: String,
+    /// When the worker took it, and when it ended.
+    pub times: (Timestamp, Timestamp),
+}
+
+impl TaskSpec {
+    /// What is to be signed of a run that gave `result`: that whoever signs it answers for it.
+    pub fn receipt(&self, run: Circumstances, result: &TaskResult) -> Receipt {
+        let nothing = Digest::of(b"");
+        let (started, ended) = run.times;
+        Receipt {
+            task: run.task,
+            run: result.run,
+            project: run.project,
+            module: self.module,
+            invocation: invocation_digest(&self.args, &self.env),
+            input: self.stdin.unwrap_or(nothing),
+            input_files: self.inputs.clone(),
+            output: result.stdout.unwrap_or(nothing),
+            output_files: result.outputs.iter().map(|file| (file.path.clone(), file.digest)).collect(),
+            log: result.stderr.unwrap_or(nothing),
+            outcome: result.outcome.clone(),
+            usage: result.usage,
+            limits: self.limits,
+            engine: run.engine,
+            profile: if self.deterministic { "det-1" } else { "default" }.to_owned(),
+            worker: run.worker,
+            attempt: run.attempt,
+            started,
+            ended,
+            level: Level::Signed,
+        }
+    }
 }
 
 /// A task with everything known about it.

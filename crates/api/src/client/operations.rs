@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod names;
 mod node;
+mod nodes;
 mod objects;
 mod sessions;
 mod tasks;

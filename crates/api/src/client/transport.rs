@@ -70,6 +70,11 @@ impl Call {
         self
     }
 
+    /// Waits for `wait` longer for the answer.
+    pub(super) fn patient(self, wait: Duration) -> Self {
+        Self { wait, ..self }
+    }
+
     /// Asks the node to wait for up to `wait` before it answers.
     pub(super) fn wait(mut self, wait: Duration) -> Self {
         self.path = self.path.query("wait", &wait.as_secs().to_string());

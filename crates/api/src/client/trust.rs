@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::BaseUrl;
 use crate::tls::crypto_provider;
@@ -16,7 +17,7 @@ pub struct Trust(Arc<ClientConfig>);
 
 /// A text that holds no certificate of an authority.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no certificate of an authority in it: expected PEM, with BEGIN CERTIFICATE")]
+#[error("there is no certificate in it that can be used: expected PEM, with BEGIN CERTIFICATE")]
 pub struct TrustError;
 
 impl Trust {
@@ -38,12 +39,30 @@ impl Trust {
         if roots.is_empty() { Err(TrustError) } else { Ok(Self::in_roots(roots)) }
     }
 
+    /// The same, and shows a certificate of its own: `certificate` and `private_key` are in PEM.
+    pub fn in_pem_as(roots: &[u8], certificate: &[u8], private_key: &[u8]) -> Result<Self, TrustError> {
+        let mut store = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(roots) {
+            store.add(root.map_err(|_| TrustError)?).map_err(|_| TrustError)?;
+        }
+        let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>();
+        let key = PrivateKeyDer::from_pem_slice(private_key).map_err(|_| TrustError)?;
+        let config = Self::builder(store).with_client_auth_cert(chain.map_err(|_| TrustError)?, key);
+        Ok(Self::of(config.map_err(|_| TrustError)?))
+    }
+
     fn in_roots(roots: RootCertStore) -> Self {
-        let mut config = ClientConfig::builder_with_provider(crypto_provider())
+        Self::of(Self::builder(roots).with_no_client_auth())
+    }
+
+    fn builder(roots: RootCertStore) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        ClientConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has ciphers for both versions")
             .with_root_certificates(roots)
-            .with_no_client_auth();
+    }
+
+    fn of(mut config: ClientConfig) -> Self {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self(Arc::new(config))
     }

@@ -52,6 +52,15 @@ impl BaseUrl {
         self.host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
     }
 
+    /// The address of another listener of the same host, which is spoken to encrypted.
+    pub fn with_port(&self, port: u16) -> String {
+        if self.host.contains(':') {
+            format!("https://[{}]:{port}", self.host)
+        } else {
+            format!("https://{}:{port}", self.host)
+        }
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -78,6 +87,8 @@ mod tests {
         assert_eq!((url.host_and_port(), url.is_loopback()), (("::1", 80), true));
         let url = BaseUrl::parse("https://[::1]").unwrap();
         assert_eq!((url.authority(), url.host_and_port(), url.is_encrypted()), ("[::1]", ("::1", 443), true));
+        assert_eq!(url.with_port(7073), "https://[::1]:7073");
+        assert_eq!(BaseUrl::parse("http://a:1").unwrap().with_port(7073), "https://a:7073");
         assert!(BaseUrl::parse("http://localhost").unwrap().is_loopback());
         assert!(!BaseUrl::parse("http://localhost.example.org").unwrap().is_loopback());
         assert!(!BaseUrl::parse("http://192.0.2.1").unwrap().is_loopback());

@@ -26,6 +26,10 @@ pub struct PlanRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub timeout_ms: Option<u64>,
+    /// Labels of the node that runs it, each `key=value`; at most 16. Any node unless given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["zone=a"]))]
+    pub labels: Vec<String>,
 }
 
 /// How often a task is attempted, and after what.
@@ -72,6 +76,9 @@ pub struct Plan {
     /// How long it may take altogether, in milliseconds; null for as long as one attempt.
     #[schema(required = true)]
     pub timeout_ms: Option<u64>,
+    /// Labels of the node that runs it.
+    #[serde(default)]
+    pub labels: Vec<String>,
 }
 
 /// How often a task is attempted, and after what.

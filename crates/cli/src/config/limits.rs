@@ -45,6 +45,7 @@ pub(crate) struct WrittenLimits {
     pub(crate) names: WrittenQuota,
     pub(crate) tasks: WrittenQuota,
     pub(crate) objects: WrittenQuota,
+    pub(crate) work: WrittenQuota,
     pub(crate) s3: WrittenQuota,
     pub(crate) general: WrittenQuota,
 }
@@ -72,6 +73,7 @@ impl Default for WrittenLimits {
             names: quota(200, 400),
             tasks: quota(500, 1_000),
             objects: quota(400, 800),
+            work: quota(5_000, 10_000),
             s3: quota(2_000, 4_000),
             general: quota(200, 400),
         }
@@ -85,6 +87,7 @@ impl WrittenLimits {
             Tier::Names => &self.names,
             Tier::Tasks => &self.tasks,
             Tier::Objects => &self.objects,
+            Tier::Work => &self.work,
             Tier::S3 => &self.s3,
             Tier::General => &self.general,
         }
@@ -98,6 +101,7 @@ fn keys(tier: Tier) -> (&'static str, &'static str) {
         Tier::Names => ("limits.names.per_second", "limits.names.burst"),
         Tier::Tasks => ("limits.tasks.per_second", "limits.tasks.burst"),
         Tier::Objects => ("limits.objects.per_second", "limits.objects.burst"),
+        Tier::Work => ("limits.work.per_second", "limits.work.burst"),
         Tier::S3 => ("limits.s3.per_second", "limits.s3.burst"),
         Tier::General => ("limits.general.per_second", "limits.general.burst"),
     }

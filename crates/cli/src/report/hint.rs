@@ -5,6 +5,7 @@ use casemate_control::ControlError;
 use casemate_encryption::KeyFileError;
 use casemate_fs::FsError;
 use casemate_ledger::verify::{Place, VerifyError};
+use casemate_node::NodeError;
 use casemate_objects::EncryptionError;
 use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_remote::{BucketError, ServerFault};
@@ -41,9 +42,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Memory { .. } => {
             "somebody changed it; compare the node's key with its operator, then remove the file"
         }
-        CliError::TourFile { part: TourPart::Guest, .. } => {
-            "build the guests with `make guests`, or name their directory with --guests"
-        }
+        CliError::TourFile { part: TourPart::Guest, .. } => BUILD_GUESTS,
         CliError::TourFile { part: TourPart::Data, .. } => {
             "go to the root of the sources, or name the directory of the tour's data with --data"
         }
@@ -52,6 +51,8 @@ pub(super) fn of(error: &CliError) -> Option<String> {
             "make its directory yours alone, name another one with --cache-dir, or none with --no-cache"
         }
         CliError::NoBackup { .. } => "`casemate db backup FILE` writes one",
+        CliError::Node(error) => return of_node(error),
+        CliError::NodeName(_) => "name the node with --name",
         CliError::Serve(error) => return of_serve(error).map(str::to_owned),
         CliError::Start(error) => return of_start(error).map(str::to_owned),
         CliError::Pepper(error) => return of_pepper(error).map(str::to_owned),
@@ -90,6 +91,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
     Some(fixed.to_owned())
 }
 
+const BUILD_GUESTS: &str = "build the guests with `make guests`, or name their directory with --guests";
 const STORE_INPUT: &str = "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input";
 
 const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
@@ -231,6 +233,23 @@ fn of_state(error: &StateError) -> Option<&'static str> {
     }
 }
 
+fn of_node(error: &NodeError) -> Option<String> {
+    let fixed = match error {
+        NodeError::Client(error) => return of_client(error),
+        NodeError::NotJoined => {
+            "join first: `casemate node join URL --token …`; `casemate node token` makes a token on the server"
+        }
+        NodeError::Joined { .. } => {
+            "go on with `casemate node run`, or remove the directory and the node (`casemate node rm`) to join anew"
+        }
+        NodeError::Damaged { .. } => "remove the node's directory and join anew",
+        NodeError::Refused => "join anew with another --directory, or see `casemate node ls` on the server",
+        NodeError::Sandbox(_) => "`casemate doctor` says which walls this machine has",
+        NodeError::Directory(_) | NodeError::Trust(_) | NodeError::Measure(_) => return None,
+    };
+    Some(fixed.to_owned())
+}
+
 fn of_refusal(error: &VerifyError) -> Option<&'static str> {
     match error.place {
         Place::Key => {
@@ -240,6 +259,7 @@ fn of_refusal(error: &VerifyError) -> Option<&'static str> {
             Some("keep both: the remembered checkpoint and this one prove that the node changed its history")
         }
         Place::Output => Some("this file is not what the run gave"),
+        Place::Signer => Some("the log does not name this key as that of the node that ran the task"),
         Place::Bundle
         | Place::Receipt
         | Place::Entry(_)
@@ -292,6 +312,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         ProblemCode::IdempotencyInFlight => "ask again in a moment, with the same key",
         ProblemCode::IdempotencyMismatch => "take a new key for another request",
         ProblemCode::RateLimited | ProblemCode::QueueFull => "wait a moment and try again",
+        ProblemCode::LeaseLost => "the task is another's by now; nothing is left to do",
         ProblemCode::StorageFull => "free some space on the node's disk",
         ProblemCode::QuotaExceeded => "`casemate bucket usage` shows what is used; older versions count too",
         ProblemCode::AuditUnavailable | ProblemCode::Unavailable => {

@@ -1,5 +1,6 @@
 use casemate_api::{ClientError, ProblemCode};
 use casemate_fs::FsError;
+use casemate_node::NodeError;
 use casemate_remote::BucketError;
 use casemate_remote::deltaglider::DeltaGliderError;
 use casemate_state::StateError;
@@ -46,10 +47,12 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::NoRule { .. } => Kind::NotFound,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),
+        CliError::Node(error) => of_node(error),
         CliError::Serve(error) => of_serve(error),
         CliError::Start(error) => of_start(error),
         CliError::Pepper(error) => of_pepper(error),
         CliError::Url(_)
+        | CliError::NodeName(_)
         | CliError::Address(_)
         | CliError::Content(_)
         | CliError::Config(_)
@@ -185,6 +188,21 @@ fn of_state(error: &StateError) -> Kind {
     }
 }
 
+fn of_node(error: &NodeError) -> Kind {
+    match error {
+        NodeError::Client(error) => of_client(error),
+        NodeError::NotJoined => Kind::NotFound,
+        NodeError::Joined { .. } => Kind::Conflict,
+        NodeError::Directory(FsError::Locked { .. }) => Kind::Conflict,
+        NodeError::Refused => Kind::Denied,
+        NodeError::Directory(_)
+        | NodeError::Damaged { .. }
+        | NodeError::Trust(_)
+        | NodeError::Sandbox(_)
+        | NodeError::Measure(_) => Kind::Failed,
+    }
+}
+
 fn of_client(error: &ClientError) -> Kind {
     match error {
         ClientError::Problem(problem) => of_problem(problem.code),
@@ -216,6 +234,7 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::IdempotencyMismatch
         | ProblemCode::NameTaken
         | ProblemCode::NotFinished
+        | ProblemCode::LeaseLost
         | ProblemCode::Conflict
         | ProblemCode::StaleSequence => Kind::Conflict,
         ProblemCode::BodyTooLarge

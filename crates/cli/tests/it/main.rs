@@ -21,6 +21,7 @@ mod limits;
 mod metrics;
 mod mutual;
 mod newcomer;
+mod nodes;
 mod peppers;
 mod plans;
 mod readiness;

@@ -30,7 +30,7 @@ impl World {
         let user = User::new();
         user.file("config.toml", CONFIG);
         let node = user.serve_with(&["--config", "config.toml"]);
-        let made = user.run(&["key", "create", "--label", "worker1", "--role", "node", "--json"]).json();
+        let made = user.run(&["key", "create", "--label", "worker1", "--role", "viewer", "--json"]).json();
         let key = made["secret"].as_str().unwrap().to_owned();
         let id = made["key"]["id"].as_str().unwrap().to_owned();
         let directory = user.path("worker1").to_str().unwrap().to_owned();

@@ -86,7 +86,7 @@ fn a_task_waits_for_its_time_under_one_key_and_is_done_once_more_on_demand() {
 }
 
 /// A program that copies its standard input to its standard output, by WASI.
-const COPIES: &str = r#"(module
+pub(crate) const COPIES: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)

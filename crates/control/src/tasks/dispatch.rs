@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use casemate_tasks::{Held, Lease};
+use casemate_tasks::{Held, Lease, Taker};
 
 use crate::{Control, ControlError};
 
 /// How long a lease holds without being extended. A node that dies is missed after this long.
-pub(super) const LEASE: Duration = Duration::from_secs(10);
+pub const LEASE: Duration = Duration::from_secs(10);
 
 /// Most tasks that are leased in one transaction.
 const TAKE_BATCH: u32 = 64;
@@ -39,8 +39,8 @@ impl Control {
                 return Ok(());
             }
             let now = self.now();
-            let lease = Lease { worker: self.worker, until: now.saturating_add(LEASE) };
-            let taken = self.parts.queue.take(lease, now, free).await?;
+            let lease = Lease { worker: self.worker, node: None, until: now.saturating_add(LEASE) };
+            let taken = self.parts.queue.take(Taker::of_any(lease), now, free).await?;
             let all = taken.len() < free as usize;
             for task in taken {
                 self.announce_task(&task);

@@ -1,7 +1,7 @@
-use casemate_ledger::{Bundle, EncodeError, Level, Receipt, SignedReceipt, invocation_digest};
-use casemate_model::{Digest, TaskId, Timestamp};
+use casemate_ledger::{Bundle, EncodeError, SignedReceipt};
+use casemate_model::{TaskId, Timestamp};
 use casemate_policy::operation;
-use casemate_tasks::{TaskRecord, TaskResult};
+use casemate_tasks::{Circumstances, TaskRecord, TaskResult};
 
 use super::read::{resource, result_of};
 use crate::{Caller, Control, ControlError};
@@ -11,33 +11,17 @@ pub(super) fn sign_receipt(
     control: &Control,
     task: &TaskRecord,
     result: &TaskResult,
-    (started, ended): (Timestamp, Timestamp),
+    times: (Timestamp, Timestamp),
 ) -> Result<Vec<u8>, EncodeError> {
-    let nothing = Digest::of(b"");
-    let spec = &task.spec;
-    let receipt = Receipt {
+    let run = Circumstances {
         task: task.id,
-        run: result.run,
         project: task.project.clone(),
-        module: spec.module,
-        invocation: invocation_digest(&spec.args, &spec.env),
-        input: spec.stdin.unwrap_or(nothing),
-        input_files: spec.inputs.clone(),
-        output: result.stdout.unwrap_or(nothing),
-        output_files: result.outputs.iter().map(|file| (file.path.clone(), file.digest)).collect(),
-        log: result.stderr.unwrap_or(nothing),
-        outcome: result.outcome.clone(),
-        usage: result.usage,
-        limits: spec.limits,
-        engine: casemate_sandbox::engine_build(),
-        profile: if spec.deterministic { "det-1" } else { "default" }.to_owned(),
-        worker: control.worker,
         attempt: task.progress.attempt,
-        started,
-        ended,
-        level: Level::Signed,
+        worker: control.worker,
+        engine: casemate_sandbox::engine_build(),
+        times,
     };
-    Ok(SignedReceipt::sign(receipt, &control.parts.node_key)?.as_bytes().to_vec())
+    Ok(SignedReceipt::sign(task.spec.receipt(run, result), &control.parts.node_key)?.as_bytes().to_vec())
 }
 
 impl Control {
@@ -47,6 +31,7 @@ impl Control {
         let permit = self.permit::<operation::ReadReceipt>(caller, &resource(id)).await?;
         let result = result_of(self.find_task(permit.project(), id).await?)?;
         let inclusion = self.prove(result.entry).await?;
-        Ok(Bundle::new(&result.receipt, inclusion, self.parts.node_key.public_key())?)
+        let signer = result.ran_on.as_ref().map(|ran_on| &ran_on.key);
+        Ok(Bundle::new(&result.receipt, signer, inclusion, self.parts.node_key.public_key())?)
     }
 }

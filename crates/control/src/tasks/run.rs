@@ -56,7 +56,7 @@ pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
 
 impl Control {
     /// Notes that the guest starts. If the note fails or comes too late nothing is lost: handing in checks the lease.
-    async fn note_start(&self, task: &TaskRecord) {
+    pub(crate) async fn note_start(&self, task: &TaskRecord) {
         match self.parts.queue.start(task.id, task.progress.fence, self.now()).await {
             Ok(true) => self.announce_task(&TaskRecord {
                 progress: casemate_tasks::Progress {
@@ -146,6 +146,7 @@ impl Control {
             outputs,
             receipt: Vec::new(),
             entry: 0,
+            ran_on: None,
         };
         result.receipt = sign_receipt(self, task, &result, (began, self.now()))?;
         let event = self.end_event(caller, task, &result);
@@ -157,23 +158,29 @@ impl Control {
             stderr_bytes: stderr.size_bytes,
             at: self.now(),
         };
-        self.complete(&completion, event).await
+        if self.complete(&completion, event).await? == Completed::Stale {
+            tracing::info!(task = %completion.task, "the lease was lost, so the run's result does not count");
+        }
+        Ok(())
     }
 
-    async fn complete(&self, completion: &Completion, event: Event) -> Result<(), ControlError> {
+    /// Records the end of a run, however often the store fails for a moment.
+    pub(crate) async fn complete(
+        &self,
+        completion: &Completion,
+        event: Event,
+    ) -> Result<Completed, ControlError> {
         let mut tries = 0;
         loop {
             tries += 1;
             match self.parts.queue.complete(completion, event.clone()).await {
-                Ok(Completed::Accepted(task)) => {
-                    metrics::counter!("casemate_runs_total", "outcome" => completion.result.outcome.kind())
-                        .increment(1);
-                    self.announce_task(&task);
-                    return Ok(());
-                }
-                Ok(Completed::Stale) => {
-                    tracing::info!(task = %completion.task, "the lease was lost, so the run's result does not count");
-                    return Ok(());
+                Ok(completed) => {
+                    if let Completed::Accepted(task) = &completed {
+                        let kind = completion.result.outcome.kind();
+                        metrics::counter!("casemate_runs_total", "outcome" => kind).increment(1);
+                        self.announce_task(task);
+                    }
+                    return Ok(completed);
                 }
                 Err(error) if tries < HAND_IN_TRIES => {
                     tracing::warn!(task = %completion.task, error = &error as &dyn std::error::Error, "trying again");
@@ -199,7 +206,7 @@ impl Control {
         Ok(outputs)
     }
 
-    fn end_event(&self, caller: &Caller, task: &TaskRecord, result: &TaskResult) -> Event {
+    pub(crate) fn end_event(&self, caller: &Caller, task: &TaskRecord, result: &TaskResult) -> Event {
         let resource = Resource::one("task", task.id);
         let caller = Caller { request: task.request, ..caller.clone() };
         let mut event = self.event(&caller, "tasks.end", &resource, result.outcome.to_string());
@@ -214,10 +221,15 @@ impl Control {
 
     /// Gives a task back to the queue because the node stops.
     async fn hand_back(&self, task: &TaskRecord) -> Result<(), ControlError> {
-        let held = Held { task: task.id, fence: task.progress.fence };
+        self.take_back(Held { task: task.id, fence: task.progress.fence }).await
+    }
+
+    /// Puts a task back into the queue that its holder gives up.
+    pub(crate) async fn take_back(&self, held: Held) -> Result<(), ControlError> {
         if let Some(task) = self.parts.queue.hand_back(held, self.now(), crate::sweep::ended).await? {
             tracing::info!(task = %task.id, state = %task.progress.state, "handed back");
             self.announce_task(&task);
+            self.runs.wake();
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ pub(crate) struct Runs {
     slots: Arc<Semaphore>,
     slots_max: usize,
     woken: Notify,
+    claimable: Notify,
     any_ended: Notify,
     running: Mutex<HashMap<Held, CancellationToken>>,
     waiting: Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>,
@@ -61,6 +62,7 @@ impl Runs {
             slots: Arc::new(Semaphore::new(slots_max)),
             slots_max,
             woken: Notify::new(),
+            claimable: Notify::new(),
             any_ended: Notify::new(),
             running: Mutex::default(),
             waiting: Mutex::default(),
@@ -68,9 +70,15 @@ impl Runs {
         }
     }
 
-    /// Lets the dispatcher look for due tasks.
+    /// Lets the dispatcher, and nodes that wait, look for due tasks.
     pub(crate) fn wake(&self) {
         self.woken.notify_one();
+        self.claimable.notify_waiters();
+    }
+
+    /// Resolves when tasks may be due.
+    pub(crate) fn claimable(&self) -> tokio::sync::futures::Notified<'_> {
+        self.claimable.notified()
     }
 
     pub(crate) async fn woken(&self) {

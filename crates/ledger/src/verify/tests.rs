@@ -25,7 +25,7 @@ fn log_with_receipt(count: u64) -> (Log<MemoryTiles>, SignedReceipt) {
 fn bundle() -> String {
     let (log, receipt) = log_with_receipt(20);
     let inclusion = log.prove(17).unwrap();
-    Bundle::new(receipt.as_bytes(), inclusion, key().public_key()).unwrap().to_string()
+    Bundle::new(receipt.as_bytes(), None, inclusion, key().public_key()).unwrap().to_string()
 }
 
 fn verify(bundle: &str) -> Result<Report, VerifyError> {
@@ -111,8 +111,8 @@ fn parts_of_different_bundles_do_not_mix() {
     let mut log = Log::open(MemoryTiles::new(), key()).unwrap();
     let event = crate::Event { resource: "task:another".to_owned(), ..receipt_event(&own) };
     log.append(&[Entry::new(0, log.head(), event).encode().unwrap()]).unwrap();
-    let error =
-        Bundle::new(own.as_bytes(), log.prove(0).unwrap(), key().public_key()).expect_err("another task");
+    let error = Bundle::new(own.as_bytes(), None, log.prove(0).unwrap(), key().public_key())
+        .expect_err("another task");
     let BundleError::Mismatch(error) = error else { panic!("{error}") };
     assert_eq!(error.to_string(), "receipt: the log entry does not name it");
 }
@@ -124,7 +124,8 @@ fn a_bundle_signed_by_another_key_is_refused_if_the_right_one_is_known() {
     let mut log = Log::open(MemoryTiles::new(), other.clone()).unwrap();
     log.append(&[Entry::new(0, log.head(), receipt_event(&forged)).encode().unwrap()]).unwrap();
     let inclusion = log.prove(0).unwrap();
-    let text = Bundle::new(forged.as_bytes(), inclusion.clone(), other.public_key()).unwrap().to_string();
+    let text =
+        Bundle::new(forged.as_bytes(), None, inclusion.clone(), other.public_key()).unwrap().to_string();
     assert!(!verify(&text).unwrap().key_pinned);
     let error = message(verify_bundle(text.as_bytes(), Some(key().public_key()), None, None));
     assert_eq!(error, "key: it is not the key that was expected");
@@ -132,7 +133,7 @@ fn a_bundle_signed_by_another_key_is_refused_if_the_right_one_is_known() {
     // The right log, but a receipt that somebody else signed.
     let mut log = Log::open(MemoryTiles::new(), key()).unwrap();
     log.append(&[Entry::new(0, log.head(), receipt_event(&forged)).encode().unwrap()]).unwrap();
-    let error = Bundle::new(forged.as_bytes(), log.prove(0).unwrap(), key().public_key());
+    let error = Bundle::new(forged.as_bytes(), None, log.prove(0).unwrap(), key().public_key());
     let Err(BundleError::Mismatch(error)) = error else { panic!("accepted") };
     assert_eq!(error.to_string(), "receipt: its signature does not hold");
 }

@@ -7,7 +7,12 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 19] = [
+const SHARED: [(&str, &str); 24] = [
+    ("nodes_work_beat", "nodes.work"),
+    ("nodes_work_content", "nodes.work"),
+    ("nodes_work_store", "nodes.work"),
+    ("nodes_work_hand_in", "nodes.work"),
+    ("nodes_work_return", "nodes.work"),
     ("node_live", "node.health"),
     ("node_ready", "node.health"),
     ("tasks_output_stdout", "tasks.output"),

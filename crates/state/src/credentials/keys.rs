@@ -19,7 +19,14 @@ impl Change for InsertKey {
     const ACTION: &'static str = "add a key";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<(), Failure> {
-        let key = &self.key;
+        tx.insert_key(&self.key).await?;
+        tx.record(&self.event).await.map(drop)
+    }
+}
+
+impl Tx<'_> {
+    /// Adds a key.
+    pub(crate) async fn insert_key(&mut self, key: &KeyRecord) -> Result<(), Failure> {
         let values = values![
             key.id,
             key.project,
@@ -36,8 +43,7 @@ impl Change for InsertKey {
             key.limit.map(RequestLimit::per_second),
             key.limit.map(RequestLimit::burst),
         ];
-        tx.execute(&INSERT_KEY, values).await?;
-        tx.record(&self.event).await.map(drop)
+        self.execute(&INSERT_KEY, values).await.map(drop)
     }
 }
 
@@ -163,7 +169,7 @@ pub(super) const KEYS: Statement = statement!(
 pub(crate) const ALL_KEYS: Statement =
     statement!("SELECT ", key_columns!(), " FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2");
 const LOCK_KEY: Statement = locking!("SELECT revoked FROM api_keys WHERE id = $1 AND project = $2");
-const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
+pub(crate) const REVOKE_KEY: Statement = statement!("UPDATE api_keys SET revoked = $2 WHERE id = $1");
 const ROTATE_KEY: Statement = statement!(
     "UPDATE api_keys SET former_pepper = pepper, former_mac = mac, former_until = $5, pepper = $3, mac = $4 \
      WHERE id = $1 AND project = $2 AND revoked IS NULL"

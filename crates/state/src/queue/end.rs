@@ -31,6 +31,7 @@ impl Change for Complete {
             return Ok(Completed::Accepted(Box::new(task)));
         }
         let before = task.progress.state;
+        let node = task.progress.lease.and_then(|lease| lease.node);
         let end = Step::End { fence: completion.fence, outcome: completion.result.outcome.clone() };
         let Ok(progress) = task.step(&end, completion.at) else {
             return Ok(Completed::Stale);
@@ -50,6 +51,9 @@ impl Change for Complete {
         task.updated = completion.at;
         task.result = Some(TaskResult { entry, ..completion.result.clone() });
         tx.save_task(&task, before).await?;
+        if let (Some(node), Some(result)) = (node, &task.result) {
+            tx.count_run(node, &result.outcome, &result.usage).await?;
+        }
         Ok(Completed::Accepted(Box::new(task)))
     }
 }
@@ -123,7 +127,11 @@ impl Change for Tick {
             let Some(progress) = progress.ok().filter(|progress| *progress != task.progress) else {
                 continue;
             };
+            let lost = task.progress.lease.and_then(|lease| lease.node);
             move_on(tx, &mut task, progress, self.now).await?;
+            if let Some(node) = lost {
+                tx.count_lost(node).await?;
+            }
             if task.progress.state.is_final() {
                 tx.record(&(self.event)(&task, self.now)).await?;
             }

@@ -117,9 +117,14 @@ impl Settle {
         if open > 0 {
             return Ok(None);
         }
+        // Before it is ready, as whose turn it is counts all that are.
+        let turn = match due <= self.now {
+            true => Some(tx.next_turn(&task.project, precedence(task.spec.plan.priority)).await?),
+            false => None,
+        };
         let released = self.step(tx, task, &Step::Release { due, deadline }).await?;
-        if let Some(task) = released.as_ref().filter(|task| task.progress.due <= self.now) {
-            tx.make_ready(task.id, &task.project, precedence(task.spec.plan.priority)).await?;
+        if let (Some(task), Some(turn)) = (&released, turn) {
+            tx.make_ready(task.id, turn).await?;
         }
         Ok(released)
     }

@@ -68,6 +68,7 @@ impl Tx<'_> {
             progress.attempt,
             progress.fence,
             progress.lease.map(|lease| lease.worker),
+            progress.lease.and_then(|lease| lease.node),
             progress.lease.map(|lease| lease.until),
             progress.due,
             progress.deadline,
@@ -83,6 +84,7 @@ impl Tx<'_> {
             turn,
             ready,
             plan.key.as_ref().map(ToString::to_string),
+            plan.labels,
         ];
         self.execute(&INSERT_TASK, values).await?;
         self.execute(&COUNT_UP, values![task.project, progress.state]).await.map(drop)
@@ -98,6 +100,7 @@ impl Tx<'_> {
             progress.attempt,
             progress.fence,
             progress.lease.map(|lease| lease.worker),
+            progress.lease.and_then(|lease| lease.node),
             progress.lease.map(|lease| lease.until),
             progress.due,
             progress.cancel_requested,
@@ -132,8 +135,9 @@ pub(crate) fn read_task(columns: &mut Columns) -> Result<TaskRecord, Failure> {
     let project = columns.next()?;
     let state = columns.next()?;
     let (attempt, fence) = (columns.next()?, columns.next()?);
-    let (worker, until): (Option<WorkerId>, Option<Timestamp>) = (columns.next()?, columns.next()?);
-    let lease = worker.zip(until).map(|(worker, until)| Lease { worker, until });
+    let worker: Option<WorkerId> = columns.next()?;
+    let (node, until) = (columns.next()?, columns.next::<Option<Timestamp>>()?);
+    let lease = worker.zip(until).map(|(worker, until)| Lease { worker, node, until });
     let (due, deadline) = (columns.next()?, columns.next()?);
     let cancel_requested = columns.next()?;
     let progress = Progress { state, attempt, fence, lease, due, deadline, cancel_requested };
@@ -155,8 +159,8 @@ pub(crate) fn read_task(columns: &mut Columns) -> Result<TaskRecord, Failure> {
 
 macro_rules! task_columns {
     () => {
-        "id, project, state, attempt, fence, lease_worker, lease_until, due, deadline, cancel_requested, spec, actor, \
-         request, created, updated, result, receipt, entry"
+        "id, project, state, attempt, fence, lease_worker, lease_node, lease_until, due, deadline, cancel_requested, spec, \
+         actor, request, created, updated, result, receipt, entry"
     };
 }
 pub(super) use task_columns;
@@ -183,14 +187,15 @@ pub(crate) const ALL_TASKS: Statement = statement!(
     ", take_at, lapse_at FROM tasks WHERE id > $1 ORDER BY id LIMIT $2"
 );
 const INSERT_TASK: Statement = statement!(
-    "INSERT INTO tasks (id, project, state, attempt, fence, lease_worker, lease_until, due, deadline, \
-     cancel_requested, take_at, lapse_at, spec, actor, request, created, updated, precedence, turn, ready, unique_key) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"
+    "INSERT INTO tasks (id, project, state, attempt, fence, lease_worker, lease_node, lease_until, due, deadline, \
+     cancel_requested, take_at, lapse_at, spec, actor, request, created, updated, precedence, turn, ready, unique_key, \
+     place) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+     $22, $23)"
 );
 pub(super) const UPDATE_TASK: Statement = statement!(
-    "UPDATE tasks SET state = $2, attempt = $3, fence = $4, lease_worker = $5, lease_until = $6, due = $7, \
-     cancel_requested = $8, take_at = $9, lapse_at = $10, updated = $11, result = $12, receipt = $13, entry = $14, \
-     ready = $15 WHERE id = $1"
+    "UPDATE tasks SET state = $2, attempt = $3, fence = $4, lease_worker = $5, lease_node = $6, lease_until = $7, \
+     due = $8, cancel_requested = $9, take_at = $10, lapse_at = $11, updated = $12, result = $13, receipt = $14, \
+     entry = $15, ready = $16 WHERE id = $1"
 );
 const COUNT_UP: Statement = statement!(
     "INSERT INTO task_counts (project, state, tasks) VALUES ($1, $2, 1) \

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use casemate_limits::{JsonBudget, JsonRefused};
 use casemate_model::{Digest, Outcome, RunLimits, TaskId, Usage};
 use casemate_objects::BlobId;
-use casemate_tasks::{OutputFile, TaskRecord, TaskResult, TaskSpec};
+use casemate_tasks::{OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
 use plan::{StoredAwaited, StoredPlan};
@@ -107,6 +107,8 @@ pub(super) fn result_text(result: &TaskResult) -> String {
         stdout: result.stdout.map(|digest| digest.to_string()),
         stderr: result.stderr.map(|digest| digest.to_string()),
         outputs: outputs.collect(),
+        node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
+        signer: result.ran_on.as_ref().map(|ran_on| ran_on.key.to_string()),
     })
 }
 
@@ -119,6 +121,13 @@ pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<Ta
     let outputs = stored.outputs.into_iter().map(|file| {
         Ok(OutputFile { path: file.path, digest: digest(part, file.digest)?, size_bytes: file.size_bytes })
     });
+    let ran_on = match (stored.node, stored.signer) {
+        (Some(node), Some(key)) => Some(RanOn {
+            node: node.parse().map_err(|_| bad_value(part, node, "node id"))?,
+            key: key.parse().map_err(|_| bad_value(part, key, "public key"))?,
+        }),
+        _ => None,
+    };
     Ok(TaskResult {
         run,
         outcome: outcome.ok_or_else(|| bad_value(part, format!("{kind} {detail}"), "outcome"))?,
@@ -128,6 +137,7 @@ pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<Ta
         outputs: outputs.collect::<Result<_, _>>()?,
         receipt,
         entry,
+        ran_on,
     })
 }
 
@@ -186,6 +196,10 @@ struct StoredResult {
     stdout: Option<String>,
     stderr: Option<String>,
     outputs: Vec<StoredOutput>,
+    #[serde(default)]
+    node: Option<String>,
+    #[serde(default)]
+    signer: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

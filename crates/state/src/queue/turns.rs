@@ -28,19 +28,14 @@ impl Tx<'_> {
             let mut columns = row.read("task");
             let (id, project, precedence): (TaskId, Project, u64) =
                 (columns.next()?, columns.next()?, columns.next()?);
-            self.make_ready(id, &project, precedence).await?;
+            let turn = self.next_turn(&project, precedence).await?;
+            self.make_ready(id, turn).await?;
         }
         Ok(())
     }
 
     /// Gives a task that may be taken from now on its turn.
-    pub(super) async fn make_ready(
-        &mut self,
-        id: TaskId,
-        project: &Project,
-        precedence: u64,
-    ) -> Result<(), Failure> {
-        let turn = self.next_turn(project, precedence).await?;
+    pub(super) async fn make_ready(&mut self, id: TaskId, turn: u64) -> Result<(), Failure> {
         self.execute(&READY, values![id, turn]).await.map(drop)
     }
 }

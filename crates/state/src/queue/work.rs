@@ -1,15 +1,15 @@
 use async_trait::async_trait;
-use casemate_model::{TaskId, Timestamp};
-use casemate_tasks::{EndEvent, Extended, Held, Lease, Step, TaskRecord};
+use casemate_model::{NodeLabels, TaskId, Timestamp};
+use casemate_tasks::{EndEvent, Extended, Held, Step, Taker, TaskRecord};
 
-use super::rows::{task_columns, task_record};
+use super::rows::{read_task, task_columns};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
-use crate::sql::{Statement, skipping_locked, values};
+use crate::sql::{Statement, skipping_locked, statement, values};
 
 /// Leases tasks that are due.
 pub(super) struct Take {
-    pub(super) lease: Lease,
+    pub(super) taker: Taker,
     pub(super) now: Timestamp,
     pub(super) limit: u32,
 }
@@ -22,10 +22,9 @@ impl Change for Take {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
         tx.make_due_tasks_ready(self.now, self.limit).await?;
         let mut taken = Vec::new();
-        for row in tx.rows(&TAKE, values![self.now, self.limit]).await? {
-            let mut task = task_record(row)?;
+        for mut task in self.due(tx).await? {
             let before = task.progress.state;
-            let step = task.step(&Step::Take(self.lease), self.now);
+            let step = task.step(&Step::Take(self.taker.lease), self.now);
             // The query asked for the same conditions, so a refusal does not happen; if it does, the task waits.
             let Ok(progress) = step else { continue };
             task.progress = progress;
@@ -34,6 +33,47 @@ impl Change for Take {
             taken.push(task);
         }
         Ok(taken)
+    }
+}
+
+impl Take {
+    /// The tasks whose turn it is among those that want no more than the taker's labels.
+    async fn due(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
+        let mut due: Vec<((u64, u64), TaskRecord)> = Vec::new();
+        for place in self.places(tx).await? {
+            let rows = match &self.taker.project {
+                None => tx.rows(&TAKE, values![place, self.now, self.limit]).await?,
+                Some(project) => {
+                    tx.rows(&TAKE_OF_PROJECT, values![project, place, self.now, self.limit]).await?
+                }
+            };
+            for row in rows {
+                let mut columns = row.read("task");
+                let task = read_task(&mut columns)?;
+                due.push(((columns.next()?, columns.next()?), task));
+            }
+        }
+        // Each place's are in order; with one place, which is nearly always so, nothing moves.
+        due.sort_by_key(|(turn, task)| (*turn, task.id));
+        due.truncate(self.limit as usize);
+        Ok(due.into_iter().map(|(_, task)| task).collect())
+    }
+
+    /// What ready tasks want that the taker is.
+    async fn places(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, Failure> {
+        let rows = match &self.taker.project {
+            None => tx.rows(&PLACES, &[]).await?,
+            Some(project) => tx.rows(&PLACES_OF_PROJECT, values![project]).await?,
+        };
+        let mut places = Vec::new();
+        for row in rows {
+            let place: String = row.only("place")?;
+            let wanted: NodeLabels = place.parse().map_err(|error| Failure::damaged("place", error))?;
+            if self.taker.labels.satisfy(&wanted) {
+                places.push(place);
+            }
+        }
+        Ok(places)
     }
 }
 
@@ -127,8 +167,26 @@ impl Change for Extend {
     }
 }
 
+/// What different tasks want, from one to the next through the index, however many tasks there are.
+pub(super) const PLACES: Statement = statement!(
+    "WITH RECURSIVE wanted (place) AS (SELECT MIN(place) FROM tasks WHERE ready = 1 UNION ALL \
+     SELECT (SELECT MIN(place) FROM tasks WHERE ready = 1 AND place > wanted.place) FROM wanted \
+     WHERE wanted.place IS NOT NULL) SELECT place FROM wanted WHERE place IS NOT NULL LIMIT 256"
+);
+pub(super) const PLACES_OF_PROJECT: Statement = statement!(
+    "WITH RECURSIVE wanted (place) AS (SELECT MIN(place) FROM tasks WHERE project = $1 AND ready = 1 UNION ALL \
+     SELECT (SELECT MIN(place) FROM tasks WHERE project = $1 AND ready = 1 AND place > wanted.place) FROM wanted \
+     WHERE wanted.place IS NOT NULL) SELECT place FROM wanted WHERE place IS NOT NULL LIMIT 256"
+);
 pub(super) const TAKE: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    " FROM tasks WHERE ready = 1 AND deadline > $1 ORDER BY precedence, turn, id LIMIT $2"
+    ", precedence, turn FROM tasks WHERE place = $1 AND ready = 1 AND deadline > $2 \
+     ORDER BY place, precedence, turn, id LIMIT $3"
+);
+pub(super) const TAKE_OF_PROJECT: Statement = skipping_locked!(
+    "SELECT ",
+    task_columns!(),
+    ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 \
+     ORDER BY project, place, precedence, turn, id LIMIT $4"
 );

@@ -1,11 +1,12 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use casemate_identity::Maker;
+use casemate_identity::{Maker, NodeState};
+use casemate_ledger::NodePublicKey;
 use casemate_model::{
-    BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
-    RequestId, Role, RunId, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId,
-    WebhookId, WorkerId,
+    BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
+    NodeName, ObjectKey, Project, RefreshId, RequestId, Role, RunId, Scopes, SessionId, TaskId, Timestamp,
+    UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
@@ -227,8 +228,14 @@ parsed_cells!(
     InvitationId => "an invitation id",
     Tier => "a tier",
     Subject => "somebody who is limited",
+    JoinTokenId => "a join token id",
     KeyId => "a key id",
     Maker => "a maker",
+    NodeId => "a node id",
+    NodeLabels => "labels",
+    NodeName => "the name of a node",
+    NodePublicKey => "a node's public key",
+    NodeState => "the state of a node",
     Name => "a name",
     Networks => "networks",
     ObjectKey => "an object key",

@@ -1,8 +1,9 @@
-use casemate_identity::Maker;
+use casemate_identity::{Maker, NodeState};
+use casemate_ledger::NodePublicKey;
 use casemate_model::{
-    BucketName, DeliveryId, Digest, InvitationId, KeyId, Name, Networks, ObjectKey, Project, RefreshId,
-    RequestId, Role, Scopes, SessionId, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId,
-    WorkerId,
+    BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
+    NodeName, ObjectKey, Project, RefreshId, RequestId, Role, Scopes, SessionId, TaskId, Timestamp, UploadId,
+    UserId, UserName, VersionId, WebhookId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
@@ -71,8 +72,14 @@ text_values!(
     BucketName,
     Networks,
     InvitationId,
+    JoinTokenId,
     KeyId,
     Maker,
+    NodeId,
+    NodeLabels,
+    NodeName,
+    NodePublicKey,
+    NodeState,
     Name,
     ObjectKey,
     Project,
@@ -165,7 +172,7 @@ macro_rules! nulls {
 }
 
 nulls!(Value::Integer(None); u32, u64, Timestamp);
-nulls!(Value::Text(None); String, &str, KeyId, RefreshId, UserId, WorkerId);
+nulls!(Value::Text(None); String, &str, KeyId, NodeId, RefreshId, UserId, WorkerId);
 nulls!(Value::Bytes(None); Digest, &[u8]);
 
 impl<T: ToValue + NullValue> ToValue for Option<T> {

@@ -3,7 +3,8 @@ use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
 use crate::{
-    audit, blobs, catalog, change, credentials, idempotency, overrides, queue, registry, users, webhooks,
+    audit, blobs, catalog, change, credentials, idempotency, nodes, overrides, queue, registry, users,
+    webhooks,
 };
 
 /// How the engine means to run a statement.
@@ -47,6 +48,7 @@ impl Store {
             users::factors::HOT,
             users::passkeys::HOT,
             users::roles::HOT,
+            nodes::HOT,
             webhooks::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {

@@ -8,6 +8,7 @@ mod factors;
 mod idempotency;
 mod inventory;
 mod lifecycle;
+mod nodes;
 mod overrides;
 mod peppers;
 mod plans;
@@ -62,6 +63,9 @@ const CASES: &[Case] = cases![
     lifecycle::what_changed_meanwhile_is_left_alone,
     inventory::blobs_come_by_project_and_digest,
     inventory::parts_of_all_uploads_come_in_order,
+    nodes::a_join_token_makes_one_node,
+    nodes::a_node_takes_tasks_of_its_project_that_want_its_labels,
+    nodes::what_nodes_do_is_counted,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     idempotency::a_request_is_carried_out_once,

@@ -140,7 +140,11 @@ impl Context {
     }
 
     pub(crate) fn lease(&self, seconds: u64) -> Lease {
-        Lease { worker: WorkerId::generate(self.now(), &self.entropy), until: self.later(seconds) }
+        Lease {
+            worker: WorkerId::generate(self.now(), &self.entropy),
+            node: None,
+            until: self.later(seconds),
+        }
     }
 
     pub(crate) fn completion(&self, task: &TaskRecord, outcome: Outcome, stdout: &[u8]) -> Completion {
@@ -156,6 +160,7 @@ impl Context {
                 outputs: Vec::new(),
                 receipt: b"receipt".to_vec(),
                 entry: 0,
+                ran_on: None,
             },
             stdout_bytes: stdout.len() as u64,
             stderr_bytes: 0,

@@ -10,7 +10,7 @@ use casemate_model::{KeyId, Role, Scopes, StoreError};
 use casemate_names::{Claimed, Registry};
 use casemate_objects::{BucketCatalog, ObjectCatalog, ObjectRecord, ProjectQuota, Put, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
-use casemate_tasks::{Queue, Submitted};
+use casemate_tasks::{Queue, Submitted, Taker};
 use futures_util::future::{join, join_all};
 use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -188,7 +188,8 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
             let submitted = stores[1].submit(&task, context.event("tasks.submit")).await.unwrap();
             assert_eq!(submitted, Submitted::Accepted);
         }
-        let takes = (0..10usize).map(|number| stores[number % 2].take(context.lease(10), context.now(), 1));
+        let takes = (0..10usize)
+            .map(|number| stores[number % 2].take(Taker::of_any(context.lease(10)), context.now(), 1));
         let taken = join_all(takes).await.into_iter().flat_map(Result::unwrap);
         let mut taken: Vec<_> = taken.map(|task| task.id).collect();
         taken.sort();

@@ -15,7 +15,9 @@ fn on_sqlite() {
     run(async {
         let plans = Context::sqlite().await.store.plans().await.unwrap();
         assert_no_step(&plans, |step| {
-            (step.starts_with("SCAN") && !step.contains("USING") && step != "SCAN CONSTANT ROW")
+            // `wanted` is what a statement makes itself, a row at a time.
+            let of_its_own = ["SCAN CONSTANT ROW", "SCAN wanted"].contains(&step);
+            (step.starts_with("SCAN") && !step.contains("USING") && !of_its_own)
                 || step.contains("TEMP B-TREE")
         });
     });

@@ -11,7 +11,7 @@ fn at(millis: u64) -> Timestamp {
 }
 
 fn lease(until: u64) -> Lease {
-    Lease { worker: WorkerId::generate(at(0), &CountingEntropy::default()), until: at(until) }
+    Lease { worker: WorkerId::generate(at(0), &CountingEntropy::default()), node: None, until: at(until) }
 }
 
 fn apply(progress: &Progress, now: u64, step: Step) -> Progress {

@@ -28,6 +28,9 @@ pub(super) struct PlanOptions {
     /// How long it may take altogether, such as 10m: queue, attempts and waits. As long as the limit `wall` unless given.
     #[arg(long, value_name = "TIME", value_parser = millis)]
     timeout: Option<u64>,
+    /// A label of the node that runs it, such as zone=a; give it several times for several. Any node unless given.
+    #[arg(long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<String>,
 }
 
 /// Failures of a program, as options.
@@ -49,6 +52,7 @@ impl PlanOptions {
             key: self.key.clone(),
             retry: RetryRequest { attempts: self.attempts, wait_ms: self.retry_wait, on: on.collect() },
             timeout_ms: self.timeout,
+            labels: self.labels.clone(),
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn say_receipt(
     let receipt = &report.receipt;
     if output.json() {
         return output.value(&json!({
-            "file": what, "level": receipt.level.to_string(), "claimed": claimed(receipt.level),
+            "file": what, "level": receipt.level.to_string(), "claimed": claimed(report),
             "not_claimed": not_claimed(receipt.level), "task": receipt.task.to_string(),
             "run": receipt.run.to_string(), "project": receipt.project.to_string(),
             "module": receipt.module.to_string(), "input": receipt.input.to_string(),
@@ -81,6 +81,7 @@ pub(super) fn say_receipt(
                 .map(|(path, digest)| json!({ "path": path, "digest": digest.to_string() })).collect::<Vec<_>>(),
             "outcome": receipt.outcome.to_string(), "fuel": receipt.usage.fuel, "wall_ms": receipt.usage.wall_ms,
             "engine": receipt.engine, "profile": receipt.profile, "ended": receipt.ended.to_string(),
+            "signer": report.signer.as_ref().unwrap_or(&report.key).to_string(),
             "entry": report.sequence, "log_size": report.checkpoint.size(), "key": report.key.to_string(),
             "trust": trust.word(), "output_matches": report.output,
         }));
@@ -88,7 +89,7 @@ pub(super) fn say_receipt(
     output.line(&format!("{what}: holds, level {}", receipt.level))?;
     output.fields(&fields(report, receipt))?;
     output.note(&format!("The key is {}.", trust.text()));
-    output.note(&format!("Claimed: {}.", claimed(receipt.level)));
+    output.note(&format!("Claimed: {}.", claimed(report)));
     output.note(&format!("Not claimed: {}.", not_claimed(receipt.level)));
     Ok(())
 }
@@ -107,6 +108,9 @@ fn fields(report: &Report, receipt: &Receipt) -> Vec<(&'static str, String)> {
         ("entry", format!("{} of {}", report.sequence, report.checkpoint.size())),
         ("key", report.key.to_string()),
     ];
+    if let Some(signer) = &report.signer {
+        fields.push(("signer", signer.to_string()));
+    }
     if let Some(output) = &report.output {
         fields.insert(5, ("matches", format!("the given file is {output}")));
     }
@@ -114,10 +118,18 @@ fn fields(report: &Report, receipt: &Receipt) -> Vec<(&'static str, String)> {
 }
 
 /// What a receipt of the level says.
-fn claimed(level: Level) -> String {
-    let signed = "the node with this key signed that this module, on this input, gave this outcome and output, and \
-                  its log records it";
-    match level {
+fn claimed(report: &Report) -> String {
+    let signed = match report.signer {
+        None => {
+            "the node with this key signed that this module, on this input, gave this outcome and output, and its log \
+             records it"
+        }
+        Some(_) => {
+            "the node with the signer's key signed that this module, on this input, gave this outcome and output, and the \
+             log of the server with this key records it, and that the signer was a node of it"
+        }
+    };
+    match report.receipt.level {
         Level::Reported => {
             "a worker reported this outcome and output, and the node with this key recorded it".to_owned()
         }

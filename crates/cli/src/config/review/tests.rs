@@ -26,6 +26,7 @@ fn good(environment: Environment) -> Config {
         master_keys: MasterKeys { current: master_key(), former: None },
         log_json: true,
         workers: 4,
+        run_tasks: true,
         ..config
     }
 }

@@ -7,7 +7,7 @@ use casemate_api::tasks::{
     ContentSource, LimitsRequest, ModuleSource, PlanRequest, Profile, RetryOn as WireRetryOn, SubmitTask,
 };
 use casemate_control as control;
-use casemate_model::RunLimits;
+use casemate_model::{NodeLabels, RunLimits};
 use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
 
 use crate::problem::{Problem, body_field};
@@ -67,6 +67,8 @@ fn plan(asked: &PlanRequest) -> Result<Plan, Problem> {
             },
         },
         timeout_ms: asked.timeout_ms,
+        labels: NodeLabels::parse(asked.labels.iter().map(String::as_str))
+            .map_err(|error| Problem::field("/plan/labels", error.to_string()))?,
     })
 }
 

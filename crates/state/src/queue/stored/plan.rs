@@ -19,6 +19,7 @@ pub(super) struct StoredPlan {
     on_exit: bool,
     on_trap: bool,
     timeout_ms: Option<u64>,
+    labels: String,
 }
 
 impl Default for StoredPlan {
@@ -29,7 +30,7 @@ impl Default for StoredPlan {
 
 impl StoredPlan {
     pub(super) fn of(plan: &Plan) -> Self {
-        let Plan { priority, not_before, key, retry, timeout_ms } = plan;
+        let Plan { priority, not_before, key, retry, timeout_ms, labels } = plan;
         let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         Self {
             priority: priority.number(),
@@ -41,6 +42,7 @@ impl StoredPlan {
             on_exit: retry.on.exit,
             on_trap: retry.on.trap,
             timeout_ms: *timeout_ms,
+            labels: labels.to_string(),
         }
     }
 
@@ -64,6 +66,7 @@ impl StoredPlan {
                 on: RetryOn { exit: self.on_exit, trap: self.on_trap },
             },
             timeout_ms: self.timeout_ms,
+            labels: self.labels.parse().map_err(|_| bad_value(part, self.labels, "labels"))?,
         })
     }
 }

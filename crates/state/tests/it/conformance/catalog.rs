@@ -7,7 +7,7 @@ use casemate_objects::{
     Before, BlobCatalog, BucketCatalog, BucketTotals, Deleted, Inventory, ObjectCatalog, ObjectPage,
     ObjectRecord, Packing, Put, PutRule,
 };
-use casemate_tasks::{Queue, Submitted};
+use casemate_tasks::{Queue, Submitted, Taker};
 
 use crate::context::Context;
 
@@ -179,7 +179,7 @@ pub(super) async fn a_blob_is_readable_in_the_projects_that_have_it(context: &Co
     assert!(!context.store.is_readable(&context.project, &output).await.unwrap());
 
     context.store.submit(&context.task(module), context.event("tasks.submit")).await.unwrap();
-    let taken = context.store.take(context.lease(10), context.now(), 1).await.unwrap();
+    let taken = context.store.take(Taker::of_any(context.lease(10)), context.now(), 1).await.unwrap();
     let completion = context.completion(&taken[0], Outcome::Exited(0), b"output");
     context.store.complete(&completion, context.event("tasks.end")).await.unwrap();
     assert!(context.store.is_readable(&context.project, &output).await.unwrap());

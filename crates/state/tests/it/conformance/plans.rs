@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use casemate_model::{Digest, Outcome, TaskId};
 use casemate_tasks::{
-    Awaited, Completed, Plan, Priority, Queue, RetryOn, RetryPolicy, Submitted, TaskRecord, TaskState,
+    Awaited, Completed, Plan, Priority, Queue, RetryOn, RetryPolicy, Submitted, Taker, TaskRecord, TaskState,
 };
 
 use super::queue::ended;
@@ -49,7 +49,7 @@ pub(super) async fn a_task_waits_for_its_time_and_queues_then(context: &Context)
     context.store.submit(&later, context.event("tasks.submit")).await.unwrap();
     let now = context.submit().await;
     assert_eq!(context.take_one(10).await.id, now.id);
-    assert_eq!(context.store.take(context.lease(10), context.now(), 9).await.unwrap(), []);
+    assert_eq!(context.store.take(Taker::of_any(context.lease(10)), context.now(), 9).await.unwrap(), []);
     context.clock.advance(Duration::from_secs(60));
     let taken = context.take_one(10).await;
     assert_eq!((taken.id, taken.spec.plan.not_before), (later.id, Some(at)));
@@ -75,7 +75,7 @@ pub(super) async fn one_open_task_has_a_key(context: &Context) {
     elsewhere.spec.module_project = Some(context.project.clone());
     assert_eq!(submit(&elsewhere).await, Submitted::Accepted, "keys of others are other keys");
     let tasks = [nightly(), nightly(), nightly(), nightly()];
-    let taken = context.store.take(context.lease(10), context.now(), 9).await.unwrap();
+    let taken = context.store.take(Taker::of_any(context.lease(10)), context.now(), 9).await.unwrap();
     let taken = taken.into_iter().find(|task| task.id == first.id).unwrap();
     context.complete(&context.completion(&taken, Outcome::Exited(0), b"")).await;
     let answers = futures_util::future::join_all(tasks.iter().map(&submit)).await;
@@ -138,7 +138,7 @@ pub(super) async fn a_task_waits_for_those_it_needs_and_reads_what_they_leave(co
     assert_eq!(context.stored(both).await.spec.inputs, std::slice::from_ref(&output));
     assert_eq!(finish(0).await, second);
     assert_eq!(
-        context.store.take(context.lease(10), context.now(), 9).await.unwrap(),
+        context.store.take(Taker::of_any(context.lease(10)), context.now(), 9).await.unwrap(),
         [],
         "not before it is released"
     );

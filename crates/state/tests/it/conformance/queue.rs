@@ -3,8 +3,8 @@ use std::time::Duration;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Outcome, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, Extended, Held, OutputFile, Queue, Submitted, TaskPage, TaskRecord,
-    TaskState,
+    Cancelled, Completed, Completion, Extended, Held, OutputFile, Queue, Submitted, Taker, TaskPage,
+    TaskRecord, TaskState,
 };
 
 use crate::context::{Context, LIMITS};
@@ -19,7 +19,7 @@ impl Context {
     }
 
     pub(super) async fn take_one(&self, seconds: u64) -> TaskRecord {
-        let mut taken = self.store.take(self.lease(seconds), self.now(), 1).await.unwrap();
+        let mut taken = self.store.take(Taker::of_any(self.lease(seconds)), self.now(), 1).await.unwrap();
         taken.pop().expect("a task is due")
     }
 
@@ -144,7 +144,7 @@ pub(super) async fn a_failure_of_the_node_is_tried_again_until_no_attempt_is_lef
         assert_eq!(waits.progress.state, TaskState::RetryWait);
         assert!((earliest..=latest).contains(&waits.progress.due), "{:?}", waits.progress.due);
         assert_eq!(
-            context.store.take(context.lease(10), context.now(), 1).await.unwrap(),
+            context.store.take(Taker::of_any(context.lease(10)), context.now(), 1).await.unwrap(),
             vec![],
             "not yet due"
         );
@@ -186,7 +186,7 @@ pub(super) async fn a_task_that_is_handed_back_is_taken_again(context: &Context)
 pub(super) async fn a_lease_that_nobody_works_under_ends(context: &Context) {
     let (_, _) = (context.submit().await, context.submit().await);
     let lease = context.lease(10);
-    let taken = context.store.take(lease, context.now(), 2).await.unwrap();
+    let taken = context.store.take(Taker::of_any(lease), context.now(), 2).await.unwrap();
     let (works, forgotten) = (held(&taken[0]), held(&taken[1]));
     context.clock.advance(Duration::from_secs(8));
     assert_eq!(context.extend(&[works], 10).await, Extended::default());
@@ -237,7 +237,7 @@ pub(super) async fn a_deadline_ends_a_task_that_waits(context: &Context) {
     let task = context.submit().await;
     assert_eq!(context.tick().await, vec![], "in time");
     context.clock.advance(Duration::from_secs(60));
-    assert_eq!(context.store.take(context.lease(10), context.now(), 1).await.unwrap(), vec![]);
+    assert_eq!(context.store.take(Taker::of_any(context.lease(10)), context.now(), 1).await.unwrap(), vec![]);
     let changed = context.tick().await;
     assert_eq!(changed.len(), 1);
     assert_eq!((changed[0].id, changed[0].progress.state), (task.id, TaskState::TimedOut));
@@ -279,9 +279,9 @@ pub(super) async fn tasks_are_taken_oldest_first_and_only_once(context: &Context
         context.clock.advance(Duration::from_millis(10));
     }
     let ids = |tasks: &[TaskRecord]| tasks.iter().map(|task| task.id).collect::<Vec<_>>();
-    let first = context.store.take(context.lease(10), context.now(), 2).await.unwrap();
+    let first = context.store.take(Taker::of_any(context.lease(10)), context.now(), 2).await.unwrap();
     assert_eq!(ids(&first), expected[..2]);
-    let takes = (0..10).map(|_| context.store.take(context.lease(10), context.now(), 1));
+    let takes = (0..10).map(|_| context.store.take(Taker::of_any(context.lease(10)), context.now(), 1));
     let mut rest = Vec::new();
     for taken in futures_util::future::join_all(takes).await {
         rest.extend(ids(&taken.unwrap()));

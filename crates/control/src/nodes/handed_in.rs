@@ -1,0 +1,174 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use casemate_identity::NodeRecord;
+use casemate_ledger::{Receipt, SignedReceipt};
+use casemate_model::{Digest, Outcome};
+use casemate_tasks::{Circumstances, Completed, Completion, Held, OutputFile, RanOn, TaskRecord, TaskResult};
+
+use super::NodeError;
+use super::work::lost;
+use crate::{Caller, Control, ControlError};
+
+/// What nodes have stored for runs that are not over, so that no run gives more than it may. It is lost when the server
+/// ends: the node stores it again then.
+#[derive(Default)]
+pub(crate) struct HandedIn(Mutex<HashMap<Held, HashMap<Digest, u64>>>);
+
+impl HandedIn {
+    /// Notes content of `size` bytes; false if that is more than `bytes_max` altogether, and then it is not noted.
+    fn note(&self, held: Held, digest: Digest, size: u64, bytes_max: u64) -> bool {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = all.entry(held).or_default();
+        let others: u64 = stored.iter().filter(|(other, _)| **other != digest).map(|(_, size)| size).sum();
+        let fits = others.saturating_add(size) <= bytes_max && stored.len() < FILES_MAX;
+        if fits {
+            stored.insert(digest, size);
+        }
+        fits
+    }
+
+    /// The size of content that was stored for a run.
+    fn size(&self, held: Held, digest: &Digest) -> Result<u64, NodeError> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = all.get(&held).and_then(|stored| stored.get(digest)).copied();
+        size.ok_or(NodeError::NotStored(*digest))
+    }
+
+    /// Forgets a run that is over, with all earlier ones of its task.
+    pub(crate) fn forget(&self, held: Held) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|other, _| other.task != held.task || other.fence > held.fence);
+    }
+}
+
+/// Files of a run, with both streams.
+const FILES_MAX: usize = Receipt::FILES_MAX + 2;
+
+impl Control {
+    /// Stores what a run of the calling node gave, piece by piece: streams and files.
+    pub async fn store_for_task(
+        &self,
+        caller: &Caller,
+        held: Held,
+        announced: Digest,
+        content: Bytes,
+    ) -> Result<(), ControlError> {
+        let node = self.working_node(caller).await?;
+        let task = self.held_task(&node, held).await?;
+        let limits = &task.spec.limits;
+        let bytes_max = limits.output_bytes.saturating_add(limits.log_bytes);
+        let size = content.len() as u64;
+        if !self.handed_in.note(held, announced, size, bytes_max) {
+            return Err(NodeError::TooMuch.into());
+        }
+        let hold = self.parts.objects.hold().await;
+        let stored = self.parts.objects.put_blob(&hold, &task.project, content).await?;
+        if stored.digest == announced {
+            return Ok(());
+        }
+        self.handed_in.forget(held);
+        Err(casemate_objects::ObjectsError::DigestMismatch { expected: announced, found: stored.digest }
+            .into())
+    }
+
+    /// Accepts what came of a run from the node that holds its lease: the receipt, signed by the node, says all of it.
+    pub async fn hand_in_receipt(
+        &self,
+        caller: &Caller,
+        held: Held,
+        receipt: &[u8],
+    ) -> Result<TaskRecord, ControlError> {
+        let node = self.working_node(caller).await?;
+        let signed = SignedReceipt::decode(receipt).map_err(|_| NodeError::Receipt("it cannot be read"))?;
+        let task = match self.held_task(&node, held).await {
+            Ok(task) => task,
+            // An answer may get lost; whoever asks again learns that it was taken.
+            Err(error) => {
+                let task = self.task_of_node(&node.project, held.task).await?;
+                let same = task.result.as_ref().is_some_and(|result| result.receipt == receipt);
+                return if same { Ok(task) } else { Err(error) };
+            }
+        };
+        signed.verify(&node.public_key).map_err(|_| NodeError::Receipt("another key signed it"))?;
+        let result = self.result_of_receipt(&node, &task, &signed)?;
+        let mut event = self.end_event(caller, &task, &result);
+        event.details.extend([
+            ("node".to_owned(), node.id.to_string()),
+            ("owner".to_owned(), node.owner.to_string()),
+            (SignedReceipt::SIGNER.to_owned(), node.public_key.to_string()),
+        ]);
+        let size = |digest: Option<Digest>| digest.map_or(Ok(0), |digest| self.handed_in.size(held, &digest));
+        let completion = Completion {
+            task: task.id,
+            fence: held.fence,
+            stdout_bytes: size(result.stdout)?,
+            stderr_bytes: size(result.stderr)?,
+            result,
+            at: self.now(),
+        };
+        let _hold = self.parts.objects.hold().await;
+        match self.complete(&completion, event).await? {
+            Completed::Accepted(task) => {
+                self.handed_in.forget(held);
+                Ok(*task)
+            }
+            Completed::Stale => Err(lost(held)),
+        }
+    }
+
+    /// Reads a result out of its receipt, which must be one of what was asked for and of nothing else.
+    fn result_of_receipt(
+        &self,
+        node: &NodeRecord,
+        task: &TaskRecord,
+        signed: &SignedReceipt,
+    ) -> Result<TaskResult, ControlError> {
+        let receipt = signed.receipt();
+        let held = Held { task: task.id, fence: task.progress.fence };
+        let outputs = receipt.output_files.iter().map(|(path, digest)| {
+            Ok(OutputFile {
+                path: path.clone(),
+                digest: *digest,
+                size_bytes: self.handed_in.size(held, digest)?,
+            })
+        });
+        let result = TaskResult {
+            run: receipt.run,
+            outcome: receipt.outcome.clone(),
+            usage: receipt.usage,
+            stdout: Some(receipt.output),
+            stderr: Some(receipt.log),
+            outputs: outputs.collect::<Result<_, NodeError>>()?,
+            receipt: signed.as_bytes().to_vec(),
+            entry: 0,
+            ran_on: Some(RanOn { node: node.id, key: node.public_key.clone() }),
+        };
+        let lease = task.progress.lease.ok_or_else(|| lost(held))?;
+        let run = Circumstances {
+            task: task.id,
+            project: task.project.clone(),
+            attempt: task.progress.attempt,
+            worker: lease.worker,
+            engine: receipt.engine.clone(),
+            times: (receipt.started, receipt.ended),
+        };
+        if task.spec.receipt(run, &result).normalised() != *receipt {
+            return Err(NodeError::Receipt("it is of another task, run, module or input").into());
+        }
+        let (usage, limits) = (&receipt.usage, &task.spec.limits);
+        // Only a run that was ended from outside has not seen its limits.
+        let beyond = usage.fuel > limits.fuel || usage.memory_bytes_peak > limits.memory_bytes;
+        if beyond || receipt.ended < receipt.started {
+            return Err(NodeError::Receipt("it says of more than was allowed").into());
+        }
+        match &receipt.outcome {
+            // Only the server knows whether somebody asked for it.
+            Outcome::Cancelled if !task.progress.cancel_requested => {
+                Err(NodeError::Receipt("nobody cancelled the task").into())
+            }
+            _ => Ok(result),
+        }
+    }
+}

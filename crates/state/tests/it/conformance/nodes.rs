@@ -1,0 +1,187 @@
+use casemate_identity::{
+    Capabilities, Credentials, JoinTokenRecord, Joined, KeyLabel, KeyRecord, Maker, NewKey, NodeRecord,
+    NodeState, Nodes, Pepper, Peppers, WorkRecord, issue_join_token, issue_key,
+};
+use casemate_ledger::NodeKey;
+use casemate_model::{Networks, NodeId, NodeLabels, Outcome, Project, Role, Scope, Scopes};
+use casemate_tasks::{Completed, Lease, Queue, Submitted, Taker, TaskRecord};
+use secrecy::zeroize::Zeroizing;
+
+use super::queue::ended;
+use crate::context::Context;
+
+impl Context {
+    fn peppers(&self) -> Peppers {
+        Peppers::new(Pepper::new(Zeroizing::new([1; 32])))
+    }
+
+    async fn join_token(&self) -> JoinTokenRecord {
+        let what = (self.project.clone(), "zone=a".parse().unwrap());
+        let lifetime = std::time::Duration::from_secs(60);
+        let (token, _) =
+            issue_join_token(what, Maker::Operator, lifetime, &self.peppers(), self.now(), &self.entropy);
+        self.store.insert_join_token(&token, self.event("nodes.create_token")).await.unwrap();
+        token
+    }
+
+    fn new_node(&self, name: &str) -> (NodeRecord, KeyRecord) {
+        let label: KeyLabel = name.parse().unwrap();
+        let new = NewKey {
+            project: self.project.clone(),
+            label,
+            role: Role::NODE,
+            scopes: Scopes::of(&[Scope::TasksWork]),
+            expires: None,
+            owner: None,
+            networks: Networks::default(),
+            limit: None,
+        };
+        let (key, _) = issue_key(new, &self.peppers(), self.now(), &self.entropy);
+        let node = NodeRecord {
+            id: NodeId::generate(self.now(), &self.entropy),
+            project: self.project.clone(),
+            name: name.parse().unwrap(),
+            key: key.id,
+            public_key: NodeKey::from_seed(&[7; 32]).public_key().clone(),
+            owner: Maker::Operator,
+            labels: "zone=a".parse().unwrap(),
+            capabilities: Capabilities { cores: 2, memory_bytes: 3, kvm: true, fuel_per_second: 4 },
+            state: NodeState::Ready,
+            created: self.now(),
+            seen: self.now(),
+            work: WorkRecord::default(),
+        };
+        (node, key)
+    }
+
+    async fn joined(&self, name: &str) -> NodeRecord {
+        let (node, key) = self.new_node(name);
+        let token = self.join_token().await.id;
+        let joined = self.store.join(token, &node, &key, self.event("nodes.join")).await.unwrap();
+        assert_eq!(joined, Joined::Done);
+        node
+    }
+
+    async fn found(&self, node: &NodeRecord) -> NodeRecord {
+        self.store.node(&self.project, node.id).await.unwrap().expect("the node is there")
+    }
+
+    fn taker(&self, node: &NodeRecord) -> Taker {
+        let lease = Lease { node: Some(node.id), ..self.lease(10) };
+        Taker { lease, project: Some(node.project.clone()), labels: node.labels.clone() }
+    }
+}
+
+pub(super) async fn a_join_token_makes_one_node(context: &Context) {
+    let token = context.join_token().await;
+    assert_eq!(context.store.join_token(token.id).await.unwrap(), Some(token.clone()));
+    assert_eq!(
+        context.store.join_tokens(&context.project, None, 9).await.unwrap(),
+        std::slice::from_ref(&token)
+    );
+    let (node, key) = context.new_node("box");
+    let join = async |token, node: &NodeRecord, key: &KeyRecord| {
+        context.store.join(token, node, key, context.event("nodes.join")).await.unwrap()
+    };
+    assert_eq!(join(token.id, &node, &key).await, Joined::Done);
+    assert_eq!(context.found(&node).await, node);
+    assert_eq!(context.store.node_of_key(key.id).await.unwrap(), Some(node.clone()));
+    let elsewhere: Project = "elsewhere".parse().unwrap();
+    assert_eq!(context.store.node(&elsewhere, node.id).await.unwrap(), None);
+
+    let (second, second_key) = context.new_node("other");
+    assert_eq!(join(token.id, &second, &second_key).await, Joined::TokenGone);
+    assert_eq!(context.store.key(second_key.id).await.unwrap(), None, "a refusal leaves no key");
+    let token = context.join_token().await.id;
+    let (same, same_key) = context.new_node("box");
+    assert_eq!(join(token, &same, &same_key).await, Joined::NameTaken);
+    assert!(context.store.join_token(token).await.unwrap().is_some(), "it was not used");
+
+    // One that is removed loses its key, and its name is free.
+    let state = async |state| {
+        let event = context.event("nodes.state");
+        context.store.set_node_state(&context.project, node.id, state, event).await.unwrap()
+    };
+    assert!(state(NodeState::Draining).await);
+    assert_eq!(context.found(&node).await.state, NodeState::Draining);
+    assert!(state(NodeState::Removed).await);
+    assert!(!state(NodeState::Ready).await, "it is gone for good");
+    assert_eq!(context.store.key(key.id).await.unwrap().unwrap().revoked, Some(context.now()));
+    assert_eq!(join(token, &same, &same_key).await, Joined::Done);
+    assert_eq!(context.store.nodes(&context.project, None, 9).await.unwrap(), std::slice::from_ref(&same));
+    assert_eq!(context.store.nodes(&context.project, Some(same.id), 9).await.unwrap(), []);
+
+    let taken_back = context.join_token().await.id;
+    let withdraw = async |project: &Project| {
+        let event = context.event("nodes.withdraw_token");
+        context.store.remove_join_token(project, taken_back, event).await.unwrap()
+    };
+    assert!(!withdraw(&elsewhere).await);
+    assert!(withdraw(&context.project).await);
+    assert!(!withdraw(&context.project).await);
+    assert_eq!(join(taken_back, &second, &second_key).await, Joined::TokenGone);
+}
+
+pub(super) async fn a_node_takes_tasks_of_its_project_that_want_its_labels(context: &Context) {
+    let node = context.joined("box").await;
+    let module = context.put("app.wasm", b"module").await;
+    let submit = async |labels: &str| {
+        let mut task = context.task(module);
+        task.spec.plan.labels = labels.parse().unwrap();
+        let submitted = context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
+        assert_eq!(submitted, Submitted::Accepted);
+        task.id
+    };
+    let other = submit("zone=b").await;
+    let here = submit("zone=a").await;
+    let any = submit("").await;
+    let take = async |taker: Taker, limit| -> Vec<TaskRecord> {
+        context.store.take(taker, context.now(), limit).await.unwrap()
+    };
+    let elsewhere = Taker { project: Some("elsewhere".parse().unwrap()), ..context.taker(&node) };
+    assert_eq!(take(elsewhere, 9).await, []);
+    let taken = take(context.taker(&node), 1).await;
+    assert_eq!(taken.iter().map(|task| task.id).collect::<Vec<_>>(), [here], "in the order of their turns");
+    assert_eq!(taken[0].progress.lease.and_then(|lease| lease.node), Some(node.id));
+    assert_eq!(context.stored(here).await.progress, taken[0].progress);
+    let ids = |tasks: Vec<TaskRecord>| tasks.into_iter().map(|task| task.id).collect::<Vec<_>>();
+    assert_eq!(ids(take(Taker::of_any(context.lease(10)), 9).await), [any], "which wants nothing");
+    assert_eq!(take(context.taker(&node), 9).await, []);
+    let in_zone_b = Taker { labels: "zone=b,disk=fast".parse().unwrap(), ..context.taker(&node) };
+    assert_eq!(ids(take(in_zone_b, 9).await), [other]);
+}
+
+pub(super) async fn what_nodes_do_is_counted(context: &Context) {
+    let node = context.joined("box").await;
+    let module = context.put("app.wasm", b"module").await;
+    let leased = async || {
+        let task = context.task(module);
+        context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
+        context.store.take(context.taker(&node), context.now(), 1).await.unwrap().remove(0)
+    };
+    for outcome in [Outcome::Exited(0), Outcome::Exited(1), Outcome::EngineFailed("out".to_owned())] {
+        let task = leased().await;
+        let completion = context.completion(&task, outcome, b"out");
+        assert!(matches!(context.complete(&completion).await, Completed::Accepted(_)));
+    }
+    leased().await;
+    context.clock.advance(std::time::Duration::from_secs(10));
+    context.store.note_node_seen(node.id, context.now()).await.unwrap();
+    assert_eq!(context.store.tick(context.now(), ended, 9).await.unwrap().len(), 1);
+    let found = context.found(&node).await;
+    let expected = WorkRecord { completed: 2, failed: 1, lost: 1, fuel: 14, ..WorkRecord::default() };
+    assert_eq!((found.work, found.seen), (expected, context.now()));
+
+    // A sum does not grow out of its column, whatever a node says.
+    let task = leased().await;
+    let mut completion = context.completion(&task, Outcome::Exited(0), b"out");
+    completion.result.usage.fuel = u64::MAX >> 1;
+    for _ in 0..2 {
+        context.complete(&completion).await;
+    }
+    assert!(context.found(&node).await.work.fuel >= 1 << 61);
+    let other = NodeKey::from_seed(&[9; 32]);
+    context.store.set_node_key(node.id, other.public_key(), context.event("nodes.rotate")).await.unwrap();
+    assert_eq!(context.found(&node).await.public_key, *other.public_key());
+    assert_eq!(NodeLabels::default(), "".parse().unwrap());
+}
