@@ -20,6 +20,7 @@ acceptance: setup-test guests ## Kill a node 10,700 times under load, fill its d
 	python3 tests/acceptance/hostile.py $(TARGET)/debug/casemate $(TARGET)/guests
 	python3 tests/acceptance/kill_loop.py $(TARGET)/debug/casemate --cycles 500
 	python3 tests/acceptance/kill_s3.py $(TARGET)/debug/casemate --cycles 200
+	python3 tests/acceptance/kill_nodes.py $(TARGET)/debug/casemate --tasks 10000
 	python3 tests/acceptance/kill_refresh.py $(TARGET)/debug/casemate --cycles 10000
 	python3 tests/acceptance/disk_storm.py $(TARGET)/debug/casemate --rounds 40
 	python3 tests/acceptance/s3_clients.py $(TARGET)/debug/casemate

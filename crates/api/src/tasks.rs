@@ -48,6 +48,30 @@ pub struct SubmitTask {
     /// When it runs, how urgently, and how often it is attempted.
     #[serde(default)]
     pub plan: PlanRequest,
+    /// How many nodes of distinct owners are to run it, and how many must come to the same; one runs it unless given. The
+    /// profile must be `det-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<QuorumRequest>,
+}
+
+/// How many nodes of distinct owners are to run a task, and how many must come to the same output and fuel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuorumRequest {
+    /// How many must agree: more than half.
+    pub agree: u8,
+    /// How many run it: 2 to 7.
+    #[schema(minimum = 2, maximum = 7)]
+    pub of: u8,
+}
+
+/// A task that several nodes run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QuorumDetails {
+    /// How many must agree.
+    pub agree: u8,
+    /// The tasks that are run in its place, each by a node of another owner.
+    pub replicas: Vec<String>,
 }
 
 /// Where the module comes from. It is looked up once, at submission.
@@ -216,6 +240,14 @@ pub struct Task {
     /// The task that it does once more; null if it is none.
     #[schema(required = true)]
     pub repeats: Option<String>,
+    /// How many nodes are to run it; null for one.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub quorum: Option<QuorumDetails>,
+    /// The task in whose place it is run; null for none.
+    #[serde(default)]
+    #[schema(required = true, example = "tsk_01kg9ys7kv040g2081040g2081")]
+    pub replica_of: Option<String>,
     /// Counts its attempts from 1; 0 before the first.
     pub attempt: u32,
     /// Whether somebody asked for it to be cancelled.

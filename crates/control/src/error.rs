@@ -281,6 +281,12 @@ pub enum TaskError {
         /// What would do.
         expected: &'static str,
     },
+    /// There is no such quorum.
+    #[error(transparent)]
+    Quorum(casemate_tasks::QuorumError),
+    /// Runs that are to be compared must be deterministic.
+    #[error("nodes agree only on runs that are the same everywhere: a quorum needs the profile det-1")]
+    QuorumNotDeterministic,
     /// A task that is needed is not there, or has not succeeded.
     #[error("the task {0}, which is needed, is not there or has not succeeded")]
     NeedsMissing(TaskId),

@@ -127,6 +127,10 @@ impl Control {
             for task in &settled.changed {
                 self.announce_task(task);
             }
+            for node in &settled.refuted {
+                metrics::counter!("casemate_nodes_refuted_total").increment(1);
+                tracing::error!(%node, "a node gave another result than enough others, and is not believed any more");
+            }
             if !settled.changed.is_empty() {
                 self.runs.wake();
             }

@@ -14,9 +14,11 @@ use crate::{
     ProofError, Receipt, SignedReceipt, TilePath, TreeHash, verify_inclusion,
 };
 
+mod agreement;
 mod whole_log;
 
 pub use crate::log::EntryProblem;
+pub use agreement::{split_bundles, verify_agreement};
 pub use whole_log::{LogReport, verify_log};
 
 /// What does not hold, and where.
@@ -116,6 +118,15 @@ pub enum Problem {
         /// The digest of what was given.
         digest: Digest,
     },
+    /// Several receipts are not of one run, or did not come to the same.
+    #[error("it is not the same in all receipts: {what}")]
+    Disagree {
+        /// What differs.
+        what: &'static str,
+    },
+    /// Two receipts are signed by one key.
+    #[error("one key signed two of them, which says no more than one receipt")]
+    SameSigner,
     /// The log's files could not be read.
     #[error("it could not be read")]
     Store(#[from] StoreError),

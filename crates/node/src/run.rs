@@ -99,6 +99,8 @@ fn spec(assignment: &Assignment) -> Result<TaskSpec, BadAssignment> {
         repeats: None,
         needs: Vec::new(),
         awaited: Vec::new(),
+        quorum: None,
+        replica_of: None,
     })
 }
 
@@ -214,6 +216,7 @@ impl Given {
             receipt: Vec::new(),
             entry: 0,
             ran_on: None,
+            agreement: None,
         };
         for (path, content) in outputs {
             let (digest, size_bytes) = (Digest::of(&content), content.len() as u64);

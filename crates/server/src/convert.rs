@@ -9,7 +9,7 @@ use std::time::Duration;
 use casemate_api as wire;
 use casemate_control::{Check, CheckStatus, Overview, Walls};
 use casemate_identity::KeyRecord;
-use casemate_ledger::{Decision, Entry, Level};
+use casemate_ledger::{Decision, Entry};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
 use casemate_tasks::{Awaited, Plan, TaskRecord, TaskResult, TaskState};
@@ -111,6 +111,11 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         needs: spec.needs.iter().map(ToString::to_string).collect(),
         awaited: spec.awaited.iter().map(awaited).collect(),
         repeats: spec.repeats.map(|task| task.to_string()),
+        quorum: spec.quorum.as_ref().map(|quorum| wire::tasks::QuorumDetails {
+            agree: quorum.agree,
+            replicas: quorum.replicas.iter().map(ToString::to_string).collect(),
+        }),
+        replica_of: spec.replica_of.map(|task| task.to_string()),
         attempt: record.progress.attempt,
         cancel_requested: record.progress.cancel_requested,
         actor: record.actor.clone(),
@@ -175,7 +180,7 @@ fn task_result(result: &TaskResult) -> wire::tasks::TaskResult {
         stderr: result.stderr.map(|digest| digest.to_string()),
         outputs: outputs.collect(),
         node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
-        level: Level::Signed.to_string(),
+        level: result.level().to_string(),
         entry: result.entry,
     }
 }

@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(15, "0015_plans_of_tasks"),
     migration!(16, "0016_needs_of_tasks"),
     migration!(17, "0017_nodes"),
+    migration!(18, "0018_replicas_of_tasks"),
 ];
 
 /// The version that this program brings a database to.

@@ -279,6 +279,16 @@ impl Tx<'_> {
         }
     }
 
+    /// Counts a result of a node that others found too.
+    pub(crate) async fn count_confirmed(&mut self, node: NodeId) -> Result<(), Failure> {
+        self.execute(&COUNT_CONFIRMED, values![node]).await.map(drop)
+    }
+
+    /// Counts a result of a node that was found wrong, and believes it no more.
+    pub(crate) async fn refute_node(&mut self, node: NodeId) -> Result<(), Failure> {
+        self.execute(&REFUTE, values![node]).await.map(drop)
+    }
+
     /// Counts a lease that a node has lost.
     pub(crate) async fn count_lost(&mut self, node: NodeId) -> Result<(), Failure> {
         self.execute(&COUNT_LOST, values![node]).await.map(drop)
@@ -376,6 +386,11 @@ const SET_SEEN: Statement = statement!("UPDATE nodes SET seen = $2 WHERE id = $1
 const COUNT_COMPLETED: Statement = statement!(
     "UPDATE nodes SET completed = completed + 1, fuel = CASE WHEN fuel > $4 THEN fuel ELSE fuel + $2 END, \
      run_ms = CASE WHEN run_ms > $4 THEN run_ms ELSE run_ms + $3 END WHERE id = $1"
+);
+const COUNT_CONFIRMED: Statement = statement!("UPDATE nodes SET confirmed = confirmed + 1 WHERE id = $1");
+const REFUTE: Statement = statement!(
+    "UPDATE nodes SET refuted = refuted + 1, state = CASE WHEN state = 'removed' THEN state ELSE 'distrusted' END \
+     WHERE id = $1"
 );
 const COUNT_FAILED: Statement = statement!("UPDATE nodes SET failed = failed + 1 WHERE id = $1");
 const COUNT_LOST: Statement = statement!("UPDATE nodes SET lost = lost + 1 WHERE id = $1");

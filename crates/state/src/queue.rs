@@ -2,6 +2,7 @@
 
 mod end;
 mod needs;
+mod quorum;
 mod rows;
 mod stored;
 mod submit;

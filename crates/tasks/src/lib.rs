@@ -13,6 +13,7 @@
 //!       +--- cancel (at once when nothing runs, else by the worker that runs it) ---> cancelled
 //! ```
 //!
+//! A task with a [`Quorum`] stays `queued` while its replicas run, and ends as they agree, or as `dead` if too few can.
 //! A task that needs others waits in `queued` until all have succeeded; if one ends otherwise, it is cancelled.
 //! A guest that fails is attempted again, too, if its [`Plan`] says so: from `running` to `retry_wait`.
 //!
@@ -24,6 +25,7 @@ mod needs;
 mod plan;
 mod ports;
 mod progress;
+mod quorum;
 mod records;
 mod state;
 
@@ -31,5 +33,8 @@ pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
 pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage};
 pub use progress::{Progress, REPORT_GRACE, Refusal, Step};
-pub use records::{Circumstances, Completion, Lease, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
+pub use quorum::{Ballot, Quorum, QuorumError, Verdict, Vote};
+pub use records::{
+    Agreement, Circumstances, Completion, Lease, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec,
+};
 pub use state::{TaskState, TaskStateError};

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
-use casemate_model::{NodeLabels, Project, StoreError, TaskId, Timestamp};
+use casemate_model::{NodeId, NodeLabels, Project, StoreError, TaskId, Timestamp};
 
 use crate::{Completion, Lease, OutputMissing, TaskRecord, TaskState};
 
@@ -75,12 +75,14 @@ pub struct Taker {
     pub project: Option<Project>,
     /// Only tasks that want nothing but these labels.
     pub labels: NodeLabels,
+    /// Whose the taker is. Of the replicas of one task nobody gets two.
+    pub owner: String,
 }
 
 impl Taker {
-    /// Takes tasks of all projects that want no labels.
+    /// The server itself, which takes tasks of all projects that want no labels.
     pub fn of_any(lease: Lease) -> Self {
-        Self { lease, project: None, labels: NodeLabels::default() }
+        Self { lease, project: None, labels: NodeLabels::default(), owner: "server".to_owned() }
     }
 }
 
@@ -107,6 +109,8 @@ pub struct Extended {
 pub struct Settled {
     /// The tasks that changed.
     pub changed: Vec<TaskRecord>,
+    /// Nodes whose results were found wrong, and that are not believed any more.
+    pub refuted: Vec<NodeId>,
     /// Whether there may be more.
     pub more: bool,
 }

@@ -61,6 +61,8 @@ pub enum Step {
     },
     /// Something that it needed has not succeeded.
     GiveUp,
+    /// Its replicas have come to an end.
+    Settle(TaskState),
     /// Somebody asks to cancel it.
     Cancel,
     /// Time passes: leases and deadlines end.
@@ -129,11 +131,14 @@ impl Progress {
                 Ok(self.handed_back(now))
             }
             // Only what was never taken waits for others.
-            Step::Release { .. } | Step::GiveUp if self.state != TaskState::Queued || self.attempt > 0 => {
+            Step::Release { .. } | Step::GiveUp | Step::Settle(_)
+                if self.state != TaskState::Queued || self.attempt > 0 =>
+            {
                 Err(Refusal::NotAvailable)
             }
             Step::Release { due, deadline } => Ok(Self { due: *due, deadline: *deadline, ..self.clone() }),
             Step::GiveUp => Ok(self.ended(TaskState::Cancelled)),
+            Step::Settle(state) => Ok(self.ended(*state)),
             Step::Cancel if self.lease.is_some() => Ok(Self { cancel_requested: true, ..self.clone() }),
             Step::Cancel => Ok(self.ended(TaskState::Cancelled)),
             Step::Tick => Ok(self.tick(now, policy)),
@@ -161,7 +166,8 @@ impl Progress {
             Some(lease) if lease.until > now => self.clone(),
             Some(_) if self.cancel_requested => self.ended(TaskState::Cancelled),
             Some(_) if self.deadline <= now => self.ended(TaskState::TimedOut),
-            Some(_) => self.failed_by_node(now, policy),
+            // It waited for its lease to end, which is long enough.
+            Some(_) => Self { due: now, ..self.failed_by_node(now, policy) },
             None if self.deadline <= now => self.ended(TaskState::TimedOut),
             None => self.clone(),
         }

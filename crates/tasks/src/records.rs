@@ -5,7 +5,7 @@ use casemate_model::{
     Digest, Name, NodeId, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
-use crate::{Awaited, Plan, Progress, Refusal, Step, TaskState};
+use crate::{Awaited, Plan, Progress, Quorum, Refusal, Step, TaskState};
 
 /// What is to be run, and on what. It does not change after submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub struct TaskSpec {
     pub needs: Vec<TaskId>,
     /// What it reads of them. What is known of it by now is in `stdin` and `inputs`.
     pub awaited: Vec<Awaited>,
+    /// How many nodes are to run it, and how many must agree.
+    pub quorum: Option<Quorum>,
+    /// The task in whose place it is run.
+    pub replica_of: Option<TaskId>,
 }
 
 /// Who works on a task, and until when unless it asks for more time.
@@ -83,6 +87,27 @@ pub struct TaskResult {
     pub entry: u64,
     /// Who ran it and signed the receipt, if that is a node that has joined.
     pub ran_on: Option<RanOn>,
+    /// How many replicas have come to this, if there were any.
+    pub agreement: Option<Agreement>,
+}
+
+/// How many nodes of distinct owners have come to one result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// Nodes with this result.
+    pub agreed: u8,
+    /// Nodes that were to run it.
+    pub nodes: u8,
+}
+
+impl TaskResult {
+    /// How far what it says was checked.
+    pub fn level(&self) -> Level {
+        match self.agreement {
+            None => Level::Signed,
+            Some(Agreement { agreed, nodes }) => Level::Replicated { agreed, nodes },
+        }
+    }
 }
 
 /// A node that has joined, as it signed a receipt.

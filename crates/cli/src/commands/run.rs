@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use casemate_api::Client;
-use casemate_api::tasks::{ModuleSource, NameRef, Profile, SubmitTask, Task, TaskState};
+use casemate_api::tasks::{ModuleSource, NameRef, Profile, QuorumRequest, SubmitTask, Task, TaskState};
 use casemate_model::TaskId;
 use clap::Args;
 
@@ -62,6 +62,9 @@ pub(crate) struct Run {
     /// Run deterministically: the same run gives the same output and uses the same fuel.
     #[arg(long)]
     det: bool,
+    /// Have it run by nodes of distinct owners, such as 2/3: three run it, and two must come to the same. Needs --det.
+    #[arg(long, value_name = "AGREE/OF", value_parser = quorum, requires = "det")]
+    quorum: Option<(u8, u8)>,
     /// Run it after this task has succeeded; if that ends otherwise, it is cancelled. May be given more than once.
     #[arg(long, value_name = "TASK")]
     after: Vec<TaskId>,
@@ -126,6 +129,7 @@ impl Run {
             limits: limits::request(&self.limits),
             profile: if self.det { Profile::Det1 } else { Profile::Default },
             plan: self.plan.request(),
+            quorum: self.quorum.map(|(agree, of)| QuorumRequest { agree, of }),
         })
     }
 }
@@ -172,6 +176,16 @@ pub(super) async fn wait(client: &Client, mut task: Task) -> Result<Task, CliErr
 #[derive(Debug, thiserror::Error)]
 #[error("expected KEY=VALUE")]
 struct NoPair;
+
+/// Two numbers that make no fraction.
+#[derive(Debug, thiserror::Error)]
+#[error("expected how many must agree and how many run it, such as 2/3")]
+struct NoQuorum;
+
+fn quorum(text: &str) -> Result<(u8, u8), NoQuorum> {
+    let (agree, of) = text.split_once('/').ok_or(NoQuorum)?;
+    Ok((agree.parse().map_err(|_| NoQuorum)?, of.parse().map_err(|_| NoQuorum)?))
+}
 
 fn pair(text: &str) -> Result<(String, String), NoPair> {
     match text.split_once('=') {

@@ -8,7 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
-use casemate_ledger::verify::{LogReport, Report, VerifyError, verify_bundle, verify_log};
+use casemate_ledger::verify::{
+    LogReport, Report, VerifyError, split_bundles, verify_agreement, verify_bundle, verify_log,
+};
 use casemate_ledger::{Bundle, Checkpoint, NodePublicKey};
 use casemate_model::{Digest, Hasher};
 use clap::Args;
@@ -111,8 +113,16 @@ impl Verify {
         };
         for file in files {
             let (what, bytes) = read_bundle(file)?;
-            let (report, trust) = check_bundle(&what, &bytes, pinned.as_ref(), given.as_ref(), &memory)?;
-            words::say_receipt(context.output, &what, &report, &trust)?;
+            let mut reports = Vec::new();
+            for bundle in split_bundles(&bytes) {
+                reports.push(check_bundle(&what, bundle, pinned.as_ref(), given.as_ref(), &memory)?);
+            }
+            let (reports, trust): (Vec<Report>, Vec<Trust>) = reports.into_iter().unzip();
+            verify_agreement(&reports).or_else(|source| match reports.len() {
+                1 => Ok(()),
+                _ => Err(CliError::Refused { what: what.clone(), source }),
+            })?;
+            words::say_receipts(context.output, &what, &reports, &trust)?;
         }
         if let Some(directory) = &self.log {
             let what = directory.display().to_string();

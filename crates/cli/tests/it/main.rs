@@ -17,6 +17,7 @@ mod help;
 mod hostile;
 mod idempotency;
 mod journey;
+mod liars;
 mod limits;
 mod metrics;
 mod mutual;

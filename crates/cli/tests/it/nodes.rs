@@ -18,19 +18,19 @@ const CONFIG: &[u8] = b"mutual_listen = \"127.0.0.1:0\"\nrun_tasks = false\n";
 /// A program that never ends by itself.
 const SPINS: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
 
-fn server(user: &User) -> Node {
+pub(crate) fn server(user: &User) -> Node {
     user.file("config.toml", CONFIG);
     user.serve_with(&["--config", "config.toml"])
 }
 
 /// A machine at work, which ends with the test.
-struct Worker {
+pub(crate) struct Worker {
     process: Child,
     said: Receiver<String>,
 }
 
 impl Worker {
-    fn start(user: &User, arguments: &[&str]) -> Self {
+    pub(crate) fn start(user: &User, arguments: &[&str]) -> Self {
         let mut process = user.command(&[&["node"], arguments].concat()).spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (sender, said) = channel();
@@ -40,7 +40,7 @@ impl Worker {
         worker
     }
 
-    fn join(user: &User, server: &Node, name: &str, more: &[&str]) -> Self {
+    pub(crate) fn join(user: &User, server: &Node, name: &str, more: &[&str]) -> Self {
         let token = user.run(&["node", "token", "--label", &format!("box={name}")]).text();
         let arguments = ["join", &server.url, "--token", token.trim(), "--name", name, "--directory", name];
         Self::start(user, &[&arguments[..], more].concat())
@@ -72,15 +72,15 @@ impl Drop for Worker {
     }
 }
 
-fn nodes(user: &User) -> Vec<Value> {
+pub(crate) fn nodes(user: &User) -> Vec<Value> {
     serde_json::from_value(user.run(&["node", "ls", "--json"]).json()).unwrap()
 }
 
-fn shown(user: &User, task: &str) -> Value {
+pub(crate) fn shown(user: &User, task: &str) -> Value {
     user.run(&["task", "show", task, "--json"]).json()
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "{what}");
@@ -244,14 +244,14 @@ fn a_task_outlives_the_death_of_its_node_and_is_cancelled_on_it() {
 }
 
 /// The status and body of an answer to a node's request over mutual TLS.
-struct Intruder<'a> {
+pub(crate) struct Intruder<'a> {
     server: &'a Node,
     directory: String,
 }
 
 impl Intruder<'_> {
     /// Writes what a node keeps as files that curl reads.
-    fn of<'a>(user: &User, server: &'a Node, name: &str) -> Intruder<'a> {
+    pub(crate) fn of<'a>(user: &User, server: &'a Node, name: &str) -> Intruder<'a> {
         let kept: Value = serde_json::from_slice(&user.read(&format!("{name}/node.json"))).unwrap();
         let seed: [u8; 32] = user.read(&format!("{name}/node.key")).try_into().unwrap();
         let (_, private_key) = casemate_identity::ed25519_request(&seed);
@@ -262,7 +262,7 @@ impl Intruder<'_> {
         Intruder { server, directory }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let file = |name: &str| format!("{}/{name}", self.directory);
         let output = Command::new("curl")
             .args(["-sS", "-w", "\n%{http_code}", "-X", method, "--cacert", &file("roots.pem")])

@@ -25,6 +25,9 @@ pub enum NodeError {
     /// The caller is not a node that has joined.
     #[error("this is for nodes that have joined, over mutual TLS; the caller is none")]
     NotANode,
+    /// The node was caught.
+    #[error("this node was caught with a result that it cannot have got, and is not believed any more")]
+    Distrusted,
     /// What the node holds on to is not its own, or not any more.
     #[error("the task {0} is not held by this node, or not any more")]
     LeaseLost(TaskId),

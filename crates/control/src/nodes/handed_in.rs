@@ -144,6 +144,7 @@ impl Control {
             receipt: signed.as_bytes().to_vec(),
             entry: 0,
             ran_on: Some(RanOn { node: node.id, key: node.public_key.clone() }),
+            agreement: None,
         };
         let lease = task.progress.lease.ok_or_else(|| lost(held))?;
         let run = Circumstances {

@@ -67,7 +67,8 @@ impl Control {
         }
         let now = self.now();
         let lease = Lease { worker, node: Some(node.id), until: now.saturating_add(LEASE) };
-        let taker = Taker { lease, project: Some(node.project.clone()), labels: node.labels };
+        let owner = node.owner.to_string();
+        let taker = Taker { lease, project: Some(node.project.clone()), labels: node.labels, owner };
         let taken = self.parts.queue.take(taker, now, slots.min(CLAIM_MAX)).await?;
         taken.iter().for_each(|task| self.announce_task(task));
         Ok(taken)
@@ -158,7 +159,11 @@ impl Control {
             return Err(NodeError::NotANode.into());
         };
         let found = self.parts.nodes.node_of_key(key).await?;
-        Ok(found.filter(|node| node.state != NodeState::Removed).ok_or(NodeError::NotANode)?)
+        let found = found.filter(|node| node.state != NodeState::Removed).ok_or(NodeError::NotANode)?;
+        if found.state == NodeState::Distrusted {
+            return Err(NodeError::Distrusted.into());
+        }
+        Ok(found)
     }
 
     /// The task that a node holds. A fencing token belongs to one lease for ever, so what is found here stays true of it:

@@ -1,7 +1,7 @@
 use casemate_ledger::{Bundle, EncodeError, SignedReceipt};
 use casemate_model::{TaskId, Timestamp};
 use casemate_policy::operation;
-use casemate_tasks::{Circumstances, TaskRecord, TaskResult};
+use casemate_tasks::{Circumstances, TaskRecord, TaskResult, Vote};
 
 use super::read::{resource, result_of};
 use crate::{Caller, Control, ControlError};
@@ -27,9 +27,30 @@ pub(super) fn sign_receipt(
 impl Control {
     /// Puts together what proves a task's run offline: its receipt, the audit entry that records it, the proof that
     /// the entry is in the log, and the log's signed checkpoint.
-    pub async fn task_receipt(&self, caller: &Caller, id: TaskId) -> Result<Bundle, ControlError> {
+    ///
+    /// Of a task that replicas were run for, those of all replicas that agree.
+    pub async fn task_receipt(&self, caller: &Caller, id: TaskId) -> Result<Vec<Bundle>, ControlError> {
         let permit = self.permit::<operation::ReadReceipt>(caller, &resource(id)).await?;
-        let result = result_of(self.find_task(permit.project(), id).await?)?;
+        let task = self.find_task(permit.project(), id).await?;
+        let replicas = task.spec.replicas();
+        let result = result_of(task)?;
+        if replicas.is_empty() {
+            return Ok(vec![self.bundle(&result).await?]);
+        }
+        let (agreed, mut bundles) = (Vote::of(&result), Vec::new());
+        for id in replicas {
+            let replica = self.find_task(permit.project(), id).await?;
+            match replica.result.filter(|result| Vote::of(result) == agreed) {
+                Some(result) if replica.progress.state.is_final() => {
+                    bundles.push(self.bundle(&result).await?);
+                }
+                _ => {}
+            }
+        }
+        Ok(bundles)
+    }
+
+    async fn bundle(&self, result: &TaskResult) -> Result<Bundle, ControlError> {
         let inclusion = self.prove(result.entry).await?;
         let signer = result.ran_on.as_ref().map(|ran_on| &ran_on.key);
         Ok(Bundle::new(&result.receipt, signer, inclusion, self.parts.node_key.public_key())?)

@@ -147,6 +147,7 @@ impl Control {
             receipt: Vec::new(),
             entry: 0,
             ran_on: None,
+            agreement: None,
         };
         result.receipt = sign_receipt(self, task, &result, (began, self.now()))?;
         let event = self.end_event(caller, task, &result);

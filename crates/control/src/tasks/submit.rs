@@ -1,6 +1,8 @@
 use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId, Timestamp};
 use casemate_policy::{Permit, Resource, operation};
-use casemate_tasks::{Awaited, NEEDS_MAX, Plan, Progress, RetryPolicy, Submitted, TaskRecord, TaskSpec};
+use casemate_tasks::{
+    Awaited, NEEDS_MAX, Plan, Progress, Quorum, RetryPolicy, Submitted, TaskRecord, TaskSpec,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ pub struct SubmitTask {
     pub deterministic: bool,
     /// When it runs, how urgently, and how often it is attempted.
     pub plan: Plan,
+    /// How many must agree of how many that run it.
+    pub quorum: Option<(u8, u8)>,
 }
 
 /// Where a module comes from. It is resolved once, at submission.
@@ -104,6 +108,9 @@ impl Control {
             limits: spec.limits,
             deterministic: spec.deterministic,
             plan: Plan { not_before: None, ..spec.plan },
+            quorum: spec
+                .quorum
+                .map(|quorum| (quorum.agree, u8::try_from(quorum.replicas.len()).unwrap_or(0))),
         };
         self.submit(caller, wanted, Some(Repeat { of: id, expected })).await
     }
@@ -196,6 +203,14 @@ impl Control {
         let paths = inputs.iter().map(|(path, _)| path);
         check_distinct(paths.chain(awaited.iter().filter_map(|awaited| awaited.path.as_ref())))?;
         let needs = self.needs(caller, wanted.after, &awaited).await?;
+        let quorum = match wanted.quorum {
+            None => None,
+            Some(_) if !wanted.deterministic => return Err(TaskError::QuorumNotDeterministic.into()),
+            Some((agree, of)) => {
+                let replicas = (0..of).map(|_| TaskId::generate(self.now(), self.entropy())).collect();
+                Some(Quorum::new(agree, replicas).map_err(TaskError::Quorum)?)
+            }
+        };
         Ok(TaskSpec {
             module,
             module_name,
@@ -211,6 +226,8 @@ impl Control {
             repeats: None,
             needs,
             awaited,
+            quorum,
+            replica_of: None,
         })
     }
 

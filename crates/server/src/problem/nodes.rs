@@ -14,7 +14,9 @@ impl Problem {
             NodeError::NameTaken(_) => Self::new(Code::Conflict, text)
                 .hint("choose another with --name, or remove that one with `casemate node rm`"),
             NodeError::TooMany => Self::new(Code::Conflict, text).hint("remove some with `casemate node rm`"),
-            NodeError::NotANode | NodeError::NotRead(_) => Self::new(Code::Denied, text),
+            NodeError::NotANode | NodeError::Distrusted | NodeError::NotRead(_) => {
+                Self::new(Code::Denied, text)
+            }
             NodeError::LeaseLost(_) => Self::new(Code::LeaseLost, text),
             NodeError::TooMuch => Self::too_much_for_task(),
             NodeError::NotStored(_) => Self::new(Code::BlobMissing, text),

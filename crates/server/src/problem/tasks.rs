@@ -8,6 +8,10 @@ impl Problem {
         let text = error.to_string();
         match error {
             TaskError::Plan { field, .. } => Self::field(&format!("/plan/{field}"), text),
+            TaskError::Quorum(_) => Self::field("/quorum", text),
+            TaskError::QuorumNotDeterministic => {
+                Self::field("/profile", text).hint("`casemate run --det --quorum 2/3`")
+            }
             TaskError::ModuleMoved(_) => {
                 Self::new(Code::Conflict, text).hint("submit a task with the name as it is now")
             }

@@ -188,7 +188,8 @@ pub(crate) async fn task_output(
 /// Fetch what proves a task's run offline
 ///
 /// The answer is a bundle: the signed receipt, the audit entry that records it, the proof that the entry is in the
-/// log, and the log's signed checkpoint. `casemate verify` checks it without node or network.
+/// log, and the log's signed checkpoint. `casemate verify` checks it without node or network. Of a task with a quorum the
+/// answer has a bundle of each replica that agrees, one behind the other.
 #[utoipa::path(get, path = "/tasks/{id}/receipt", operation_id = "tasks_receipt", tag = "tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]
@@ -197,8 +198,9 @@ pub(crate) async fn task_receipt(
     From(caller): From,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let bundle = state.control.task_receipt(&caller, task_id(&id)?).await?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bundle.to_string()).into_response())
+    let bundles = state.control.task_receipt(&caller, task_id(&id)?).await?;
+    let text: String = bundles.iter().map(ToString::to_string).collect();
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
 fn task_id(text: &str) -> Result<TaskId, Problem> {

@@ -100,6 +100,13 @@ impl Change for Cancel {
         // Asking again changes nothing, so there is nothing to record.
         if progress != task.progress {
             move_on(tx, &mut task, progress, self.now).await?;
+            for id in task.spec.replicas() {
+                if let Some(mut replica) = tx.task(id).await?
+                    && let Ok(progress) = replica.step(&Step::Cancel, self.now)
+                {
+                    move_on(tx, &mut replica, progress, self.now).await?;
+                }
+            }
             tx.record(&self.event).await?;
         }
         let task = Box::new(task);
@@ -153,7 +160,7 @@ async fn move_on(
     tx.save_task(task, before).await
 }
 
-const ADD_OUTPUT: Statement = statement!(
+pub(super) const ADD_OUTPUT: Statement = statement!(
     "INSERT INTO task_outputs (project, digest, tasks) VALUES ($1, $2, 1) \
      ON CONFLICT (project, digest) DO UPDATE SET tasks = task_outputs.tasks + 1"
 );

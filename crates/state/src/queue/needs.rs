@@ -71,7 +71,8 @@ impl Change for Settle {
         // Two at once would wait for each other's rows.
         tx.row(&LOCK_SETTLING, &[]).await?;
         let rows = tx.rows(&OVER, values![self.limit]).await?;
-        let mut settled = Settled { changed: Vec::new(), more: rows.len() == self.limit as usize };
+        let more = rows.len() == self.limit as usize;
+        let mut settled = Settled { more, ..Settled::default() };
         for row in rows {
             let mut columns = row.read("need of a task");
             let (needed, id): (TaskId, TaskId) = (columns.next()?, columns.next()?);
@@ -79,7 +80,11 @@ impl Change for Settle {
             let Some(task) = tx.task(id).await?.filter(|task| !task.progress.state.is_final()) else {
                 continue;
             };
-            settled.changed.extend(self.settle(tx, task, needed).await?);
+            if task.spec.quorum.is_some() {
+                self.settle_quorum(tx, task, &mut settled).await?;
+            } else {
+                settled.changed.extend(self.settle(tx, task, needed).await?);
+            }
         }
         Ok(settled)
     }
@@ -129,7 +134,7 @@ impl Settle {
         Ok(released)
     }
 
-    async fn step(
+    pub(super) async fn step(
         &self,
         tx: &mut Tx<'_>,
         mut task: TaskRecord,
@@ -157,6 +162,6 @@ pub(super) const ANY_OVER: Statement = statement!("SELECT task FROM task_needs W
 pub(super) const OVER: Statement =
     skipping_locked!("SELECT needed, task FROM task_needs WHERE over = 1 ORDER BY needed, task LIMIT $1");
 const DELETE_NEED: Statement = statement!("DELETE FROM task_needs WHERE needed = $1 AND task = $2");
-const DELETE_NEEDS: Statement = statement!("DELETE FROM task_needs WHERE task = $1");
+pub(super) const DELETE_NEEDS: Statement = statement!("DELETE FROM task_needs WHERE task = $1");
 pub(super) const OPEN_NEEDS: Statement = statement!("SELECT COUNT(*) FROM task_needs WHERE task = $1");
 const RESOLVE: Statement = statement!("UPDATE tasks SET spec = $2, deadline = $3 WHERE id = $1");

@@ -85,6 +85,7 @@ impl Tx<'_> {
             ready,
             plan.key.as_ref().map(ToString::to_string),
             plan.labels,
+            task.spec.replica_of,
         ];
         self.execute(&INSERT_TASK, values).await?;
         self.execute(&COUNT_UP, values![task.project, progress.state]).await.map(drop)
@@ -189,8 +190,8 @@ pub(crate) const ALL_TASKS: Statement = statement!(
 const INSERT_TASK: Statement = statement!(
     "INSERT INTO tasks (id, project, state, attempt, fence, lease_worker, lease_node, lease_until, due, deadline, \
      cancel_requested, take_at, lapse_at, spec, actor, request, created, updated, precedence, turn, ready, unique_key, \
-     place) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-     $22, $23)"
+     place, replica_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+     $19, $20, $21, $22, $23, $24)"
 );
 pub(super) const UPDATE_TASK: Statement = statement!(
     "UPDATE tasks SET state = $2, attempt = $3, fence = $4, lease_worker = $5, lease_node = $6, lease_until = $7, \

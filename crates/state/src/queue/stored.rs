@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use casemate_limits::{JsonBudget, JsonRefused};
 use casemate_model::{Digest, Outcome, RunLimits, TaskId, Usage};
 use casemate_objects::BlobId;
-use casemate_tasks::{OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
+use casemate_tasks::{Agreement, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
-use plan::{StoredAwaited, StoredPlan};
+use plan::{StoredAwaited, StoredPlan, StoredQuorum};
 
 /// A stored text that is not what was written.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,8 @@ pub(super) fn spec_text(spec: &TaskSpec) -> String {
         repeats: spec.repeats.map(|task| task.to_string()),
         needs: spec.needs.iter().map(ToString::to_string).collect(),
         awaited: spec.awaited.iter().map(StoredAwaited::of).collect(),
+        quorum: spec.quorum.as_ref().map(StoredQuorum::of),
+        replica_of: spec.replica_of.map(|task| task.to_string()),
     })
 }
 
@@ -90,6 +92,8 @@ pub(super) fn read_spec(text: &str) -> Result<TaskSpec, StoredError> {
         repeats: stored.repeats.map(|text| task_id(part, text)).transpose()?,
         needs: stored.needs.into_iter().map(|text| task_id(part, text)).collect::<Result<_, _>>()?,
         awaited: stored.awaited.into_iter().map(StoredAwaited::read).collect::<Result<_, _>>()?,
+        quorum: stored.quorum.map(StoredQuorum::read).transpose()?,
+        replica_of: stored.replica_of.map(|text| task_id(part, text)).transpose()?,
     })
 }
 
@@ -109,6 +113,7 @@ pub(super) fn result_text(result: &TaskResult) -> String {
         outputs: outputs.collect(),
         node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
         signer: result.ran_on.as_ref().map(|ran_on| ran_on.key.to_string()),
+        agreement: result.agreement.map(|agreement| (agreement.agreed, agreement.nodes)),
     })
 }
 
@@ -138,6 +143,7 @@ pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<Ta
         receipt,
         entry,
         ran_on,
+        agreement: stored.agreement.map(|(agreed, nodes)| Agreement { agreed, nodes }),
     })
 }
 
@@ -185,6 +191,10 @@ struct StoredSpec {
     needs: Vec<String>,
     #[serde(default)]
     awaited: Vec<StoredAwaited>,
+    #[serde(default)]
+    quorum: Option<StoredQuorum>,
+    #[serde(default)]
+    replica_of: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -200,6 +210,8 @@ struct StoredResult {
     node: Option<String>,
     #[serde(default)]
     signer: Option<String>,
+    #[serde(default)]
+    agreement: Option<(u8, u8)>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_tasks::{Progress, Submitted, TaskRecord};
 
-use super::rows::{CLOSE_TASK, task_columns, task_record};
+use super::rows::{task_columns, task_record};
 use super::stored::spec_blobs;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -39,34 +39,52 @@ impl Change for Submit {
         }
         let open_max = tx.limits().open_tasks_max;
         let project = &self.task.project;
-        let opened = tx.execute(&OPEN_TASK, values![project, open_max]).await? > 0;
+        let replicas = task.spec.replicas();
+        let count = 1 + replicas.len() as u64;
+        let opened = tx.execute(&OPEN_TASKS, values![project, open_max, count]).await? > 0;
         // Looked for while the project's row is held, so that of two that come at once one finds the other.
         if let Some(key) = &self.task.spec.plan.key
             && let Some(row) = tx.row(&OPEN_WITH_KEY, values![project, key.to_string()]).await?
         {
             if opened {
-                tx.execute(&CLOSE_TASK, values![project]).await?;
+                tx.execute(&CLOSE_TASKS, values![project, count]).await?;
             }
             return Ok(Submitted::Exists(Box::new(task_record(row)?)));
         }
         if !opened {
             return Ok(Submitted::QueueFull { open_max });
         }
+        let own_needs = if replicas.is_empty() { open.clone() } else { replicas.clone() };
+        let replicas = replicas.into_iter().map(|id| task.replica(id, task.progress.clone()));
+        let replicas: Vec<TaskRecord> = replicas.collect();
+        if !replicas.is_empty() {
+            let (due, deadline) = task.schedule_while_it_needs();
+            task.progress = Progress::queued(due, deadline);
+        }
         for blob in &blobs {
             tx.refer_to_known(blob).await?;
         }
         tx.insert_task(&task).await?;
-        tx.insert_needs(task.id, &open).await?;
+        tx.insert_needs(task.id, &own_needs).await?;
+        for replica in &replicas {
+            for blob in &blobs {
+                tx.refer_to_known(blob).await?;
+            }
+            tx.insert_task(replica).await?;
+            tx.insert_needs(replica.id, &open).await?;
+        }
         tx.record(&self.event).await?;
         Ok(Submitted::Accepted)
     }
 }
 
-/// Counts one more open task, unless there are as many as there may be: then no row is changed.
-const OPEN_TASK: Statement = statement!(
-    "INSERT INTO task_queues (project, open_tasks) SELECT $1, 1 WHERE $2 > 0 \
-     ON CONFLICT (project) DO UPDATE SET open_tasks = task_queues.open_tasks + 1 WHERE task_queues.open_tasks < $2"
+/// Counts more open tasks, unless there would be more than there may be: then no row is changed.
+const OPEN_TASKS: Statement = statement!(
+    "INSERT INTO task_queues (project, open_tasks) SELECT $1, $3 WHERE $2 >= $3 \
+     ON CONFLICT (project) DO UPDATE SET open_tasks = task_queues.open_tasks + $3 WHERE task_queues.open_tasks + $3 <= $2"
 );
+const CLOSE_TASKS: Statement =
+    statement!("UPDATE task_queues SET open_tasks = open_tasks - $2 WHERE project = $1");
 
 pub(super) const OPEN_WITH_KEY: Statement = statement!(
     "SELECT ",

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use casemate_model::{NodeLabels, TaskId, Timestamp};
 use casemate_tasks::{EndEvent, Extended, Held, Step, Taker, TaskRecord};
@@ -30,6 +32,9 @@ impl Change for Take {
             task.progress = progress;
             task.updated = self.now;
             tx.save_task(&task, before).await?;
+            if task.spec.replica_of.is_some() {
+                tx.execute(&NOTE_TAKEN, values![task.id, self.taker.owner]).await?;
+            }
             taken.push(task);
         }
         Ok(taken)
@@ -39,17 +44,23 @@ impl Change for Take {
 impl Take {
     /// The tasks whose turn it is among those that want no more than the taker's labels.
     async fn due(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
+        let owner = &self.taker.owner;
         let mut due: Vec<((u64, u64), TaskRecord)> = Vec::new();
+        let mut siblings = BTreeSet::new();
         for place in self.places(tx).await? {
             let rows = match &self.taker.project {
-                None => tx.rows(&TAKE, values![place, self.now, self.limit]).await?,
+                None => tx.rows(&TAKE, values![place, self.now, self.limit, owner]).await?,
                 Some(project) => {
-                    tx.rows(&TAKE_OF_PROJECT, values![project, place, self.now, self.limit]).await?
+                    tx.rows(&TAKE_OF_PROJECT, values![project, place, self.now, self.limit, owner]).await?
                 }
             };
             for row in rows {
                 let mut columns = row.read("task");
                 let task = read_task(&mut columns)?;
+                // Two of one task may be due, and the taker gets one.
+                if task.spec.replica_of.is_some_and(|of| !siblings.insert(of)) {
+                    continue;
+                }
                 due.push(((columns.next()?, columns.next()?), task));
             }
         }
@@ -181,12 +192,15 @@ pub(super) const PLACES_OF_PROJECT: Statement = statement!(
 pub(super) const TAKE: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    ", precedence, turn FROM tasks WHERE place = $1 AND ready = 1 AND deadline > $2 \
-     ORDER BY place, precedence, turn, id LIMIT $3"
+    ", precedence, turn FROM tasks WHERE place = $1 AND ready = 1 AND deadline > $2 AND (replica_of IS NULL OR \
+     NOT EXISTS (SELECT 1 FROM tasks AS other WHERE other.replica_of = tasks.replica_of AND other.taken_by = $4 \
+     AND other.id <> tasks.id)) ORDER BY place, precedence, turn, id LIMIT $3"
 );
 pub(super) const TAKE_OF_PROJECT: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 \
-     ORDER BY project, place, precedence, turn, id LIMIT $4"
+    ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 AND \
+     (replica_of IS NULL OR NOT EXISTS (SELECT 1 FROM tasks AS other WHERE other.replica_of = tasks.replica_of \
+     AND other.taken_by = $5 AND other.id <> tasks.id)) ORDER BY project, place, precedence, turn, id LIMIT $4"
 );
+const NOTE_TAKEN: Statement = statement!("UPDATE tasks SET taken_by = $2 WHERE id = $1");

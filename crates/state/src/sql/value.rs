@@ -172,7 +172,7 @@ macro_rules! nulls {
 }
 
 nulls!(Value::Integer(None); u32, u64, Timestamp);
-nulls!(Value::Text(None); String, &str, KeyId, NodeId, RefreshId, UserId, WorkerId);
+nulls!(Value::Text(None); String, &str, KeyId, NodeId, RefreshId, TaskId, UserId, WorkerId);
 nulls!(Value::Bytes(None); Digest, &[u8]);
 
 impl<T: ToValue + NullValue> ToValue for Option<T> {

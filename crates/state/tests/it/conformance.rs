@@ -66,6 +66,8 @@ const CASES: &[Case] = cases![
     nodes::a_join_token_makes_one_node,
     nodes::a_node_takes_tasks_of_its_project_that_want_its_labels,
     nodes::what_nodes_do_is_counted,
+    nodes::replicas_go_to_distinct_owners_and_a_lie_is_outvoted,
+    nodes::replicas_end_with_their_task,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     idempotency::a_request_is_carried_out_once,

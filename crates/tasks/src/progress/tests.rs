@@ -67,9 +67,10 @@ fn a_guest_that_fails_is_attempted_again_only_as_its_plan_says() {
 fn a_lost_lease_is_retried_with_growing_waits_until_no_attempt_is_left() {
     let mut progress = Progress::queued(at(0), at(60_000));
     let mut now = 0;
-    for wait in [1_000, 2_000] {
-        progress = apply(&progress, now, Step::Take(lease(now + 10)));
-        progress = apply(&progress, now + 10, Step::Tick);
+    for (fence, wait) in [(1, 1_000), (2, 2_000)] {
+        progress = apply(&progress, now, Step::Take(lease(now + 20)));
+        let failed = Outcome::EngineFailed("out of memory".to_owned());
+        progress = apply(&progress, now + 10, Step::End { fence, outcome: failed });
         assert_eq!((progress.state, progress.due), (TaskState::RetryWait, at(now + 10 + wait)));
         assert_eq!(
             progress.step(&Step::Take(lease(now + 20)), at(now + 11), &POLICY),
@@ -79,6 +80,12 @@ fn a_lost_lease_is_retried_with_growing_waits_until_no_attempt_is_left() {
     }
     progress = apply(&progress, now, Step::Take(lease(now + 10)));
     assert_eq!(apply(&progress, now + 10, Step::Tick).state, TaskState::Dead);
+}
+
+#[test]
+fn what_waited_for_a_lease_to_end_waits_no_longer() {
+    let lost = apply(&running(), 10_010, Step::Tick);
+    assert_eq!((lost.state, lost.due), (TaskState::RetryWait, at(10_010)));
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn task(module: ModuleSource) -> SubmitTask {
         limits: LimitsRequest::default(),
         profile: casemate_api::tasks::Profile::Default,
         plan: casemate_api::tasks::PlanRequest::default(),
+        quorum: None,
     }
 }
 

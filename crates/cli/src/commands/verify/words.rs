@@ -63,17 +63,40 @@ impl Trust {
     }
 }
 
-pub(super) fn say_receipt(
+/// Says what the receipts of a file come to: one by itself, or several of distinct signers that agree.
+pub(super) fn say_receipts(
     output: Output,
     what: &str,
-    report: &Report,
+    reports: &[Report],
+    trust: &[Trust],
+) -> Result<(), CliError> {
+    let (Some(first), Some(of_first)) = (reports.first(), trust.first()) else { return Ok(()) };
+    let count = u8::try_from(reports.len()).unwrap_or(u8::MAX);
+    let level = match count {
+        1 => first.receipt.level,
+        _ => Level::Replicated { agreed: count, nodes: count },
+    };
+    say_receipt(output, what, (first, level), of_first)?;
+    if count > 1 && !output.json() {
+        for report in reports {
+            let signer = report.signer.as_ref().unwrap_or(&report.key);
+            output.note(&format!("{} agrees, signed with {signer}.", report.receipt.task));
+        }
+    }
+    Ok(())
+}
+
+fn say_receipt(
+    output: Output,
+    what: &str,
+    (report, level): (&Report, Level),
     trust: &Trust,
 ) -> Result<(), CliError> {
     let receipt = &report.receipt;
     if output.json() {
         return output.value(&json!({
-            "file": what, "level": receipt.level.to_string(), "claimed": claimed(report),
-            "not_claimed": not_claimed(receipt.level), "task": receipt.task.to_string(),
+            "file": what, "level": level.to_string(), "claimed": claimed(report, level),
+            "not_claimed": not_claimed(level), "task": receipt.task.to_string(),
             "run": receipt.run.to_string(), "project": receipt.project.to_string(),
             "module": receipt.module.to_string(), "input": receipt.input.to_string(),
             "stdout": receipt.output.to_string(), "stderr": receipt.log.to_string(),
@@ -86,11 +109,11 @@ pub(super) fn say_receipt(
             "trust": trust.word(), "output_matches": report.output,
         }));
     }
-    output.line(&format!("{what}: holds, level {}", receipt.level))?;
+    output.line(&format!("{what}: holds, level {level}"))?;
     output.fields(&fields(report, receipt))?;
     output.note(&format!("The key is {}.", trust.text()));
-    output.note(&format!("Claimed: {}.", claimed(report)));
-    output.note(&format!("Not claimed: {}.", not_claimed(receipt.level)));
+    output.note(&format!("Claimed: {}.", claimed(report, level)));
+    output.note(&format!("Not claimed: {}.", not_claimed(level)));
     Ok(())
 }
 
@@ -118,7 +141,7 @@ fn fields(report: &Report, receipt: &Receipt) -> Vec<(&'static str, String)> {
 }
 
 /// What a receipt of the level says.
-fn claimed(report: &Report) -> String {
+fn claimed(report: &Report, level: Level) -> String {
     let signed = match report.signer {
         None => {
             "the node with this key signed that this module, on this input, gave this outcome and output, and its log \
@@ -129,7 +152,7 @@ fn claimed(report: &Report) -> String {
              log of the server with this key records it, and that the signer was a node of it"
         }
     };
-    match report.receipt.level {
+    match level {
         Level::Reported => {
             "a worker reported this outcome and output, and the node with this key recorded it".to_owned()
         }

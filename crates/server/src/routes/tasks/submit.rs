@@ -39,6 +39,7 @@ pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
             Profile::Det1 => true,
         },
         plan: plan(&body.plan)?,
+        quorum: body.quorum.map(|quorum| (quorum.agree, quorum.of)),
     })
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use casemate_model::Timestamp;
-use casemate_tasks::{Awaited, Plan, Priority, RetryOn, RetryPolicy};
+use casemate_tasks::{Awaited, Plan, Priority, Quorum, RetryOn, RetryPolicy};
 use serde::{Deserialize, Serialize};
 
 use super::{StoredError, bad_value, task_id};
@@ -88,5 +88,26 @@ impl StoredAwaited {
 
     pub(super) fn read(self) -> Result<Awaited, StoredError> {
         Ok(Awaited { task: task_id("awaited output", self.task)?, file: self.file, path: self.path })
+    }
+}
+
+/// How many nodes are to run a task.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredQuorum {
+    agree: u8,
+    replicas: Vec<String>,
+}
+
+impl StoredQuorum {
+    pub(super) fn of(quorum: &Quorum) -> Self {
+        let Quorum { agree, replicas } = quorum;
+        Self { agree: *agree, replicas: replicas.iter().map(ToString::to_string).collect() }
+    }
+
+    pub(super) fn read(self) -> Result<Quorum, StoredError> {
+        let replicas = self.replicas.into_iter().map(|text| task_id("quorum", text));
+        Quorum::new(self.agree, replicas.collect::<Result<_, _>>()?)
+            .map_err(|_| bad_value("quorum", self.agree.to_string(), "quorum"))
     }
 }

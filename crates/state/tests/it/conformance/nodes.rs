@@ -3,8 +3,12 @@ use casemate_identity::{
     NodeState, Nodes, Pepper, Peppers, WorkRecord, issue_join_token, issue_key,
 };
 use casemate_ledger::NodeKey;
-use casemate_model::{Networks, NodeId, NodeLabels, Outcome, Project, Role, Scope, Scopes};
-use casemate_tasks::{Completed, Lease, Queue, Submitted, Taker, TaskRecord};
+use casemate_model::{
+    Digest, LimitKind, Networks, NodeId, NodeLabels, Outcome, Project, Role, Scope, Scopes, TaskId,
+};
+use casemate_tasks::{
+    Agreement, Completed, Lease, Queue, Quorum, RanOn, Settled, Submitted, Taker, TaskRecord, TaskState,
+};
 use secrecy::zeroize::Zeroizing;
 
 use super::queue::ended;
@@ -68,7 +72,12 @@ impl Context {
 
     fn taker(&self, node: &NodeRecord) -> Taker {
         let lease = Lease { node: Some(node.id), ..self.lease(10) };
-        Taker { lease, project: Some(node.project.clone()), labels: node.labels.clone() }
+        Taker {
+            lease,
+            project: Some(node.project.clone()),
+            labels: node.labels.clone(),
+            owner: node.name.to_string(),
+        }
     }
 }
 
@@ -184,4 +193,84 @@ pub(super) async fn what_nodes_do_is_counted(context: &Context) {
     context.store.set_node_key(node.id, other.public_key(), context.event("nodes.rotate")).await.unwrap();
     assert_eq!(context.found(&node).await.public_key, *other.public_key());
     assert_eq!(NodeLabels::default(), "".parse().unwrap());
+}
+
+impl Context {
+    /// A task that three are to run, of whom two must agree, and its replicas.
+    async fn replicated(&self) -> TaskRecord {
+        let module = self.put("app.wasm", b"module").await;
+        let mut task = self.task(module);
+        let replicas = (0..3).map(|_| TaskId::generate(self.now(), &self.entropy)).collect();
+        task.spec.quorum = Some(Quorum::new(2, replicas).unwrap());
+        let submitted = self.store.submit(&task, self.event("tasks.submit")).await.unwrap();
+        assert_eq!(submitted, Submitted::Accepted);
+        task
+    }
+
+    async fn settle(&self) -> Settled {
+        self.store.settle(self.now(), ended, 9).await.unwrap()
+    }
+
+    /// Hands in what a node says of a replica.
+    async fn say(&self, node: &NodeRecord, task: &TaskRecord, output: &[u8]) {
+        let mut completion = self.completion(task, Outcome::Exited(0), output);
+        completion.result.ran_on = Some(RanOn { node: node.id, key: node.public_key.clone() });
+        assert!(matches!(self.complete(&completion).await, Completed::Accepted(_)));
+    }
+}
+
+pub(super) async fn replicas_go_to_distinct_owners_and_a_lie_is_outvoted(context: &Context) {
+    let liar = context.joined("liar").await;
+    let (one, two) = (context.joined("one").await, context.joined("two").await);
+    let task = context.replicated().await;
+    let take =
+        async |node: &NodeRecord| context.store.take(context.taker(node), context.now(), 9).await.unwrap();
+    let of_liar = take(&liar).await;
+    assert_eq!(of_liar.iter().map(|replica| replica.spec.replica_of).collect::<Vec<_>>(), [Some(task.id)]);
+    assert_eq!(take(&liar).await, [], "nobody gets two");
+    context.say(&liar, &of_liar[0], b"a lie").await;
+    assert_eq!(take(&liar).await, [], "nor after the first is over");
+    assert_eq!(context.settle().await.changed, [], "one does not decide");
+    let of_one = take(&one).await.remove(0);
+    context.say(&one, &of_one, b"the truth").await;
+    assert_eq!(context.settle().await.changed, [], "they do not agree");
+    assert_eq!(context.stored(task.id).await.progress.state, TaskState::Queued);
+    let of_two = take(&two).await.remove(0);
+    context.say(&two, &of_two, b"the truth").await;
+    let settled = context.settle().await;
+    assert_eq!(settled.refuted, [liar.id]);
+    let done = context.stored(task.id).await;
+    assert_eq!(
+        (settled.changed.as_slice(), done.progress.state),
+        (&[done.clone()][..], TaskState::Succeeded)
+    );
+    let result = done.result.clone().unwrap();
+    assert_eq!(result.stdout, Some(Digest::of(b"the truth")));
+    assert_eq!(result.agreement, Some(Agreement { agreed: 2, nodes: 3 }));
+    let found = context.found(&liar).await;
+    assert_eq!((found.state, found.work.refuted, found.health(context.now())), (NodeState::Distrusted, 1, 0));
+    assert_eq!(context.found(&one).await.work.confirmed, 1);
+    assert!(context.actions().await.contains(&"nodes.refute".to_owned()));
+    assert_eq!(context.counts().await, [(TaskState::Succeeded, 4)]);
+}
+
+pub(super) async fn replicas_end_with_their_task(context: &Context) {
+    let node = context.joined("box").await;
+    let task = context.replicated().await;
+    let taken = context.store.take(context.taker(&node), context.now(), 9).await.unwrap().remove(0);
+    let cancelled =
+        context.store.cancel(&context.project, task.id, context.now(), context.event("tasks.cancel"));
+    assert!(matches!(cancelled.await.unwrap(), casemate_tasks::Cancelled::Done(_)));
+    assert!(context.stored(taken.id).await.progress.cancel_requested);
+    assert_eq!(context.counts().await, [(TaskState::Cancelled, 3), (TaskState::Leased, 1)]);
+    // Two of three that fail by themselves leave no two that could agree.
+    let task = context.replicated().await;
+    for _ in 0..2 {
+        let taker = Taker { owner: context.version_id().to_string(), ..context.taker(&node) };
+        let replica = context.store.take(taker, context.now(), 1).await.unwrap().remove(0);
+        context.complete(&context.completion(&replica, Outcome::LimitReached(LimitKind::Wall), b"")).await;
+    }
+    let settled = context.settle().await;
+    assert_eq!(settled.changed.len(), 2, "the third replica, and the task");
+    assert_eq!(context.stored(task.id).await.progress.state, TaskState::Dead);
 }

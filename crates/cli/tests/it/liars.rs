@@ -1,0 +1,166 @@
+//! Nodes that lie: well-signed results that no program gave, and how they are found.
+
+use casemate_ledger::{NodeKey, SignedReceipt};
+use casemate_model::{Digest, Outcome, RunLimits, Usage};
+use casemate_tasks::{Circumstances, Plan, TaskResult, TaskSpec};
+use serde_json::json;
+
+use crate::binary::{Node, User};
+use crate::nodes::{Intruder, Worker, nodes, server, shown, wait_until};
+use crate::plans::COPIES;
+
+/// Somebody else, with a key of their own: what they let join is theirs.
+fn owner(user: &User, label: &str) -> String {
+    user.run(&["key", "create", "--label", label, "--role", "admin"]).text().trim().to_owned()
+}
+
+fn token_of(user: &User, server: &Node, key: &str) -> String {
+    let made =
+        user.command(&["node", "token", "--url", &server.url]).env("CASEMATE_API_KEY", key).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap().trim().to_owned()
+}
+
+/// Takes one task as the node `name` and hands in another output than the program gives, well signed.
+fn lie(user: &User, server: &Node, name: &str) -> String {
+    let liar = Intruder::of(user, server, name);
+    let worker = "wrk_01kg9ys7kv040g2081040g2081";
+    let (_, claimed) =
+        liar.ask("POST", "/api/v1/nodes/self/claims", &json!({ "worker": worker, "slots": 1 }).to_string());
+    let assignment = &claimed["assignments"][0];
+    let text = |field: &str| assignment[field].as_str().unwrap_or_default().to_owned();
+    let digest = |field: &str| text(field).parse::<Digest>().ok();
+    let number = |field: &str| assignment["limits"][field].as_u64().unwrap();
+    let spec = TaskSpec {
+        module: digest("module").unwrap(),
+        module_name: None,
+        module_project: None,
+        args: Vec::new(),
+        env: Vec::new(),
+        stdin: digest("stdin"),
+        inputs: Vec::new(),
+        output_directory: false,
+        limits: RunLimits {
+            wall_ms: number("wall_ms"),
+            fuel: number("fuel"),
+            memory_bytes: number("memory_bytes"),
+            table_elements: number("table_elements"),
+            instances: u32::try_from(number("instances")).unwrap(),
+            stack_bytes: number("stack_bytes"),
+            output_bytes: number("output_bytes"),
+            log_bytes: number("log_bytes"),
+            compile_ms: number("compile_ms"),
+            compile_memory_bytes: number("compile_memory_bytes"),
+        },
+        deterministic: true,
+        plan: Plan::default(),
+        repeats: None,
+        needs: Vec::new(),
+        awaited: Vec::new(),
+        quorum: None,
+        replica_of: None,
+    };
+    let now = casemate_model::Timestamp::from_millis(1_700_000_000_000).unwrap();
+    let result = TaskResult {
+        run: "run_01kg9ys7kv040g2081040g2081".parse().unwrap(),
+        outcome: Outcome::Exited(0),
+        usage: Usage { fuel: 7, ..Usage::default() },
+        stdout: Some(Digest::of(b"a lie")),
+        stderr: Some(Digest::of(b"")),
+        outputs: Vec::new(),
+        receipt: Vec::new(),
+        entry: 0,
+        ran_on: None,
+        agreement: None,
+    };
+    let run = Circumstances {
+        task: text("task").parse().unwrap(),
+        project: text("project").parse().unwrap(),
+        attempt: 1,
+        worker: worker.parse().unwrap(),
+        engine: "wasmtime 48".to_owned(),
+        times: (now, now),
+    };
+    let seed: [u8; 32] = user.read(&format!("{name}/node.key")).try_into().unwrap();
+    let signed = SignedReceipt::sign(spec.receipt(run, &result), &NodeKey::from_seed(&seed)).unwrap();
+    let path = |what: &str| format!("/api/v1/nodes/self/tasks/{}/{what}?fence=1", text("task"));
+    for content in ["a lie", ""] {
+        let stored = liar.ask("PUT", &path(&format!("content/{}", Digest::of(content.as_bytes()))), content);
+        assert_eq!(stored.0, 200, "{stored:?}");
+    }
+    let receipt = user.file("lie.bin", signed.as_bytes());
+    let (status, answer) = liar.ask("PUT", &path("receipt"), &format!("@{receipt}"));
+    assert_eq!(status, 200, "{answer}");
+    text("task")
+}
+
+#[test]
+fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
+    let user = User::new();
+    let server = server(&user);
+    let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
+    let book = user.file("book.txt", b"call me Ishmael");
+    let join = |name: &str, more: &[&str]| {
+        let token = token_of(&user, &server, &owner(&user, name));
+        let arguments = ["join", &server.url, "--token", &token, "--name", name, "--directory", name];
+        [&arguments[..], more].concat().iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()
+    };
+    let texts =
+        |arguments: &[String]| arguments.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
+    let joined = join("liar", &["--join-only"]);
+    let joined: Vec<&str> = joined.iter().map(String::as_str).collect();
+    assert_eq!(user.run(&[&["node"][..], &joined].concat()).code, 0);
+
+    let bad = user.run(&["run", &copies, "--quorum", "2/3", "--detach"]);
+    assert_eq!(bad.code, 2, "{}", bad.stderr);
+    let bad = user.run(&["run", &copies, "--det", "--quorum", "1/3", "--detach"]);
+    assert!(bad.code == 2 && bad.stderr.contains("a quorum is more than half"), "{}", bad.stderr);
+    let task = user.run(&["run", &copies, "--input", &book, "--det", "--quorum", "2/3", "--detach"]).text();
+    let task = task.trim();
+    let replica = lie(&user, &server, "liar");
+    assert_eq!(shown(&user, &replica)["replica_of"], json!(task));
+    assert_eq!(shown(&user, task)["state"], "queued", "one lie does not decide");
+
+    let mut workers = Vec::new();
+    for name in ["honest1", "honest2"] {
+        let arguments = texts(&join(name, &[]));
+        workers.push(Worker::start(&user, &arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+    }
+    assert_eq!(user.run(&["task", "wait", task]).code, 0);
+    let done = shown(&user, task);
+    assert_eq!(done["result"]["level"], "L3 replicated 2 of 3", "{done}");
+    assert_eq!(user.run(&["task", "output", task]).stdout, b"call me Ishmael");
+    let liar = nodes(&user).into_iter().find(|node| node["name"] == "liar").unwrap();
+    assert_eq!(
+        (&liar["state"], &liar["health"], &liar["work"]["refuted"]),
+        (&json!("distrusted"), &json!(0), &json!(1))
+    );
+    let (status, _) = Intruder::of(&user, &server, "liar").ask(
+        "POST",
+        "/api/v1/nodes/self/claims",
+        r#"{"worker":"wrk_01kg9ys7kv040g2081040g2081","slots":1}"#,
+    );
+    assert_eq!(status, 403);
+
+    // What proves it offline are the receipts of both, and neither alone nor one twice.
+    let mut receipt = String::new();
+    wait_until("the proofs are there", || {
+        let got = user.run(&["task", "receipt", task]);
+        receipt = String::from_utf8(got.stdout).unwrap();
+        got.code == 0
+    });
+    let file = user.file("receipt.txt", receipt.as_bytes());
+    assert_eq!(user.run(&["verify", &file, "--json"]).json()["level"], "L3 replicated 2 of 2");
+    let (first, second) = receipt.split_at(receipt.rfind("casemate bundle v1").unwrap());
+    let alone = user.file("alone.txt", second.as_bytes());
+    assert_eq!(user.run(&["verify", &alone, "--json"]).json()["level"], "L1 signed");
+    let twice = user.run(&["verify", &user.file("twice.txt", format!("{first}{first}").as_bytes())]);
+    assert!(twice.code == 1 && twice.stderr.contains("one key signed two of them"), "{}", twice.stderr);
+    let lied = user.run(&["task", "receipt", &replica]).text();
+    let mixed = user.run(&["verify", &user.file("mixed.txt", format!("{first}{lied}").as_bytes())]);
+    assert!(
+        mixed.code == 1 && mixed.stderr.contains("not the same in all receipts: output"),
+        "{}",
+        mixed.stderr
+    );
+}
