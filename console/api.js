@@ -130,6 +130,13 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     createKey: (key) => json("POST", "/keys", { body: key }),
     rotateKey: (id, seconds) => json("POST", `/keys/${encodeURIComponent(id)}/rotate`, { body: { overlap_seconds: seconds } }),
     revokeKey: (id) => json("DELETE", `/keys/${encodeURIComponent(id)}`),
+    // nodes
+    nodes: (query, signal) => list("/nodes", query, signal),
+    node: (id, signal) => json("GET", nodePath(id), { signal }),
+    drainNode: (id) => json("POST", nodePath(id, "/drain")),
+    resumeNode: (id) => json("POST", nodePath(id, "/resume")),
+    removeNode: (id) => json("DELETE", nodePath(id)),
+    createJoinToken: (token) => json("POST", "/join-tokens", { body: token }),
     // limits
     limits: (signal) => json("GET", "/limits", { signal }),
     setLimit: (tier, subject, limit) => json("PUT", `/limits/${tier}/${encodeURIComponent(subject)}`, { body: limit }),
@@ -151,6 +158,8 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
   };
 }
+
+const nodePath = (id, below = "") => `/nodes/${encodeURIComponent(id)}${below}`;
 
 const webhookPath = (id, below = "") => `/webhooks/${encodeURIComponent(id)}${below}`;
 

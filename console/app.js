@@ -18,6 +18,8 @@ import * as limits from "./pages/limits.js";
 import * as login from "./pages/login.js";
 import * as name from "./pages/name.js";
 import * as names from "./pages/names.js";
+import * as node from "./pages/node.js";
+import * as nodes from "./pages/nodes.js";
 import * as newTask from "./pages/new_task.js";
 import * as object from "./pages/object.js";
 import * as objects from "./pages/objects.js";
@@ -35,6 +37,8 @@ const ROUTES = [
   { pattern: ["tasks"], page: tasks },
   { pattern: ["tasks", "new"], page: newTask },
   { pattern: ["tasks", ":id"], page: task },
+  { pattern: ["nodes"], page: nodes },
+  { pattern: ["nodes", ":id"], page: node },
   { pattern: ["objects"], page: objects },
   { pattern: ["objects", ":bucket"], page: bucket },
   { pattern: ["objects", ":bucket", ":key"], page: object },

@@ -75,6 +75,7 @@ function taskHead({ api, task, navigate, can, reload }) {
 
 function waitText(task) {
   if (task.state === "queued" && task.plan.not_before && new Date(task.plan.not_before) > new Date()) return ["waits until ", moment(task.plan.not_before)];
+  if (task.state === "queued" && task.quorum) return `waiting until ${task.quorum.agree} of ${task.quorum.replicas.length} replicas agree`;
   if (task.state === "queued" && task.needs.length > 0) return "waiting for the tasks that it needs, or for a worker";
   if (task.state === "queued") return "waiting for a worker";
   if (task.state === "cancelled") return !task.cancel_requested && task.needs.length > 0 ? "cancelled before it ran, by hand or because a task that it needs did not succeed" : "cancelled before it ran";
@@ -107,6 +108,10 @@ function programFacts(task) {
     ["Priority", `${task.plan.priority} of 9`],
     ["Key", task.plan.key ? clip(task.plan.key, true) : null],
     ["Needs", task.needs.length > 0 ? h("ul", { class: "plain" }, task.needs.map((id) => h("li", {}, h("a", { class: "mono", href: hashFor(["tasks", id]) }, id)))) : null],
+    ["Labels", task.plan.labels.length > 0 ? clip(task.plan.labels.join(" "), true) : null],
+    ["Ran on", task.result?.node ? h("a", { class: "mono", href: hashFor(["nodes", task.result.node]) }, task.result.node) : task.result && "this server"],
+    ["Replica of", task.replica_of ? h("a", { class: "mono", href: hashFor(["tasks", task.replica_of]) }, task.replica_of) : null],
+    ["Replicas", task.quorum ? h("ul", { class: "plain" }, task.quorum.replicas.map((id) => h("li", {}, h("a", { class: "mono", href: hashFor(["tasks", id]) }, id)))) : null],
     ["Not before", task.plan.not_before ? moment(task.plan.not_before) : null],
     ["Repeats", task.repeats ? h("a", { class: "mono", href: hashFor(["tasks", task.repeats]) }, task.repeats) : null],
     ["Asked for by", clip(task.actor, true)],

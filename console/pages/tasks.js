@@ -7,6 +7,7 @@ import { duration } from "../ui/format.js";
 import { select } from "../ui/form.js";
 import { badge, calmly, clip, digestOf, empty, moment, pageHead, stateBadge, TASK_STATES } from "../ui/parts.js";
 import { PAGE, pagedTable } from "../ui/table.js";
+import { levelBadge } from "./receipt.js";
 
 export const title = () => "Tasks";
 
@@ -44,7 +45,7 @@ function columns() {
     { label: "Module", class: "grow", cell: (task) => (task.module_name ? clip(task.module_name) : digestOf(task.module)) },
     { label: "Outcome", class: "grow", cell: (task) => (task.result ? clip(task.result.outcome.text) : h("span", { class: "muted" }, "not yet")) },
     { label: "Took", class: "number", cell: (task) => (task.result ? duration(task.result.usage.wall_ms) : "") },
-    { label: "Receipt", cell: (task) => (task.result ? badge(task.result.level, "plain") : "") },
+    { label: "Receipt", cell: (task) => (task.result ? levelBadge(task.result) : "") },
     { label: "Created", cell: (task) => moment(task.created) },
   ];
 }

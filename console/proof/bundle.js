@@ -11,6 +11,8 @@ import { createSteps, mismatch } from "./steps.js";
 
 /** The detail of a log entry that names a receipt. */
 const DETAIL = "receipt";
+/** The detail that names the key of a node that has joined and signed the receipt. */
+const SIGNER = "signer";
 
 /**
  * Runs all steps and returns `{ ok, steps }`. `verifierKey` comes from elsewhere than the bundle; `task` is what the
@@ -20,9 +22,10 @@ export async function checkBundle(text, { verifierKey, task }, onStep) {
   const run = createSteps(onStep);
   const bundle = await run.step("Read the bundle", () => read(text, verifierKey));
   await run.step("Check the signature of the receipt", async () => {
-    const key = await parseVerifierKey(verifierKey);
+    const signer = bundle.signer ?? verifierKey;
+    const key = await parseVerifierKey(signer);
     if (!(await receiptSignedBy(bundle.signed, key.publicKey))) throw new Error(`the receipt is not signed by ${key.name}`);
-    return { detail: `The Ed25519 signature by ${key.name} is good.`, rows: [["verifier key", verifierKey]] };
+    return { detail: `The Ed25519 signature by ${key.name} is good.`, rows: [["verifier key", signer]] };
   });
   await run.step("Compare the receipt with this page", async () => {
     const wrong = await receiptDifferences(bundle.signed.receipt, task);
@@ -42,10 +45,11 @@ async function read(text, verifierKey) {
   return { detail: "It holds a receipt, its log entry, a proof and a checkpoint.", value };
 }
 
-async function findInEntry({ receipt, signed, decodedEntry, sequence }) {
+async function findInEntry({ receipt, signer, signed, decodedEntry, sequence }) {
   const digest = `sha256:${toHex(await sha256(receipt))}`;
   const rows = [["digest of the receipt", digest], ["named by the entry", decodedEntry.details[DETAIL] ?? "nothing"]];
   if (decodedEntry.details[DETAIL] !== digest) throw mismatch("the log entry names another receipt", rows);
+  if ((decodedEntry.details[SIGNER] ?? null) !== signer) throw new Error("the log entry names another key as that of the node that ran the task");
   if (decodedEntry.sequence !== sequence) throw new Error(`the entry is number ${decodedEntry.sequence}, the proof is for ${sequence}`);
   if (decodedEntry.decision !== "allowed" || decodedEntry.resource !== `task:${signed.receipt.task}` || decodedEntry.project !== signed.receipt.project) {
     throw new Error("the log entry is about something else than the receipt");

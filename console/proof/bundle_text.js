@@ -9,7 +9,8 @@ const HASHES_MAX = 64;
 const CHARACTERS_MAX = 64 * 1024 * 1024;
 
 /**
- * Reads a bundle into `{ key, receipt, entry, leaf, sequence, size, hashes, note }`. Nothing is believed yet, but any
+ * Reads a bundle into `{ key, signer, receipt, entry, leaf, sequence, size, hashes, note }`; `signer` is null unless another than
+ * the log's key signed the receipt. Nothing is believed yet, but any
  * character that the writer would not have written is refused.
  */
 export function parseBundle(text) {
@@ -17,6 +18,7 @@ export function parseBundle(text) {
   const lines = linesOf(text);
   lines.exactly(HEADER, "header");
   const key = lines.after("key ", "key");
+  const signer = lines.perhapsAfter("signer ");
   const receipt = lines.bytes("receipt ", "receipt");
   const entry = lines.bytes("entry ", "entry");
   const leaf = lines.bytes("leaf ", "leaf");
@@ -32,7 +34,7 @@ export function parseBundle(text) {
   const note = lines.rest();
   const { size } = parseCheckpoint(parseNote(note).text);
   if (leaf.length !== 32) throw damaged("leaf");
-  return { key, receipt, entry, leaf, sequence: Number(index), size, hashes, note };
+  return { key, signer, receipt, entry, leaf, sequence: Number(index), size, hashes, note };
 }
 
 function linesOf(text) {
@@ -52,6 +54,10 @@ function linesOf(text) {
   return {
     next,
     after,
+    perhapsAfter: (keyword) => {
+      if (!text.startsWith(keyword, at)) return null;
+      return after(keyword, "signer");
+    },
     exactly: (expected, part) => {
       if (next(part) !== expected) throw damaged(part);
     },

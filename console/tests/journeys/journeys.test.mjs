@@ -373,6 +373,16 @@ journey("creates a key that is shown once, signs in with it elsewhere, and revok
   await refusedElsewhere(next);
 });
 
+journey("says why no machine can join a server without a listener for mutual TLS", async () => {
+  await visit("#/nodes", "Nodes");
+  await page.getByText("No machine has joined").waitFor();
+  await button("Let a machine join").first().click();
+  await button("Make a token").click();
+  await page.getByRole("dialog").getByText("this server does not listen for it").waitFor();
+  browser.complaints.splice(0);
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel", exact: true }).click();
+});
+
 journey("creates a webhook whose secret is shown once, sends a test, pauses and removes it", async () => {
   await visit("#/webhooks", "Webhooks");
   await button("Create a webhook").first().click();
@@ -549,7 +559,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"], ["webhooks", "Webhooks"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"], ["nodes", "Nodes"], ["webhooks", "Webhooks"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {

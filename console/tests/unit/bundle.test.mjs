@@ -29,16 +29,16 @@ const receiptOf = async () => ({
 });
 
 /** The parts of a good bundle for entry 5 of 11; `change` bends the receipt before it is signed and logged. */
-async function partsOf({ change = {}, key = KEY, named = null, logged = {} } = {}) {
+async function partsOf({ change = {}, key = KEY, named = null, logged = {}, signer = null } = {}) {
   const receipt = signedReceiptBytes({ ...(await receiptOf()), ...change }, key);
   const bytes = Array.from({ length: 11 }, (_, sequence) => entryBytes({
     sequence, time: "2026-01-10T12:00:01.000Z", decision: "allowed", request: "req_1", actor: "node", project: "default", action: "tasks.finish", resource: "task:tsk_1", outcome: "succeeded",
-    details: sequence === 5 ? { receipt: named ?? digestOf(receipt) } : {},
+    details: sequence === 5 ? { receipt: named ?? digestOf(receipt), ...(signer && { signer }) } : {},
     ...logged,
   }));
   const leaves = await Promise.all(bytes.map(leafHash));
   const note = SIGNER.note(`${ORIGIN}\n11\n${toBase64(await rootOf(leaves))}\n`);
-  return { key: SIGNER.verifierKey, receipt, entry: bytes[5], leaf: leaves[5], sequence: 5, hashes: await inclusionProof(5, leaves), note };
+  return { key: SIGNER.verifierKey, signer, receipt, entry: bytes[5], leaf: leaves[5], sequence: 5, hashes: await inclusionProof(5, leaves), note };
 }
 const check = (parts, task = TASK) => checkBundle(bundleText(parts), { verifierKey: SIGNER.verifierKey, task });
 
@@ -50,6 +50,23 @@ test("a good bundle passes every step", async () => {
     "Read the bundle", "Check the signature of the receipt", "Compare the receipt with this page", "Find the receipt in its log entry",
     "Hash the entry", "Climb the tree to its root", "Compare with the checkpoint", "Check the signature of the checkpoint",
   ]);
+});
+
+test("a node that has joined signs its receipts, and the log says whose key that is", async () => {
+  const key = keyOf("33".repeat(32));
+  const node = noteSigner("casemate/3333", key).verifierKey;
+  const parts = await partsOf({ key, signer: node });
+  assert.equal((await check(parts)).ok, true);
+  const other = noteSigner("casemate/4444", keyOf("44".repeat(32))).verifierKey;
+  for (const [step, forged] of [
+    ["Check the signature of the receipt", { ...parts, signer: null }],
+    ["Check the signature of the receipt", { ...parts, signer: other }],
+    ["Find the receipt in its log entry", await partsOf({ key, signer: node, logged: { details: { receipt: digestOf(parts.receipt), signer: other } } })],
+    ["Find the receipt in its log entry", { ...(await partsOf({ key })), signer: node }],
+  ]) {
+    const { ok, steps } = await check(forged);
+    assert.deepEqual([ok, steps.at(-1).title], [false, step], steps.at(-1).detail);
+  }
 });
 
 test("each lie is refused at its step", async () => {

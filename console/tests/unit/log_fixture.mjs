@@ -60,9 +60,9 @@ export function signedReceiptBytes(receipt, key) {
 }
 
 /** The text of a bundle, by docs/formats/bundle.md. */
-export function bundleText({ key, receipt, entry, leaf, sequence, hashes, note }) {
+export function bundleText({ key, signer = null, receipt, entry, leaf, sequence, hashes, note }) {
   const base64 = (bytes) => Buffer.from(bytes).toString("base64");
-  const lines = ["casemate bundle v1", `key ${key}`, `receipt ${base64(receipt)}`, `entry ${base64(entry)}`, `leaf ${base64(leaf)}`, "", "c2sp.org/tlog-proof@v1", `index ${sequence}`, ...hashes.map(base64), "", ""];
+  const lines = ["casemate bundle v1", `key ${key}`, ...(signer ? [`signer ${signer}`] : []), `receipt ${base64(receipt)}`, `entry ${base64(entry)}`, `leaf ${base64(leaf)}`, "", "c2sp.org/tlog-proof@v1", `index ${sequence}`, ...hashes.map(base64), "", ""];
   return lines.join("\n") + note;
 }
 

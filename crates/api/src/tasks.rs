@@ -1,5 +1,6 @@
 //! Tasks, from what is asked for to what came of it.
 
+mod checks;
 mod plan;
 mod sources;
 
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::objects::ObjectRef;
 
+pub use checks::{QuorumDetails, QuorumRequest, Review};
 pub use plan::{Plan, PlanRequest, Retry, RetryOn, RetryRequest};
 
 /// What to run, and on what.
@@ -52,26 +54,6 @@ pub struct SubmitTask {
     /// profile must be `det-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<QuorumRequest>,
-}
-
-/// How many nodes of distinct owners are to run a task, and how many must come to the same output and fuel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct QuorumRequest {
-    /// How many must agree: more than half.
-    pub agree: u8,
-    /// How many run it: 2 to 7.
-    #[schema(minimum = 2, maximum = 7)]
-    pub of: u8,
-}
-
-/// A task that several nodes run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct QuorumDetails {
-    /// How many must agree.
-    pub agree: u8,
-    /// The tasks that are run in its place, each by a node of another owner.
-    pub replicas: Vec<String>,
 }
 
 /// Where the module comes from. It is looked up once, at submission.
@@ -370,6 +352,11 @@ pub struct TaskResult {
     pub stderr: Option<String>,
     /// The files of `/out`, sorted by path.
     pub outputs: Vec<OutputFile>,
+    /// What is known of it by running it again; null if nobody did. What is refuted or void was submitted once more, as the task
+    /// that `repeats` this one.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub review: Option<Review>,
     /// The node that ran it and signed the receipt; null if that is the server itself.
     #[serde(default)]
     #[schema(required = true, example = "nod_01kg9ys7kv040g2081040g2081")]

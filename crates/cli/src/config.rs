@@ -27,6 +27,7 @@ use casemate_limits::JsonBudget;
 use casemate_model::{Networks, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
+use casemate_tasks::AuditPolicy;
 use casemate_throttle::Settings as LimitSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -100,6 +101,8 @@ pub(crate) struct Written {
     pub(crate) collect_grace_seconds: u64,
     /// Guests that run at once; 0 for one per core.
     pub(crate) workers: usize,
+    /// Of a hundred results of a node that has often been confirmed, how many are run again; 0 for none of any node.
+    pub(crate) audit_percent: u64,
     /// Whether the server runs tasks itself; else it leaves them to nodes that have joined.
     pub(crate) run_tasks: bool,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -181,6 +184,7 @@ pub(crate) struct Config {
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) run_tasks: bool,
+    pub(crate) audits: AuditPolicy,
     pub(crate) waive_walls: bool,
     pub(crate) json_budget: JsonBudget,
     pub(crate) idempotency: IdempotencyRules,
@@ -228,6 +232,7 @@ impl Default for Written {
             console_url: String::new(),
             collect_grace_seconds: 600,
             workers: 0,
+            audit_percent: 5,
             run_tasks: true,
             waive_walls: false,
             json_bytes_max: "256KiB".to_owned(),
@@ -316,6 +321,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
         run_tasks: written.run_tasks,
+        audits: AuditPolicy { percent: u8::try_from(written.audit_percent).unwrap_or(100) },
         waive_walls: written.waive_walls,
         json_budget: json::budget(written)?,
         idempotency: idempotency::rules(written)?,

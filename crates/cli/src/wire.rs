@@ -312,6 +312,7 @@ async fn control(
             idempotency: config.idempotency,
             relying_party,
             mutual_port,
+            audits: config.audits,
             collect_grace: config.collect_grace,
         },
         clock,

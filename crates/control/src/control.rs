@@ -11,7 +11,7 @@ use casemate_names::Names;
 use casemate_objects::Objects;
 use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
 use casemate_sandbox::Sandbox;
-use casemate_tasks::Queue;
+use casemate_tasks::{AuditPolicy, Queue};
 use casemate_throttle::{Overrides, Throttle};
 use casemate_webhooks::{Outbox, Sender, Webhooks};
 use tokio::task::JoinHandle;
@@ -90,6 +90,8 @@ pub struct Settings {
     pub idempotency: IdempotencyRules,
     /// The site that passkeys are for, if the node has an address that browsers have passkeys for.
     pub relying_party: Option<RelyingParty>,
+    /// How often results of nodes are run again.
+    pub audits: AuditPolicy,
     /// The port of the listener of mutual TLS, where nodes come in.
     pub mutual_port: Option<u16>,
     /// How long content stays after nothing refers to it, for transfers that are under way.

@@ -123,7 +123,10 @@ impl Control {
     /// Moves on what waited for tasks that are over.
     async fn settle_tasks(&self) -> Result<(), ControlError> {
         loop {
-            let settled = self.parts.queue.settle(self.now(), ended, TICK_BATCH).await?;
+            let mut settled = self.parts.queue.settle(self.now(), ended, TICK_BATCH).await?;
+            let voided = self.parts.queue.void_results(self.now(), ended, TICK_BATCH).await?;
+            settled.changed.extend(voided.changed);
+            settled.more |= voided.more;
             for task in &settled.changed {
                 self.announce_task(task);
             }

@@ -120,6 +120,16 @@ id!(
     DeliveryId, "dlv", "delivery"
 );
 
+impl TaskId {
+    /// The id of the task that `purpose` makes of this one at `now`: always the same, so that it is made once.
+    pub fn derived(self, purpose: &str, now: Timestamp) -> Self {
+        let hash = crate::Digest::of(format!("casemate task {purpose} of {self}").as_bytes());
+        let random =
+            hash.as_bytes()[..16].iter().fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
+        Self(ulid::Ulid::from_parts(now.as_millis(), random).0)
+    }
+}
+
 fn generate(now: Timestamp, entropy: &dyn Entropy) -> u128 {
     let mut random = [0; 16];
     entropy.fill(&mut random[6..]);

@@ -217,6 +217,7 @@ impl Given {
             entry: 0,
             ran_on: None,
             agreement: None,
+            review: None,
         };
         for (path, content) in outputs {
             let (digest, size_bytes) = (Digest::of(&content), content.len() as u64);

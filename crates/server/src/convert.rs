@@ -12,7 +12,7 @@ use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
 use casemate_names::{NameRecord, NameVersion, NameVersionKind};
-use casemate_tasks::{Awaited, Plan, TaskRecord, TaskResult, TaskState};
+use casemate_tasks::{Awaited, Plan, Review, TaskRecord, TaskResult, TaskState};
 
 pub(crate) use objects::*;
 
@@ -181,6 +181,11 @@ fn task_result(result: &TaskResult) -> wire::tasks::TaskResult {
         outputs: outputs.collect(),
         node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
         level: result.level().to_string(),
+        review: result.review.map(|review| match review {
+            Review::Confirmed => wire::tasks::Review::Confirmed,
+            Review::Refuted => wire::tasks::Review::Refuted,
+            Review::Void => wire::tasks::Review::Void,
+        }),
         entry: result.entry,
     }
 }

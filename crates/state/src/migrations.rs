@@ -45,6 +45,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(16, "0016_needs_of_tasks"),
     migration!(17, "0017_nodes"),
     migration!(18, "0018_replicas_of_tasks"),
+    migration!(19, "0019_checks_of_results"),
 ];
 
 /// The version that this program brings a database to.

@@ -1,5 +1,6 @@
 //! The durable queue of tasks. Every state change is a step of [`Progress`], taken inside the transaction.
 
+mod audit;
 mod end;
 mod needs;
 mod quorum;
@@ -81,6 +82,14 @@ impl Queue for Store {
         self.change(needs::Settle { now, event, limit: limit.min(PAGE_MAX) }).await
     }
 
+    async fn void_results(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Settled, StoreError> {
+        // As above.
+        if self.row("look for results to take back", &audit::ANY_UNJUDGED, &[]).await?.is_none() {
+            return Ok(Settled::default());
+        }
+        self.change(audit::VoidResults { now, event, limit: limit.min(PAGE_MAX) }).await
+    }
+
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError> {
         let action = "read a task";
         read_one(self.row(action, &rows::TASK, values![id, project]).await?, action, task_record)
@@ -132,6 +141,9 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find tasks to move on", &needs::OVER),
     ("count what a task needs", &needs::OPEN_NEEDS),
     ("tell who needs a task that it is over", &needs::MARK_OVER),
+    ("find who looked at a task", &audit::AUDITS),
+    ("look for results to take back", &audit::ANY_UNJUDGED),
+    ("find results to take back", &audit::UNJUDGED),
     ("find tasks that became due", &turns::DUE),
     ("make a task ready", &turns::READY),
     ("find whose turn it is", &turns::FRONT),

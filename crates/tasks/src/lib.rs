@@ -21,6 +21,7 @@
 //! that writes the row. A task is started at least once; its end is accepted once, from the holder of its lease,
 //! which the fencing token proves.
 
+mod audit;
 mod needs;
 mod plan;
 mod ports;
@@ -29,6 +30,7 @@ mod quorum;
 mod records;
 mod state;
 
+pub use audit::{AuditPolicy, Review};
 pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
 pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage};

@@ -53,6 +53,10 @@ pub trait Queue: Send + Sync + 'static {
     /// that came to an end.
     async fn settle(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Settled, StoreError>;
 
+    /// Marks at most `limit` results of distrusted nodes that nobody has looked at as void, and submits their tasks once more.
+    /// Returns what [`Queue::settle`] does.
+    async fn void_results(&self, now: Timestamp, event: EndEvent, limit: u32) -> Result<Settled, StoreError>;
+
     /// Finds a task.
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
 

@@ -5,7 +5,7 @@ use casemate_model::{
     Digest, Name, NodeId, Outcome, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage, WorkerId,
 };
 
-use crate::{Awaited, Plan, Progress, Quorum, Refusal, Step, TaskState};
+use crate::{Awaited, Plan, Progress, Quorum, Refusal, Review, Step, TaskState};
 
 /// What is to be run, and on what. It does not change after submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +89,8 @@ pub struct TaskResult {
     pub ran_on: Option<RanOn>,
     /// How many replicas have come to this, if there were any.
     pub agreement: Option<Agreement>,
+    /// What is known of it by running it again.
+    pub review: Option<Review>,
 }
 
 /// How many nodes of distinct owners have come to one result.
@@ -103,9 +105,11 @@ pub struct Agreement {
 impl TaskResult {
     /// How far what it says was checked.
     pub fn level(&self) -> Level {
-        match self.agreement {
-            None => Level::Signed,
-            Some(Agreement { agreed, nodes }) => Level::Replicated { agreed, nodes },
+        match (self.review, self.agreement) {
+            (Some(Review::Refuted | Review::Void), _) => Level::Reported,
+            (_, Some(Agreement { agreed, nodes })) => Level::Replicated { agreed, nodes },
+            (Some(Review::Confirmed), None) => Level::ReExecuted,
+            (None, None) => Level::Signed,
         }
     }
 }
@@ -263,4 +267,6 @@ pub struct Completion {
     pub stderr_bytes: u64,
     /// When it was reported.
     pub at: Timestamp,
+    /// Whether it is to be audited, if it can be.
+    pub audit: bool,
 }

@@ -72,6 +72,7 @@ fn lie(user: &User, server: &Node, name: &str) -> String {
         entry: 0,
         ran_on: None,
         agreement: None,
+        review: None,
     };
     let run = Circumstances {
         task: text("task").parse().unwrap(),
@@ -163,4 +164,58 @@ fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
         "{}",
         mixed.stderr
     );
+}
+
+#[test]
+fn an_audit_catches_a_liar_and_its_other_results_are_void() {
+    let user = User::new();
+    let server = server(&user);
+    let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
+    let book = user.file("book.txt", b"call me Ishmael");
+    let token = token_of(&user, &server, &owner(&user, "liar"));
+    let join = [
+        "node",
+        "join",
+        &server.url,
+        "--token",
+        &token,
+        "--name",
+        "liar",
+        "--directory",
+        "liar",
+        "--join-only",
+    ];
+    assert_eq!(user.run(&join).code, 0);
+    let submit =
+        || user.run(&["run", &copies, "--input", &book, "--det", "--detach"]).text().trim().to_owned();
+    // The first result of a node is always audited, and the second with a chance of 5 in 6 at least.
+    let first = submit();
+    assert_eq!(lie(&user, &server, "liar"), first);
+    let believed = shown(&user, &first);
+    assert_eq!(
+        (&believed["state"], &believed["result"]["level"]),
+        (&json!("succeeded"), &json!("L1 signed"))
+    );
+
+    // Somebody else's node looks at it; as it is one word against another, so does a third.
+    let workers: Vec<_> = ["two", "three"]
+        .into_iter()
+        .map(|name| {
+            let token = token_of(&user, &server, &owner(&user, name));
+            Worker::start(
+                &user,
+                &["join", &server.url, "--token", &token, "--name", name, "--directory", name],
+            )
+        })
+        .collect();
+    wait_until("it is caught", || shown(&user, &first)["result"]["review"] == "refuted");
+    assert_eq!(shown(&user, &first)["result"]["level"], "L0 reported");
+    let listed = user.run(&["task", "list", "--json"]).json();
+    let again = listed.as_array().unwrap().iter().find(|task| task["repeats"] == json!(first)).unwrap();
+    let again = again["id"].as_str().unwrap();
+    assert_eq!(user.run(&["task", "wait", again]).code, 0);
+    assert_eq!(user.run(&["task", "output", again]).stdout, b"call me Ishmael");
+    let liar = nodes(&user).into_iter().find(|node| node["name"] == "liar").unwrap();
+    assert_eq!((&liar["state"], &liar["work"]["refuted"]), (&json!("distrusted"), &json!(1)));
+    drop(workers);
 }

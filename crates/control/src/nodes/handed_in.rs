@@ -107,6 +107,7 @@ impl Control {
             stderr_bytes: size(result.stderr)?,
             result,
             at: self.now(),
+            audit: self.parts.settings.audits.chooses(node.work.confirmed, self.random()),
         };
         let _hold = self.parts.objects.hold().await;
         match self.complete(&completion, event).await? {
@@ -116,6 +117,13 @@ impl Control {
             }
             Completed::Stale => Err(lost(held)),
         }
+    }
+
+    /// A number that no node knows.
+    fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.entropy().fill(&mut bytes);
+        u64::from_be_bytes(bytes)
     }
 
     /// Reads a result out of its receipt, which must be one of what was asked for and of nothing else.
@@ -145,6 +153,7 @@ impl Control {
             entry: 0,
             ran_on: Some(RanOn { node: node.id, key: node.public_key.clone() }),
             agreement: None,
+            review: None,
         };
         let lease = task.progress.lease.ok_or_else(|| lost(held))?;
         let run = Circumstances {

@@ -148,6 +148,7 @@ impl Control {
             entry: 0,
             ran_on: None,
             agreement: None,
+            review: None,
         };
         result.receipt = sign_receipt(self, task, &result, (began, self.now()))?;
         let event = self.end_event(caller, task, &result);
@@ -158,6 +159,7 @@ impl Control {
             stdout_bytes: stdout.size_bytes,
             stderr_bytes: stderr.size_bytes,
             at: self.now(),
+            audit: false,
         };
         if self.complete(&completion, event).await? == Completed::Stale {
             tracing::info!(task = %completion.task, "the lease was lost, so the run's result does not count");

@@ -53,6 +53,12 @@ impl Change for Complete {
         tx.save_task(&task, before).await?;
         if let (Some(node), Some(result)) = (node, &task.result) {
             tx.count_run(node, &result.outcome, &result.usage).await?;
+            if task.progress.state.is_final() && task.spec.replica_of.is_none() {
+                tx.execute(&NOTE_RAN, values![task.id, node]).await?;
+            }
+            if completion.audit && task.can_be_audited() {
+                tx.insert_audit(&task, "audit", completion.at).await?;
+            }
         }
         Ok(Completed::Accepted(Box::new(task)))
     }
@@ -160,6 +166,7 @@ async fn move_on(
     tx.save_task(task, before).await
 }
 
+const NOTE_RAN: Statement = statement!("UPDATE tasks SET ran_by = $2, judged = 0 WHERE id = $1");
 pub(super) const ADD_OUTPUT: Statement = statement!(
     "INSERT INTO task_outputs (project, digest, tasks) VALUES ($1, $2, 1) \
      ON CONFLICT (project, digest) DO UPDATE SET tasks = task_outputs.tasks + 1"

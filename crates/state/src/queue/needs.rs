@@ -77,10 +77,10 @@ impl Change for Settle {
             let mut columns = row.read("need of a task");
             let (needed, id): (TaskId, TaskId) = (columns.next()?, columns.next()?);
             tx.execute(&DELETE_NEED, values![needed, id]).await?;
-            let Some(task) = tx.task(id).await?.filter(|task| !task.progress.state.is_final()) else {
-                continue;
-            };
-            if task.spec.quorum.is_some() {
+            let Some(task) = tx.task(id).await? else { continue };
+            if task.progress.state.is_final() {
+                self.settle_audit(tx, task, &mut settled).await?;
+            } else if task.spec.quorum.is_some() {
                 self.settle_quorum(tx, task, &mut settled).await?;
             } else {
                 settled.changed.extend(self.settle(tx, task, needed).await?);

@@ -1,10 +1,9 @@
 //! What the replicas of a task come to.
 
-use casemate_ledger::Event;
-use casemate_model::NodeId;
 use casemate_objects::BlobId;
 use casemate_tasks::{Agreement, Ballot, Quorum, Settled, Step, TaskRecord, TaskResult, TaskState, Verdict};
 
+use super::audit::node_of;
 use super::end::ADD_OUTPUT;
 use super::needs::{DELETE_NEEDS, Settle};
 use super::stored::result_blobs;
@@ -54,8 +53,7 @@ impl Settle {
         Ok(())
     }
 
-    /// Counts for the nodes what their results were worth. One that was found wrong is not believed any more, which has an
-    /// entry of its own.
+    /// Counts for the nodes what their results were worth.
     async fn judge_nodes(
         &self,
         tx: &mut Tx<'_>,
@@ -63,28 +61,19 @@ impl Settle {
         settled: &mut Settled,
     ) -> Result<(), Failure> {
         for place in agreed {
-            if let Some(node) = node_of(&replicas[*place]) {
-                tx.count_confirmed(node).await?;
+            let replica = &replicas[*place];
+            if let Some(node) = node_of(replica) {
+                self.judge(tx, node, (true, replica), settled).await?;
             }
         }
         for place in refuted {
             let replica = &replicas[*place];
-            let Some(node) = node_of(replica) else { continue };
-            tx.refute_node(node).await?;
-            let mut event: Event = (self.event)(replica, self.now);
-            event.action = "nodes.refute".into();
-            event.resource = format!("node:{node}");
-            event.outcome = "another result than enough others have".to_owned();
-            event.details = vec![("task".to_owned(), replica.id.to_string())];
-            tx.record(&event).await?;
-            settled.refuted.push(node);
+            if let Some(node) = node_of(replica) {
+                self.judge(tx, node, (false, replica), settled).await?;
+            }
         }
         Ok(())
     }
-}
-
-fn node_of(replica: &TaskRecord) -> Option<NodeId> {
-    replica.result.as_ref()?.ran_on.as_ref().map(|ran_on| ran_on.node)
 }
 
 /// What enough replicas have come to, as the first of them has it, with how many they are.

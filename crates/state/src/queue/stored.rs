@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use casemate_limits::{JsonBudget, JsonRefused};
 use casemate_model::{Digest, Outcome, RunLimits, TaskId, Usage};
 use casemate_objects::BlobId;
-use casemate_tasks::{Agreement, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec};
+use casemate_tasks::{Agreement, OutputFile, RanOn, Review, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
 use plan::{StoredAwaited, StoredPlan, StoredQuorum};
@@ -114,6 +114,11 @@ pub(super) fn result_text(result: &TaskResult) -> String {
         node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
         signer: result.ran_on.as_ref().map(|ran_on| ran_on.key.to_string()),
         agreement: result.agreement.map(|agreement| (agreement.agreed, agreement.nodes)),
+        review: result.review.map(|review| match review {
+            Review::Confirmed => StoredReview::Confirmed,
+            Review::Refuted => StoredReview::Refuted,
+            Review::Void => StoredReview::Void,
+        }),
     })
 }
 
@@ -144,6 +149,11 @@ pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<Ta
         entry,
         ran_on,
         agreement: stored.agreement.map(|(agreed, nodes)| Agreement { agreed, nodes }),
+        review: stored.review.map(|review| match review {
+            StoredReview::Confirmed => Review::Confirmed,
+            StoredReview::Refuted => Review::Refuted,
+            StoredReview::Void => Review::Void,
+        }),
     })
 }
 
@@ -212,6 +222,16 @@ struct StoredResult {
     signer: Option<String>,
     #[serde(default)]
     agreement: Option<(u8, u8)>,
+    #[serde(default)]
+    review: Option<StoredReview>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredReview {
+    Confirmed,
+    Refuted,
+    Void,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -32,7 +32,7 @@ impl Change for Take {
             task.progress = progress;
             task.updated = self.now;
             tx.save_task(&task, before).await?;
-            if task.spec.replica_of.is_some() {
+            if task.spec.replica_of.is_some() || self.taker.lease.node.is_some() {
                 tx.execute(&NOTE_TAKEN, values![task.id, self.taker.owner]).await?;
             }
             taken.push(task);
@@ -189,18 +189,32 @@ pub(super) const PLACES_OF_PROJECT: Statement = statement!(
      SELECT (SELECT MIN(place) FROM tasks WHERE project = $1 AND ready = 1 AND place > wanted.place) FROM wanted \
      WHERE wanted.place IS NOT NULL) SELECT place FROM wanted WHERE place IS NOT NULL LIMIT 256"
 );
+/// Leaves out what belongs together with something that the owner has had.
+macro_rules! not_for {
+    ($owner:literal) => {
+        concat!(
+            "(replica_of IS NULL OR (NOT EXISTS (SELECT 1 FROM tasks AS other WHERE other.replica_of = tasks.replica_of \
+             AND other.taken_by = ",
+            $owner,
+            " AND other.id <> tasks.id) AND NOT EXISTS (SELECT 1 FROM tasks AS whole WHERE whole.id = tasks.replica_of \
+             AND whole.taken_by = ",
+            $owner,
+            ")))"
+        )
+    };
+}
 pub(super) const TAKE: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    ", precedence, turn FROM tasks WHERE place = $1 AND ready = 1 AND deadline > $2 AND (replica_of IS NULL OR \
-     NOT EXISTS (SELECT 1 FROM tasks AS other WHERE other.replica_of = tasks.replica_of AND other.taken_by = $4 \
-     AND other.id <> tasks.id)) ORDER BY place, precedence, turn, id LIMIT $3"
+    ", precedence, turn FROM tasks WHERE place = $1 AND ready = 1 AND deadline > $2 AND ",
+    not_for!("$4"),
+    " ORDER BY place, precedence, turn, id LIMIT $3"
 );
 pub(super) const TAKE_OF_PROJECT: Statement = skipping_locked!(
     "SELECT ",
     task_columns!(),
-    ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 AND \
-     (replica_of IS NULL OR NOT EXISTS (SELECT 1 FROM tasks AS other WHERE other.replica_of = tasks.replica_of \
-     AND other.taken_by = $5 AND other.id <> tasks.id)) ORDER BY project, place, precedence, turn, id LIMIT $4"
+    ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 AND ",
+    not_for!("$5"),
+    " ORDER BY project, place, precedence, turn, id LIMIT $4"
 );
 const NOTE_TAKEN: Statement = statement!("UPDATE tasks SET taken_by = $2 WHERE id = $1");

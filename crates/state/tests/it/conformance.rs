@@ -68,6 +68,8 @@ const CASES: &[Case] = cases![
     nodes::what_nodes_do_is_counted,
     nodes::replicas_go_to_distinct_owners_and_a_lie_is_outvoted,
     nodes::replicas_end_with_their_task,
+    nodes::an_audit_confirms_the_honest_and_catches_the_liar_with_all_that_nobody_looked_at,
+    nodes::a_liar_who_audits_frames_nobody,
     credentials::keys_are_found_listed_and_revoked_once,
     credentials::sessions_end_and_expired_ones_are_removed,
     idempotency::a_request_is_carried_out_once,

@@ -164,10 +164,12 @@ impl Context {
                 entry: 0,
                 ran_on: None,
                 agreement: None,
+                review: None,
             },
             stdout_bytes: stdout.len() as u64,
             stderr_bytes: 0,
             at: self.now(),
+            audit: false,
         }
     }
 

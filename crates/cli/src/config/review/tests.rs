@@ -7,6 +7,7 @@ use casemate_model::Timestamp;
 use casemate_objects::MasterKeys;
 use casemate_server::TlsFiles;
 use casemate_state::Transport;
+use casemate_tasks::AuditPolicy;
 use secrecy::SecretString;
 
 use super::facts::{Data, Machine};
@@ -27,6 +28,7 @@ fn good(environment: Environment) -> Config {
         log_json: true,
         workers: 4,
         run_tasks: true,
+        audits: AuditPolicy { percent: 5 },
         ..config
     }
 }

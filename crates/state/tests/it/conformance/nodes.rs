@@ -7,7 +7,8 @@ use casemate_model::{
     Digest, LimitKind, Networks, NodeId, NodeLabels, Outcome, Project, Role, Scope, Scopes, TaskId,
 };
 use casemate_tasks::{
-    Agreement, Completed, Lease, Queue, Quorum, RanOn, Settled, Submitted, Taker, TaskRecord, TaskState,
+    Agreement, Completed, Lease, Queue, Quorum, RanOn, Review, Settled, Submitted, Taker, TaskRecord,
+    TaskState,
 };
 use secrecy::zeroize::Zeroizing;
 
@@ -273,4 +274,88 @@ pub(super) async fn replicas_end_with_their_task(context: &Context) {
     let settled = context.settle().await;
     assert_eq!(settled.changed.len(), 2, "the third replica, and the task");
     assert_eq!(context.stored(task.id).await.progress.state, TaskState::Dead);
+}
+
+impl Context {
+    /// A deterministic task that `node` has run and says `output` of; it is audited if so wanted.
+    async fn said_by(&self, node: &NodeRecord, output: &[u8], audit: bool) -> TaskRecord {
+        let module = self.put("app.wasm", b"module").await;
+        let mut task = self.task(module);
+        task.spec.deterministic = true;
+        self.store.submit(&task, self.event("tasks.submit")).await.unwrap();
+        let taken = self.store.take(self.taker(node), self.now(), 1).await.unwrap().remove(0);
+        assert_eq!(taken.id, task.id);
+        let mut completion = self.completion(&taken, Outcome::Exited(0), output);
+        completion.result.ran_on = Some(RanOn { node: node.id, key: node.public_key.clone() });
+        completion.audit = audit;
+        assert!(matches!(self.complete(&completion).await, Completed::Accepted(_)));
+        self.stored(task.id).await
+    }
+
+    async fn review_of(&self, task: &TaskRecord) -> Option<Review> {
+        self.stored(task.id).await.result.unwrap().review
+    }
+
+    async fn void(&self) -> Vec<TaskRecord> {
+        self.store.void_results(self.now(), ended, 9).await.unwrap().changed
+    }
+}
+
+pub(super) async fn an_audit_confirms_the_honest_and_catches_the_liar_with_all_that_nobody_looked_at(
+    context: &Context,
+) {
+    let (liar, honest) = (context.joined("liar").await, context.joined("honest").await);
+    let unseen = context.said_by(&liar, b"who knows", false).await;
+    let sampled = context.said_by(&liar, b"the truth", true).await;
+    let take = async |taker: Taker| context.store.take(taker, context.now(), 9).await.unwrap();
+    assert_eq!(take(context.taker(&liar)).await, [], "nobody looks at their own");
+    let audit = take(context.taker(&honest)).await.remove(0);
+    assert_eq!((audit.spec.replica_of, audit.spec.module), (Some(sampled.id), sampled.spec.module));
+    context.say(&honest, &audit, b"the truth").await;
+    assert_eq!(context.settle().await.refuted, []);
+    assert_eq!(context.review_of(&sampled).await, Some(Review::Confirmed));
+    assert_eq!(context.stored(sampled.id).await.result.unwrap().level().to_string(), "L2 re-executed");
+    assert_eq!(context.found(&liar).await.work.confirmed, 1);
+    assert_eq!(context.void().await, []);
+
+    // The server's own run decides at once.
+    let lied = context.said_by(&liar, b"a lie", true).await;
+    let audit = take(Taker::of_any(context.lease(10))).await.remove(0);
+    let completion = context.completion(&audit, Outcome::Exited(0), b"the truth");
+    context.complete(&completion).await;
+    let settled = context.settle().await;
+    assert_eq!(settled.refuted, [liar.id]);
+    assert_eq!(context.review_of(&lied).await, Some(Review::Refuted));
+    assert_eq!(settled.changed.iter().map(|task| task.spec.repeats).collect::<Vec<_>>(), [Some(lied.id)]);
+    assert_eq!(context.found(&liar).await.state, NodeState::Distrusted);
+    let again: Vec<_> = context.void().await.iter().map(|task| task.spec.repeats).collect();
+    assert_eq!(again, [Some(unseen.id)], "and not what was confirmed");
+    assert_eq!(context.review_of(&unseen).await, Some(Review::Void));
+    assert_eq!(
+        context.stored(unseen.id).await.progress.state,
+        TaskState::Succeeded,
+        "what is over stays over"
+    );
+    assert_eq!(context.void().await, []);
+    let actions = context.actions().await;
+    assert!(["nodes.refute", "tasks.void"].iter().all(|action| actions.iter().any(|found| found == action)));
+    assert_eq!(context.counts().await, [(TaskState::Queued, 2), (TaskState::Succeeded, 5)]);
+}
+
+pub(super) async fn a_liar_who_audits_frames_nobody(context: &Context) {
+    let (honest, liar) = (context.joined("honest").await, context.joined("liar").await);
+    let third = context.joined("third").await;
+    let task = context.said_by(&honest, b"the truth", true).await;
+    let take =
+        async |node: &NodeRecord| context.store.take(context.taker(node), context.now(), 9).await.unwrap();
+    let audit = take(&liar).await.remove(0);
+    context.say(&liar, &audit, b"a lie").await;
+    let settled = context.settle().await;
+    assert_eq!((settled.refuted, context.review_of(&task).await), (vec![], None), "one word against another");
+    assert_eq!((take(&liar).await, take(&honest).await), (vec![], vec![]));
+    let second = take(&third).await.remove(0);
+    context.say(&third, &second, b"the truth").await;
+    assert_eq!(context.settle().await.refuted, [liar.id]);
+    assert_eq!(context.review_of(&task).await, Some(Review::Confirmed));
+    assert_eq!(context.found(&honest).await.work.confirmed, 1);
 }
