@@ -13,7 +13,6 @@ const POLL_MS = 5000;
 export const title = ({ id }) => `Node ${id.slice(-8)}`;
 
 export async function render({ api, events, signal, params, navigate, can }) {
-  const body = region(async () => draw(await api.node(params.id, signal)), signal);
   const draw = (node) => [head(node), h("div", { class: "columns" }, panel("How it does", work(node)), panel("What it is", machine(node)))];
   const act = (change, said) => async () => {
     try {
@@ -45,6 +44,8 @@ export async function render({ api, events, signal, params, navigate, can }) {
       h("button", { type: "button", class: "danger", on: { click: () => remove(node) } }, "Remove"),
     ],
   });
+  // What is above is drawn by it, and reloads it later.
+  const body = region(async () => draw(await api.node(params.id, signal)), signal);
   events.on("reset", () => body.reload(), signal);
   const timer = setInterval(() => body.reload(), POLL_MS);
   signal.addEventListener("abort", () => clearInterval(timer));

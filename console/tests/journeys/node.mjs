@@ -18,7 +18,7 @@ export async function startNode() {
   if (url) return { url: url.replace(/\/$/, ""), token, owned: false, stop: async () => {} };
   const directory = mkdtempSync(join(tmpdir(), "casemate-console-"));
   const data = join(directory, "node");
-  const env = { PATH: process.env.PATH, HOME: directory, TMPDIR: process.env.TMPDIR ?? tmpdir() };
+  const env = { PATH: process.env.PATH, HOME: directory, TMPDIR: process.env.TMPDIR ?? tmpdir(), CASEMATE_MUTUAL_LISTEN: "127.0.0.1:0" };
   const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", "--data-dir", data], {
     stdio: ["ignore", "pipe", "pipe"],
     env,
@@ -32,7 +32,9 @@ export async function startNode() {
     rmSync(directory, { recursive: true, force: true });
   };
   try {
-    return { ...(await loginLink(child, data, env)), owned: true, stop };
+    const { url, token } = await loginLink(child, data, env);
+    const letJoin = (secret, name) => run(binary(), ["node", "join", url, "--token", secret, "--name", name, "--directory", `${directory}/${name}`, "--join-only"], { env, timeout: START_MS_MAX });
+    return { url, token, letJoin, owned: true, stop };
   } catch (error) {
     await stop();
     throw error;

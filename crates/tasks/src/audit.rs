@@ -1,4 +1,4 @@
-use casemate_model::{TaskId, Timestamp};
+use casemate_model::{NodeLabels, TaskId, Timestamp};
 
 use crate::{Plan, Progress, TaskRecord, TaskSpec, Vote};
 
@@ -57,7 +57,13 @@ impl TaskRecord {
     pub fn audit(&self, purpose: &str, now: Timestamp) -> Self {
         let spec = TaskSpec {
             replica_of: Some(self.id),
-            plan: Plan { key: None, not_before: None, ..self.spec.plan.clone() },
+            // Anywhere: where it ran says nothing of what comes of it, and may be all one owner's.
+            plan: Plan {
+                key: None,
+                not_before: None,
+                labels: NodeLabels::default(),
+                ..self.spec.plan.clone()
+            },
             needs: Vec::new(),
             awaited: Vec::new(),
             ..self.spec.clone()

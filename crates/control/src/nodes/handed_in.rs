@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use casemate_identity::NodeRecord;
 use casemate_ledger::{Receipt, SignedReceipt};
-use casemate_model::{Digest, Outcome};
+use casemate_model::{Digest, Outcome, TaskId};
 use casemate_tasks::{Circumstances, Completed, Completion, Held, OutputFile, RanOn, TaskRecord, TaskResult};
 
 use super::NodeError;
@@ -40,6 +40,11 @@ impl HandedIn {
     pub(crate) fn forget(&self, held: Held) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other, _| other.task != held.task || other.fence > held.fence);
+    }
+
+    /// Forgets every run of a task that is over.
+    pub(crate) fn forget_task(&self, task: TaskId) {
+        self.forget(Held { task, fence: u64::MAX });
     }
 }
 

@@ -282,6 +282,7 @@ impl Context {
         let module = self.put("app.wasm", b"module").await;
         let mut task = self.task(module);
         task.spec.deterministic = true;
+        task.spec.plan.labels = "zone=a".parse().unwrap();
         self.store.submit(&task, self.event("tasks.submit")).await.unwrap();
         let taken = self.store.take(self.taker(node), self.now(), 1).await.unwrap().remove(0);
         assert_eq!(taken.id, task.id);
