@@ -165,3 +165,7 @@ for tool in "${tools[@]}"; do
     # shellcheck disable=SC2086
     cargo_tool $tool
 done
+if [ "$1" = test ]; then
+    # Licences are checked of every crate that the lock names, also those of other systems, and without a network.
+    cargo fetch --quiet --locked
+fi
