@@ -373,7 +373,7 @@ journey("creates a key that is shown once, signs in with it elsewhere, and revok
   await refusedElsewhere(next);
 });
 
-journey("lets a machine join, drains it and removes it", async (t) => {
+journey("lets a machine join, drains it and removes it", async () => {
   await visit("#/nodes", "Nodes");
   await page.getByText("No machine has joined").waitFor();
   await button("Let a machine join").first().click();
@@ -382,7 +382,6 @@ journey("lets a machine join, drains it and removes it", async (t) => {
   const token = await page.locator(".secret code").innerText();
   await button("I have kept it").click();
   await page.locator(".secret").waitFor({ state: "detached" });
-  if (!node.owned) return t.skip("the node is somebody else's: no machine can be made to join it here");
   await node.letJoin(token.trim(), "box");
   await page.getByRole("link", { name: "box", exact: true }).click();
   await heading("box");

@@ -12,11 +12,12 @@ const run = promisify(execFile);
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
 
-/** Answers `{ url, token, stop, owned }`. `CASEMATE_URL` with `CASEMATE_LOGIN_TOKEN` names a running node. */
+/** Answers `{ url, token, letJoin, stop }`. `CASEMATE_URL` with `CASEMATE_LOGIN_TOKEN` names a running node. */
 export async function startNode() {
   const { CASEMATE_URL: url, CASEMATE_LOGIN_TOKEN: token } = process.env;
-  if (url) return { url: url.replace(/\/$/, ""), token, owned: false, stop: async () => {} };
   const directory = mkdtempSync(join(tmpdir(), "casemate-console-"));
+  const clean = () => rmSync(directory, { recursive: true, force: true });
+  if (url) return { url, token, letJoin: joiner(url, directory, process.env), stop: async () => clean() };
   const data = join(directory, "node");
   const env = { PATH: process.env.PATH, HOME: directory, TMPDIR: process.env.TMPDIR ?? tmpdir(), CASEMATE_MUTUAL_LISTEN: "127.0.0.1:0" };
   const child = spawn(binary(), ["serve", "--listen", "127.0.0.1:0", "--data-dir", data], {
@@ -29,16 +30,23 @@ export async function startNode() {
     const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
     await exited;
     clearTimeout(late);
-    rmSync(directory, { recursive: true, force: true });
+    clean();
   };
   try {
     const { url, token } = await loginLink(child, data, env);
-    const letJoin = (secret, name) => run(binary(), ["node", "join", url, "--token", secret, "--name", name, "--directory", `${directory}/${name}`, "--join-only"], { env, timeout: START_MS_MAX });
-    return { url, token, letJoin, owned: true, stop };
+    return { url, token, letJoin: joiner(url, directory, env), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** What makes a machine join the node: this one, with directories of its own. */
+function joiner(url, directory, env) {
+  return (secret, name) => {
+    const where = ["--name", name, "--directory", join(directory, name), "--join-only"];
+    return run(binary(), ["node", "join", url, "--token", secret, ...where], { env, timeout: START_MS_MAX });
+  };
 }
 
 function binary() {

@@ -1,14 +1,21 @@
 use std::collections::VecDeque;
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use casemate_api::nodes::HeldLease;
 use casemate_api::{Client, ClientError};
 use casemate_fs::{FsError, SealedBytes};
 use casemate_model::{Digest, Hasher};
 
+use crate::run::may_pass;
+
 /// Most bytes of modules that are kept for the next run.
 const KEPT_BYTES_MAX: u64 = 256 << 20;
+
+/// How often content is asked for before the run is given up, and how long to wait in between.
+const FETCH_TRIES: u32 = 3;
+const FETCH_PAUSE: Duration = Duration::from_millis(250);
 
 /// Why content could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +73,26 @@ impl Modules {
     }
 }
 
-/// Downloads what a task reads, and checks that it is that.
+/// Downloads what a task reads, and checks that it is that. Asks again when the server cannot be reached.
 pub(crate) async fn fetch(
+    client: &Client,
+    held: &HeldLease,
+    digest: Digest,
+    bytes_max: u64,
+) -> Result<SealedBytes, ContentError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match try_fetch(client, held, digest, bytes_max).await {
+            Err(ContentError::Client(error)) if tries < FETCH_TRIES && may_pass(&error) => {
+                tokio::time::sleep(FETCH_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn try_fetch(
     client: &Client,
     held: &HeldLease,
     digest: Digest,

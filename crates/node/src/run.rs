@@ -7,7 +7,7 @@ use casemate_api::tasks::{Limits, Profile as WireProfile};
 use casemate_api::{ClientError, ProblemCode, Upload};
 use casemate_fs::SealedBytes;
 use casemate_ledger::SignedReceipt;
-use casemate_model::{Digest, Outcome, RunId, RunLimits, Timestamp, Usage};
+use casemate_model::{Digest, Outcome, RunId, RunLimits, Timestamp};
 use casemate_sandbox::{Job, Profile, RunReport, engine_build};
 use casemate_tasks::{Circumstances, OutputFile, Plan, TaskResult, TaskSpec};
 use tokio::time::Instant;
@@ -24,9 +24,6 @@ const INPUT_BYTES_MAX: u64 = 1 << 30;
 /// How long a result is handed in while the server cannot be reached, and how long to wait in between.
 const HAND_IN_FOR: Duration = Duration::from_secs(60);
 const HAND_IN_PAUSE: Duration = Duration::from_millis(250);
-
-/// How often content is asked for before the run is given up.
-const FETCH_TRIES: u32 = 3;
 
 /// An assignment that is not one.
 #[derive(Debug, thiserror::Error)]
@@ -133,13 +130,13 @@ async fn job(
     let mut bytes_left = INPUT_BYTES_MAX;
     let mut stdin = None;
     if let Some(digest) = spec.stdin {
-        let content = fetch_patiently(shared, held, digest, bytes_left).await?;
+        let content = fetch(&shared.client(), held, digest, bytes_left).await?;
         bytes_left -= content.len();
         stdin = Some(content);
     }
     let mut inputs = Vec::with_capacity(spec.inputs.len());
     for (path, digest) in &spec.inputs {
-        let content = fetch_patiently(shared, held, *digest, bytes_left).await?;
+        let content = fetch(&shared.client(), held, *digest, bytes_left).await?;
         bytes_left -= content.len();
         inputs.push((path.clone(), content));
     }
@@ -160,24 +157,6 @@ async fn job(
         deadline,
         accepted,
     })
-}
-
-async fn fetch_patiently(
-    shared: &Shared,
-    held: &HeldLease,
-    digest: Digest,
-    bytes_max: u64,
-) -> Result<SealedBytes, ContentError> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match fetch(&shared.client(), held, digest, bytes_max).await {
-            Err(ContentError::Client(error)) if tries < FETCH_TRIES && may_pass(&error) => {
-                tokio::time::sleep(HAND_IN_PAUSE).await;
-            }
-            other => return other,
-        }
-    }
 }
 
 fn circumstances(
@@ -259,7 +238,7 @@ impl Given {
 }
 
 /// Whether the same call may succeed in a moment. A server that was started anew has forgotten what was stored.
-fn may_pass(error: &ClientError) -> bool {
+pub(crate) fn may_pass(error: &ClientError) -> bool {
     match error {
         ClientError::Unreachable { .. } | ClientError::TimedOut { .. } | ClientError::Broken { .. } => true,
         ClientError::Problem(problem) => matches!(
@@ -279,14 +258,5 @@ fn may_pass(error: &ClientError) -> bool {
 fn not_begun(error: &ContentError) -> RunReport {
     let text = error.to_string();
     let lasting = matches!(error, ContentError::TooLarge);
-    RunReport {
-        outcome: if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) },
-        usage: Usage::default(),
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        outputs: Vec::new(),
-        outputs_refused: Vec::new(),
-        started: None,
-        instantiate: Duration::ZERO,
-    }
+    RunReport::not_begun(if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) })
 }

@@ -78,3 +78,19 @@ pub struct RunReport {
     /// From loaded code to an instance ready to start.
     pub instantiate: Duration,
 }
+
+impl RunReport {
+    /// The report of a run that could not begin.
+    pub fn not_begun(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: Usage::default(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
+            outputs: Vec::new(),
+            outputs_refused: Vec::new(),
+            started: None,
+            instantiate: Duration::ZERO,
+        }
+    }
+}

@@ -21,6 +21,17 @@ fn token_of(user: &User, server: &Node, key: &str) -> String {
     String::from_utf8(made.stdout).unwrap().trim().to_owned()
 }
 
+/// The words of `casemate node` by which a machine joins as `name`.
+fn joining<'a>(server: &'a Node, token: &'a str, name: &'a str) -> [&'a str; 8] {
+    ["join", &server.url, "--token", token, "--name", name, "--directory", name]
+}
+
+/// A node of an owner of its own, which runs what it is given.
+fn honest(user: &User, server: &Node, name: &str) -> Worker {
+    let token = token_of(user, server, &owner(user, name));
+    Worker::start(user, &joining(server, &token, name))
+}
+
 /// Takes one task as the node `name` and hands in another output than the program gives, well signed.
 fn lie(user: &User, server: &Node, name: &str) -> String {
     let liar = Intruder::of(user, server, name);
@@ -30,7 +41,6 @@ fn lie(user: &User, server: &Node, name: &str) -> String {
     let assignment = &claimed["assignments"][0];
     let text = |field: &str| assignment[field].as_str().unwrap_or_default().to_owned();
     let digest = |field: &str| text(field).parse::<Digest>().ok();
-    let number = |field: &str| assignment["limits"][field].as_u64().unwrap();
     let spec = TaskSpec {
         module: digest("module").unwrap(),
         module_name: None,
@@ -40,18 +50,7 @@ fn lie(user: &User, server: &Node, name: &str) -> String {
         stdin: digest("stdin"),
         inputs: Vec::new(),
         output_directory: false,
-        limits: RunLimits {
-            wall_ms: number("wall_ms"),
-            fuel: number("fuel"),
-            memory_bytes: number("memory_bytes"),
-            table_elements: number("table_elements"),
-            instances: u32::try_from(number("instances")).unwrap(),
-            stack_bytes: number("stack_bytes"),
-            output_bytes: number("output_bytes"),
-            log_bytes: number("log_bytes"),
-            compile_ms: number("compile_ms"),
-            compile_memory_bytes: number("compile_memory_bytes"),
-        },
+        limits: RunLimits::DEFAULT,
         deterministic: true,
         plan: Plan::default(),
         repeats: None,
@@ -101,16 +100,11 @@ fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
     let server = server(&user);
     let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
     let book = user.file("book.txt", b"call me Ishmael");
-    let join = |name: &str, more: &[&str]| {
-        let token = token_of(&user, &server, &owner(&user, name));
-        let arguments = ["join", &server.url, "--token", &token, "--name", name, "--directory", name];
-        [&arguments[..], more].concat().iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()
-    };
-    let texts =
-        |arguments: &[String]| arguments.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
-    let joined = join("liar", &["--join-only"]);
-    let joined: Vec<&str> = joined.iter().map(String::as_str).collect();
-    assert_eq!(user.run(&[&["node"][..], &joined].concat()).code, 0);
+    let token = token_of(&user, &server, &owner(&user, "liar"));
+    assert_eq!(
+        user.run(&[&["node"], &joining(&server, &token, "liar")[..], &["--join-only"]].concat()).code,
+        0
+    );
 
     let bad = user.run(&["run", &copies, "--quorum", "2/3", "--detach"]);
     assert_eq!(bad.code, 2, "{}", bad.stderr);
@@ -122,11 +116,7 @@ fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
     assert_eq!(shown(&user, &replica)["replica_of"], json!(task));
     assert_eq!(shown(&user, task)["state"], "queued", "one lie does not decide");
 
-    let mut workers = Vec::new();
-    for name in ["honest1", "honest2"] {
-        let arguments = texts(&join(name, &[]));
-        workers.push(Worker::start(&user, &arguments.iter().map(String::as_str).collect::<Vec<_>>()));
-    }
+    let workers = ["honest1", "honest2"].map(|name| honest(&user, &server, name));
     assert_eq!(user.run(&["task", "wait", task]).code, 0);
     let done = shown(&user, task);
     assert_eq!(done["result"]["level"], "L3 replicated 2 of 3", "{done}");
@@ -158,6 +148,7 @@ fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
     let twice = user.run(&["verify", &user.file("twice.txt", format!("{first}{first}").as_bytes())]);
     assert!(twice.code == 1 && twice.stderr.contains("one key signed two of them"), "{}", twice.stderr);
     let lied = user.run(&["task", "receipt", &replica]).text();
+    drop(workers);
     let mixed = user.run(&["verify", &user.file("mixed.txt", format!("{first}{lied}").as_bytes())]);
     assert!(
         mixed.code == 1 && mixed.stderr.contains("not the same in all receipts: output"),
@@ -173,19 +164,10 @@ fn an_audit_catches_a_liar_and_its_other_results_are_void() {
     let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
     let book = user.file("book.txt", b"call me Ishmael");
     let token = token_of(&user, &server, &owner(&user, "liar"));
-    let join = [
-        "node",
-        "join",
-        &server.url,
-        "--token",
-        &token,
-        "--name",
-        "liar",
-        "--directory",
-        "liar",
-        "--join-only",
-    ];
-    assert_eq!(user.run(&join).code, 0);
+    assert_eq!(
+        user.run(&[&["node"], &joining(&server, &token, "liar")[..], &["--join-only"]].concat()).code,
+        0
+    );
     let submit =
         || user.run(&["run", &copies, "--input", &book, "--det", "--detach"]).text().trim().to_owned();
     // The first result of a node is always audited, and the second with a chance of 5 in 6 at least.
@@ -198,16 +180,7 @@ fn an_audit_catches_a_liar_and_its_other_results_are_void() {
     );
 
     // Somebody else's node looks at it; as it is one word against another, so does a third.
-    let workers: Vec<_> = ["two", "three"]
-        .into_iter()
-        .map(|name| {
-            let token = token_of(&user, &server, &owner(&user, name));
-            Worker::start(
-                &user,
-                &["join", &server.url, "--token", &token, "--name", name, "--directory", name],
-            )
-        })
-        .collect();
+    let workers = ["two", "three"].map(|name| honest(&user, &server, name));
     wait_until("it is caught", || shown(&user, &first)["result"]["review"] == "refuted");
     assert_eq!(shown(&user, &first)["result"]["level"], "L0 reported");
     let listed = user.run(&["task", "list", "--json"]).json();

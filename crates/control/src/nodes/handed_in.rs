@@ -14,13 +14,24 @@ use crate::{Caller, Control, ControlError};
 /// What nodes have stored for runs that are not over, so that no run gives more than it may. It is lost when the server
 /// ends: the node stores it again then.
 #[derive(Default)]
-pub(crate) struct HandedIn(Mutex<HashMap<Held, HashMap<Digest, u64>>>);
+pub(crate) struct HandedIn(Mutex<HashMap<TaskId, Stored>>);
+
+/// What was stored for one run: content and its size.
+#[derive(Default)]
+struct Stored {
+    fence: u64,
+    sizes: HashMap<Digest, u64>,
+}
 
 impl HandedIn {
     /// Notes content of `size` bytes; false if that is more than `bytes_max` altogether, and then it is not noted.
     fn note(&self, held: Held, digest: Digest, size: u64, bytes_max: u64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = all.entry(held).or_default();
+        let stored = all.entry(held.task).or_default();
+        if stored.fence != held.fence {
+            *stored = Stored { fence: held.fence, sizes: HashMap::new() };
+        }
+        let stored = &mut stored.sizes;
         let others: u64 = stored.iter().filter(|(other, _)| **other != digest).map(|(_, size)| size).sum();
         let fits = others.saturating_add(size) <= bytes_max && stored.len() < FILES_MAX;
         if fits {
@@ -32,19 +43,14 @@ impl HandedIn {
     /// The size of content that was stored for a run.
     fn size(&self, held: Held, digest: &Digest) -> Result<u64, NodeError> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = all.get(&held).and_then(|stored| stored.get(digest)).copied();
+        let own = all.get(&held.task).filter(|stored| stored.fence == held.fence);
+        let size = own.and_then(|stored| stored.sizes.get(digest)).copied();
         size.ok_or(NodeError::NotStored(*digest))
     }
 
-    /// Forgets a run that is over, with all earlier ones of its task.
-    pub(crate) fn forget(&self, held: Held) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|other, _| other.task != held.task || other.fence > held.fence);
-    }
-
-    /// Forgets every run of a task that is over.
-    pub(crate) fn forget_task(&self, task: TaskId) {
-        self.forget(Held { task, fence: u64::MAX });
+    /// Forgets what was stored for a task that is over, or whose run is.
+    pub(crate) fn forget(&self, task: TaskId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
     }
 }
 
@@ -73,7 +79,7 @@ impl Control {
         if stored.digest == announced {
             return Ok(());
         }
-        self.handed_in.forget(held);
+        self.handed_in.forget(held.task);
         Err(casemate_objects::ObjectsError::DigestMismatch { expected: announced, found: stored.digest }
             .into())
     }
@@ -117,7 +123,7 @@ impl Control {
         let _hold = self.parts.objects.hold().await;
         match self.complete(&completion, event).await? {
             Completed::Accepted(task) => {
-                self.handed_in.forget(held);
+                self.handed_in.forget(held.task);
                 Ok(*task)
             }
             Completed::Stale => Err(lost(held)),

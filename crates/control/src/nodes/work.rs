@@ -132,7 +132,7 @@ impl Control {
     pub async fn return_task(&self, caller: &Caller, held: Held) -> Result<(), ControlError> {
         let node = self.working_node(caller).await?;
         self.held_task(&node, held).await?;
-        self.handed_in.forget(held);
+        self.handed_in.forget(held.task);
         self.take_back(held).await
     }
 

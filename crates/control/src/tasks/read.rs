@@ -115,7 +115,7 @@ impl Control {
         let state = task.progress.state;
         if state.is_final() {
             self.runs.ended(task.id);
-            self.handed_in.forget_task(task.id);
+            self.handed_in.forget(task.id);
         }
         let change = Change::Task { id: task.id, state, updated: task.updated };
         self.feed.publish(Some(task.project.clone()), change);

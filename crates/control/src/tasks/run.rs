@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use casemate_fs::SealedBytes;
 use casemate_ledger::Event;
-use casemate_model::{Digest, Outcome, Project, RunId, Timestamp, Usage};
+use casemate_model::{Digest, Outcome, Project, RunId, Timestamp};
 use casemate_objects::{BlobId, Hold, ObjectsError};
 use casemate_policy::Resource;
 use casemate_sandbox::{Job, Profile, RunReport};
@@ -253,14 +253,5 @@ fn not_begun(error: &ControlError) -> RunReport {
         )
     );
     let text = error.to_string();
-    RunReport {
-        outcome: if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) },
-        usage: Usage::default(),
-        stdout: Vec::new(),
-        stderr: Vec::new(),
-        outputs: Vec::new(),
-        outputs_refused: Vec::new(),
-        started: None,
-        instantiate: Duration::ZERO,
-    }
+    RunReport::not_begun(if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) })
 }
