@@ -15,21 +15,24 @@ run: setup-run guests ## Start a node; the first start walks the tour
 test: setup-test ## Run every check there is, as CI does
 	@cargo xtask ci
 
-acceptance: setup-test guests ## Kill a node 10,700 times under load, fill its disk, time the end of hostile guests, and run S3 clients
+acceptance: setup-test guests ## Kill a node 10,700 times under load, fill its disk, time the end of hostile guests, load functions, and run S3 clients
 	cargo build --locked --package casemate-cli
 	python3 tests/acceptance/hostile.py $(TARGET)/debug/casemate $(TARGET)/guests
 	python3 tests/acceptance/kill_loop.py $(TARGET)/debug/casemate --cycles 500
 	python3 tests/acceptance/kill_s3.py $(TARGET)/debug/casemate --cycles 200
 	python3 tests/acceptance/kill_nodes.py $(TARGET)/debug/casemate --tasks 10000
+	python3 tests/acceptance/kill_nodes.py $(TARGET)/debug/casemate --tasks 10000 --database postgres
+	python3 tests/acceptance/functions.py $(TARGET)/debug/casemate $(TARGET)/guests
 	python3 tests/acceptance/kill_refresh.py $(TARGET)/debug/casemate --cycles 10000
 	python3 tests/acceptance/disk_storm.py $(TARGET)/debug/casemate --rounds 40
 	python3 tests/acceptance/s3_clients.py $(TARGET)/debug/casemate
 
-bench: setup-bench ## Measure a node against a bare HTTP server, checks of keys and limits, and objects against other tools
+bench: setup-bench guests ## Measure a node against a bare HTTP server, checks of keys and limits, functions against other servers, and objects against other tools
 	cargo build --release --locked --package casemate-cli
 	cargo build --release --manifest-path bench/bare/Cargo.toml --target-dir $(TARGET)
 	python3 bench/run.py $(TARGET)/release/casemate
 	python3 bench/access.py $(TARGET)/release/casemate $(TARGET)/release/bare
+	python3 bench/functions.py $(TARGET)/release/casemate $(TARGET)/release/bare-functions $(TARGET)/guests
 	cargo run --release --locked --package casemate-limits --example limiter
 	cargo run --release --locked --package casemate-state --example key_check
 	python3 bench/objects.py $(TARGET)/release/casemate

@@ -130,6 +130,13 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     createKey: (key) => json("POST", "/keys", { body: key }),
     rotateKey: (id, seconds) => json("POST", `/keys/${encodeURIComponent(id)}/rotate`, { body: { overlap_seconds: seconds } }),
     revokeKey: (id) => json("DELETE", `/keys/${encodeURIComponent(id)}`),
+    // functions
+    functions: (query, signal) => list("/functions", query, signal),
+    function: (name, signal) => json("GET", functionPath(name), { signal }),
+    functionVersions: (name, query, signal) => list(functionPath(name, "/versions"), query, signal),
+    functionLog: (name, query, signal) => list(functionPath(name, "/log"), query, signal),
+    routeFunction: (name, route) => json("PUT", functionPath(name, "/route"), { body: { route } }),
+    removeFunction: (name) => json("DELETE", functionPath(name)),
     // nodes
     nodes: (query, signal) => list("/nodes", query, signal),
     node: (id, signal) => json("GET", nodePath(id), { signal }),
@@ -158,6 +165,8 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     checkpoint: (signal) => text("GET", "/audit/checkpoint", { signal }),
   };
 }
+
+const functionPath = (name, below = "") => `/functions/${encodeURIComponent(name)}${below}`;
 
 const nodePath = (id, below = "") => `/nodes/${encodeURIComponent(id)}${below}`;
 

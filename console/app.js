@@ -17,6 +17,8 @@ import * as keys from "./pages/keys.js";
 import * as limits from "./pages/limits.js";
 import * as login from "./pages/login.js";
 import * as name from "./pages/name.js";
+import * as functionPage from "./pages/function.js";
+import * as functions from "./pages/functions.js";
 import * as names from "./pages/names.js";
 import * as node from "./pages/node.js";
 import * as nodes from "./pages/nodes.js";
@@ -37,6 +39,8 @@ const ROUTES = [
   { pattern: ["tasks"], page: tasks },
   { pattern: ["tasks", "new"], page: newTask },
   { pattern: ["tasks", ":id"], page: task },
+  { pattern: ["functions"], page: functions },
+  { pattern: ["functions", ":name"], page: functionPage },
   { pattern: ["nodes"], page: nodes },
   { pattern: ["nodes", ":id"], page: node },
   { pattern: ["objects"], page: objects },

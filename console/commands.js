@@ -9,6 +9,7 @@ export const commands = {
   tail: "casemate audit tail",
   login: "casemate login",
   setLimit: "casemate limit set objects 203.0.113.7 --per-second 1 --burst 2 --expires 2027-01-01T00:00:00Z",
+  deployFunction: "casemate fn deploy hello hello.wasm --public",
   joinNode: "casemate node join URL --token-file join.token",
   addWebhook: "casemate webhook add URL --event object.stored",
   testWebhook: (id) => `casemate webhook test ${id}`,

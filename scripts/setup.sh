@@ -67,6 +67,7 @@ need_bench() {
     need zstd has zstd
     need restic has restic
     need borgbackup has borg
+    need nodejs has node
     need npm has npm
     need e2fsprogs file_like "/*bin/mkfs.ext4"
 }

@@ -48,4 +48,6 @@ pub(crate) enum XtaskError {
     },
     #[error("{guest} {fault}")]
     UnfitGuest { guest: String, fault: String },
+    #[error("a function cannot be built: {0}")]
+    Wit(String),
 }

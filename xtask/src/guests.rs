@@ -1,6 +1,9 @@
-//! Builds the example guests from their sources: C by clang with Debian's wasi-libc, text by the `wat` crate.
+//! Builds the example guests from their sources: C by clang with Debian's wasi-libc, text by the `wat` crate; those below
+//! `functions` become components.
 //!
 //! The same source gives the same bytes: nothing is built with debug information, paths or times.
+
+mod functions;
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +33,7 @@ const GUESTS: &[Guest] = &[
     guest("path_escape.wasm", "hostile/path_escape.c"),
     guest("output_flood.wasm", "hostile/output_flood.c"),
     guest("sleeper.wasm", "hostile/sleeper.c"),
+    guest("edge.wasm", "functions/edge.c"),
 ];
 
 const fn guest(name: &'static str, source: &'static str) -> Guest {
@@ -51,8 +55,12 @@ const CLANG: &[&str] = &[
     "-Wl,--fatal-warnings",
 ];
 
-/// The only module that guests may import from.
+/// The only module that guests may import from, and the only interfaces that components may.
 const WASI: &str = "wasi_snapshot_preview1";
+const WASI_INTERFACES: &str = "wasi:";
+
+/// Where the sources of functions are, below the others.
+const FUNCTIONS: &str = "functions/";
 
 /// Builds every guest, and checks that each is a command that imports nothing but WASI.
 pub(crate) fn build(workspace: &Workspace) -> Result<(), XtaskError> {
@@ -70,7 +78,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<(), XtaskError> {
 fn build_one(workspace: &Workspace, guest: &Guest, directory: &Path) -> Result<usize, XtaskError> {
     let source = workspace.root().join("examples/guests").join(guest.source);
     let partial = directory.join(format!("{}.partial", guest.name));
-    let bytes = if guest.source.ends_with(".wat") {
+    let bytes = if guest.source.starts_with(FUNCTIONS) {
+        functions::build(workspace, &source, &directory.join("edge.build"), &partial)?;
+        std::fs::read(&partial).map_err(file_error("read", &partial))?
+    } else if guest.source.ends_with(".wat") {
         let bytes =
             wat::parse_file(&source).map_err(|error| XtaskError::Wat { path: source, source: error })?;
         std::fs::write(&partial, &bytes).map_err(file_error("write", &partial))?;
@@ -94,15 +105,31 @@ fn compile(workspace: &Workspace, guest: &Guest, source: &Path, to: &Path) -> Re
     run_command(clang.arg("-o").arg(to).arg(source))
 }
 
-/// Checks what a worker will check again: a valid module with `_start` and memory, that imports only WASI functions.
+/// Checks what a worker will check again: a valid module with `_start`, or a component that answers requests, and that it
+/// imports nothing but WASI.
 fn check(name: &str, bytes: &[u8]) -> Result<(), XtaskError> {
     let damaged = |source| XtaskError::BadModule { guest: name.to_owned(), source };
     let unfit = |fault: String| XtaskError::UnfitGuest { guest: name.to_owned(), fault };
     Validator::new().validate_all(bytes).map_err(damaged)?;
-    let mut starts = false;
+    let (mut starts, mut depth) = (false, 0_u32);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(damaged)? {
-            Payload::ImportSection(section) => {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    let import = import.map_err(damaged)?.name.name;
+                    if !import.starts_with(WASI_INTERFACES) {
+                        return Err(unfit(format!("imports {import}, not only WASI")));
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) if depth == 0 => {
+                for export in section {
+                    starts |= export.map_err(damaged)?.name.name.starts_with("wasi:http/incoming-handler@");
+                }
+            }
+            Payload::ImportSection(section) if depth == 0 => {
                 for import in section.into_imports() {
                     let import = import.map_err(damaged)?;
                     if import.module != WASI {
@@ -113,7 +140,7 @@ fn check(name: &str, bytes: &[u8]) -> Result<(), XtaskError> {
                     }
                 }
             }
-            Payload::ExportSection(section) => {
+            Payload::ExportSection(section) if depth == 0 => {
                 for export in section {
                     let export = export.map_err(damaged)?;
                     starts |= export.name == "_start" && export.kind == ExternalKind::Func;
@@ -122,7 +149,7 @@ fn check(name: &str, bytes: &[u8]) -> Result<(), XtaskError> {
             _ => {}
         }
     }
-    if starts { Ok(()) } else { Err(unfit("exports no function `_start`".to_owned())) }
+    if starts { Ok(()) } else { Err(unfit("exports neither `_start` nor an HTTP handler".to_owned())) }
 }
 
 fn file_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> XtaskError {
@@ -156,7 +183,10 @@ mod tests {
             "greedy imports env::system, not only wasi_snapshot_preview1"
         );
         let idle = wat::parse_str("(module)").unwrap();
-        assert_eq!(check("idle", &idle).unwrap_err().to_string(), "idle exports no function `_start`");
+        assert_eq!(
+            check("idle", &idle).unwrap_err().to_string(),
+            "idle exports neither `_start` nor an HTTP handler"
+        );
         assert_eq!(check("text", b"(module)").unwrap_err().to_string(), "text is not a valid module");
     }
 }

@@ -1,5 +1,9 @@
 // Two small guests, assembled here so that the journeys need no compiler.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
 const leb = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
 const text = (value) => [...leb(value.length), ...Buffer.from(value)];
 const vector = (items) => [...leb(items.length), ...items.flat()];
@@ -46,4 +50,10 @@ function moduleOf({ types, imports, startType, code, data }) {
 /** Signed LEB128 of a small non-negative number. */
 function signed(value) {
   return value < 64 ? [value] : [(value & 127) | 128, ...signed(value >> 7)];
+}
+
+/** A component that answers HTTP requests, among the examples that `cargo xtask guests` builds. */
+export function edgeGuest() {
+  const target = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../../target", import.meta.url));
+  return readFileSync(join(target, "guests", "edge.wasm"));
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openBrowser } from "./browser.mjs";
-import { copyGuest, endlessGuest } from "./guests.mjs";
+import { copyGuest, edgeGuest, endlessGuest } from "./guests.mjs";
 import { startNode } from "./node.mjs";
 
 const BOOK = "Call me Ishmael.\n\u001b[31mSome years ago\u001b[0m <b>never mind</b>\n";
@@ -371,6 +371,33 @@ journey("creates a key that is shown once, signs in with it elsewhere, and revok
   await page.locator("tbody tr", { hasText: "revoked" }).waitFor();
   await refusedElsewhere(secret);
   await refusedElsewhere(next);
+});
+
+journey("shows what a function has answered, sends all to another version and removes it", async () => {
+  await visit("#/functions", "Functions");
+  await page.getByText("No functions yet").waitFor();
+  const answered = await page.evaluate(async (bytes) => {
+    const headers = { "x-casemate-csrf": "1" };
+    await fetch("/api/v1/objects/journeys/edge.wasm", { method: "PUT", headers, body: new Uint8Array(bytes) });
+    const deploy = (percent) => fetch("/api/v1/functions/edge/versions", {
+      method: "POST", headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify({ module: { bucket: "journeys", key: "edge.wasm" }, public: true, percent }),
+    });
+    const statuses = [(await deploy(100)).status, (await deploy(10)).status];
+    for (const path of ["hello", "log", "hello"]) statuses.push((await fetch(`/fn/edge/${path}`)).status);
+    return statuses;
+  }, [...edgeGuest()]);
+  assert.deepEqual(answered, [201, 201, 200, 200, 200]);
+  await page.getByRole("link", { name: "edge", exact: true }).click();
+  await heading("edge");
+  await page.getByText("version 1: 90 %, version 2: 10 %").waitFor();
+  await page.getByRole("img", { name: "3 requests by the time that they took." }).waitFor();
+  await page.locator("pre.stream", { hasText: "to standard error" }).waitFor();
+  await button("Send all here").first().click();
+  await page.locator("h1 + *, .lead", { hasText: "version 2" }).first().waitFor();
+  await button("Remove").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await page.getByText("No functions yet").waitFor();
 });
 
 journey("lets a machine join, drains it and removes it", async () => {

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod certificates;
 pub mod events;
 pub mod factors;
+pub mod functions;
 pub mod health;
 pub mod keys;
 pub mod limits;

@@ -165,6 +165,10 @@ problem_codes! {
     CorruptObject = "corrupt_object", INTERNAL_SERVER_ERROR, "the stored content is damaged";
     /// The store was lost while it committed: look whether the change happened.
     OutcomeUnknown = "outcome_unknown", INTERNAL_SERVER_ERROR, "it is not known whether the change happened";
+    /// The function gave no answer.
+    FunctionFailed = "function_failed", BAD_GATEWAY, "the function gave no answer";
+    /// The function gave no answer in time.
+    FunctionTimedOut = "function_timed_out", GATEWAY_TIMEOUT, "the function gave no answer in time";
     /// The audit entry could not be made durable, so nothing was changed.
     AuditUnavailable = "audit_unavailable", SERVICE_UNAVAILABLE, "the audit log cannot record the change";
     /// The signed log does not cover the entry yet; it will within a second.

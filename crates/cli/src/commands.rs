@@ -11,6 +11,7 @@ mod diff;
 mod doctor;
 mod du;
 mod fsck;
+mod function;
 mod key;
 mod limit;
 mod login;
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Purge(purge::Purge),
     #[command(subcommand)]
     Cache(cache::Cache),
+    #[command(subcommand, name = "fn")]
+    Function(function::Function),
     #[command(subcommand)]
     Name(name::Name),
     #[command(subcommand)]
@@ -133,6 +136,7 @@ impl Command {
             Self::Rescue(command) => command.execute(context).await,
             Self::Purge(command) => command.execute(context).await,
             Self::Cache(command) => command.execute(context),
+            Self::Function(command) => command.execute(context).await,
             Self::Name(command) => command.execute(context).await,
             Self::Node(command) => command.execute(context).await,
             Self::User(command) => command.execute(context).await,

@@ -6,6 +6,7 @@ mod cache;
 mod cors;
 mod edge;
 mod error;
+mod functions;
 mod idempotency;
 mod json;
 mod limits;
@@ -37,6 +38,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
 pub(crate) use error::ConfigError;
+pub(crate) use functions::{FunctionSettings, WrittenFunctions};
 pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
 pub(crate) use review::{Severity, review};
@@ -133,6 +135,8 @@ pub(crate) struct Written {
     pub(crate) metrics_listen_public: bool,
     /// How many requests each caller may send.
     pub(crate) limits: WrittenLimits,
+    /// How functions run, and whom they may ask.
+    pub(crate) functions: WrittenFunctions,
     /// Where webhooks may be sent to.
     pub(crate) webhooks: WrittenWebhooks,
     /// Longest wall-clock time that a task may ask for, in seconds.
@@ -191,6 +195,7 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) limits: LimitSettings,
     pub(crate) redis: Option<RedisServer>,
+    pub(crate) functions: FunctionSettings,
     pub(crate) webhook_networks: Networks,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
@@ -248,6 +253,7 @@ impl Default for Written {
             metrics_listen: String::new(),
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
+            functions: WrittenFunctions::default(),
             webhooks: WrittenWebhooks::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
@@ -329,6 +335,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         metrics_listen: edge::metrics_listen(&written.metrics_listen, written.metrics_listen_public)?,
         limits: limits::settings(&written.limits)?,
         redis: limits::redis(&written.limits)?,
+        functions: functions::settings(&written.functions, cores())?,
         webhook_networks: webhooks::allowed(&written.webhooks)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {

@@ -8,6 +8,7 @@ mod clock_watch;
 mod commands;
 mod config;
 mod context;
+mod egress;
 mod escape;
 mod interrupt;
 mod known;
@@ -28,7 +29,6 @@ mod signed_in;
 mod span;
 mod tables;
 mod transfer;
-mod webhooks;
 mod wire;
 mod world;
 

@@ -7,6 +7,7 @@
 //!     objects/   content/, quarantine/        -> Objects
 //!     log/       tiles and checkpoint         -> Log -> LogKeeper
 //!     sandbox/   scratch, compiled code       -> Sandbox
+//!     functions/ the same for functions       -> FunctionSandbox
 //!     casemate.sock                           -> local callers
 //! ```
 
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
-use casemate_control::{Control, LogKeeper, Parts, Settings as ControlSettings};
+use casemate_control::{Control, FunctionSandbox, LogKeeper, Parts, Settings as ControlSettings};
 use casemate_fs::{Dir, DirLock, FsError};
 use casemate_identity::{Authenticator, Peppers, RelyingParty, ServerNameError};
 use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
@@ -31,12 +32,14 @@ use casemate_state::{
     TileFiles,
 };
 use casemate_throttle::{SharedBuckets, Throttle};
+use casemate_webhooks::Sender;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Database, RedisServer, TASK_WAIT_MAX};
+use crate::egress::Dialers;
 use crate::peppers::{self, PepperError};
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -284,6 +287,15 @@ async fn control(
         waive_walls: config.waive_walls,
         ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
     };
+    let (functions, ceiling, waive_walls) =
+        (subdirectory("functions")?, config.limits_ceiling, config.waive_walls);
+    let (workers, source) = (config.functions.workers, Arc::clone(&entropy));
+    let function_sandbox = FunctionSandbox::new(move || SandboxConfig {
+        ceiling,
+        waive_walls,
+        ..SandboxConfig::new(workers, functions.clone(), Arc::clone(&source))
+    });
+    let dialers = Dialers::new();
     Ok(Control::new(Parts {
         users: store.clone(),
         factors: store.clone(),
@@ -297,11 +309,14 @@ async fn control(
         queue: store.clone(),
         nodes: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
+        functions: store.clone(),
+        function_sandbox,
+        function_dialer: dialers.to(&config.functions.networks),
         throttle: throttle(config)?,
         overrides: store.clone(),
         webhooks: store.clone(),
         outbox: store.clone(),
-        sender: crate::webhooks::sender(&config.webhook_networks, Arc::clone(&clock)),
+        sender: Sender::new(dialers.to(&config.webhook_networks), Arc::clone(&clock)),
         audit: store,
         log: LogKeeper::new(Log::open(tiles, Arc::clone(&node_key))?),
         node_key,

@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use casemate_egress::Dialer;
+use casemate_functions::Functions;
 use casemate_identity::{
     Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Nodes, Passkeys, RelyingParty, Users,
 };
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::denials::Denials;
+use crate::functions::{FunctionSandbox, Live};
 use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
 use crate::nodes::HandedIn;
@@ -57,6 +60,12 @@ pub struct Parts {
     pub nodes: Arc<dyn Nodes>,
     /// Where guests run.
     pub sandbox: Sandbox,
+    /// Stored functions.
+    pub functions: Arc<dyn Functions>,
+    /// Where functions run.
+    pub function_sandbox: FunctionSandbox,
+    /// Connects to whom functions ask.
+    pub function_dialer: Dialer,
     /// Stored webhooks.
     pub webhooks: Arc<dyn Webhooks>,
     /// What webhooks are to be told of, and what is on its way.
@@ -109,6 +118,7 @@ pub struct Control {
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) handed_in: Arc<HandedIn>,
+    pub(crate) live: Arc<Live>,
     pub(crate) health: Arc<Health>,
     pub(crate) teller: Arc<Teller>,
     /// This run of this node, as the holder of leases.
@@ -140,6 +150,7 @@ impl Control {
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             handed_in: Arc::default(),
+            live: Arc::default(),
             health: Arc::default(),
             teller: Arc::default(),
             packed: Arc::default(),
@@ -207,6 +218,7 @@ impl Control {
         self.background.close();
         self.background.wait().await;
         self.parts.sandbox.shutdown().await;
+        self.parts.function_sandbox.shutdown().await;
     }
 
     /// What happens on this node.

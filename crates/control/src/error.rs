@@ -10,7 +10,7 @@ use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
 use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
-use crate::{NodeError, WebhookError};
+use crate::{FunctionError, NodeError, WebhookError};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +113,12 @@ pub enum ControlError {
     /// A link that is none, is over, or whose object is gone. It is deliberately not said which.
     #[error("this link does not open anything, or not any more")]
     ShareRefused,
+    /// Functions failed.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
+    /// Guests cannot be run.
+    #[error(transparent)]
+    Sandbox(#[from] casemate_sandbox::SandboxError),
     /// Objects failed.
     #[error(transparent)]
     Objects(#[from] ObjectsError),

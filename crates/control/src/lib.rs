@@ -25,6 +25,7 @@ mod error;
 mod factors;
 mod feed;
 mod figures;
+mod functions;
 mod idempotency;
 mod invitations;
 mod keys;
@@ -49,12 +50,16 @@ mod webhooks;
 
 pub use audit::{AuditFound, AuditSearch, EntryProof};
 pub use caller::{Caller, LOOPBACK};
-pub use casemate_sandbox::Walls;
+pub use casemate_sandbox::{SandboxError, Walls};
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::{ControlError, FactorError, TaskError};
 pub use factors::{FactorsDetails, NewTotp};
 pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
+pub use functions::{
+    Call, Called, DeployFunction, FunctionDetails, FunctionError, FunctionFigures, FunctionSandbox,
+    LATENCY_BOUNDS_MS, LogLine,
+};
 pub use idempotency::{Begun, IdempotencyRules, Underway};
 pub use invitations::Registration;
 pub use keys::{CreatedKey, KeyRequest};

@@ -16,4 +16,5 @@ pub use dispatch::LEASE;
 pub(crate) use dispatch::dispatch;
 pub(crate) use leases::keep_leases;
 pub(crate) use runs::Runs;
+pub(crate) use submit::check_texts;
 pub use submit::{InputSource, ModuleSource, SubmitTask, TaskInput};

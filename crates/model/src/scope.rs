@@ -9,6 +9,12 @@ use crate::{Pattern, PatternError};
 pub enum Scope {
     /// Reading the audit log and its proofs.
     AuditRead,
+    /// Sending requests to functions that are not public.
+    FunctionsCall,
+    /// Listing functions, and reading their logs.
+    FunctionsRead,
+    /// Deploying, routing and removing functions.
+    FunctionsWrite,
     /// Listing API keys.
     KeysRead,
     /// Making, changing and revoking API keys.
@@ -100,8 +106,11 @@ const PARTIAL_MAX: usize = 64;
 
 impl Scope {
     /// Every scope, in the order of their text.
-    pub const EVERY: [Self; 20] = [
+    pub const EVERY: [Self; 23] = [
         Self::AuditRead,
+        Self::FunctionsCall,
+        Self::FunctionsRead,
+        Self::FunctionsWrite,
         Self::KeysRead,
         Self::KeysWrite,
         Self::MetricsRead,
@@ -127,6 +136,9 @@ impl Scope {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AuditRead => "audit:read",
+            Self::FunctionsCall => "functions:call",
+            Self::FunctionsRead => "functions:read",
+            Self::FunctionsWrite => "functions:write",
             Self::KeysRead => "keys:read",
             Self::KeysWrite => "keys:write",
             Self::MetricsRead => "metrics:read",

@@ -91,6 +91,15 @@ impl Names {
         self.find(name).await
     }
 
+    /// Tells what a name means, for a function that is to be made of it.
+    pub async fn resolve_for_function(
+        &self,
+        _permit: &Permit<operation::DeployFunction>,
+        name: &Name,
+    ) -> Result<NameRecord, NamesError> {
+        self.find(name).await
+    }
+
     async fn find(&self, name: &Name) -> Result<NameRecord, NamesError> {
         let found = self.registry.name(name).await?;
         found.ok_or_else(|| NamesError::NotClaimed { name: name.clone() })

@@ -151,6 +151,23 @@ operations! {
     /// Revoke an API key.
     RevokeKey: "keys.revoke", Access::Granted(Scope::KeysWrite), changes;
 
+    /// Deploy a version of a function.
+    DeployFunction: "functions.deploy", Access::Granted(Scope::FunctionsWrite), changes;
+    /// List functions.
+    ListFunctions: "functions.list", Access::Granted(Scope::FunctionsRead), reads;
+    /// Show a function with what it has done.
+    ShowFunction: "functions.show", Access::Granted(Scope::FunctionsRead), reads;
+    /// List versions of a function.
+    ListVersions: "functions.versions", Access::Granted(Scope::FunctionsRead), reads;
+    /// Read what a function has logged.
+    ReadFunctionLog: "functions.log", Access::Granted(Scope::FunctionsRead), reads;
+    /// Choose which versions of a function answer.
+    RouteFunction: "functions.route", Access::Granted(Scope::FunctionsWrite), changes;
+    /// Remove a function with all its versions.
+    RemoveFunction: "functions.remove", Access::Granted(Scope::FunctionsWrite), changes;
+    /// Send a request to a function that is not public.
+    CallFunction: "functions.call", Access::Granted(Scope::FunctionsCall), reads;
+
     /// Make a webhook.
     CreateWebhook: "webhooks.create", Access::Granted(Scope::WebhooksWrite), changes;
     /// List webhooks.

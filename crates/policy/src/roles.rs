@@ -1,15 +1,19 @@
 use casemate_model::{Role, Scope, Scopes};
 
 use Scope::{
-    AuditRead, KeysRead, MetricsRead, NamesRead, NamesWrite, NodeRead, NodeWrite, NodesRead, NodesWrite,
-    ObjectsRead, ObjectsShare, ObjectsWrite, TasksRead, TasksWork, TasksWrite, UsersRead, WebhooksRead,
+    AuditRead, FunctionsCall, FunctionsRead, FunctionsWrite, KeysRead, MetricsRead, NamesRead, NamesWrite,
+    NodeRead, NodeWrite, NodesRead, NodesWrite, ObjectsRead, ObjectsShare, ObjectsWrite, TasksRead,
+    TasksWork, TasksWrite, UsersRead, WebhooksRead,
 };
 
 /// What a role that is built in stands for; `None` for any other.
 pub fn built_in(role: &Role) -> Option<Scopes> {
     Some(match role.as_str() {
-        "viewer" => Scopes::of(&[NamesRead, NodeRead, NodesRead, ObjectsRead, TasksRead]),
+        "viewer" => Scopes::of(&[FunctionsRead, NamesRead, NodeRead, NodesRead, ObjectsRead, TasksRead]),
         "developer" => Scopes::of(&[
+            FunctionsCall,
+            FunctionsRead,
+            FunctionsWrite,
             NamesRead,
             NamesWrite,
             NodeRead,
@@ -22,6 +26,8 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
         ]),
         "operator" => Scopes::of(&[
             AuditRead,
+            FunctionsRead,
+            FunctionsWrite,
             KeysRead,
             MetricsRead,
             NamesRead,
@@ -37,6 +43,7 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
         ]),
         "auditor" => Scopes::of(&[
             AuditRead,
+            FunctionsRead,
             KeysRead,
             MetricsRead,
             NamesRead,

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! file `<code key in hex>`:  magic 8 | needs 21 | HMAC-SHA256 32 over magic, needs, code key, code | code
-//! needs                     component u8 | memory u64 LE | table elements u64 LE | memories or tables u32 LE
+//! needs                     kind u8: 1 component, 2 command, 4 handler | memory u64 LE | table elements u64 LE | memories or tables u32 LE
 //! ```
 
 mod memory;
@@ -19,7 +19,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::SandboxError;
-use crate::inspect::ModuleFacts;
+use crate::inspect::{ModuleError, ModuleFacts};
 use crate::{Profile, engine, engine_build};
 use memory::Memory;
 
@@ -40,12 +40,22 @@ pub(crate) struct Code {
 pub(crate) struct Needs {
     /// A component, else a core module.
     pub(crate) component: bool,
+    command: bool,
+    handler: bool,
     memory_bytes: u64,
     table_elements: u64,
     objects: u32,
 }
 
 impl Needs {
+    /// Why the module cannot be run for this, if it cannot: to answer a request, or as a command.
+    pub(crate) fn unfit(&self, serving: bool) -> Option<ModuleError> {
+        match serving {
+            true => (!self.handler).then_some(ModuleError::NoHandler),
+            false => (!self.command).then_some(ModuleError::OnlyHandler),
+        }
+    }
+
     /// The limit that is too low for the module even to start, if one is.
     pub(crate) fn beyond(&self, limits: &RunLimits) -> Option<LimitKind> {
         if self.memory_bytes > limits.memory_bytes {
@@ -59,7 +69,7 @@ impl Needs {
 
     fn encode(&self) -> [u8; NEEDS_BYTES] {
         let mut bytes = [0; NEEDS_BYTES];
-        bytes[0] = u8::from(self.component);
+        bytes[0] = u8::from(self.component) | u8::from(self.command) << 1 | u8::from(self.handler) << 2;
         bytes[1..9].copy_from_slice(&self.memory_bytes.to_le_bytes());
         bytes[9..17].copy_from_slice(&self.table_elements.to_le_bytes());
         bytes[17..].copy_from_slice(&self.objects.to_le_bytes());
@@ -67,12 +77,14 @@ impl Needs {
     }
 
     fn decode(bytes: &[u8; NEEDS_BYTES]) -> Option<Self> {
-        let (component, rest) = bytes.split_first()?;
+        let (kind, rest) = bytes.split_first()?;
         let (memory, rest) = rest.split_first_chunk()?;
         let (table, rest) = rest.split_first_chunk()?;
         let (objects, _) = rest.split_first_chunk()?;
         Some(Self {
-            component: *component == 1,
+            component: kind & 1 != 0,
+            command: kind & 2 != 0,
+            handler: kind & 4 != 0,
             memory_bytes: u64::from_le_bytes(*memory),
             table_elements: u64::from_le_bytes(*table),
             objects: u32::from_le_bytes(*objects),
@@ -84,6 +96,8 @@ impl From<&ModuleFacts> for Needs {
     fn from(facts: &ModuleFacts) -> Self {
         Self {
             component: facts.component,
+            command: facts.command,
+            handler: facts.handler,
             memory_bytes: facts.memory_bytes_min,
             table_elements: facts.table_elements_min,
             objects: facts.objects_min,
@@ -100,7 +114,7 @@ pub(crate) struct CodeCache {
     memory: Mutex<Memory>,
 }
 
-const MAGIC: &[u8; 8] = b"CMCODE\0\x01";
+const MAGIC: &[u8; 8] = b"CMCODE\0\x02";
 const SEAL_BYTES: usize = 32;
 const NEEDS_BYTES: usize = 21;
 const HEADER_BYTES: usize = MAGIC.len() + NEEDS_BYTES + SEAL_BYTES;
@@ -136,7 +150,9 @@ impl CodeCache {
         };
         let mut hasher = Hasher::new();
         let (project, profile) = (project.as_str().as_bytes(), profile.as_str().as_bytes());
-        for part in [project, module.as_bytes(), engine_build().as_bytes(), profile, compatibility] {
+        // With the files' version, so that an older file is not found rather than refused.
+        let version = &MAGIC[..];
+        for part in [version, project, module.as_bytes(), engine_build().as_bytes(), profile, compatibility] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }

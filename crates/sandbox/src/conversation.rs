@@ -1,8 +1,13 @@
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use casemate_limits::JsonBudget;
 use casemate_model::{LimitKind, Outcome, RunLimits};
+use http::Request;
+use tokio::sync::mpsc::UnboundedSender;
 
+use crate::exchange::Exchange;
+use crate::serving::Answer;
 use crate::wire::frame::Kind;
 use crate::wire::message::Done;
 
@@ -18,6 +23,8 @@ const PATH_BYTES_MAX: usize = 4096;
 ///    |  \--Stdout, Stderr              ^
 ///    \---------------Done-------------/
 /// ```
+///
+/// A run that answers a request writes no files; what it sends instead is the [`Exchange`]'s.
 pub(crate) struct Conversation {
     output_bytes_max: u64,
     log_bytes_max: u64,
@@ -27,6 +34,7 @@ pub(crate) struct Conversation {
     stderr: Vec<u8>,
     files: Vec<(String, Vec<u8>)>,
     paths: BTreeSet<String>,
+    exchange: Option<Exchange>,
     over: bool,
 }
 
@@ -54,6 +62,7 @@ pub(crate) struct Remains {
     pub(crate) stderr: Vec<u8>,
     pub(crate) files: Vec<(String, Vec<u8>)>,
     pub(crate) output_bytes: u64,
+    pub(crate) status: Option<u16>,
 }
 
 impl Conversation {
@@ -68,8 +77,14 @@ impl Conversation {
             stderr: Vec::new(),
             files: Vec::new(),
             paths: BTreeSet::new(),
+            exchange: None,
             over: false,
         }
+    }
+
+    /// Starts before the first frame of a run that answers a request.
+    pub(crate) fn serving(limits: &RunLimits, answer: UnboundedSender<Answer>) -> Self {
+        Self { exchange: Some(Exchange::new(answer)), ..Self::new(limits, false) }
     }
 
     /// Takes the next frame. Returns the worker's report and the outcome it claims when the run is over.
@@ -82,7 +97,7 @@ impl Conversation {
             return Err(Violation::OutOfTurn(kind));
         }
         match kind {
-            Kind::Stdout if self.files.is_empty() => {
+            Kind::Stdout if self.files.is_empty() && self.exchange.is_none() => {
                 self.count_output(payload)?;
                 self.stdout.extend_from_slice(payload);
             }
@@ -99,9 +114,20 @@ impl Conversation {
                 content.extend_from_slice(payload);
             }
             Kind::Done => return self.end(payload).map(Some),
-            other => return Err(Violation::OutOfTurn(other)),
+            other => {
+                if other == Kind::Body {
+                    self.count_output(payload)?;
+                }
+                let exchange = self.exchange.as_mut().ok_or(Violation::OutOfTurn(other))?;
+                exchange.accept(other, payload)?;
+            }
         }
         Ok(None)
+    }
+
+    /// What the guest has asked others for since the last time.
+    pub(crate) fn take_fetches(&mut self) -> Vec<(u32, Request<Bytes>)> {
+        self.exchange.as_mut().map_or_else(Vec::new, Exchange::take_fetches)
     }
 
     fn count_output(&mut self, payload: &[u8]) -> Result<(), Violation> {
@@ -143,6 +169,7 @@ impl Conversation {
             stderr: self.stderr,
             files: self.files,
             output_bytes: self.output_bytes,
+            status: self.exchange.as_ref().and_then(Exchange::status),
         }
     }
 }

@@ -47,6 +47,10 @@ impl Default for ModuleCaps {
 pub struct ModuleFacts {
     /// A component (WASI preview 2), else a core module (WASI preview 1).
     pub component: bool,
+    /// It can be run as a command.
+    pub command: bool,
+    /// It is a component that answers HTTP requests (the world `wasi:http/proxy`).
+    pub handler: bool,
     /// Functions with a body.
     pub functions: u32,
     /// The largest body, in bytes.
@@ -96,6 +100,14 @@ pub enum ModuleError {
     /// A module without an entry point.
     #[error("the module exports no {0}, so it is no command; build it as a program, not as a library")]
     NoEntry(&'static str),
+    /// A module that answers no requests, where one that does is needed.
+    #[error(
+        "the module exports no wasi:http/incoming-handler@0.2, so it is no function; build it as a component of the world wasi:http/proxy"
+    )]
+    NoHandler,
+    /// A module that only answers requests, where a command is needed.
+    #[error("the module is no command: it answers HTTP requests; deploy it with `casemate fn deploy`")]
+    OnlyHandler,
     /// A 64-bit memory.
     #[error("the module uses a 64-bit memory, which is not supported; build it for wasm32")]
     Memory64,
@@ -110,8 +122,7 @@ const PAGE_BYTES: u64 = 64 << 10;
 pub fn inspect(module: &[u8], caps: &ModuleCaps) -> Result<ModuleFacts, ModuleError> {
     check_start(module)?;
     at_most("bytes", module.len() as u64, caps.bytes_max)?;
-    let mut inspection =
-        Inspection { caps, facts: ModuleFacts::default(), nested: 0, depth: 0, entry: false };
+    let mut inspection = Inspection { caps, facts: ModuleFacts::default(), nested: 0, depth: 0 };
     for payload in Parser::new(0).parse_all(module) {
         inspection.payload(payload.map_err(ModuleError::Damaged)?)?;
     }
@@ -148,7 +159,6 @@ struct Inspection<'a> {
     facts: ModuleFacts,
     nested: u32,
     depth: u32,
-    entry: bool,
 }
 
 impl Inspection<'_> {
@@ -191,13 +201,14 @@ impl Inspection<'_> {
             Payload::ExportSection(section) if self.depth == 0 => {
                 for export in section {
                     let export = export.map_err(ModuleError::Damaged)?;
-                    self.entry |= export.name == "_start" && export.kind == ExternalKind::Func;
+                    self.facts.command |= export.name == "_start" && export.kind == ExternalKind::Func;
                 }
             }
             Payload::ComponentExportSection(section) if self.depth == 0 => {
                 for export in section {
                     let name = export.map_err(ModuleError::Damaged)?.name.name;
-                    self.entry |= name.starts_with("wasi:cli/run@0.2");
+                    self.facts.command |= name.starts_with("wasi:cli/run@0.2");
+                    self.facts.handler |= name.starts_with("wasi:http/incoming-handler@0.2");
                 }
             }
             _ => {}
@@ -252,14 +263,19 @@ impl Inspection<'_> {
     }
 
     fn finish(self) -> Result<ModuleFacts, ModuleError> {
-        let known = if self.facts.component { imports::is_component } else { imports::is_core };
+        let ModuleFacts { component, handler, .. } = self.facts;
+        let known = |name: &&String| match (component, handler) {
+            (false, _) => imports::is_core(name),
+            (true, false) => imports::is_component(name),
+            (true, true) => imports::is_component(name) || imports::is_http(name),
+        };
         let unknown: Vec<String> =
             self.facts.imports.iter().filter(|name| !known(name)).take(NAMED_MAX).cloned().collect();
         if !unknown.is_empty() {
             return Err(ModuleError::UnknownImports(unknown));
         }
-        if !self.entry {
-            let entry = if self.facts.component { "wasi:cli/run@0.2" } else { "_start" };
+        if !self.facts.command && !handler {
+            let entry = if component { "wasi:cli/run@0.2" } else { "_start" };
             return Err(ModuleError::NoEntry(entry));
         }
         Ok(self.facts)

@@ -5,6 +5,8 @@ use casemate_model::{Digest, Outcome, Project, RunLimits, Usage};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::serving::Serving;
+
 /// How a guest's world behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,6 +58,8 @@ pub struct Job {
     pub deadline: Instant,
     /// When the run was asked for; usage counts from here.
     pub accepted: Instant,
+    /// The request to answer; absent for a command.
+    pub serving: Option<Serving>,
 }
 
 /// What came of a [`Job`].
@@ -73,6 +77,8 @@ pub struct RunReport {
     pub outputs: Vec<(String, Vec<u8>)>,
     /// Entries of `/out` that were not handed back because they are no regular files (links, mostly).
     pub outputs_refused: Vec<String>,
+    /// The status of the answer to a request; absent if there was none.
+    pub status: Option<u16>,
     /// When the guest's first instruction ran; absent if none did.
     pub started: Option<Instant>,
     /// From loaded code to an instance ready to start.
@@ -89,6 +95,7 @@ impl RunReport {
             stderr: Vec::new(),
             outputs: Vec::new(),
             outputs_refused: Vec::new(),
+            status: None,
             started: None,
             instantiate: Duration::ZERO,
         }

@@ -7,8 +7,8 @@
 //!      '---- conversation: believes nothing <------------------ output, files, report
 //! ```
 //!
-//! A guest is WebAssembly: a WASI preview 1 module or a WASI 0.2 component. The engine contains it, and the jail
-//! contains the engine. README.md says what is enforced where.
+//! A guest is WebAssembly: a WASI preview 1 module or a WASI 0.2 component, a command or an HTTP handler. The engine
+//! contains it, and the jail contains the engine. README.md says what is enforced where.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
 
@@ -18,6 +18,7 @@ mod compiler;
 mod conversation;
 mod engine;
 mod error;
+mod exchange;
 mod inspect;
 mod jail;
 mod job;
@@ -28,6 +29,7 @@ pub mod probes;
 mod process;
 mod sandbox;
 mod sealed_reader;
+mod serving;
 mod spawner;
 mod walls;
 mod wire;
@@ -39,6 +41,7 @@ pub use error::SandboxError;
 pub use inspect::{ModuleCaps, ModuleError, ModuleFacts, inspect};
 pub use job::{Job, Profile, RunReport};
 pub use sandbox::{Figures, Sandbox, SandboxConfig};
+pub use serving::{Answer, NoOutbound, Outbound, OutboundError, Serving};
 pub use spawner::WorkerProgram;
 pub use walls::Walls;
 pub use worker::run_worker_process;

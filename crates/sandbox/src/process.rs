@@ -160,6 +160,11 @@ impl Process {
         self.received.is_empty() && matches!(waiting, Err(rustix::io::Errno::AGAIN))
     }
 
+    /// Its number; nothing if it has ended.
+    pub(crate) fn pid(&self) -> Option<rustix::process::Pid> {
+        rustix::process::Pid::from_raw(i32::try_from(self.child.id()?).ok()?)
+    }
+
     /// Kills the process without waiting for its end.
     pub(crate) fn kill(&mut self) {
         // It may have ended already, which is what is wanted.

@@ -1,5 +1,7 @@
 mod code;
 mod drive;
+mod fetching;
+mod hog;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,6 +173,11 @@ impl Sandbox {
             () = tokio::time::sleep_until(job.deadline + KILL_AFTER) => Outcome::LimitReached(LimitKind::Wall),
         };
         progress.report(outcome, Instant::now())
+    }
+
+    /// Compiles a job's module, so that its runs find it ready. An error is what a run would come to.
+    pub async fn prepare(&self, job: &Job) -> Result<(), Outcome> {
+        self.0.prepare(job).await
     }
 
     /// The walls around every worker.

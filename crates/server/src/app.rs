@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{any, get};
 use casemate_control::Control;
 use casemate_limits::JsonBudget;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,7 +19,7 @@ use crate::layers::{Measures, Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
-use crate::{console, layers, metrics_listener, routes, s3};
+use crate::{console, functions, layers, metrics_listener, routes, s3};
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
@@ -122,7 +122,7 @@ impl Server {
         Self {
             s3: face(s3::router(state.clone(), settings.s3_domain.as_ref()), true),
             metrics: face(metrics_listener::router(state.clone()), false),
-            api: face(router(state), false),
+            api: face(Router::new().fallback_service(functions::ByHost(router(state))), false),
         }
     }
 
@@ -139,6 +139,9 @@ fn router(state: AppState) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/metrics", get(routes::metrics))
+        .route("/fn/{name}", any(functions::answer))
+        .route("/fn/{name}/", any(functions::answer))
+        .route("/fn/{name}/{*path}", any(functions::answer))
         .route("/", get(console::index))
         .route("/{*path}", get(console::file))
         .fallback(async || Problem::route_not_found())

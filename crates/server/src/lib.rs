@@ -16,6 +16,7 @@ mod convert;
 mod document;
 mod extract;
 mod followers;
+mod functions;
 mod idempotency;
 mod json;
 mod layers;

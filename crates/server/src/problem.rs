@@ -3,6 +3,7 @@
 
 mod discreet;
 mod factors;
+mod functions;
 mod nodes;
 mod tasks;
 
@@ -357,6 +358,15 @@ impl Problem {
             .hint("sign in to the console, or send the access token of POST /api/v1/auth/login as the key")
     }
 
+    fn no_key(text: String) -> Self {
+        Self::new(Code::Denied, text).hint("make a key with `casemate key create`, and ask with it")
+    }
+
+    fn registration_off(text: String) -> Self {
+        let hint = "ask an administrator for an account, or for an invitation where those are taken";
+        Self::new(Code::Denied, text).hint(hint)
+    }
+
     /// A failure whose cause is for the operator's eyes.
     fn failed(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
@@ -376,12 +386,8 @@ impl From<ControlError> for Problem {
             | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
             ControlError::Webhook(error) => Self::webhook(error),
             ControlError::NoUser => Self::no_user(text),
-            ControlError::NoKey => {
-                Self::new(Code::Denied, text).hint("make a key with `casemate key create`, and ask with it")
-            }
-            ControlError::CertificateRequest(_) => Self::field("/request", text),
-            ControlError::RegistrationOff => Self::new(Code::Denied, text)
-                .hint("ask an administrator for an account, or for an invitation where those are taken"),
+            ControlError::NoKey => Self::no_key(text),
+            ControlError::RegistrationOff => Self::registration_off(text),
             ControlError::WrongPassword => Self::new(Code::Unauthenticated, text),
             ControlError::Factor(error) => Self::factor(*error),
             ControlError::TooManyAttempts { retry_after } => {
@@ -395,6 +401,7 @@ impl From<ControlError> for Problem {
             | ControlError::InvitationGone
             | ControlError::RoleBuiltIn(_)
             | ControlError::RoleInUse(_) => Self::new(Code::Conflict, text),
+            ControlError::CertificateRequest(_) => Self::field("/request", text),
             ControlError::KeyOverlap => Self::field("/overlap_seconds", text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),
@@ -415,6 +422,8 @@ impl From<ControlError> for Problem {
             ControlError::Limit(limit) => Self::field(&format!("/limits/{}", limit.field), text),
             ControlError::Task(error) => Self::task(error),
             ControlError::Node(error) => Self::node(error),
+            ControlError::Function(error) => Self::function(error),
+            ControlError::Sandbox(error) => Self::no_guests(error),
             ControlError::TaskTooLarge { .. }
             | ControlError::TaskText
             | ControlError::InputPath(_)

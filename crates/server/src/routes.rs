@@ -5,6 +5,7 @@ mod buckets;
 mod certificates;
 mod events;
 mod factors;
+mod functions;
 mod keys;
 mod limits;
 mod log;
@@ -32,6 +33,7 @@ use crate::app::AppState;
 use crate::document;
 
 pub(crate) use node::metrics;
+pub(crate) use objects::flowing;
 
 /// What the document says beside the routes themselves.
 #[derive(OpenApi)]
@@ -64,6 +66,7 @@ fn described() -> OpenApiRouter<AppState> {
         .merge(access())
         .merge(of_webhooks())
         .merge(of_nodes())
+        .merge(of_functions())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -111,6 +114,16 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(log::tile))
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
         .routes(routes!(uploads::put_part))
+}
+
+fn of_functions() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(functions::list_functions))
+        .routes(routes!(functions::show_function, functions::remove_function))
+        .routes(routes!(functions::deploy_function, functions::list_function_versions))
+        .routes(routes!(functions::function_log))
+        .routes(routes!(functions::route_function))
+        .routes(routes!(functions::roll_back_function))
 }
 
 /// Who comes in, and as what.

@@ -20,6 +20,9 @@ pub(crate) struct Price {
 /// What is at no address, the console's files, and the API's description.
 pub(crate) const OTHER: Price = Price { tier: Tier::General, cost: 1, by_credential: false };
 
+/// A request to a function. What it presents may be meant for the function, so it is counted by network.
+pub(crate) const FUNCTION: Price = Price { tier: Tier::Functions, cost: 1, by_credential: false };
+
 /// The price of an unsigned request to S3, of which little comes.
 pub(crate) const UNSIGNED: Price = Price { tier: Tier::S3, cost: 1, by_credential: false };
 
@@ -52,6 +55,14 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("POST", "/factors/app", Tier::Auth, 5),
     ("POST", "/factors/app/confirm", Tier::General, 2),
     ("POST", "/factors/app/remove", Tier::Auth, 5),
+    ("GET", "/functions", Tier::General, 1),
+    ("GET", "/functions/{name}", Tier::General, 1),
+    ("DELETE", "/functions/{name}", Tier::General, 2),
+    ("GET", "/functions/{name}/log", Tier::General, 1),
+    ("POST", "/functions/{name}/rollback", Tier::General, 2),
+    ("PUT", "/functions/{name}/route", Tier::General, 2),
+    ("GET", "/functions/{name}/versions", Tier::General, 1),
+    ("POST", "/functions/{name}/versions", Tier::General, 2),
     ("GET", "/health", Tier::General, 1),
     ("GET", "/health/live", Tier::General, 1),
     ("GET", "/health/ready", Tier::General, 1),
@@ -173,6 +184,9 @@ static PRICES: LazyLock<HashMap<(&str, &str), Price>> = LazyLock::new(|| {
 
 /// The price of a request for the route with this template.
 pub(crate) fn price(method: &Method, template: Option<&str>) -> Price {
+    if template.is_some_and(|template| template.starts_with("/fn/")) {
+        return FUNCTION;
+    }
     if template == Some("/metrics") {
         return Price { by_credential: true, ..OTHER };
     }

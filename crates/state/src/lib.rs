@@ -1,7 +1,7 @@
 //! Every store port for SQLite and PostgreSQL, the tiles of the log, and limits that nodes count together in Redis.
 //!
 //! ```text
-//!   Credentials · Users · Catalog · Registry · Queue · Overrides · Webhooks · Outbox · AuditLog   the ports, each in its own module
+//!   Credentials · Users · Catalog · Registry · Queue · Functions · Overrides · Webhooks · Outbox · AuditLog   the ports, each in its own module
 //!        │ changes                       │ reads
 //!      writer ── one transaction for      readers ── a few connections
 //!        │       what waits together      │
@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod failure;
 mod figures;
+mod functions;
 mod idempotency;
 mod migrations;
 mod nodes;

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(17, "0017_nodes"),
     migration!(18, "0018_replicas_of_tasks"),
     migration!(19, "0019_checks_of_results"),
+    migration!(20, "0020_functions"),
 ];
 
 /// The version that this program brings a database to.

@@ -24,7 +24,7 @@ use crate::sql::{Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 pub(crate) use rows::{ALL_TASKS, Schedule, read_task};
-pub(crate) use stored::{result_blobs, spec_blobs};
+pub(crate) use stored::{StoredLimits, result_blobs, spec_blobs};
 
 #[async_trait]
 impl Queue for Store {

@@ -14,6 +14,8 @@ pub enum Tier {
     Objects,
     /// What nodes that have joined do for tasks.
     Work,
+    /// Requests to functions.
+    Functions,
     /// Everything over S3.
     S3,
     /// Everything else, and what is at no address.
@@ -22,13 +24,21 @@ pub enum Tier {
 
 /// Text that is no [`Tier`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a tier: use auth, names, tasks, objects, work, s3 or general")]
+#[error("`{0}` is not a tier: use auth, names, tasks, objects, work, functions, s3 or general")]
 pub struct TierError(String);
 
 impl Tier {
     /// Every tier.
-    pub const EVERY: [Self; 7] =
-        [Self::Auth, Self::Names, Self::Tasks, Self::Objects, Self::Work, Self::S3, Self::General];
+    pub const EVERY: [Self; 8] = [
+        Self::Auth,
+        Self::Names,
+        Self::Tasks,
+        Self::Objects,
+        Self::Work,
+        Self::Functions,
+        Self::S3,
+        Self::General,
+    ];
 
     /// The text form.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +48,7 @@ impl Tier {
             Self::Tasks => "tasks",
             Self::Objects => "objects",
             Self::Work => "work",
+            Self::Functions => "functions",
             Self::S3 => "s3",
             Self::General => "general",
         }
@@ -47,7 +58,7 @@ impl Tier {
     pub const fn burst_min(self) -> u32 {
         match self {
             Self::Auth | Self::Tasks => 5,
-            Self::Names | Self::Objects | Self::Work | Self::S3 | Self::General => 2,
+            Self::Names | Self::Objects | Self::Work | Self::Functions | Self::S3 | Self::General => 2,
         }
     }
 

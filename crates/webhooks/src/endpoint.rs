@@ -1,7 +1,7 @@
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
+use casemate_egress::{Host, HostError};
 use http::Uri;
 
 /// An address that a webhook sends to.
@@ -11,13 +11,6 @@ pub struct Endpoint {
     host: Host,
     port: u16,
     encrypted: bool,
-}
-
-/// Whom an endpoint names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Host {
-    Address(IpAddr),
-    Name(String),
 }
 
 /// Text that is no [`Endpoint`].
@@ -33,8 +26,8 @@ pub enum EndpointError {
     #[error("a URL with a fragment is not taken")]
     Fragment,
     /// Its host is no name that stands for one, or an address that is not written as usual.
-    #[error("the host must be a name of letters, digits, hyphens and dots, or a plain IP address")]
-    Host,
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// Its port is for something else.
     #[error("the port must be 80, 443 or from 1024 on")]
     Port,
@@ -50,10 +43,7 @@ impl Endpoint {
 
     /// The host as TLS and the header `host` spell it; an IPv6 address stands in brackets in the header only.
     pub fn host_text(&self) -> String {
-        match &self.host {
-            Host::Address(address) => address.to_string(),
-            Host::Name(name) => name.clone(),
-        }
+        self.host.text()
     }
 
     /// The port.
@@ -73,13 +63,7 @@ impl Endpoint {
 
     /// Host and port, where the port is not the usual one.
     pub(crate) fn authority(&self) -> String {
-        let host = match &self.host {
-            Host::Address(IpAddr::V6(address)) => format!("[{address}]"),
-            Host::Address(IpAddr::V4(address)) => address.to_string(),
-            Host::Name(name) => name.clone(),
-        };
-        let usual = if self.encrypted { 443 } else { 80 };
-        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+        self.host.authority(self.port, self.encrypted)
     }
 
     /// The path and query to ask for.
@@ -111,7 +95,7 @@ impl FromStr for Endpoint {
         if authority.as_str().contains('@') {
             return Err(EndpointError::Credentials);
         }
-        let host = host(authority.host())?;
+        let host: Host = authority.host().parse()?;
         let written = authority.as_str()[authority.host().len()..].strip_prefix(':');
         let port = match written {
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -141,30 +125,6 @@ impl FromStr for Endpoint {
 fn starts_with_path(text: &str, authority: &str) -> bool {
     let rest = text.split_once("://").and_then(|(_, rest)| rest.strip_prefix(authority));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-}
-
-fn host(text: &str) -> Result<Host, EndpointError> {
-    if let Some(address) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return address
-            .parse()
-            .map(|address| Host::Address(IpAddr::V6(address)))
-            .map_err(|_| EndpointError::Host);
-    }
-    if let Ok(address) = text.parse() {
-        return Ok(Host::Address(IpAddr::V4(address)));
-    }
-    let name = text.to_ascii_lowercase();
-    let name = name.strip_suffix('.').unwrap_or(&name);
-    let label_fits = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    // `127.1`, `0x7f000001` and `2130706433` are addresses to a resolver: a name's last part begins with a letter.
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let fits = name.len() <= 253
-        && name.split('.').all(label_fits)
-        && last.starts_with(|first: char| first.is_ascii_alphabetic());
-    if fits { Ok(Host::Name(name.to_owned())) } else { Err(EndpointError::Host) }
 }
 
 impl fmt::Display for Endpoint {
@@ -246,7 +206,7 @@ mod tests {
         ] {
             let text = format!("https://{host}/");
             let error = refused(&text);
-            assert!(matches!(error, EndpointError::Host | EndpointError::Url), "{host}: {error:?}");
+            assert!(matches!(error, EndpointError::Host(_) | EndpointError::Url), "{host}: {error:?}");
         }
         for port in ["0", "22", "25", "445", "1023", "65536", "-1", "", "+443"] {
             let error = refused(&format!("https://example.org:{port}/"));

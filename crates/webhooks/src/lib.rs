@@ -19,7 +19,6 @@ mod lanes;
 mod message;
 mod ports;
 mod records;
-mod resolve;
 mod retries;
 mod sender;
 mod signature;
@@ -35,7 +34,6 @@ pub use records::{
     Delivery, DeliveryState, Description, DescriptionError, PENDING_MAX, PauseReason, SecretKey,
     WEBHOOKS_MAX, Webhook,
 };
-pub use resolve::{Resolve, SystemResolver};
 pub use retries::{FAILING_MAX, Next, next, retry_after};
 pub use sender::{Answer, SendError, Sender};
 pub use signature::{SECRET_PREFIX, secret_text, sign};

@@ -1,39 +1,22 @@
 //! One request to one receiver, without trust in it: an address that was checked is connected to and no other, nothing is
 //! followed, little is read, and everything has an end.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use casemate_model::{Clock, EgressPolicy};
+use casemate_egress::{DialError, Dialer, exchange};
+use casemate_model::Clock;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
-use crate::endpoint::Host;
-use crate::{Endpoint, Resolve, retry_after};
+use crate::{Endpoint, retry_after};
 
 /// How long an attempt may take altogether, from the name to the end of the answer: what the specification recommends.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long one address may take to be connected to, so that a dead one leaves time for the next.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Most addresses of a name that are tried.
-const ADDRESSES_MAX: usize = 4;
-
-/// Most bytes of an answer's head that are held.
-const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Most bytes of an answer's body that are read, only so that its sender can end in peace. None is kept.
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -44,9 +27,7 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 
 /// Sends deliveries.
 pub struct Sender {
-    policy: EgressPolicy,
-    resolver: Arc<dyn Resolve>,
-    tls: TlsConnector,
+    dialer: Dialer,
     clock: Arc<dyn Clock>,
 }
 
@@ -88,6 +69,19 @@ pub enum SendError {
     NoSecret,
 }
 
+impl From<DialError> for SendError {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Unresolved => Self::Unresolved,
+            DialError::Refused => Self::Refused,
+            DialError::Plain => Self::Plain,
+            DialError::Unreachable => Self::Unreachable,
+            DialError::NotTrusted => Self::NotTrusted,
+            DialError::Broken => Self::Broken,
+        }
+    }
+}
+
 impl Answer {
     /// Whether the receiver has taken what was sent.
     pub fn is_success(&self) -> bool {
@@ -96,25 +90,14 @@ impl Answer {
 }
 
 impl Sender {
-    /// A sender that goes where `policy` lets it.
-    pub fn new(
-        policy: EgressPolicy,
-        resolver: Arc<dyn Resolve>,
-        tls: Arc<ClientConfig>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { policy, resolver, tls: TlsConnector::from(tls), clock }
+    /// A sender that goes where `dialer` does.
+    pub fn new(dialer: Dialer, clock: Arc<dyn Clock>) -> Self {
+        Self { dialer, clock }
     }
 
     /// Tells whether an endpoint could be sent to as far as its text goes: names are looked up only to send.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), SendError> {
-        match endpoint.host() {
-            Host::Address(address) => self.judge(endpoint, &[*address]),
-            Host::Name(_) if !endpoint.encrypted() && self.policy == EgressPolicy::default() => {
-                Err(SendError::Plain)
-            }
-            Host::Name(_) => Ok(()),
-        }
+        Ok(self.dialer.check(endpoint.host(), endpoint.encrypted())?)
     }
 
     /// Sends a body under its id, the second of the attempt and the signature over all three.
@@ -135,39 +118,10 @@ impl Sender {
         headers: [String; 3],
         body: Vec<u8>,
     ) -> Result<Answer, SendError> {
-        let addresses = self.addresses(endpoint).await?;
-        let stream = connect(&addresses, endpoint.port()).await?;
         let request = request(endpoint, headers, body)?;
-        let response = if endpoint.encrypted() {
-            let name = ServerName::try_from(endpoint.host_text()).map_err(|_| SendError::NotTrusted)?;
-            let stream = self.tls.connect(name, stream).await.map_err(|error| of_tls(&error))?;
-            exchange(stream, request).await?
-        } else {
-            exchange(stream, request).await?
-        };
-        self.read(response).await
-    }
-
-    /// The addresses to connect to. All of the host's are checked, and one that is refused spoils them all: a name that
-    /// leads inside sometimes is not to be tried until it does.
-    async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<IpAddr>, SendError> {
-        let addresses = match endpoint.host() {
-            Host::Address(address) => vec![*address],
-            Host::Name(name) => self.resolver.resolve(name).await.map_err(|_| SendError::Unresolved)?,
-        };
-        if addresses.is_empty() {
-            return Err(SendError::Unresolved);
-        }
-        self.judge(endpoint, &addresses)?;
-        Ok(addresses)
-    }
-
-    fn judge(&self, endpoint: &Endpoint, addresses: &[IpAddr]) -> Result<(), SendError> {
-        if addresses.iter().any(|address| self.policy.check(*address).is_err()) {
-            return Err(SendError::Refused);
-        }
-        let named = addresses.iter().all(|address| self.policy.is_named(*address));
-        if endpoint.encrypted() || named { Ok(()) } else { Err(SendError::Plain) }
+        let (host, port, encrypted) = (endpoint.host(), endpoint.port(), endpoint.encrypted());
+        let stream = self.dialer.connect(host, port, encrypted).await?;
+        self.read(exchange(stream, request).await?).await
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Answer, SendError> {
@@ -186,23 +140,6 @@ impl Sender {
         }
         Ok(answer)
     }
-}
-
-/// Connects to the first of the addresses that takes a connection. No name is looked up here, so what was checked is what is
-/// connected to.
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, SendError> {
-    for address in addresses.iter().take(ADDRESSES_MAX) {
-        let connecting = TcpStream::connect(SocketAddr::new(*address, port));
-        if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, connecting).await {
-            return Ok(stream);
-        }
-    }
-    Err(SendError::Unreachable)
-}
-
-fn of_tls(error: &std::io::Error) -> SendError {
-    let of_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-    if of_tls { SendError::NotTrusted } else { SendError::Broken }
 }
 
 fn request(
@@ -227,18 +164,6 @@ fn request(
     all.insert(WEBHOOK_TIMESTAMP, value(&timestamp)?);
     all.insert(WEBHOOK_SIGNATURE, value(&signature)?);
     Ok(request)
-}
-
-/// Sends the request on a connection of its own, which ends with the answer.
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, SendError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let shaking = http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
-    let (mut sender, connection) = shaking.await.map_err(|_| SendError::Broken)?;
-    // It ends when the answer is dropped; what goes wrong on it shows in the exchange.
-    tokio::spawn(async move { drop(connection.await) });
-    sender.send_request(request).await.map_err(|_| SendError::Broken)
 }
 
 #[cfg(test)]

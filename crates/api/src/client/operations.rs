@@ -4,6 +4,7 @@ mod audit;
 mod buckets;
 mod certificates;
 mod factors;
+mod functions;
 mod keys;
 mod limits;
 mod names;

@@ -104,12 +104,7 @@ impl Run {
     }
 
     async fn wanted(&self, client: &Client, output: Output) -> Result<SubmitTask, CliError> {
-        let module = match &self.module {
-            Module::Name(name) => ModuleSource::Name(NameRef { name: name.to_string() }),
-            Module::Content(Content::Digest(digest)) => ModuleSource::Digest(digest.to_string()),
-            Module::Content(Content::Object(address)) => ModuleSource::Object(address.object()?),
-            Module::File(path) => ModuleSource::Digest(inputs::store_module(client, path, output).await?),
-        };
+        let module = module_source(client, &self.module, output).await?;
         let mut stdin = None;
         if let Some(text) = &self.input {
             stdin = Some(inputs::source(client, text, output).await?);
@@ -132,6 +127,20 @@ impl Run {
             quorum: self.quorum.map(|(agree, of)| QuorumRequest { agree, of }),
         })
     }
+}
+
+/// Where a module is that a command line names: a file is stored first.
+pub(super) async fn module_source(
+    client: &Client,
+    module: &Module,
+    output: Output,
+) -> Result<ModuleSource, CliError> {
+    Ok(match module {
+        Module::Name(name) => ModuleSource::Name(NameRef { name: name.to_string() }),
+        Module::Content(Content::Digest(digest)) => ModuleSource::Digest(digest.to_string()),
+        Module::Content(Content::Object(address)) => ModuleSource::Object(address.object()?),
+        Module::File(path) => ModuleSource::Digest(inputs::store_module(client, path, output).await?),
+    })
 }
 
 pub(super) fn detached(output: Output, task: &Task) -> Result<Status, CliError> {
@@ -175,7 +184,7 @@ pub(super) async fn wait(client: &Client, mut task: Task) -> Result<Task, CliErr
 /// Text that is no pair.
 #[derive(Debug, thiserror::Error)]
 #[error("expected KEY=VALUE")]
-struct NoPair;
+pub(super) struct NoPair;
 
 /// Two numbers that make no fraction.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +196,7 @@ fn quorum(text: &str) -> Result<(u8, u8), NoQuorum> {
     Ok((agree.parse().map_err(|_| NoQuorum)?, of.parse().map_err(|_| NoQuorum)?))
 }
 
-fn pair(text: &str) -> Result<(String, String), NoPair> {
+pub(super) fn pair(text: &str) -> Result<(String, String), NoPair> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         Some(_) | None => Err(NoPair),

@@ -46,6 +46,7 @@ pub(crate) struct WrittenLimits {
     pub(crate) tasks: WrittenQuota,
     pub(crate) objects: WrittenQuota,
     pub(crate) work: WrittenQuota,
+    pub(crate) functions: WrittenQuota,
     pub(crate) s3: WrittenQuota,
     pub(crate) general: WrittenQuota,
 }
@@ -74,6 +75,7 @@ impl Default for WrittenLimits {
             tasks: quota(500, 1_000),
             objects: quota(400, 800),
             work: quota(5_000, 10_000),
+            functions: quota(2_000, 4_000),
             s3: quota(2_000, 4_000),
             general: quota(200, 400),
         }
@@ -88,6 +90,7 @@ impl WrittenLimits {
             Tier::Tasks => &self.tasks,
             Tier::Objects => &self.objects,
             Tier::Work => &self.work,
+            Tier::Functions => &self.functions,
             Tier::S3 => &self.s3,
             Tier::General => &self.general,
         }
@@ -102,6 +105,7 @@ fn keys(tier: Tier) -> (&'static str, &'static str) {
         Tier::Tasks => ("limits.tasks.per_second", "limits.tasks.burst"),
         Tier::Objects => ("limits.objects.per_second", "limits.objects.burst"),
         Tier::Work => ("limits.work.per_second", "limits.work.burst"),
+        Tier::Functions => ("limits.functions.per_second", "limits.functions.burst"),
         Tier::S3 => ("limits.s3.per_second", "limits.s3.burst"),
         Tier::General => ("limits.general.per_second", "limits.general.burst"),
     }

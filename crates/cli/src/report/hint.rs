@@ -319,6 +319,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
             "nothing was changed; `casemate doctor` looks at the node"
         }
         ProblemCode::ProofPending => "try again in a second",
+        ProblemCode::FunctionFailed | ProblemCode::FunctionTimedOut => "`casemate fn logs NAME` says more",
         ProblemCode::OutcomeUnknown => "look whether the change happened before you try again",
         ProblemCode::CorruptObject => {
             "the damaged content was set aside; bring back a backup or store it again"

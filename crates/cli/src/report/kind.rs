@@ -253,6 +253,8 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::RangeNotSatisfiable
         | ProblemCode::Internal
         | ProblemCode::CorruptObject
+        | ProblemCode::FunctionFailed
+        | ProblemCode::FunctionTimedOut
         | ProblemCode::OutcomeUnknown => Kind::Failed,
     }
 }

@@ -249,7 +249,7 @@ fn an_exception_is_in_force_at_once_and_is_audited() {
         (&one["tier"], &one["subject"], &one["burst"]),
         (&"objects".into(), &"203.0.113.7".into(), &2.into())
     );
-    assert_eq!(listed["tiers"].as_array().unwrap().len(), 7);
+    assert_eq!(listed["tiers"].as_array().unwrap().len(), 8);
     assert_eq!(set("203.0.113.7", "40").code, 0);
     assert_eq!(statuses(&node, &from("203.0.113.7"), 20), [401; 20], "more than before");
     user.run(&["limit", "remove", "objects", "203.0.113.7"]).text();

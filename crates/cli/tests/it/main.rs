@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod factors;
 mod fsck;
+mod functions;
 mod headers;
 mod help;
 mod hostile;

@@ -108,10 +108,11 @@ impl Control {
             seed: *spec.module.as_bytes(),
             deadline: Instant::now() + task.deadline_of_attempt(now).saturating_since(now),
             accepted: accepted_at(now, task.available()),
+            serving: None,
         })
     }
 
-    async fn sealed(
+    pub(crate) async fn sealed(
         &self,
         caller: &Caller,
         blob: BlobId,

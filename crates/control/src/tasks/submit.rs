@@ -250,7 +250,11 @@ impl Control {
     }
 
     /// Finds what a task is to read, which must be something that its submitter may read.
-    async fn input_digest(&self, caller: &Caller, source: InputSource) -> Result<Digest, ControlError> {
+    pub(crate) async fn input_digest(
+        &self,
+        caller: &Caller,
+        source: InputSource,
+    ) -> Result<Digest, ControlError> {
         match source {
             InputSource::Digest(digest) => {
                 let permit = self.permit::<operation::GetObject>(caller, &Resource::all("content")).await?;
@@ -294,23 +298,27 @@ fn check_plan(plan: &Plan, now: Timestamp) -> Result<(), ControlError> {
 }
 
 fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
-    for (what, count) in [
-        ("arguments", wanted.args.len()),
-        ("environment variables", wanted.env.len()),
-        ("input files", wanted.inputs.len()),
-    ] {
+    if wanted.inputs.len() > ITEMS_MAX {
+        return Err(ControlError::TaskTooLarge { what: "input files", max: ITEMS_MAX });
+    }
+    check_texts(&wanted.args, &wanted.env)
+}
+
+/// Refuses arguments and environments that no guest could be given.
+pub(crate) fn check_texts(args: &[String], env: &[(String, String)]) -> Result<(), ControlError> {
+    for (what, count) in [("arguments", args.len()), ("environment variables", env.len())] {
         if count > ITEMS_MAX {
             return Err(ControlError::TaskTooLarge { what, max: ITEMS_MAX });
         }
     }
-    let mut texts = wanted.args.iter().chain(wanted.env.iter().flat_map(|(name, value)| [name, value]));
+    let mut texts = args.iter().chain(env.iter().flat_map(|(name, value)| [name, value]));
     if texts.any(|text| text.contains('\0'))
-        || wanted.env.iter().any(|(name, _)| name.is_empty() || name.contains('='))
+        || env.iter().any(|(name, _)| name.is_empty() || name.contains('='))
     {
         return Err(ControlError::TaskText);
     }
-    let args: usize = wanted.args.iter().map(String::len).sum();
-    let env: usize = wanted.env.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let args: usize = args.iter().map(String::len).sum();
+    let env: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
     for (what, bytes) in [("bytes of arguments", args), ("bytes of environment variables", env)] {
         if bytes > TEXT_BYTES_MAX {
             return Err(ControlError::TaskTooLarge { what, max: TEXT_BYTES_MAX });

@@ -21,7 +21,8 @@ impl Place {
     }
 }
 
-const NEEDS: Needs = Needs { component: true, memory_bytes: 3, table_elements: 2, objects: 1 };
+const NEEDS: Needs =
+    Needs { component: true, command: true, handler: false, memory_bytes: 3, table_elements: 2, objects: 1 };
 
 fn loaded(cache: &CodeCache, key: &CodeKey) -> Option<(Needs, Vec<u8>)> {
     cache.load(key).map(|code| (code.needs, code.bytes.read_all().unwrap()))

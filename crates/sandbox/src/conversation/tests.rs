@@ -49,6 +49,7 @@ fn an_honest_run_passes() {
         stderr: b"log".to_vec(),
         files: vec![("d/e.txt".to_owned(), b"12345".to_vec())],
         output_bytes: 8,
+        status: None,
     };
     assert_eq!(play(&frames), Ok((Some(Outcome::Exited(3)), remains)));
 }
@@ -91,6 +92,63 @@ fn every_liberty_is_a_violation() {
 fn files_need_the_grant() {
     let mut conversation = Conversation::new(&LIMITS, false);
     assert_eq!(conversation.accept(Kind::File, b"a").map(|_| ()), Err(Violation::OutOfTurn(Kind::File)));
+}
+
+/// Plays frames to a conversation about a request; what was answered, and the first violation.
+fn serve(frames: Frames<'_>) -> (usize, Result<(), Violation>) {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let mut conversation = Conversation::serving(&LIMITS, sender);
+    let played = frames.iter().try_for_each(|(kind, payload)| conversation.accept(*kind, payload).map(drop));
+    drop(conversation);
+    let mut pieces = 0;
+    while receiver.try_recv().is_ok() {
+        pieces += 1;
+    }
+    (pieces, played)
+}
+
+const HEAD: &[u8] = br#"{"status":200,"headers":[["content-type","text/plain"]]}"#;
+const FETCH: &[u8] = br#"{"id":0,"head":{"method":"GET","uri":"http://a/","headers":[]}}"#;
+
+#[test]
+fn an_answer_has_one_head_and_then_a_body_within_the_limit() {
+    let frames: [(Kind, &[u8]); 6] = [
+        (Kind::Stderr, b"log"),
+        (Kind::FetchBody, b"more"),
+        (Kind::Fetch, FETCH),
+        (Kind::Head, HEAD),
+        (Kind::Body, b"1234"),
+        (Kind::Body, b"5678"),
+    ];
+    assert_eq!(serve(&frames), (3, Ok(())));
+}
+
+#[test]
+fn every_liberty_of_a_handler_is_a_violation() {
+    let second = FETCH.to_vec();
+    let long = vec![0; 1 << 20];
+    let flood: Vec<(Kind, &[u8])> = vec![(Kind::FetchBody, &long); 9];
+    let cases: &[(Frames<'_>, Violation)] = &[
+        (&[(Kind::Stdout, b"1")], Violation::OutOfTurn(Kind::Stdout)),
+        (&[(Kind::File, b"a")], Violation::OutOfTurn(Kind::File)),
+        (&[(Kind::Body, b"1")], Violation::OutOfTurn(Kind::Body)),
+        (&[(Kind::Head, HEAD), (Kind::Head, HEAD)], Violation::OutOfTurn(Kind::Head)),
+        (&[(Kind::Head, HEAD), (Kind::Body, b"123456789")], Violation::OverLimit(LimitKind::Output)),
+        (&[(Kind::Head, br#"{"status":101,"headers":[]}"#)], Violation::BadReport),
+        (&[(Kind::Head, br#"{"status":200,"headers":[["a\nb","c"]]}"#)], Violation::BadReport),
+        (&[(Kind::Head, b"{}")], Violation::BadReport),
+        (&[(Kind::Fetch, FETCH), (Kind::Fetch, &second)], Violation::BadReport),
+        (
+            &[(Kind::Fetch, br#"{"id":0,"head":{"method":"G E T","uri":"/","headers":[]}}"#)],
+            Violation::BadReport,
+        ),
+        (&flood, Violation::OverLimit(LimitKind::Output)),
+    ];
+    for (frames, violation) in cases {
+        assert_eq!(serve(frames).1, Err(violation.clone()), "{:?}", frames.first());
+    }
+    let mut command = Conversation::new(&LIMITS, true);
+    assert_eq!(command.accept(Kind::Head, HEAD).map(drop), Err(Violation::OutOfTurn(Kind::Head)));
 }
 
 proptest! {

@@ -59,8 +59,17 @@ pub(super) fn is_core(import: &str) -> bool {
 
 /// Tells whether a component's import, as `package/interface@version`, is one that guests get.
 pub(super) fn is_component(import: &str) -> bool {
+    is_of(import, &PREVIEW_2)
+}
+
+/// Tells whether an import is one that guests get beside the others if they answer HTTP requests.
+pub(super) fn is_http(import: &str) -> bool {
+    is_of(import, &["wasi:http/"])
+}
+
+fn is_of(import: &str, packages: &[&str]) -> bool {
     import.split_once('@').is_some_and(|(name, version)| {
-        version.starts_with("0.2.") && PREVIEW_2.iter().any(|package| name.starts_with(package))
+        version.starts_with("0.2.") && packages.iter().any(|package| name.starts_with(package))
     })
 }
 
@@ -79,5 +88,6 @@ mod tests {
         assert!(!is_core("env::fd_write"));
         assert!(is_component("wasi:cli/environment@0.2.3") && !is_component("wasi:http/types@0.2.3"));
         assert!(!is_component("wasi:cli/environment@0.3.0"));
+        assert!(is_http("wasi:http/types@0.2.3") && !is_http("wasi:http/types@0.3.0"));
     }
 }

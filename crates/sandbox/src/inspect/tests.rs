@@ -14,6 +14,8 @@ fn facts_of_a_small_command() {
         (func (export "_start") (local i32 i64 i64)))"#;
     let expected = ModuleFacts {
         component: false,
+        command: true,
+        handler: false,
         functions: 1,
         body_bytes_max: 6,
         locals_max: 3,

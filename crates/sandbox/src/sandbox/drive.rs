@@ -9,12 +9,15 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::code::{closing, no_memory_files};
+use super::fetching::Fetching;
+use super::hog::Hog;
 use crate::cache::{Code, CodeKey};
 use crate::conversation::{Conversation, Remains, is_plain_path};
 use crate::job::{Job, RunReport};
 use crate::keeper::Worker;
 use crate::pool::Idle;
 use crate::process::ProcessError;
+use crate::wire::exchange::RequestHead;
 use crate::wire::frame::{Kind, REQUEST_BYTES_MAX};
 use crate::wire::message::{Done, InputFile, RunRequest};
 
@@ -79,6 +82,7 @@ impl Progress {
             stderr: remains.stderr,
             outputs: remains.files,
             outputs_refused: done.map_or_else(Vec::new, |done| done.outputs_refused),
+            status: remains.status,
             started: self.started,
             instantiate,
         }
@@ -96,12 +100,22 @@ impl Shared {
         outcome.unwrap_or_else(|outcome| outcome)
     }
 
+    /// Compiles a job's module if it has not been; an error is what the run would come to.
+    pub(super) async fn prepare(self: &Arc<Self>, job: &Job) -> Result<(), Outcome> {
+        job.limits.within(&self.ceiling).map_err(|error| Outcome::Refused(error.to_string()))?;
+        let (_, code) = self.code(job).await?;
+        code.needs.beyond(&job.limits).map_or(Ok(()), |kind| Err(Outcome::LimitReached(kind)))
+    }
+
     async fn try_drive(self: &Arc<Self>, job: &Job, progress: &mut Progress) -> Result<Outcome, Outcome> {
         check(job).map_err(Outcome::Refused)?;
         job.limits.within(&self.ceiling).map_err(|error| Outcome::Refused(error.to_string()))?;
         let asked = Instant::now();
         let (key, code) = self.code(job).await?;
         progress.code = asked.elapsed();
+        if let Some(error) = code.needs.unfit(job.serving.is_some()) {
+            return Err(Outcome::Refused(error.to_string()));
+        }
         if let Some(kind) = code.needs.beyond(&job.limits) {
             return Err(Outcome::LimitReached(kind));
         }
@@ -143,10 +157,27 @@ impl Shared {
     }
 
     async fn converse(&self, job: &Job, mut idle: Idle<Worker>, progress: &mut Progress) -> Outcome {
-        let conversation = progress.conversation.insert(Conversation::new(&job.limits, job.output_directory));
+        let conversation = progress.conversation.insert(match &job.serving {
+            Some(serving) => Conversation::serving(&job.limits, serving.answer.clone()),
+            None => Conversation::new(&job.limits, job.output_directory),
+        });
         let process = idle.worker.process();
+        let mut fetching = Fetching::default();
+        let mut hog = Hog::watch(process, job.serving.is_some());
         let failure = loop {
-            let (kind, payload) = match process.receive().await {
+            let next = tokio::select! {
+                // In this order, so that a guest that floods the node is looked at all the same.
+                biased;
+                () = hog.look() => continue,
+                next = process.receive() => next,
+                fetched = fetching.next() => {
+                    match fetched.send_to(process).await {
+                        Ok(()) => continue,
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            let (kind, payload) = match next {
                 Ok(frame) => frame,
                 Err(ProcessError::Ended) => {
                     let obituary = process.obituary().await;
@@ -154,14 +185,18 @@ impl Shared {
                 }
                 Err(error) => break crate::error::describe(&error),
             };
-            match conversation.accept(kind, &payload) {
+            let accepted = conversation.accept(kind, &payload);
+            if let Some(serving) = &job.serving {
+                fetching.start(conversation.take_fetches(), &serving.outbound);
+            }
+            match accepted {
                 Ok(None) => {}
                 Ok(Some((done, outcome))) => {
                     let ran = Duration::from_micros(done.run_us);
                     progress.started = Instant::now().checked_sub(ran);
                     progress.done = Some(done);
                     let clean = matches!(outcome, Outcome::Exited(_) | Outcome::Trapped(_));
-                    if clean && process.is_quiet() {
+                    if clean && process.is_quiet() && !hog.was_slowed() && fetching.is_idle() {
                         self.put(idle);
                     } else {
                         self.nursery.order_refill();
@@ -246,6 +281,7 @@ async fn send(
         remaining_us: u64::try_from(remaining.as_micros()).unwrap_or(u64::MAX),
         seed: job.seed,
         limits: (&job.limits).into(),
+        serving: job.serving.as_ref().map(|serving| RequestHead::of(&serving.request)),
     };
     Ok(process.send_json(Kind::Run, &request, &descriptors).await)
 }

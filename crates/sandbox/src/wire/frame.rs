@@ -50,6 +50,8 @@ kinds! {
     Compile = 4,
     /// Node: are you there?
     Ping = 5,
+    /// Node: the answer to what a guest asked others for; with its body, if there is one.
+    Fetched = 6,
     /// Worker: the walls stand.
     Ready = 16,
     /// Worker: here.
@@ -68,6 +70,14 @@ kinds! {
     Code = 23,
     /// Compiler: the compilation is over.
     Compiled = 24,
+    /// Worker: the head of a guest's answer.
+    Head = 25,
+    /// Worker: some of that answer's body.
+    Body = 26,
+    /// Worker: some of the body of a request to others, which follows.
+    FetchBody = 27,
+    /// Worker: a request to others, with the body that came before.
+    Fetch = 28,
 }
 
 /// Writes the header of a frame whose payload is `len` bytes long.

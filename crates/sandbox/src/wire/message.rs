@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Profile;
 use crate::walls::Walls;
+use crate::wire::exchange::RequestHead;
 
 /// What a new process is told before it walls itself in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +89,8 @@ pub(crate) struct RunRequest {
     pub(crate) seed: [u8; 32],
     /// What the run may use.
     pub(crate) limits: Limits,
+    /// The request to answer, whose body is the standard input; absent for a command.
+    pub(crate) serving: Option<RequestHead>,
 }
 
 /// [`RunLimits`] as far as a worker enforces them; the fields are documented there.

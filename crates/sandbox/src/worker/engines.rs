@@ -7,8 +7,11 @@ use wasmtime::{Engine, InstancePre, Linker, Result};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::code;
+use super::fetches::Fetches;
 use super::limiter::Limiter;
 use crate::Profile;
 use crate::engine::{Shape, worker_engine};
@@ -25,6 +28,7 @@ const CODE_BYTES_MAX: u64 = 512 << 20;
 pub(super) enum Linked {
     Core(InstancePre<CoreState>),
     Component(CommandPre<ComponentState>),
+    Handler(ProxyPre<HandlerState>),
 }
 
 /// What a core module's store holds.
@@ -46,6 +50,25 @@ impl WasiView for ComponentState {
     }
 }
 
+/// What the store of a component that answers requests holds.
+pub(super) struct HandlerState {
+    pub(super) component: ComponentState,
+    pub(super) http: WasiHttpCtx,
+    pub(super) fetches: Fetches,
+}
+
+impl WasiView for HandlerState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.component.ctx()
+    }
+}
+
+impl WasiHttpView for HandlerState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.fetches, table: &mut self.component.table, ctx: &mut self.http }
+    }
+}
+
 /// Why code could not be made ready.
 pub(super) enum LinkError {
     /// The engine does not take the code.
@@ -63,11 +86,13 @@ struct Slot {
     engine: Engine,
     core: Linker<CoreState>,
     component: component::Linker<ComponentState>,
+    handler: component::Linker<HandlerState>,
     loaded: Vec<Loaded>,
 }
 
 struct Loaded {
     key: [u8; 32],
+    serving: bool,
     bytes: u64,
     linked: Arc<Linked>,
 }
@@ -112,11 +137,16 @@ impl Slot {
         wasmtime_wasi::p1::add_to_linker_async(&mut core, |state: &mut CoreState| &mut state.wasi)?;
         let mut component = component::Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut component)?;
-        Ok(Self { profile, shape, engine, core, component, loaded: Vec::new() })
+        let mut handler = component::Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut handler)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut handler)?;
+        Ok(Self { profile, shape, engine, core, component, handler, loaded: Vec::new() })
     }
 
     fn ready(&mut self, run: &RunRequest, code: OwnedFd) -> Result<Arc<Linked>, LinkError> {
-        if let Some(index) = self.loaded.iter().position(|loaded| loaded.key == run.code_key) {
+        let serving = run.serving.is_some();
+        let is_it = |loaded: &Loaded| loaded.key == run.code_key && loaded.serving == serving;
+        if let Some(index) = self.loaded.iter().position(is_it) {
             let loaded = self.loaded.remove(index);
             let linked = Arc::clone(&loaded.linked);
             self.loaded.push(loaded);
@@ -124,7 +154,9 @@ impl Slot {
         }
         self.make_room(run.code_bytes);
         let linked = Arc::new(self.link(run, code)?);
-        self.loaded.push(Loaded { key: run.code_key, bytes: run.code_bytes, linked: Arc::clone(&linked) });
+        let loaded =
+            Loaded { key: run.code_key, serving, bytes: run.code_bytes, linked: Arc::clone(&linked) };
+        self.loaded.push(loaded);
         Ok(linked)
     }
 
@@ -141,6 +173,10 @@ impl Slot {
         if run.component {
             let component =
                 code::load_component(&self.engine, code, run.code_bytes).map_err(LinkError::Code)?;
+            if run.serving.is_some() {
+                let linked = self.handler.instantiate_pre(&component).and_then(ProxyPre::new);
+                return linked.map(Linked::Handler).map_err(LinkError::Import);
+            }
             let linked = self.component.instantiate_pre(&component).and_then(CommandPre::new);
             return linked.map(Linked::Component).map_err(LinkError::Import);
         }

@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "a worker is a process of its own with a clock of its own")]
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,10 +9,12 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Error, InstancePre, Store, UpdateDeadline};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
+use wasmtime_wasi_http::WasiHttpCtx;
 
-use super::channel::Request;
+use super::channel::{Channel, Request};
 use super::clock::VirtualClock;
-use super::engines::{ComponentState, CoreState, LinkError, Linked};
+use super::engines::{ComponentState, CoreState, HandlerState, LinkError, Linked};
+use super::fetches::Fetches;
 use super::files::{self, OutputWatch};
 use super::limiter::Limiter;
 use super::meter::{Meter, Stream};
@@ -34,10 +37,12 @@ const FUEL_STEP: u64 = 1_000_000;
 const DETAIL_CHARS_MAX: usize = 2000;
 
 /// What stays the same over one run.
-struct Session<'a> {
-    run: &'a RunRequest,
-    deadline: Instant,
-    meter: Arc<Meter>,
+pub(super) struct Session<'a> {
+    pub(super) run: &'a RunRequest,
+    pub(super) deadline: Instant,
+    pub(super) meter: Arc<Meter>,
+    pub(super) channel: Channel,
+    pub(super) body: Option<OwnedFd>,
     stdin: Input,
     stdout: Output,
     stderr: Output,
@@ -51,6 +56,8 @@ struct Measured {
     table_elements_peak: u64,
     instantiate: Duration,
     run: Duration,
+    /// An answer from the node is still to come, that nobody wants.
+    waits: bool,
 }
 
 /// Runs one guest to its end and sends what it wrote. Returns how it ended, and whether it ended by itself, so
@@ -73,13 +80,22 @@ pub(super) fn run(
     };
     let load = arrived.elapsed();
     let meter = Arc::new(Meter::new(run.limits));
+    let output = |stream| Output::new(stream, Arc::clone(&meter), worker.channel.clone());
+    let stderr = output(Stream::Stderr);
+    // What answers a request has one log, whose lines stay in their order.
+    let (stdin, body, stdout) = match &run.serving {
+        Some(_) => (None, stdin, stderr.clone()),
+        None => (stdin, None, output(Stream::Stdout)),
+    };
     let session = Session {
         run,
         deadline,
         stdin: Input::new(stdin),
-        stdout: Output::new(Stream::Stdout, Arc::clone(&meter), worker.channel.clone()),
-        stderr: Output::new(Stream::Stderr, Arc::clone(&meter), worker.channel.clone()),
-        meter,
+        stdout,
+        stderr,
+        channel: worker.channel.clone(),
+        body,
+        meter: Arc::clone(&meter),
     };
     let output = if run.output_directory { Some(worker.scratch.output()?) } else { None };
     let watch = match &output {
@@ -102,7 +118,8 @@ pub(super) fn run(
             outputs_refused = files::send_outputs(&output, &worker.channel)?;
         }
     }
-    let clean = matches!(measured.outcome, Outcome::Exited(_) | Outcome::Trapped(_));
+    let ended = matches!(measured.outcome, Outcome::Exited(_) | Outcome::Trapped(_));
+    let clean = ended && !measured.waits;
     let mut done = done(measured, load);
     done.outputs_refused = bounded(outputs_refused);
     Ok((done, clean))
@@ -150,6 +167,7 @@ impl Measured {
             table_elements_peak: 0,
             instantiate: Duration::ZERO,
             run: Duration::ZERO,
+            waits: false,
         }
     }
 }
@@ -180,6 +198,21 @@ impl Session<'_> {
                 self.bound(&mut store, watch).map_err(WorkerError::Engine)?;
                 let (outcome, times) = self.component(pre, &mut store).await;
                 Ok(self.measured(outcome, times, &store, &store.data().limiter))
+            }
+            Linked::Handler(pre) => {
+                let wasi = self.wasi().map_err(WorkerError::Engine)?.build();
+                let mut table = ResourceTable::new();
+                table.set_max_capacity(RESOURCES_MAX);
+                let component = ComponentState { wasi, table, limiter };
+                let fetches = Fetches::new(self.channel.clone());
+                let state = HandlerState { component, http: WasiHttpCtx::new(), fetches };
+                let mut store = Store::new(engine, state);
+                store.limiter(|state| &mut state.component.limiter);
+                self.bound(&mut store, None).map_err(WorkerError::Engine)?;
+                let (outcome, times) = self.handler(pre, &mut store).await;
+                let waits = store.data().fetches.waits();
+                let measured = self.measured(outcome, times, &store, &store.data().component.limiter);
+                Ok(Measured { waits, ..measured })
             }
         }
     }
@@ -222,7 +255,7 @@ impl Session<'_> {
     }
 
     /// A limit that was reached stands even if the guest swallowed the error and ended well.
-    fn outcome(&self, result: wasmtime::Result<()>, ended: Outcome) -> Outcome {
+    pub(super) fn outcome(&self, result: wasmtime::Result<()>, ended: Outcome) -> Outcome {
         match (result, self.meter.reached()) {
             (_, Some(kind)) => Outcome::LimitReached(kind),
             (Ok(()), None) => ended,
@@ -258,6 +291,7 @@ impl Session<'_> {
             table_elements_peak: limiter.table_elements_peak(),
             instantiate: times.instantiate,
             run: times.since.elapsed(),
+            waits: false,
         }
     }
 
@@ -294,17 +328,17 @@ impl Session<'_> {
 }
 
 /// When a guest began and how long its instance took.
-struct Times {
+pub(super) struct Times {
     since: Instant,
     instantiate: Duration,
 }
 
 impl Times {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self { since: Instant::now(), instantiate: Duration::ZERO }
     }
 
-    fn instantiated(&mut self) {
+    pub(super) fn instantiated(&mut self) {
         self.instantiate = self.since.elapsed();
         self.since = Instant::now();
     }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod escapes;
+mod functions;
 mod hostile_guests;
 mod hostile_workers;
 mod lifecycle;

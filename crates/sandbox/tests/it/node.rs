@@ -92,5 +92,6 @@ pub(crate) fn job_of(module: &[u8]) -> Job {
         seed: [0; 32],
         deadline: now + HANG_GUARD,
         accepted: now,
+        serving: None,
     }
 }

@@ -48,6 +48,17 @@ pub(crate) struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
+    /// Sets what is needed on the answer of a function, which decides about the rest itself: what a page of it may load, who may
+    /// frame it, and how long it is kept.
+    pub(crate) fn set_on_function(self, headers: &mut HeaderMap) {
+        headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        if self.encrypted {
+            for (name, value) in ENCRYPTED {
+                headers.insert(name, value);
+            }
+        }
+    }
+
     /// Sets the headers. A route may set a content policy itself, which must be a stricter one.
     pub(crate) fn set(self, headers: &mut HeaderMap) {
         for (name, value) in ALWAYS {

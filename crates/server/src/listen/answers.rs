@@ -17,6 +17,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::ServiceExt;
 
+use crate::functions::OfFunction;
 use crate::layers::SecurityHeaders;
 use crate::problem::Problem;
 
@@ -37,7 +38,11 @@ impl Face {
             Ok(Err(never)) => match never {},
             Err(_) => Problem::internal().into_response(),
         };
-        self.headers.set(response.headers_mut());
+        if response.extensions().get::<OfFunction>().is_some() {
+            self.headers.set_on_function(response.headers_mut());
+        } else {
+            self.headers.set(response.headers_mut());
+        }
         response
     }
 }

@@ -243,7 +243,7 @@ fn with_headers(body: Body, media_type: &str, length: u64) -> Response {
 }
 
 /// An upload that breaks off when nothing more of it comes for a while.
-pub(super) fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+pub(crate) fn flowing(body: Body) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     StreamExt::map(body.into_data_stream().timeout(IDLE_MAX), |piece| match piece {
         Ok(piece) => piece.map_err(std::io::Error::other),
         Err(_) => Err(std::io::ErrorKind::TimedOut.into()),

@@ -1,5 +1,7 @@
 mod submit;
 
+pub(crate) use submit::{module_source, run_limits};
+
 use std::time::Duration;
 
 use axum::extract::{Query, State};

@@ -8,7 +8,7 @@ use super::{Finding, Findings, STEP};
 use crate::failure::Failure;
 use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
-use crate::{catalog, credentials, registry, users, webhooks};
+use crate::{catalog, credentials, functions, registry, users, webhooks};
 
 /// What was counted while every record was read.
 #[derive(Default)]
@@ -46,6 +46,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     let versions = Table { statement: &registry::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
     let mut last = (String::new(), 0);
     versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
+    let functions = Table { statement: &functions::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
+    functions.walk(sql, findings, |row| counted.add_function_version(row)).await?;
     let tasks = Table { statement: &ALL_TASKS, before_first: values![""].to_vec() };
     tasks.walk(sql, findings, |row| counted.add_task(row)).await?;
     let versions =
@@ -131,6 +133,11 @@ impl Counted {
     fn add_name(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         let name = registry::name_record(row)?;
         self.refer(BlobId::new(&name.project, name.digest));
+        Ok(None)
+    }
+
+    fn add_function_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        self.refer(functions::module_of(row)?);
         Ok(None)
     }
 

@@ -254,7 +254,7 @@ macro_rules! stored_numbers {
     ($stored:ident, $real:ident { $($field:ident: $number:ty),+ $(,)? }) => {
         #[derive(Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
-        struct $stored {
+        pub(crate) struct $stored {
             $($field: $number,)+
         }
 

@@ -1,6 +1,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use casemate_functions::{FunctionName, Route};
 use casemate_identity::{Maker, NodeState};
 use casemate_ledger::NodePublicKey;
 use casemate_model::{
@@ -224,6 +225,8 @@ parsed_cells!(
     Endpoint => "an endpoint",
     EventKind => "a kind of event",
     EventKinds => "kinds of events",
+    FunctionName => "the name of a function",
+    Route => "a route",
     ETag => "an entity tag",
     InvitationId => "an invitation id",
     Tier => "a tier",

@@ -1,3 +1,4 @@
+use casemate_functions::{FunctionName, Route};
 use casemate_identity::{Maker, NodeState};
 use casemate_ledger::NodePublicKey;
 use casemate_model::{
@@ -102,7 +103,9 @@ text_values!(
     Endpoint,
     EventKind,
     EventKinds,
-    WebhookId
+    WebhookId,
+    FunctionName,
+    Route
 );
 
 /// The null version has a text, so that it can be part of a key.
@@ -172,7 +175,7 @@ macro_rules! nulls {
 }
 
 nulls!(Value::Integer(None); u32, u64, Timestamp);
-nulls!(Value::Text(None); String, &str, KeyId, NodeId, RefreshId, TaskId, UserId, WorkerId);
+nulls!(Value::Text(None); String, &str, KeyId, NodeId, Project, RefreshId, TaskId, UserId, WorkerId);
 nulls!(Value::Bytes(None); Digest, &[u8]);
 
 impl<T: ToValue + NullValue> ToValue for Option<T> {

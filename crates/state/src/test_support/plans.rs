@@ -3,8 +3,8 @@ use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
 use crate::{
-    audit, blobs, catalog, change, credentials, idempotency, nodes, overrides, queue, registry, users,
-    webhooks,
+    audit, blobs, catalog, change, credentials, functions, idempotency, nodes, overrides, queue, registry,
+    users, webhooks,
 };
 
 /// How the engine means to run a statement.
@@ -49,6 +49,7 @@ impl Store {
             users::passkeys::HOT,
             users::roles::HOT,
             nodes::HOT,
+            functions::HOT,
             webhooks::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {

@@ -5,6 +5,7 @@ mod buckets;
 mod catalog;
 mod credentials;
 mod factors;
+mod functions;
 mod idempotency;
 mod inventory;
 mod lifecycle;
@@ -82,6 +83,10 @@ const CASES: &[Case] = cases![
     users::a_blocked_user_has_no_standing_and_no_sessions,
     users::members_and_roles_come_and_go,
     users::a_refresh_token_is_used_once_with_a_grace,
+    functions::versions_are_added_in_order_and_never_change,
+    functions::a_name_is_one_projects_until_its_function_is_removed,
+    functions::only_versions_that_there_are_can_be_routed_to,
+    functions::modules_are_held_by_versions_and_old_ones_go,
     factors::a_code_is_taken_once_and_only_forwards,
     factors::a_recovery_code_is_taken_once,
     factors::codes_are_removed_only_by_who_shows_one,

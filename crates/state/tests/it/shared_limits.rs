@@ -73,7 +73,7 @@ fn a_server_that_hangs_holds_few_requests_up() {
     let mut server = PrivateRedis::start();
     run(async {
         let buckets = Arc::new(RedisBuckets::open(&server.url(), None).unwrap());
-        let mut settings = Settings::new([Quota { per_second: 1, burst: 100 }; 7]).unwrap();
+        let mut settings = Settings::new([Quota { per_second: 1, burst: 100 }; 8]).unwrap();
         settings.replicas = 4;
         let throttle = Throttle::new(settings, Some(buckets));
         let subject = Subject::network("203.0.113.7".parse().unwrap());

@@ -10,7 +10,7 @@ use crate::SharedError;
 const QUOTA: Quota = Quota { per_second: 10, burst: 20 };
 
 fn settings() -> Settings {
-    Settings::new([QUOTA; 7]).expect("good quotas")
+    Settings::new([QUOTA; 8]).expect("good quotas")
 }
 
 fn at(millis: u64) -> Timestamp {
@@ -99,7 +99,7 @@ fn who_presents_bad_credentials_is_looked_at_no_more_for_a_while() {
 
 #[test]
 fn quotas_that_close_a_tier_are_refused() {
-    let with = |per_second, burst| Settings::new([Quota { per_second, burst }; 7]).err();
+    let with = |per_second, burst| Settings::new([Quota { per_second, burst }; 8]).err();
     assert_eq!(with(0, 20), Some(OverrideError::Rate));
     assert_eq!(with(1_000_001, 20), Some(OverrideError::Rate));
     assert_eq!(with(1, 4), Some(OverrideError::Burst { tier: Tier::Auth, least: 5 }));

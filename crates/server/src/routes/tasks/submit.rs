@@ -13,11 +13,7 @@ use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
 use crate::problem::{Problem, body_field};
 
 pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
-    let module = match body.module {
-        ModuleSource::Name(name) => control::ModuleSource::Name(body_field("/module/name", &name.name)?),
-        ModuleSource::Digest(digest) => control::ModuleSource::Content(by_digest("/module", &digest)?),
-        ModuleSource::Object(object) => control::ModuleSource::Content(by_object("/module", &object)?),
-    };
+    let module = module_source(&body.module)?;
     let stdin = body.stdin.map(|source| content("/stdin", &source)).transpose()?;
     let mut inputs = Vec::with_capacity(body.inputs.len());
     for (index, input) in body.inputs.into_iter().enumerate() {
@@ -33,13 +29,22 @@ pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
         stdin,
         inputs,
         output_directory: body.output_directory,
-        limits: limits(&body.limits),
+        limits: run_limits(&body.limits),
         deterministic: match body.profile {
             Profile::Default => false,
             Profile::Det1 => true,
         },
         plan: plan(&body.plan)?,
         quorum: body.quorum.map(|quorum| (quorum.agree, quorum.of)),
+    })
+}
+
+/// Where a module comes from.
+pub(crate) fn module_source(source: &ModuleSource) -> Result<control::ModuleSource, Problem> {
+    Ok(match source {
+        ModuleSource::Name(name) => control::ModuleSource::Name(body_field("/module/name", &name.name)?),
+        ModuleSource::Digest(digest) => control::ModuleSource::Content(by_digest("/module", digest)?),
+        ModuleSource::Object(object) => control::ModuleSource::Content(by_object("/module", object)?),
     })
 }
 
@@ -95,7 +100,7 @@ fn by_object(pointer: &str, object: &ObjectRef) -> Result<control::InputSource, 
 }
 
 /// What was asked for, and the default for the rest.
-fn limits(asked: &LimitsRequest) -> RunLimits {
+pub(crate) fn run_limits(asked: &LimitsRequest) -> RunLimits {
     let default = RunLimits::DEFAULT;
     RunLimits {
         wall_ms: asked.wall_ms.unwrap_or(default.wall_ms),

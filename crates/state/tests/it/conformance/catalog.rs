@@ -12,7 +12,7 @@ use casemate_tasks::{Queue, Submitted, Taker};
 use crate::context::Context;
 
 impl Context {
-    async fn delete(&self, key: &str) -> Option<ObjectRecord> {
+    pub(super) async fn delete(&self, key: &str) -> Option<ObjectRecord> {
         let object = self.object(key, b"");
         let event = self.event("objects.delete");
         match self

@@ -1,0 +1,338 @@
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use casemate_fs::SealedBytes;
+use casemate_functions::{Function, FunctionName, Version};
+use casemate_model::{Outcome, Project, RequestId};
+use casemate_objects::BlobId;
+use casemate_policy::operation;
+use casemate_sandbox::{Answer, Job, Profile, RunReport, Sandbox, Serving};
+use futures_util::Stream;
+use http::{Request, Response};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::live::{Ended, Known, LiveFunction, Place, Places, Running};
+use super::outbound::{FunctionOutbound, OF_CONNECTION};
+use super::{FunctionError, MODULE_BYTES_MAX, is_public, resource};
+use crate::{Caller, Control, ControlError};
+
+/// How long whoever reads an answer may take nothing of it.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// Pieces of an answer that are handed on before anybody takes them.
+const PIECES_AHEAD: usize = 4;
+/// How long a request waits for its turn before it is refused.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+
+/// A request to a function that is let in, before it is read.
+pub struct Call {
+    control: Control,
+    live: Arc<LiveFunction>,
+    function: Function,
+    version: Version,
+    accepted: Instant,
+    deadline: Instant,
+}
+
+/// A function's answer.
+pub struct Called {
+    /// Status and headers, without those of a connection.
+    pub head: Response<()>,
+    /// The body as it comes. It ends with an error if the function failed midway.
+    pub body: CalledBody,
+}
+
+/// The body of a function's answer. Dropping it ends the run.
+pub struct CalledBody(mpsc::Receiver<Piece>);
+
+/// What the body of an answer is made of.
+enum Piece {
+    Bytes(Bytes),
+    Failed(FunctionError),
+    End,
+}
+
+impl Control {
+    /// Finds the function that a request is for, and chooses the version that is to answer.
+    pub async fn find_call(&self, name: &FunctionName) -> Result<Call, ControlError> {
+        let (accepted, now) = (Instant::now(), self.now());
+        let found = self.live.by_name(name).and_then(|live| live.known(now).map(|known| (live, known)));
+        let (live, known) = match found {
+            Some(found) => found,
+            None => {
+                let known = self.read_known(name).await?;
+                let live = self.live.of(&known.function);
+                let live = live.ok_or_else(|| FunctionError::Busy(name.clone()))?;
+                live.learn(known.clone(), now);
+                (live, known)
+            }
+        };
+        let chosen = known.function.route.choose(self.random());
+        let version = known.versions.iter().find(|version| version.number == chosen).cloned();
+        let version =
+            version.ok_or_else(|| FunctionError::NoVersion { name: name.clone(), version: chosen })?;
+        let deadline = accepted + Duration::from_millis(version.settings.limits.wall_ms);
+        let control = self.clone();
+        Ok(Call { control, live, function: known.function, version, accepted, deadline })
+    }
+
+    async fn read_known(&self, name: &FunctionName) -> Result<Known, ControlError> {
+        let found = self.parts.functions.function(name).await?;
+        let function = found.ok_or_else(|| FunctionError::NotFound(name.clone()))?;
+        let mut versions = Vec::with_capacity(function.route.parts().len());
+        for (number, _) in function.route.parts() {
+            versions.extend(self.parts.functions.version(name, *number).await?);
+        }
+        Ok(Known { function, versions: versions.into() })
+    }
+}
+
+impl Call {
+    /// Most bytes of the body of a request, which is held in memory.
+    pub const BODY_BYTES_MAX: u64 = 8 << 20;
+
+    /// Whether everybody may send it.
+    pub fn is_public(&self) -> bool {
+        is_public(&self.version)
+    }
+
+    /// Refuses a caller that may not send it. To one of another project there is no such function.
+    pub async fn allow(&self, caller: &Caller) -> Result<(), ControlError> {
+        let name = &self.function.name;
+        self.control.permit::<operation::CallFunction>(caller, &resource(name)).await?;
+        if caller.principal.project == self.function.project {
+            return Ok(());
+        }
+        Err(FunctionError::NotFound(name.clone()).into())
+    }
+
+    /// Has the function answer, in its turn. `body` is read only when there is room for it.
+    pub async fn run<B>(
+        self,
+        id: RequestId,
+        request: Request<()>,
+        body: impl FnOnce() -> B,
+    ) -> Result<Called, ControlError>
+    where
+        B: Future<Output = Result<Option<SealedBytes>, ControlError>>,
+    {
+        let name = self.function.name.clone();
+        let places = self.enter()?;
+        let waiting = places.enter().ok_or_else(|| self.busy())?;
+        // Whoever sends slowly takes nobody's turn.
+        let body = timeout_at(self.deadline, body()).await;
+        let body = body.map_err(|_| FunctionError::BodyTooSlow)??;
+        let turn = self.deadline.min(Instant::now() + TURN_WITHIN);
+        let place = timeout_at(turn, places.take(waiting)).await;
+        let place = Arc::new(place.ok().flatten().ok_or_else(|| self.busy())?);
+        let running = self.live.run();
+        let sandbox = self.control.parts.function_sandbox.get().await?.clone();
+        let (answer, mut pieces) = mpsc::unbounded_channel();
+        let job = self.job(Serving { request, answer, outbound: Arc::new(self.outbound()) }, body).await?;
+        let cancel = self.control.closing.child_token();
+        let end = cancel.clone().drop_guard();
+        let (ended, outcome) = oneshot::channel();
+        let background = self.control.background.clone();
+        let unread = self.control.live.unread();
+        background.spawn(self.supervise((id, sandbox), (job, cancel), (running, Arc::clone(&place)), ended));
+        match pieces.recv().await {
+            Some(Answer::Head(mut head)) => {
+                for header in OF_CONNECTION {
+                    head.headers_mut().remove(header);
+                }
+                let (to, body) = mpsc::channel(PIECES_AHEAD);
+                let handed_on = HandedOn { name, pieces, outcome, to, unread, place, _end: end };
+                background.spawn(handed_on.run());
+                Ok(Called { head, body: CalledBody(body) })
+            }
+            // A body without a head is let through by nobody.
+            Some(Answer::Body(_)) | None => {
+                let outcome = outcome.await.unwrap_or_else(|_| lost());
+                Err(FunctionError::Failed { name, outcome }.into())
+            }
+        }
+    }
+
+    /// Charges the request, and finds the places of its version.
+    fn enter(&self) -> Result<Arc<Places>, ControlError> {
+        if let Some(rate) = self.version.settings.rate
+            && let Err(retry_after) = self.live.charge(rate, self.control.now())
+        {
+            self.live.refused();
+            let name = self.function.name.clone();
+            return Err(FunctionError::TooOften { name, rate, retry_after }.into());
+        }
+        Ok(self.live.places(&self.version))
+    }
+
+    fn busy(&self) -> FunctionError {
+        self.live.refused();
+        FunctionError::Busy(self.function.name.clone())
+    }
+
+    fn outbound(&self) -> FunctionOutbound {
+        let rules = self.version.settings.hosts.clone();
+        FunctionOutbound { rules, dialer: self.control.parts.function_dialer.clone() }
+    }
+
+    async fn job(&self, serving: Serving, body: Option<SealedBytes>) -> Result<Job, ControlError> {
+        let Version { module, module_project, .. } = &self.version;
+        let module_bytes = match self.live.module(*module) {
+            Some(module) => module,
+            None => {
+                let project = module_project.as_ref().unwrap_or(&self.function.project);
+                let node = self.control.node_caller(&self.function.project);
+                let blob = BlobId::new(project, *module);
+                let read = self.control.sealed(&node, blob, MODULE_BYTES_MAX).await?;
+                self.live.keep_module(*module, read.clone());
+                read
+            }
+        };
+        let job = job(&self.function.project, &self.version, module_bytes, (self.accepted, self.deadline));
+        Ok(Job { stdin: body, serving: Some(serving), ..job })
+    }
+
+    /// Runs the guest to its end, and notes what came of it.
+    async fn supervise(
+        self,
+        (id, sandbox): (RequestId, Sandbox),
+        (job, cancel): (Job, CancellationToken),
+        (running, _place): (Running, Arc<Place>),
+        ended: oneshot::Sender<Outcome>,
+    ) {
+        let RunReport { outcome, status, stderr, .. } = sandbox.run(job, cancel).await;
+        let took = self.accepted.elapsed();
+        let ending = match (&outcome, status) {
+            // Whoever asked has gone.
+            (Outcome::Cancelled, None) => None,
+            (Outcome::Exited(0) | Outcome::Cancelled, Some(status)) => Some(Ended::Answered { status }),
+            _ => Some(Ended::Failed),
+        };
+        if let Some(ending) = ending {
+            running.ended(ending, took);
+            let name = self.function.name.to_string();
+            let class = match ending {
+                Ended::Answered { status: 500.. } => "5xx",
+                Ended::Answered { status: 400.. } => "4xx",
+                Ended::Answered { status: 300.. } => "3xx",
+                Ended::Answered { .. } => "2xx",
+                Ended::Failed => "failed",
+            };
+            metrics::counter!("casemate_function_requests_total", "function" => name.clone(), "status" => class)
+                .increment(1);
+            metrics::histogram!("casemate_function_seconds", "function" => name).record(took.as_secs_f64());
+        }
+        let now = self.control.now();
+        self.live.log.add(now, (id, self.version.number), &stderr);
+        if matches!(ending, Some(Ended::Failed)) {
+            let line = format!("casemate: {outcome}");
+            self.live.log.add(now, (id, self.version.number), line.as_bytes());
+        }
+        // Whoever asked may have gone.
+        let _ = ended.send(outcome);
+    }
+}
+
+/// What a version is run as; what it is to answer is not in it yet.
+pub(super) fn job(
+    project: &Project,
+    version: &Version,
+    module: SealedBytes,
+    (accepted, deadline): (Instant, Instant),
+) -> Job {
+    Job {
+        module,
+        module_digest: version.module,
+        project: project.clone(),
+        args: vec!["function".to_owned()],
+        env: version.settings.env.clone(),
+        stdin: None,
+        inputs: Vec::new(),
+        output_directory: false,
+        limits: version.settings.limits,
+        profile: Profile::Default,
+        seed: [0; 32],
+        deadline,
+        accepted,
+        serving: None,
+    }
+}
+
+/// Hands an answer on at the pace of whoever reads it, so that the guest never waits for that.
+struct HandedOn {
+    name: FunctionName,
+    pieces: mpsc::UnboundedReceiver<Answer>,
+    outcome: oneshot::Receiver<Outcome>,
+    to: mpsc::Sender<Piece>,
+    unread: Arc<Semaphore>,
+    place: Arc<Place>,
+    _end: DropGuard,
+}
+
+impl HandedOn {
+    /// Ends when all is handed on, when whoever reads has gone, or reads nothing for a while; with the run.
+    async fn run(self) {
+        let Self { name, mut pieces, outcome, to, unread, place, _end } = self;
+        let (mut waiting, mut bytes, mut over) = (VecDeque::new(), 0, false);
+        // The function's place is taken until the run is over, and longer only if the node has no memory for what is unread.
+        let mut held = (Some(place), None);
+        let mut idle = Instant::now() + IDLE_MAX;
+        while !over || !waiting.is_empty() {
+            tokio::select! {
+                piece = pieces.recv(), if !over => match piece {
+                    Some(Answer::Body(piece)) => {
+                        bytes += piece.len();
+                        waiting.push_back(piece);
+                    }
+                    Some(Answer::Head(_)) => {}
+                    None => {
+                        over = true;
+                        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+                        if let Ok(memory) = Arc::clone(&unread).try_acquire_many_owned(kib) {
+                            held = (None, Some(memory));
+                        }
+                    }
+                },
+                room = to.reserve(), if !waiting.is_empty() => match (room, waiting.pop_front()) {
+                    (Ok(room), Some(piece)) => {
+                        bytes -= piece.len();
+                        room.send(Piece::Bytes(piece));
+                        idle = Instant::now() + IDLE_MAX;
+                    }
+                    _ => return,
+                },
+                () = sleep_until(idle), if !waiting.is_empty() => return,
+                () = to.closed() => return,
+            }
+        }
+        let last = match outcome.await.unwrap_or_else(|_| lost()) {
+            Outcome::Exited(0) => Piece::End,
+            outcome => Piece::Failed(FunctionError::Failed { name, outcome }),
+        };
+        // Whoever reads may have gone.
+        let _ = timeout(IDLE_MAX, to.send(last)).await;
+        drop(held);
+    }
+}
+
+fn lost() -> Outcome {
+    Outcome::EngineFailed("the run is lost".to_owned())
+}
+
+impl Stream for CalledBody {
+    type Item = Result<Bytes, FunctionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(match ready!(self.0.poll_recv(context)) {
+            Some(Piece::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Piece::Failed(error)) => Some(Err(error)),
+            Some(Piece::End) => None,
+            None => Some(Err(FunctionError::NotTaken)),
+        })
+    }
+}

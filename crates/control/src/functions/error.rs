@@ -1,0 +1,82 @@
+use casemate_functions::{CONCURRENCY_MAX, FUNCTIONS_MAX, FunctionName, RATE_MAX, RouteError};
+use casemate_model::Outcome;
+use casemate_sandbox::ModuleError;
+
+/// Why something about functions was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// There is no such function, or none of the caller's project.
+    #[error("there is no function {0}")]
+    NotFound(FunctionName),
+    /// The function has no such version, or not any more.
+    #[error("the function {name} has no version {version}")]
+    NoVersion {
+        /// The function.
+        name: FunctionName,
+        /// The version.
+        version: u32,
+    },
+    /// There is no version to go back to.
+    #[error("the function {0} has no earlier version")]
+    NothingBefore(FunctionName),
+    /// Another project has the name.
+    #[error("the name {0} is another project's")]
+    NameTaken(FunctionName),
+    /// The project has as many functions as it may have.
+    #[error("the project has {FUNCTIONS_MAX} functions already")]
+    TooMany,
+    /// Somebody else deployed or routed meanwhile.
+    #[error("somebody else has deployed to {0}, or routed it, at the same time")]
+    Overtaken(FunctionName),
+    /// A route is none.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The component cannot be a function.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// The component cannot be made ready.
+    #[error("the component cannot be compiled: {0}")]
+    NotCompiled(Outcome),
+    /// A function would answer none at once, or too many.
+    #[error("a function answers 1 to {CONCURRENCY_MAX} requests at once")]
+    Concurrency,
+    /// A function would answer none a second, or too many.
+    #[error("a limit of requests a second is 1 to {RATE_MAX}")]
+    Rate,
+    /// The node has no memory for it.
+    #[error("the node has no memory for the component")]
+    Memory,
+    /// The function answers as many requests as it may, and as many wait.
+    #[error("the function {0} has too many requests at this moment")]
+    Busy(FunctionName),
+    /// The function has answered as many requests this second as it may.
+    #[error("the function {name} answers at most {rate} requests a second")]
+    TooOften {
+        /// The function.
+        name: FunctionName,
+        /// Its limit.
+        rate: u32,
+        /// When to try again.
+        retry_after: std::time::Duration,
+    },
+    /// The body did not come in time.
+    #[error("the body did not come in time")]
+    BodyTooSlow,
+    /// Nobody took the answer.
+    #[error("the answer was not taken")]
+    NotTaken,
+    /// The body is larger than a function is given.
+    #[error("the body is larger than {bytes_max} bytes, the most that a function is given")]
+    BodyTooLarge {
+        /// The most.
+        bytes_max: u64,
+    },
+    /// The run ended without an answer.
+    #[error("the function {name} gave no answer: {outcome}")]
+    Failed {
+        /// The function.
+        name: FunctionName,
+        /// How the run ended.
+        outcome: Outcome,
+    },
+}

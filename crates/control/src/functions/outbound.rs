@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use casemate_egress::{DialError, Dialer, exchange};
+use casemate_functions::HostRules;
+use casemate_sandbox::{Outbound, OutboundError};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use tokio::time::timeout;
+
+/// How long a request may take altogether. The run's own limit of time may end it earlier.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of an answer, which is held in memory.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Headers that are of one connection and not of the message.
+pub(super) const OF_CONNECTION: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Sends what one function asks others for: to hosts that were declared, and of those only to addresses that a node may send
+/// to for others. Redirections are the guest's to follow, through here again.
+pub(super) struct FunctionOutbound {
+    pub(super) rules: HostRules,
+    pub(super) dialer: Dialer,
+}
+
+#[async_trait]
+impl Outbound for FunctionOutbound {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
+        let sent = timeout(REQUEST_TIMEOUT, self.send_now(request)).await;
+        let answered = sent.unwrap_or(Err(OutboundError::TimedOut));
+        let word = answered.as_ref().map_or_else(|error| word(*error), |_| "answered");
+        metrics::counter!("casemate_function_fetches_total", "outcome" => word).increment(1);
+        answered
+    }
+}
+
+impl FunctionOutbound {
+    async fn send_now(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
+        let (encrypted, host, port) = self.rules.destination(request.uri()).ok_or(OutboundError::Denied)?;
+        let (mut parts, body) = request.into_parts();
+        for name in OF_CONNECTION {
+            parts.headers.remove(name);
+        }
+        // What the guest says of length and host is not needed, and could say something else.
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let authority = HeaderValue::try_from(host.authority(port, encrypted));
+        parts.headers.insert(header::HOST, authority.map_err(|_| OutboundError::Denied)?);
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = Uri::try_from(path).map_err(|_| OutboundError::Broken)?;
+        parts.version = http::Version::HTTP_11;
+        let stream = self.dialer.connect(&host, port, encrypted).await.map_err(of_dial)?;
+        let answer = exchange(stream, Request::from_parts(parts, Full::new(body))).await.map_err(of_dial)?;
+        let (mut parts, mut body) = answer.into_parts();
+        let mut content = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| OutboundError::Broken)?.into_data() else { continue };
+            if content.len() + data.len() > ANSWER_BYTES_MAX {
+                return Err(OutboundError::TooLarge);
+            }
+            content.extend_from_slice(&data);
+        }
+        for name in OF_CONNECTION {
+            parts.headers.remove(name);
+        }
+        Ok(Response::from_parts(parts, content.freeze()))
+    }
+}
+
+fn of_dial(error: DialError) -> OutboundError {
+    match error {
+        DialError::Unresolved => OutboundError::Unresolved,
+        DialError::Refused | DialError::Plain => OutboundError::Prohibited,
+        DialError::Unreachable => OutboundError::Unreachable,
+        DialError::NotTrusted => OutboundError::NotTrusted,
+        DialError::Broken => OutboundError::Broken,
+    }
+}
+
+fn word(error: OutboundError) -> &'static str {
+    match error {
+        OutboundError::Denied | OutboundError::Prohibited => "refused",
+        OutboundError::TimedOut => "timed_out",
+        OutboundError::Unresolved
+        | OutboundError::Unreachable
+        | OutboundError::NotTrusted
+        | OutboundError::TooLarge
+        | OutboundError::Broken => "failed",
+    }
+}
