@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills nodes and their server at random while tasks run, and holds them to what was acknowledged.
 
-`kill_nodes.py BINARY [--tasks N] [--workers N] [--seed S]`
+`kill_nodes.py BINARY [--database sqlite|postgres] [--tasks N] [--workers N] [--seed S]`
 
 What was submitted is kept here, outside the server, with the output that each task must have. At the end every task must
 have succeeded with that output, and the server's own log, checked as a stranger would, must have exactly one end of each.
@@ -24,6 +24,7 @@ import threading
 import time
 
 from node import Client, Node, Unreachable
+from postgres import Postgres
 
 # Copies standard input to standard output by WASI; its text is COPIES in crates/cli/tests/it/plans.rs.
 COPIES_WASM = bytes.fromhex(
@@ -146,6 +147,7 @@ def release_times(server, worker, spins):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--slots", type=int, default=8)
@@ -153,12 +155,29 @@ def main():
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)))
     arguments = parser.parse_args()
     random.seed(arguments.seed)
-    print(f"seed {arguments.seed}, {arguments.tasks} tasks", flush=True)
+    print(f"seed {arguments.seed}, {arguments.tasks} tasks, {arguments.database}", flush=True)
+    postgres = Postgres(durable=True) if arguments.database == "postgres" else None
+    try:
+        passed = run(arguments, postgres)
+    finally:
+        if postgres:
+            postgres.stop()
+    print(f"{passed} passed, {1 - passed} failed")
+    sys.exit(1 - passed)
+
+
+def run(arguments, postgres):
     problems, ledger, kills = [], {}, collections.Counter()
     with tempfile.TemporaryDirectory(prefix="casemate-nodes-") as scratch:
         scratch, port, mutual = pathlib.Path(scratch), free_port(), free_port()
         config = scratch / "server.toml"
         config.write_text(f'mutual_listen = "127.0.0.1:{mutual}"\nrun_tasks = false\n')
+        if postgres:
+            url = scratch / "url"
+            url.touch(0o600)
+            url.write_text(postgres.database())
+            with config.open("a") as more:
+                more.write(f'database = "postgres"\ndatabase_url_file = "{url}"\n')
         server = Node(arguments.binary, scratch / "data", "--config", str(config))
         server.start()
         client = Client(server.directory)
@@ -222,9 +241,7 @@ def main():
     print(f"tasks of a dead node were free after {min(times):.1f} to {max(times):.1f} s; problems: {len(problems)}")
     for problem in problems[:50]:
         print("  " + problem)
-    passed = 0 if problems else 1
-    print(f"{passed} passed, {1 - passed} failed")
-    sys.exit(1 - passed)
+    return 0 if problems else 1
 
 
 if __name__ == "__main__":

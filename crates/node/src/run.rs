@@ -5,7 +5,6 @@ use bytes::Bytes;
 use casemate_api::nodes::{Assignment, HeldLease};
 use casemate_api::tasks::{Limits, Profile as WireProfile};
 use casemate_api::{ClientError, ProblemCode, Upload};
-use casemate_fs::SealedBytes;
 use casemate_ledger::SignedReceipt;
 use casemate_model::{Digest, Outcome, RunId, RunLimits, Timestamp};
 use casemate_sandbox::{Job, Profile, RunReport, engine_build};
@@ -40,9 +39,14 @@ pub(crate) async fn run(shared: &Shared, held: &HeldLease, assignment: &Assignme
             return;
         }
     };
-    let report = match job(shared, held, assignment, &spec).await {
-        Ok(job) => shared.sandbox.run(job, running.cancel.clone()).await,
-        Err(error) => not_begun(&error),
+    let loaded = tokio::select! {
+        loaded = job(shared, held, assignment, &spec) => Some(loaded),
+        () = running.cancel.cancelled() => None,
+    };
+    let report = match loaded {
+        Some(Ok(job)) => shared.sandbox.run(job, running.cancel.clone()).await,
+        Some(Err(error)) => not_begun(&error),
+        None => RunReport::not_begun(Outcome::Cancelled),
     };
     if running.lost.load(Ordering::SeqCst) {
         tracing::info!(task = held.task, "the lease was lost, so the run's result does not count");
@@ -156,6 +160,7 @@ async fn job(
         seed: *spec.module.as_bytes(),
         deadline,
         accepted,
+        serving: None,
     })
 }
 

@@ -104,12 +104,16 @@ impl Ballot {
 }
 
 impl Vote {
-    /// What a run came to, unless that was the node's doing, or time's.
+    /// What a run came to, unless that was the node's doing, or time's. What is refused is refused for reasons of whoever refuses,
+    /// in its own words, and so is no vote.
     pub fn of(result: &TaskResult) -> Option<Self> {
         match &result.outcome {
-            Outcome::Exited(_) | Outcome::Trapped(_) | Outcome::Refused(_) => {}
+            Outcome::Exited(_) | Outcome::Trapped(_) => {}
             Outcome::LimitReached(kind) if *kind != LimitKind::Wall => {}
-            Outcome::LimitReached(_) | Outcome::Cancelled | Outcome::EngineFailed(_) => return None,
+            Outcome::LimitReached(_)
+            | Outcome::Refused(_)
+            | Outcome::Cancelled
+            | Outcome::EngineFailed(_) => return None,
         }
         Some(Self {
             outcome: result.outcome.clone(),

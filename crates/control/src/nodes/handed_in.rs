@@ -16,42 +16,68 @@ use crate::{Caller, Control, ControlError};
 #[derive(Default)]
 pub(crate) struct HandedIn(Mutex<HashMap<TaskId, Stored>>);
 
-/// What was stored for one run: content and its size.
+/// What was stored for one run.
 #[derive(Default)]
 struct Stored {
     fence: u64,
-    sizes: HashMap<Digest, u64>,
+    pieces: HashMap<Digest, Piece>,
+}
+
+/// One content of a run.
+struct Piece {
+    size: u64,
+    /// Whether it is stored, and not only on its way.
+    stored: bool,
 }
 
 impl HandedIn {
-    /// Notes content of `size` bytes; false if that is more than `bytes_max` altogether, and then it is not noted.
-    fn note(&self, held: Held, digest: Digest, size: u64, bytes_max: u64) -> bool {
+    /// Makes room for content of `size` bytes; false if that is more than `bytes_max` altogether.
+    fn reserve(&self, held: Held, digest: Digest, size: u64, bytes_max: u64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = all.entry(held.task).or_default();
-        if stored.fence != held.fence {
-            *stored = Stored { fence: held.fence, sizes: HashMap::new() };
+        let run = all.entry(held.task).or_default();
+        if run.fence != held.fence {
+            *run = Stored { fence: held.fence, pieces: HashMap::new() };
         }
-        let stored = &mut stored.sizes;
-        let others: u64 = stored.iter().filter(|(other, _)| **other != digest).map(|(_, size)| size).sum();
-        let fits = others.saturating_add(size) <= bytes_max && stored.len() < FILES_MAX;
+        let pieces = &mut run.pieces;
+        let others: u64 =
+            pieces.iter().filter(|(other, _)| **other != digest).map(|(_, piece)| piece.size).sum();
+        let fits = others.saturating_add(size) <= bytes_max && pieces.len() < FILES_MAX;
         if fits {
-            stored.insert(digest, size);
+            pieces.entry(digest).or_insert(Piece { size, stored: false });
         }
         fits
+    }
+
+    /// Notes what became of content that there was room for.
+    fn settle(&self, held: Held, digest: &Digest, stored: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(run) = all.get_mut(&held.task).filter(|run| run.fence == held.fence) else { return };
+        if stored {
+            if let Some(piece) = run.pieces.get_mut(digest) {
+                piece.stored = true;
+            }
+        } else if run.pieces.get(digest).is_some_and(|piece| !piece.stored) {
+            run.pieces.remove(digest);
+        }
     }
 
     /// The size of content that was stored for a run.
     fn size(&self, held: Held, digest: &Digest) -> Result<u64, NodeError> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.get(&held.task).filter(|stored| stored.fence == held.fence);
-        let size = own.and_then(|stored| stored.sizes.get(digest)).copied();
-        size.ok_or(NodeError::NotStored(*digest))
+        let run = all.get(&held.task).filter(|run| run.fence == held.fence);
+        let piece = run.and_then(|run| run.pieces.get(digest)).filter(|piece| piece.stored);
+        piece.map(|piece| piece.size).ok_or(NodeError::NotStored(*digest))
     }
 
     /// Forgets what was stored for a task that is over, or whose run is.
     pub(crate) fn forget(&self, task: TaskId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
     }
+}
+
+/// Most bytes that a run may give.
+fn given_bytes_max(task: &TaskRecord) -> u64 {
+    task.spec.limits.output_bytes.saturating_add(task.spec.limits.log_bytes)
 }
 
 /// Files of a run, with both streams.
@@ -68,20 +94,25 @@ impl Control {
     ) -> Result<(), ControlError> {
         let node = self.working_node(caller).await?;
         let task = self.held_task(&node, held).await?;
-        let limits = &task.spec.limits;
-        let bytes_max = limits.output_bytes.saturating_add(limits.log_bytes);
         let size = content.len() as u64;
-        if !self.handed_in.note(held, announced, size, bytes_max) {
+        if !self.handed_in.reserve(held, announced, size, given_bytes_max(&task)) {
             return Err(NodeError::TooMuch.into());
         }
         let hold = self.parts.objects.hold().await;
-        let stored = self.parts.objects.put_blob(&hold, &task.project, content).await?;
-        if stored.digest == announced {
+        let put = self.parts.objects.put_blob(&hold, &task.project, content).await;
+        let found = put.as_ref().map(|stored| stored.digest).ok();
+        self.handed_in.settle(held, &announced, found == Some(announced));
+        let found = put?.digest;
+        if found == announced {
             return Ok(());
         }
-        self.handed_in.forget(held.task);
-        Err(casemate_objects::ObjectsError::DigestMismatch { expected: announced, found: stored.digest }
-            .into())
+        Err(casemate_objects::ObjectsError::DigestMismatch { expected: announced, found }.into())
+    }
+
+    /// How many bytes the calling node may store at once for a task that it holds.
+    pub async fn most_for_task(&self, caller: &Caller, held: Held) -> Result<u64, ControlError> {
+        let node = self.working_node(caller).await?;
+        Ok(given_bytes_max(&self.held_task(&node, held).await?))
     }
 
     /// Accepts what came of a run from the node that holds its lease: the receipt, signed by the node, says all of it.
@@ -130,8 +161,8 @@ impl Control {
         }
     }
 
-    /// A number that no node knows.
-    fn random(&self) -> u64 {
+    /// A number that nobody can tell ahead.
+    pub(crate) fn random(&self) -> u64 {
         let mut bytes = [0; 8];
         self.entropy().fill(&mut bytes);
         u64::from_be_bytes(bytes)

@@ -141,12 +141,6 @@ impl Control {
         self.working_node(caller).await.map(drop)
     }
 
-    /// Refuses a caller that does not hold a task.
-    pub async fn check_holds(&self, caller: &Caller, held: Held) -> Result<(), ControlError> {
-        let node = self.working_node(caller).await?;
-        self.held_task(&node, held).await.map(drop)
-    }
-
     /// The node that calls, which is allowed to work.
     pub(super) async fn working_node(&self, caller: &Caller) -> Result<NodeRecord, ControlError> {
         self.permit::<operation::WorkAsNode>(caller, &Resource::all("nodes")).await?;

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use casemate_api as wire;
 use casemate_ledger::Receipt;
-use casemate_model::{Digest, RunLimits, TaskId, Timestamp, WorkerId};
+use casemate_model::{Digest, TaskId, Timestamp, WorkerId};
 use casemate_tasks::{Held, TaskRecord};
 use http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -149,8 +149,8 @@ pub(crate) async fn store(
     let (held, digest) = (held(&task, query.into_inner()?)?, path_parameter::<Digest>("digest", &digest)?);
     let _place = state.transfer()?;
     // Who holds nothing sends nothing.
-    state.control.check_holds(&caller, held).await?;
-    let content = collect(body, RunLimits::CEILING.output_bytes).await?;
+    let bytes_max = state.control.most_for_task(&caller, held).await?;
+    let content = collect(body, bytes_max).await?;
     state.control.store_for_task(&caller, held, digest, content).await?;
     Ok(axum::Json(()))
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{NodeId, Timestamp};
-use casemate_tasks::{EndEvent, Review, Settled, TaskRecord, Vote};
+use casemate_tasks::{EndEvent, Review, Settled, TaskRecord, TaskState, Vote};
 
 use super::needs::Settle;
 use super::rows::{task_columns, task_record};
@@ -63,6 +63,10 @@ impl Tx<'_> {
         settled: &mut Settled,
     ) -> Result<(), Failure> {
         self.review(&mut task, review).await?;
+        // Whoever cancelled it does not want it, whatever its node is worth.
+        if task.progress.state == TaskState::Cancelled {
+            return Ok(());
+        }
         let again = task.once_more(now);
         if self.insert_more(&again).await? {
             settled.changed.push(again);

@@ -25,6 +25,11 @@ impl Change for Take {
         tx.make_due_tasks_ready(self.now, self.limit).await?;
         let mut taken = Vec::new();
         for mut task in self.due(tx).await? {
+            if let Some(of) = task.spec.replica_of
+                && !self.may_take(tx, of, task.id).await?
+            {
+                continue;
+            }
             let before = task.progress.state;
             let step = task.step(&Step::Take(self.taker.lease), self.now);
             // The query asked for the same conditions, so a refusal does not happen; if it does, the task waits.
@@ -42,6 +47,15 @@ impl Change for Take {
 }
 
 impl Take {
+    /// Whether the taker's owner has had nothing of what belongs together. Two nodes of one owner may come at once, through
+    /// two servers: the one that finds the whole held by the other waits for another turn.
+    async fn may_take(&self, tx: &mut Tx<'_>, of: TaskId, own: TaskId) -> Result<bool, Failure> {
+        if tx.row(&HOLD_WHOLE, values![of]).await?.is_none() {
+            return Ok(false);
+        }
+        Ok(tx.row(&OWNER_HAS, values![of, self.taker.owner, own]).await?.is_none())
+    }
+
     /// The tasks whose turn it is among those that want no more than the taker's labels.
     async fn due(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
         let owner = &self.taker.owner;
@@ -216,5 +230,10 @@ pub(super) const TAKE_OF_PROJECT: Statement = skipping_locked!(
     ", precedence, turn FROM tasks WHERE project = $1 AND place = $2 AND ready = 1 AND deadline > $3 AND ",
     not_for!("$5"),
     " ORDER BY project, place, precedence, turn, id LIMIT $4"
+);
+const HOLD_WHOLE: Statement = skipping_locked!("SELECT id FROM tasks WHERE id = $1");
+pub(super) const OWNER_HAS: Statement = statement!(
+    "SELECT id FROM tasks WHERE replica_of = $1 AND taken_by = $2 AND id <> $3 \
+     UNION ALL SELECT id FROM tasks WHERE id = $1 AND taken_by = $2 LIMIT 1"
 );
 const NOTE_TAKEN: Statement = statement!("UPDATE tasks SET taken_by = $2 WHERE id = $1");
