@@ -63,6 +63,8 @@ impl Control {
         let DeployFunction { name, module, settings, percent } = wanted;
         let permit = self.permit::<operation::DeployFunction>(caller, &resource(&name)).await?;
         let settings = self.checked(settings)?;
+        // Also where there is nothing to share with yet.
+        Route::only(1).with_canary(2, percent).map_err(FunctionError::Route)?;
         let (bytes, module, module_project) = self.function_module(caller, &permit, module).await?;
         let version = Version {
             number: 0,

@@ -14,6 +14,9 @@ pub enum RouteError {
     /// Too many versions, or one twice.
     #[error("a route has 1 to {VERSIONS_MAX} versions, each once and with at least 1 percent")]
     Versions,
+    /// A part that is no percent.
+    #[error("a version answers 1 to 100 percent")]
+    Percent,
     /// The percents do not make a whole.
     #[error("the percents of a route make {0} together, not 100")]
     Sum(u32),
@@ -44,7 +47,7 @@ impl Route {
 
     /// The same route with `percent` of all requests to another version, taken from the others in proportion.
     pub fn with_canary(&self, version: u32, percent: u8) -> Result<Self, RouteError> {
-        let rest = 100_u8.checked_sub(percent).filter(|_| percent > 0).ok_or(RouteError::Versions)?;
+        let rest = 100_u8.checked_sub(percent).filter(|_| percent > 0).ok_or(RouteError::Percent)?;
         let others: Vec<_> = self.0.iter().filter(|(other, _)| *other != version).copied().collect();
         if rest == 0 || others.is_empty() {
             return Ok(Self::only(version));
@@ -142,7 +145,8 @@ mod tests {
         assert_eq!(after("3=90 4=10", 5, 50), Ok("3=45 4=5 5=50".to_owned()));
         assert_eq!(after("3=90 4=10", 4, 50), Ok("3=50 4=50".to_owned()));
         assert_eq!(after("3=90 4=10", 4, 100), Ok("4=100".to_owned()));
-        assert_eq!(after("3=100", 4, 0), Err(RouteError::Versions));
+        assert_eq!(after("3=100", 4, 0), Err(RouteError::Percent));
+        assert_eq!(after("3=100", 4, 101), Err(RouteError::Percent));
     }
 
     proptest! {

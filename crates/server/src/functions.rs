@@ -15,11 +15,12 @@ use casemate_api::ProblemCode;
 use casemate_control::{Call, Caller, ControlError, FunctionError};
 use casemate_fs::SealedBytes;
 use casemate_functions::FunctionName;
+use casemate_identity::AccessTokens;
 use casemate_model::RequestId;
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, request};
+use http::{HeaderMap, StatusCode, request};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 
@@ -38,6 +39,18 @@ const DOMAIN: &str = ".localhost";
 /// What a page of a function may do where it shares the console's address: run, and send forms, but as nobody.
 const SHARED_POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms");
 
+/// Headers that are of one connection and not of the request.
+const OF_CONNECTION: [HeaderName; 8] = [
+    header::CONNECTION,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+/// What only the node says of who asks.
 const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-host"),
@@ -45,8 +58,12 @@ const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-prefix"),
 ];
 /// What an answer may say about its whole origin, which below `/fn/` is not the function's.
-const OF_ORIGIN: [HeaderName; 9] = [
+const OF_ORIGIN: [HeaderName; 13] = [
     header::SET_COOKIE,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("set-cookie2"),
+    HeaderName::from_static("accept-ch"),
+    HeaderName::from_static("critical-ch"),
     header::STRICT_TRANSPORT_SECURITY,
     header::ALT_SVC,
     HeaderName::from_static("clear-site-data"),
@@ -56,8 +73,15 @@ const OF_ORIGIN: [HeaderName; 9] = [
     HeaderName::from_static("service-worker-allowed"),
     HeaderName::from_static("origin-agent-cluster"),
 ];
+/// The same in other words, which some believe.
+const FORWARDED_TOO: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-port"), HeaderName::from_static("x-real-ip")];
 const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// How every secret of the node begins.
+const KEY_PREFIX: &str = "casemate_";
 
 /// A request that named its function in the host.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +106,12 @@ impl Service<Request> for ByHost {
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         if let Some(uri) = function_of_host(&request).and_then(|name| below(&name, request.uri())) {
+            // What the request's line says of the host stands before the header, and only the header is left.
+            let authority =
+                request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+            if let Some(Ok(host)) = authority {
+                request.headers_mut().insert(header::HOST, host);
+            }
             *request.uri_mut() = uri;
             request.extensions_mut().insert(OfHost);
         }
@@ -111,20 +141,24 @@ fn below(name: &FunctionName, uri: &Uri) -> Option<Uri> {
 pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let own_site = parts.extensions.get::<OfHost>().is_some();
-    // Scripts that go on working for a whole address are for no guest of it.
-    if !own_site && parts.headers.contains_key(SERVICE_WORKER) {
-        return Err(Problem::new(ProblemCode::Denied, "service workers are not served at a shared address"));
+    if !own_site {
+        refuse_code_of_console(&parts.headers)?;
     }
     let (name, path) = split(&parts.uri)?;
     let call = state.control.find_call(&name).await?;
     if !call.is_public() {
         call.allow(&caller(&state, &mut parts).await?).await?;
         parts.headers.remove(header::AUTHORIZATION);
-        parts.headers.remove(API_KEY);
+    }
+    // Which version answers is left to chance, and who deployed it is not who asks: no guest sees what opens the node.
+    parts.headers.remove(API_KEY);
+    if is_credential_of_node(&state, &parts.headers).await {
+        parts.headers.remove(header::AUTHORIZATION);
     }
     let id = request_id(&parts);
     let request = forwarded(&state, parts, (&name, path), own_site)?;
-    let called = call.run(id, request, || seal(body)).await?;
+    let bytes_max = body.size_hint().exact().unwrap_or(Call::BODY_BYTES_MAX);
+    let called = call.run(id, request, bytes_max, || seal(body)).await?;
     let (mut head, ()) = called.head.into_parts();
     head.extensions.insert(OfFunction);
     if !own_site {
@@ -133,7 +167,57 @@ pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> R
         }
         head.headers.append(header::CONTENT_SECURITY_POLICY, SHARED_POLICY);
     }
+    // These have no body, whatever the guest says; what it says of a length would be taken for the next answer's.
+    if matches!(head.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
+        head.headers.remove(header::CONTENT_LENGTH);
+        return Ok(Response::from_parts(head, Body::empty()));
+    }
     Ok(Response::from_parts(head, Body::from_stream(called.body)))
+}
+
+/// Refuses what would act as the console: scripts that go on working for a whole address, and code for the console's own
+/// pages, which never ask a function for any. Pages of functions are of no origin, so what they load is from another site.
+fn refuse_code_of_console(headers: &HeaderMap) -> Result<(), Problem> {
+    let is = |name: &HeaderName, values: &[&str]| {
+        headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| values.contains(&value))
+    };
+    let code = [
+        "script",
+        "style",
+        "worker",
+        "sharedworker",
+        "serviceworker",
+        "audioworklet",
+        "paintworklet",
+        "manifest",
+    ];
+    let own = is(&FETCH_SITE, &["same-origin"]) && is(&FETCH_DEST, &code);
+    if own || headers.contains_key(SERVICE_WORKER) {
+        return Err(Problem::new(
+            ProblemCode::Denied,
+            "functions give no code to the pages of a shared address",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `Authorization` holds a key or an access token of the node. Tokens of others look like the node's own, so those
+/// are verified.
+async fn is_credential_of_node(state: &AppState, headers: &HeaderMap) -> bool {
+    for value in headers.get_all(header::AUTHORIZATION) {
+        let text = value.to_str().unwrap_or_default();
+        let Some((scheme, token)) = text.split_once(' ') else { continue };
+        let token = token.trim();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            continue;
+        }
+        let own = AccessTokens::looks_like_one(token)
+            && state.control.authenticator().by_access_token(token, state.control.now()).await.is_ok();
+        if own || token.starts_with(KEY_PREFIX) {
+            return true;
+        }
+    }
+    false
 }
 
 /// The function's name, and what follows it.
@@ -184,7 +268,13 @@ fn forwarded(
     let scheme = if state.encrypted && !local { "https" } else { "http" };
     let host = host_of(&parts.uri, &parts.headers).unwrap_or("localhost").to_owned();
     let mut headers = parts.headers;
-    for name in FORWARDED.into_iter().chain([header::FORWARDED]) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(',').filter_map(|name| name.trim().parse().ok()))
+        .collect();
+    for name in named.into_iter().chain(OF_CONNECTION).chain(FORWARDED).chain(FORWARDED_TOO) {
         headers.remove(name);
     }
     if !own_site {

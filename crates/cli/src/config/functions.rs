@@ -35,7 +35,7 @@ pub(super) fn settings(written: &WrittenFunctions, cores: usize) -> Result<Funct
     let expected = "at most 32 networks, such as 10.1.0.0/16";
     let networks = text.parse().map_err(|_| bad("functions.allow_networks", &text, expected))?;
     // Most of them wait: for whom they ask, or for a request.
-    let workers = if written.workers == 0 { (2 * cores).max(4) } else { written.workers };
+    let workers = if written.workers == 0 { (4 * cores).max(16) } else { written.workers };
     Ok(FunctionSettings { workers, networks })
 }
 
@@ -52,7 +52,7 @@ mod tests {
                 .map(|found| (found.workers, found.networks.to_string()))
                 .map_err(|error| error.to_string())
         };
-        assert_eq!(read(0, &["127.0.0.1"]), Ok((16, "127.0.0.1/32".to_owned())));
+        assert_eq!(read(0, &["127.0.0.1"]), Ok((32, "127.0.0.1/32".to_owned())));
         assert_eq!(read(3, &[]), Ok((3, String::new())));
         assert_eq!(
             read(257, &[]).unwrap_err(),

@@ -1,5 +1,6 @@
 //! Functions: components that answer requests, and what hostile ones and hostile callers come to.
 
+use std::io::Write;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
@@ -147,10 +148,11 @@ fn below_the_consoles_address_a_function_has_no_cookies_and_no_origin() {
     let node = user.serve();
     deploy(&user, "edge", &["--public"]);
     let sent = "cookie: casemate_session=secret\r\nx-forwarded-for: 6.6.6.6\r\nforwarded: for=6.6.6.6\r\n\
-                authorization: Bearer for-the-guest\r\nconnection: close, x-hop\r\nte: trailers\r\n";
+                authorization: Bearer for-the-guest\r\nconnection: close, x-hop\r\nx-hop: 1\r\nte: trailers\r\n";
     let shown = text(&call(&node, "GET", "/fn/edge/request?a=b", sent, ""));
     assert!(shown.starts_with("GET\n/request?a=b\n"), "{shown}");
     assert!(!shown.contains("secret") && !shown.contains("6.6.6.6"), "{shown}");
+    assert!(!shown.contains("\nx-hop:") && !shown.contains("\nte:"), "{shown}");
     assert!(shown.contains("authorization: Bearer for-the-guest"), "it may have callers of its own: {shown}");
     assert!(shown.contains("x-forwarded-for: 127.0.0.1") && shown.contains("x-forwarded-prefix: /fn/edge"));
     let page = get(&node, "/fn/edge/page");
@@ -158,6 +160,15 @@ fn below_the_consoles_address_a_function_has_no_cookies_and_no_origin() {
     assert_eq!(page.header("content-security-policy"), Some("sandbox allow-scripts allow-forms"));
     let worker = call(&node, "GET", "/fn/edge/page", "service-worker: script\r\n", "");
     assert_eq!(worker.problem(), (403, "denied".to_owned()));
+    let injected = "sec-fetch-site: same-origin\r\nsec-fetch-dest: script\r\n";
+    let code = call(&node, "GET", "/fn/edge/page", injected, "");
+    assert_eq!(code.problem(), (403, "denied".to_owned()));
+    // No function sees what opens the node, whoever sends it by mistake.
+    let own = key(&user, "viewer");
+    for header in ["x-api-key: ", "authorization: Bearer ", "authorization: bearer "] {
+        let shown = text(&call(&node, "GET", "/fn/edge/request", &format!("{header}{own}\r\n"), ""));
+        assert!(!shown.contains(&own) && shown.contains("x-forwarded-for"), "{shown}");
+    }
     // At its own host it is a site of its own.
     let page = get_at_host(&node, "/page");
     assert_eq!(page.header("set-cookie"), Some("a=b"));
@@ -228,6 +239,26 @@ fn more_requests_than_a_function_may_have_are_refused_at_once() {
     assert_eq!(refused.header("retry-after"), Some("1"));
     let figures = user.run(&["fn", "show", "rare", "--json"]).json();
     assert_eq!(figures["figures"]["refused"], 1);
+}
+
+#[test]
+fn whoever_sends_or_reads_slowly_keeps_nobody_from_an_answer() {
+    let user = User::new();
+    let node = user.serve();
+    deploy(&user, "edge", &["--public", "--concurrency", "4", "--limit", "output=4MiB"]);
+    let ask = |path: &str, more: &str| {
+        let mut stream = connect(&node);
+        let head = format!("POST /fn/edge/{path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    // As many as are answered at once and more send nothing, and as many read nothing.
+    let _silent: Vec<_> = (0..8).map(|_| ask("echo", "content-length: 9\r\n")).collect();
+    let _deaf: Vec<_> = (0..8).map(|_| ask("flood", "content-length: 0\r\n")).collect();
+    wait_until("the floods are over", || {
+        user.run(&["fn", "show", "edge", "--json"]).json()["figures"]["failed"] == 8
+    });
+    assert_eq!(text(&get(&node, "/fn/edge/hello")), "hello\n");
 }
 
 #[test]

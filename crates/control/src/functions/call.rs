@@ -13,7 +13,7 @@ use casemate_policy::operation;
 use casemate_sandbox::{Answer, Job, Profile, RunReport, Sandbox, Serving};
 use futures_util::Stream;
 use http::{Request, Response};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -22,6 +22,8 @@ use super::outbound::{FunctionOutbound, OF_CONNECTION};
 use super::{FunctionError, MODULE_BYTES_MAX, is_public, resource};
 use crate::{Caller, Control, ControlError};
 
+/// How long a body may take to come.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long whoever reads an answer may take nothing of it.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 /// Pieces of an answer that are handed on before anybody takes them.
@@ -111,11 +113,12 @@ impl Call {
         Err(FunctionError::NotFound(name.clone()).into())
     }
 
-    /// Has the function answer, in its turn. `body` is read only when there is room for it.
+    /// Has the function answer, in its turn. `body`, of at most `bytes_max`, is read only when there is room for it.
     pub async fn run<B>(
         self,
         id: RequestId,
         request: Request<()>,
+        bytes_max: u64,
         body: impl FnOnce() -> B,
     ) -> Result<Called, ControlError>
     where
@@ -124,8 +127,12 @@ impl Call {
         let name = self.function.name.clone();
         let places = self.enter()?;
         let waiting = places.enter().ok_or_else(|| self.busy())?;
-        // Whoever sends slowly takes nobody's turn.
-        let body = timeout_at(self.deadline, body()).await;
+        if bytes_max > Self::BODY_BYTES_MAX {
+            return Err(FunctionError::BodyTooLarge { bytes_max: Self::BODY_BYTES_MAX }.into());
+        }
+        let memory = self.control.live.body_memory(bytes_max).ok_or_else(|| self.busy())?;
+        // Whoever sends slowly takes nobody's turn, and nobody's place in the line for long.
+        let body = timeout_at(self.deadline.min(Instant::now() + BODY_WITHIN), body()).await;
         let body = body.map_err(|_| FunctionError::BodyTooSlow)??;
         let turn = self.deadline.min(Instant::now() + TURN_WITHIN);
         let place = timeout_at(turn, places.take(waiting)).await;
@@ -139,7 +146,8 @@ impl Call {
         let (ended, outcome) = oneshot::channel();
         let background = self.control.background.clone();
         let unread = self.control.live.unread();
-        background.spawn(self.supervise((id, sandbox), (job, cancel), (running, Arc::clone(&place)), ended));
+        let held = (running, Arc::clone(&place), memory);
+        background.spawn(self.supervise((id, sandbox), (job, cancel), held, ended));
         match pieces.recv().await {
             Some(Answer::Head(mut head)) => {
                 for header in OF_CONNECTION {
@@ -167,7 +175,7 @@ impl Call {
             let name = self.function.name.clone();
             return Err(FunctionError::TooOften { name, rate, retry_after }.into());
         }
-        Ok(self.live.places(&self.version))
+        Ok(self.live.places(&self.version, self.control.parts.function_sandbox.share()))
     }
 
     fn busy(&self) -> FunctionError {
@@ -182,14 +190,14 @@ impl Call {
 
     async fn job(&self, serving: Serving, body: Option<SealedBytes>) -> Result<Job, ControlError> {
         let Version { module, module_project, .. } = &self.version;
-        let module_bytes = match self.live.module(*module) {
+        let module_bytes = match self.control.live.module(*module) {
             Some(module) => module,
             None => {
                 let project = module_project.as_ref().unwrap_or(&self.function.project);
                 let node = self.control.node_caller(&self.function.project);
                 let blob = BlobId::new(project, *module);
                 let read = self.control.sealed(&node, blob, MODULE_BYTES_MAX).await?;
-                self.live.keep_module(*module, read.clone());
+                self.control.live.keep_module(*module, read.clone());
                 read
             }
         };
@@ -202,7 +210,7 @@ impl Call {
         self,
         (id, sandbox): (RequestId, Sandbox),
         (job, cancel): (Job, CancellationToken),
-        (running, _place): (Running, Arc<Place>),
+        (running, _place, _memory): (Running, Arc<Place>, OwnedSemaphorePermit),
         ended: oneshot::Sender<Outcome>,
     ) {
         let RunReport { outcome, status, stderr, .. } = sandbox.run(job, cancel).await;
@@ -215,7 +223,7 @@ impl Call {
         };
         if let Some(ending) = ending {
             running.ended(ending, took);
-            let name = self.function.name.to_string();
+            let name = self.control.live.label(&self.function.name);
             let class = match ending {
                 Ended::Answered { status: 500.. } => "5xx",
                 Ended::Answered { status: 400.. } => "4xx",

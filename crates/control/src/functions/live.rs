@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,8 +18,12 @@ pub const LATENCY_BOUNDS_MS: [u32; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 /// Functions that something is known of at once; names that nobody has are not kept.
 const FUNCTIONS_KEPT: usize = 4_096;
-/// Components of one function that are held.
-const MODULES_KEPT: usize = 4;
+/// Memory for components that were called lately. Their code is kept elsewhere: they are wanted again only when that is not.
+const MODULES_BYTES_MAX: u64 = 128 << 20;
+/// Memory for bodies of requests: 512 MiB.
+const BODIES_KIB_MAX: usize = 512 << 10;
+/// Functions that metrics tell apart; what comes later is counted as `other`.
+const LABELS_MAX: usize = 500;
 /// Memory for answers that are not read yet, of runs that are over: 256 MiB.
 const UNREAD_KIB_MAX: usize = 256 << 10;
 /// Requests that wait for their turn, for each that is answered.
@@ -45,12 +49,21 @@ pub struct Figures {
 /// What the node knows of functions while they are called.
 pub(crate) struct Live {
     functions: Mutex<HashMap<FunctionName, Arc<LiveFunction>>>,
+    modules: Mutex<VecDeque<(Digest, SealedBytes)>>,
+    labels: Mutex<HashSet<FunctionName>>,
     unread: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Default for Live {
     fn default() -> Self {
-        Self { functions: Mutex::default(), unread: Arc::new(Semaphore::new(UNREAD_KIB_MAX)) }
+        Self {
+            functions: Mutex::default(),
+            modules: Mutex::default(),
+            labels: Mutex::default(),
+            unread: Arc::new(Semaphore::new(UNREAD_KIB_MAX)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+        }
     }
 }
 
@@ -59,7 +72,6 @@ pub(crate) struct LiveFunction {
     identity: Identity,
     pub(super) log: FunctionLog,
     known: Mutex<Option<(Known, Timestamp)>>,
-    modules: Mutex<VecDeque<(Digest, SealedBytes)>>,
     places: Mutex<HashMap<u32, Arc<Places>>>,
     arrivals_us: Mutex<u64>,
     figures: Mutex<Figures>,
@@ -135,6 +147,38 @@ impl Live {
         self.all().remove(name);
     }
 
+    /// A component that was called lately.
+    pub(super) fn module(&self, digest: Digest) -> Option<SealedBytes> {
+        let modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        modules.iter().find(|(other, _)| *other == digest).map(|(_, module)| module.clone())
+    }
+
+    pub(super) fn keep_module(&self, digest: Digest, module: SealedBytes) {
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        modules.retain(|(other, _)| *other != digest);
+        modules.push_back((digest, module));
+        let mut bytes: u64 = modules.iter().map(|(_, module)| module.len()).sum();
+        while bytes > MODULES_BYTES_MAX && modules.len() > 1 {
+            bytes -= modules.pop_front().map_or(0, |(_, module)| module.len());
+        }
+    }
+
+    /// What metrics call a function.
+    pub(super) fn label(&self, name: &FunctionName) -> String {
+        let mut labels = self.labels.lock().unwrap_or_else(PoisonError::into_inner);
+        if labels.contains(name) || labels.len() < LABELS_MAX {
+            labels.insert(name.clone());
+            return name.to_string();
+        }
+        "other".to_owned()
+    }
+
+    /// Memory for a body of so many bytes at most, as long as it is held; nothing if there is none.
+    pub(super) fn body_memory(&self, bytes_max: u64) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes_max.div_ceil(1 << 10)).ok()?;
+        Arc::clone(&self.bodies).try_acquire_many_owned(kib).ok()
+    }
+
     /// Room for answers of runs that are over, in KiB.
     pub(super) fn unread(&self) -> Arc<Semaphore> {
         Arc::clone(&self.unread)
@@ -158,7 +202,6 @@ impl LiveFunction {
             identity,
             log: FunctionLog::default(),
             known: Mutex::default(),
-            modules: Mutex::default(),
             places: Mutex::default(),
             arrivals_us: Mutex::default(),
             figures: Mutex::default(),
@@ -178,27 +221,13 @@ impl LiveFunction {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((known, now));
     }
 
-    pub(super) fn module(&self, digest: Digest) -> Option<SealedBytes> {
-        let modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        modules.iter().find(|(other, _)| *other == digest).map(|(_, module)| module.clone())
-    }
-
-    pub(super) fn keep_module(&self, digest: Digest, module: SealedBytes) {
-        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        modules.retain(|(other, _)| *other != digest);
-        modules.push_back((digest, module));
-        if modules.len() > MODULES_KEPT {
-            modules.pop_front();
-        }
-    }
-
     /// The places of a version.
-    pub(super) fn places(&self, version: &Version) -> Arc<Places> {
+    pub(super) fn places(&self, version: &Version, share: usize) -> Arc<Places> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry(version.number).or_insert_with(|| {
             let at_once = usize::try_from(version.settings.concurrency).unwrap_or(1);
             let waiting = Gate::new(at_once * (1 + WAITING_FOR_EACH));
-            Arc::new(Places { running: Arc::new(Semaphore::new(at_once)), waiting })
+            Arc::new(Places { running: Arc::new(Semaphore::new(at_once.min(share))), waiting })
         }))
     }
 

@@ -5,13 +5,20 @@ use tokio::sync::OnceCell;
 /// with the first request, so that a node without functions has none.
 pub struct FunctionSandbox {
     config: Box<dyn Fn() -> SandboxConfig + Send + Sync>,
+    share: usize,
     started: OnceCell<Sandbox>,
 }
 
 impl FunctionSandbox {
     /// A sandbox that `config` describes.
     pub fn new(config: impl Fn() -> SandboxConfig + Send + Sync + 'static) -> Self {
-        Self { config: Box::new(config), started: OnceCell::new() }
+        let share = (config().workers / 2).max(1);
+        Self { config: Box::new(config), share, started: OnceCell::new() }
+    }
+
+    /// How many workers one version may have at once: half of them, so that one function never has them all.
+    pub(super) fn share(&self) -> usize {
+        self.share
     }
 
     /// The sandbox, which is started if it has not been.

@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
 use casemate_fs::SealedBytes;
-use casemate_model::Outcome;
+use casemate_model::{Digest, Outcome};
 
 use super::Shared;
 use crate::cache::{Code, CodeKey, Needs};
@@ -47,7 +47,7 @@ impl Shared {
     }
 
     async fn compile(self: &Arc<Self>, job: &Job, key: CodeKey) -> Result<Arc<Code>, Outcome> {
-        let needs = Needs::from(&self.inspect(job.module.clone()).await?);
+        let needs = Needs::from(&self.inspect(job.module.clone(), job.module_digest).await?);
         // Not worth compiling for a run that cannot start.
         if let Some(kind) = needs.beyond(&job.limits) {
             return Err(Outcome::LimitReached(kind));
@@ -71,11 +71,15 @@ impl Shared {
         Ok(code)
     }
 
-    async fn inspect(&self, module: SealedBytes) -> Result<ModuleFacts, Outcome> {
+    async fn inspect(&self, module: SealedBytes, digest: Digest) -> Result<ModuleFacts, Outcome> {
         let caps = self.caps;
         off_runtime(move || {
             let bytes =
                 module.as_slice().map_err(|error| Outcome::EngineFailed(crate::error::describe(&error)))?;
+            // Compiled code is kept under the digest for ever, so whose mistake it was would never matter again.
+            if Digest::of(bytes) != digest {
+                return Err(Outcome::EngineFailed(format!("what came is not {digest}")));
+            }
             inspect::inspect(bytes, &caps).map_err(|error| Outcome::Refused(crate::error::describe(&error)))
         })
         .await?

@@ -7,6 +7,8 @@ use crate::serving::OutboundError;
 /// The most requests that one run sends to others, and how many of them at once.
 pub(crate) const FETCHES_MAX: u32 = 64;
 pub(crate) const FETCHES_AT_ONCE: usize = 8;
+/// The most headers of an answer.
+const HEADERS_MAX: usize = 512;
 /// The most bytes of the body of such a request.
 pub(crate) const FETCH_BYTES_MAX: usize = 8 << 20;
 
@@ -91,13 +93,19 @@ impl ResponseHead {
         Self { status: response.status().as_u16(), headers: Headers::of(response.headers()) }
     }
 
-    /// The answer; nothing if it is none, or one that others follow.
+    /// Whether it is an answer: what is only on the way (1xx) and what is in no list is none, and one with more headers than
+    /// anybody reads is none either.
+    pub(crate) fn is_answer(&self) -> bool {
+        (200..600).contains(&self.status) && self.headers.0.len() <= HEADERS_MAX
+    }
+
+    /// The answer; nothing if it is none.
     pub(crate) fn with_body<B>(self, body: B) -> Option<Response<B>> {
         let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(self.status).ok().filter(|status| {
-            // What is only on the way (1xx) and what is in no list is no answer.
-            (200..600).contains(&status.as_u16())
-        })?;
+        if !self.is_answer() {
+            return None;
+        }
+        *response.status_mut() = StatusCode::from_u16(self.status).ok()?;
         *response.headers_mut() = self.headers.into_map()?;
         Some(response)
     }

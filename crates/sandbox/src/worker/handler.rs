@@ -89,7 +89,12 @@ impl Session<'_> {
     async fn pass(&self, answer: oneshot::Receiver<Result<Response, ErrorCode>>) -> wasmtime::Result<bool> {
         // Dropped unset, or an error on purpose.
         let Ok(Ok(answer)) = answer.await else { return Ok(false) };
-        let head = serde_json::to_vec(&ResponseHead::of(&answer))?;
+        let head = ResponseHead::of(&answer);
+        // What is no answer is none, and no reason to give up the worker.
+        if !head.is_answer() {
+            return Ok(false);
+        }
+        let head = serde_json::to_vec(&head)?;
         if head.len() > REPLY_BYTES_MAX {
             return Err(Error::new(self.meter.reach(LimitKind::Output)));
         }

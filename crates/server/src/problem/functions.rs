@@ -1,5 +1,6 @@
 use casemate_api::ProblemCode as Code;
 use casemate_control::{FunctionError, SandboxError};
+use casemate_functions::RouteError;
 use casemate_model::{LimitKind, Outcome};
 
 use super::Problem;
@@ -21,6 +22,7 @@ impl Problem {
                 Self::new(Code::Conflict, text)
             }
             FunctionError::NameTaken(_) => Self::new(Code::NameTaken, text).hint("choose another name"),
+            FunctionError::Route(RouteError::Percent) => Self::field("/percent", text),
             FunctionError::Route(_) => Self::field("/route", text),
             FunctionError::Module(_) | FunctionError::NotCompiled(_) => Self::field("/module", text),
             FunctionError::Concurrency => Self::field("/concurrency", text),
