@@ -317,7 +317,7 @@ journey("searches the whole log at the node, for refusals too", async () => {
 journey("sets an exception from a limit and removes it", async () => {
   const entry = await page.evaluate(() => location.hash);
   await visit("#/limits", "Limits");
-  await rows(7);
+  await rows(8);
   await button("Set an exception").first().click();
   await page.getByLabel("For", { exact: true }).fill("203.0.113.7");
   await page.getByLabel("Requests at once").fill("1");
@@ -461,7 +461,7 @@ async function signInElsewhere(secret) {
     await other.page.getByRole("heading", { level: 1, name: "journeys" }).waitFor();
     await other.page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
     assert.equal(await other.page.getByText("Upload files").count(), 0);
-    assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Nodes", "Objects", "Names", "Limits"]);
+    assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Functions", "Nodes", "Objects", "Names", "Limits"]);
     await other.page.getByRole("button", { name: "Sign out" }).click();
     await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
     assert.deepEqual(other.complaints, []);
@@ -531,7 +531,7 @@ async function joins(other, hash) {
   await other.page.getByRole("button", { name: "Join" }).click();
   await other.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
   assert.equal(await other.page.evaluate(() => location.href.includes("token")), false);
-  assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Nodes", "Objects", "Names", "Limits"]);
+  assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Functions", "Nodes", "Objects", "Names", "Limits"]);
   await other.page.getByRole("link", { name: "ada", exact: true }).click();
   await other.page.getByText("this one").waitFor();
   await other.page.getByLabel("Former password").fill("correct horse");
