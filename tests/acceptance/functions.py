@@ -43,7 +43,7 @@ def ask(connection, path, body=None):
     return answer.status, answer.read()
 
 
-def load(where, problems, count=2_000, threads=8):
+def load(where, problems, count=400, threads=8):
     """The JavaScript function answers many at once, and every answer is right."""
     items = {"items": [{"price": price, "count": 2} for price in range(10)]}
 
@@ -128,7 +128,7 @@ def main():
         rate = load(where, problems)
         print(f"JavaScript, {module.stat().st_size >> 20} MiB of component: {rate:.0f} right answers a second, 8 at once", flush=True)
         deploy(node, "good", edge)
-        deploy(node, "hostile", edge, "--limit", "wall=1s", "--limit", "memory=32MiB", "--limit", "output=1MB", "--concurrency", "4",
+        deploy(node, "hostile", edge, "--limit", "wall=1s", "--limit", "memory=32MiB", "--limit", "output=1MiB", "--concurrency", "4",
                "--allow-host", "http://169.254.169.254")
         deploy(node, "stalled", edge)
         neighbour(where, 1, problems)

@@ -2,13 +2,13 @@
 // interfaces are those that its tools bring, at the version that the engine was built for.
 
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { componentize } from "@bytecodealliance/componentize-js";
 
 const [source, target] = process.argv.slice(2);
-const tools = dirname(dirname(createRequire(import.meta.url).resolve("@bytecodealliance/componentize-js/package.json")));
+const tools = fileURLToPath(new URL("node_modules/@bytecodealliance", import.meta.url));
 const engine = readFileSync(join(tools, "componentize-js/lib/starlingmonkey_embedding.wasm"), "latin1");
 const [, version] = /wasi:http\/incoming-handler@(0\.2\.\d+)/.exec(engine);
 

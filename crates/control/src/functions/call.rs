@@ -22,6 +22,9 @@ use super::outbound::{FunctionOutbound, OF_CONNECTION};
 use super::{FunctionError, MODULE_BYTES_MAX, is_public, resource};
 use crate::{Caller, Control, ControlError};
 
+/// How long a run that was stopped at a limit keeps its place, because it cost the node a worker: others would wait while those
+/// of a function that does nothing else are replaced.
+const COOL_DOWN: Duration = Duration::from_millis(500);
 /// How long a body may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long whoever reads an answer may take nothing of it.
@@ -210,7 +213,7 @@ impl Call {
         self,
         (id, sandbox): (RequestId, Sandbox),
         (job, cancel): (Job, CancellationToken),
-        (running, _place, _memory): (Running, Arc<Place>, OwnedSemaphorePermit),
+        (running, place, _memory): (Running, Arc<Place>, OwnedSemaphorePermit),
         ended: oneshot::Sender<Outcome>,
     ) {
         let RunReport { outcome, status, stderr, .. } = sandbox.run(job, cancel).await;
@@ -241,8 +244,17 @@ impl Call {
             let line = format!("casemate: {outcome}");
             self.live.log.add(now, (id, self.version.number), line.as_bytes());
         }
+        let costly = matches!(outcome, Outcome::LimitReached(_) | Outcome::EngineFailed(_));
         // Whoever asked may have gone.
         let _ = ended.send(outcome);
+        if costly {
+            drop(running);
+            tokio::select! {
+                () = tokio::time::sleep(COOL_DOWN) => {}
+                () = self.control.closing.cancelled() => {}
+            }
+        }
+        drop(place);
     }
 }
 
