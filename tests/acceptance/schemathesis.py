@@ -87,7 +87,7 @@ def address_of(node):
 def run(program, scratch, address, headers, options):
     command = [str(program), "run", str(DOCUMENT), "--url", f"{address}/api/v1", "--phases", "examples,coverage,fuzzing",
                "--checks", ",".join(CHECKS), "--seed", str(options.seed), "--max-time", str(max(1, options.seconds // 2)),
-               "--workers", "2", "--request-timeout", "20", "--no-shrink", "--continue-on-failure", "--warnings", "off",
+               "--workers", "1", "--request-timeout", "20", "--no-shrink", "--continue-on-failure", "--warnings", "off",
                "--suppress-health-check", "all", "--no-color"]
     for name, value in headers.items():
         command += ["--header", f"{name}: {value}"]
