@@ -24,6 +24,7 @@ pub use error::FunctionError;
 pub(crate) use live::Live;
 pub use live::{Figures as FunctionFigures, LATENCY_BOUNDS_MS};
 pub use log::LogLine;
+pub use outbound::OF_CONNECTION;
 pub use sandbox::FunctionSandbox;
 
 /// Most bytes of a component.

@@ -58,7 +58,7 @@ pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use functions::{
     Call, Called, DeployFunction, FunctionDetails, FunctionError, FunctionFigures, FunctionSandbox,
-    LATENCY_BOUNDS_MS, LogLine,
+    LATENCY_BOUNDS_MS, LogLine, OF_CONNECTION,
 };
 pub use idempotency::{Begun, IdempotencyRules, Underway};
 pub use invitations::Registration;

@@ -12,7 +12,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use casemate_api::ProblemCode;
-use casemate_control::{Call, Caller, ControlError, FunctionError};
+use casemate_control::{Call, Caller, ControlError, FunctionError, OF_CONNECTION};
 use casemate_fs::SealedBytes;
 use casemate_functions::FunctionName;
 use casemate_identity::AccessTokens;
@@ -39,17 +39,6 @@ const DOMAIN: &str = ".localhost";
 /// What a page of a function may do where it shares the console's address: run, and send forms, but as nobody.
 const SHARED_POLICY: HeaderValue = HeaderValue::from_static("sandbox allow-scripts allow-forms");
 
-/// Headers that are of one connection and not of the request.
-const OF_CONNECTION: [HeaderName; 8] = [
-    header::CONNECTION,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
 /// What only the node says of who asks.
 const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-for"),
@@ -57,6 +46,9 @@ const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-prefix"),
 ];
+/// The same in other words, which some believe.
+const FORWARDED_TOO: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-port"), HeaderName::from_static("x-real-ip")];
 /// What an answer may say about its whole origin, which below `/fn/` is not the function's.
 const OF_ORIGIN: [HeaderName; 13] = [
     header::SET_COOKIE,
@@ -73,9 +65,6 @@ const OF_ORIGIN: [HeaderName; 13] = [
     HeaderName::from_static("service-worker-allowed"),
     HeaderName::from_static("origin-agent-cluster"),
 ];
-/// The same in other words, which some believe.
-const FORWARDED_TOO: [HeaderName; 3] =
-    [header::FORWARDED, HeaderName::from_static("x-forwarded-port"), HeaderName::from_static("x-real-ip")];
 const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");

@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of an answer, which is held in memory.
 const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// Headers that are of one connection and not of the message.
-pub(super) const OF_CONNECTION: [HeaderName; 8] = [
+pub const OF_CONNECTION: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
