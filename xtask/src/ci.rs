@@ -173,6 +173,7 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     run_command(python("tests/acceptance/kill_s3.py").arg(&binary).args(["--cycles", "8"]))?;
     run_command(python("tests/acceptance/kill_refresh.py").arg(&binary).args(["--cycles", "40"]))?;
     run_command(python("tests/acceptance/planted_secrets.py").arg(&binary))?;
+    run_command(python("tests/acceptance/federated.py").arg(&binary))?;
     run_command(workspace.cargo(&CORRUPTIONS).env("CASEMATE_TEST_CORRUPTIONS", "100000"))?;
     // A file system to fill is mounted in a namespace, which not every machine lets everybody make.
     let can_mount = python("tests/acceptance/disk_full.py").arg("--can-mount").status();

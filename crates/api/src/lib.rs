@@ -20,6 +20,9 @@ pub mod nodes;
 pub mod objects;
 pub mod page;
 pub mod problem;
+pub mod proofs;
+pub mod relays;
+pub mod schedules;
 pub mod session;
 pub mod tasks;
 pub mod tls;
@@ -28,7 +31,7 @@ pub mod webhooks;
 
 pub use client::{
     AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest,
-    TaskStream, Trust, TrustError, Upload,
+    TaskEvent, TaskEvents, TaskStream, Trust, TrustError, Upload,
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemCode};

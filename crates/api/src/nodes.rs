@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::relays::{RelayOffer, RelayOrder, Relayed};
 use crate::tasks::{InputFile, Limits, Profile};
 
 /// What a join token is to be for.
@@ -173,6 +174,25 @@ pub struct WorkRecord {
     pub run_ms: u64,
 }
 
+/// Figures of the project's nodes and tasks together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClusterStats {
+    /// Nodes that have joined and were not removed.
+    pub total_nodes: u64,
+    /// Of those, the ones that are online with a health of 50 and above.
+    pub healthy_nodes: u64,
+    /// Tasks that are kept, in any state.
+    pub total_tasks: u64,
+    /// Tasks that succeeded.
+    pub completed_tasks: u64,
+    /// Tasks that failed, timed out, or have no attempt left.
+    pub failed_tasks: u64,
+    /// The mean health of all nodes, 0 to 100; 0 if there are none.
+    pub avg_health_score: f64,
+    /// Cores times GiB of memory, as each node measured, of all of them together.
+    pub total_compute_capacity: f64,
+}
+
 /// A node asks for tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -248,6 +268,12 @@ pub struct Heartbeat {
     pub worker: String,
     /// The leases that it works under, at most 1024. Only they are extended.
     pub held: Vec<HeldLease>,
+    /// Where it relays, if its operator lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relaying: Option<RelayOffer>,
+    /// What has gone through relay sessions, at most 64.
+    #[serde(default)]
+    pub relayed: Vec<Relayed>,
 }
 
 /// What a node learns when it says that it is there.
@@ -261,6 +287,9 @@ pub struct HeartbeatAnswer {
     pub state: NodeState,
     /// How long the leases hold from now on.
     pub lease_ms: u64,
+    /// Relay sessions that lead through the node. Others are over.
+    #[serde(default)]
+    pub relays: Vec<RelayOrder>,
 }
 
 /// A node wants another certificate, perhaps for another key.

@@ -1,7 +1,9 @@
 //! Tasks, from what is asked for to what came of it.
 
 mod checks;
+mod live;
 mod plan;
+mod result;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -12,12 +14,20 @@ use utoipa::ToSchema;
 use crate::objects::ObjectRef;
 
 pub use checks::{QuorumDetails, QuorumRequest, Review};
+pub use live::{
+    FollowedEnd, FollowedState, LogPiece, LogStream, TaskHour, TaskProgress, TaskStatistics, TaskTypeDetails,
+    TaskTypes,
+};
 pub use plan::{Plan, PlanRequest, Retry, RetryOn, RetryRequest};
+pub use result::{Evidence, Outcome, OutcomeKind, OutputFile, TaskResult, Usage};
 
 /// What to run, and on what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitTask {
+    /// What kind of work it is. `GET /task-types` says what each may hold.
+    #[serde(rename = "type", default)]
+    pub kind: TaskType,
     /// The module.
     pub module: ModuleSource,
     /// Arguments after the program name.
@@ -54,6 +64,15 @@ pub struct SubmitTask {
     /// profile must be `det-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quorum: Option<QuorumRequest>,
+}
+
+/// What kind of work a task is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskType {
+    /// A WebAssembly module or component that is run as a command.
+    #[default]
+    Wasm,
 }
 
 /// Where the module comes from. It is looked up once, at submission.
@@ -232,6 +251,10 @@ pub struct Task {
     pub replica_of: Option<String>,
     /// Counts its attempts from 1; 0 before the first.
     pub attempt: u32,
+    /// How far its run says it is; null if it says nothing, or does not run.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub progress: Option<TaskProgress>,
     /// Whether somebody asked for it to be cancelled.
     pub cancel_requested: bool,
     /// Who submitted it.
@@ -332,100 +355,4 @@ pub struct Limits {
     pub compile_ms: u64,
     /// Memory for compiling the module.
     pub compile_memory_bytes: u64,
-}
-
-/// What a run gave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TaskResult {
-    /// The run; its receipt goes by the same id.
-    #[schema(example = "run_01kg9ys7kv040g2081040g2081")]
-    pub run: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it used.
-    pub usage: Usage,
-    /// The digest of standard output; null if there is none.
-    #[schema(required = true)]
-    pub stdout: Option<String>,
-    /// The digest of standard error; null if there is none.
-    #[schema(required = true)]
-    pub stderr: Option<String>,
-    /// The files of `/out`, sorted by path.
-    pub outputs: Vec<OutputFile>,
-    /// What is known of it by running it again; null if nobody did. What is refuted or void was submitted once more, as the task
-    /// that `repeats` this one.
-    #[serde(default)]
-    #[schema(required = true)]
-    pub review: Option<Review>,
-    /// The node that ran it and signed the receipt; null if that is the server itself.
-    #[serde(default)]
-    #[schema(required = true, example = "nod_01kg9ys7kv040g2081040g2081")]
-    pub node: Option<String>,
-    /// How far the result can be believed.
-    #[schema(example = "L1 signed")]
-    pub level: String,
-    /// The audit entry that records the receipt.
-    pub entry: u64,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Outcome {
-    /// The kind of end.
-    pub kind: OutcomeKind,
-    /// The exit code, the trap, the limit or the reason that goes with the kind.
-    pub detail: String,
-    /// Both in words.
-    #[schema(example = "exited with code 0")]
-    pub text: String,
-}
-
-/// The kinds of end of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutcomeKind {
-    /// The guest returned or called exit; the detail is the code.
-    Exited,
-    /// The guest did something that WebAssembly forbids.
-    Trapped,
-    /// The guest reached a limit and was stopped.
-    LimitReached,
-    /// Somebody cancelled the task.
-    Cancelled,
-    /// The module was refused before any of it ran.
-    Refused,
-    /// The engine or its process failed.
-    EngineFailed,
-}
-
-/// What a run used, measured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Usage {
-    /// From acceptance to the end.
-    pub wall_ms: u64,
-    /// Of that, waiting for a worker.
-    pub queue_ms: u64,
-    /// Of that, compiling or loading the compiled module.
-    pub compile_ms: u64,
-    /// Operations executed.
-    pub fuel: u64,
-    /// Highest linear memory of all instances together.
-    pub memory_bytes_peak: u64,
-    /// Highest number of table elements of all tables together.
-    pub table_elements_peak: u64,
-    /// Standard output and output files together.
-    pub output_bytes: u64,
-    /// Standard error.
-    pub log_bytes: u64,
-}
-
-/// A file that the guest left in `/out`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OutputFile {
-    /// Its path under `/out`.
-    pub path: String,
-    /// Its content.
-    pub digest: String,
-    /// Its size.
-    pub size_bytes: u64,
 }

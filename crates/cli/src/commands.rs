@@ -22,12 +22,15 @@ mod name;
 mod node;
 mod node_options;
 mod pepper;
+mod proof;
 mod purge;
+mod relay;
 mod rescue;
 mod restore;
 mod rm;
 mod role;
 mod run;
+mod schedule;
 mod serve;
 mod share;
 mod stat;
@@ -54,6 +57,10 @@ pub(crate) enum Command {
     Run(run::Run),
     #[command(subcommand)]
     Task(task::Task),
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
+    #[command(subcommand)]
+    Proof(proof::Proof),
     Cp(cp::Cp),
     Ls(ls::Ls),
     Rm(rm::Rm),
@@ -78,6 +85,8 @@ pub(crate) enum Command {
     Name(name::Name),
     #[command(subcommand)]
     Node(node::Node),
+    #[command(subcommand)]
+    Relay(relay::Relay),
     #[command(subcommand)]
     User(user::User),
     #[command(subcommand)]
@@ -108,7 +117,7 @@ impl Command {
     /// Whether it ends by itself when a signal comes: it stops a node, or cancels a task.
     pub(crate) const fn heeds_signals(&self) -> bool {
         match self {
-            Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_) => true,
+            Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_) | Self::Relay(_) => true,
             Self::Node(command) => command.heeds_signals(),
             _ => false,
         }
@@ -120,6 +129,8 @@ impl Command {
             Self::Tour(command) => command.execute(context).await,
             Self::Run(command) => command.execute(context).await,
             Self::Task(command) => command.execute(context).await,
+            Self::Schedule(command) => command.execute(context).await,
+            Self::Proof(command) => command.execute(context).await,
             Self::Cp(command) => command.execute(context).await,
             Self::Ls(command) => command.execute(context).await,
             Self::Rm(command) => command.execute(context).await,
@@ -139,6 +150,7 @@ impl Command {
             Self::Function(command) => command.execute(context).await,
             Self::Name(command) => command.execute(context).await,
             Self::Node(command) => command.execute(context).await,
+            Self::Relay(command) => command.execute(context).await,
             Self::User(command) => command.execute(context).await,
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,

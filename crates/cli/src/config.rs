@@ -105,6 +105,8 @@ pub(crate) struct Written {
     pub(crate) workers: usize,
     /// Of a hundred results of a node that has often been confirmed, how many are run again; 0 for none of any node.
     pub(crate) audit_percent: u64,
+    /// Days for which tasks are kept after their end, with their receipts; 0 for ever.
+    pub(crate) task_keep_days: u64,
     /// Whether the server runs tasks itself; else it leaves them to nodes that have joined.
     pub(crate) run_tasks: bool,
     /// Runs guests although a required wall is missing on this machine. The waiver is audited.
@@ -188,6 +190,7 @@ pub(crate) struct Config {
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
     pub(crate) run_tasks: bool,
+    pub(crate) task_retention: Option<Duration>,
     pub(crate) audits: AuditPolicy,
     pub(crate) waive_walls: bool,
     pub(crate) json_budget: JsonBudget,
@@ -238,6 +241,7 @@ impl Default for Written {
             collect_grace_seconds: 600,
             workers: 0,
             audit_percent: 5,
+            task_keep_days: 0,
             run_tasks: true,
             waive_walls: false,
             json_bytes_max: "256KiB".to_owned(),
@@ -327,6 +331,8 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
         run_tasks: written.run_tasks,
+        task_retention: (written.task_keep_days > 0)
+            .then(|| Duration::from_secs(written.task_keep_days * 24 * 60 * 60)),
         audits: AuditPolicy { percent: u8::try_from(written.audit_percent).unwrap_or(100) },
         waive_walls: written.waive_walls,
         json_budget: json::budget(written)?,

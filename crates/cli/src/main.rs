@@ -21,6 +21,7 @@ mod paging;
 mod peppers;
 mod progress;
 mod proofs;
+mod recorder;
 mod remote;
 mod report;
 mod secret_line;

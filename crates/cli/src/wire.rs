@@ -33,7 +33,7 @@ use casemate_state::{
 };
 use casemate_throttle::{SharedBuckets, Throttle};
 use casemate_webhooks::Sender;
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::BuildError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -193,7 +193,7 @@ impl Node {
             json_budget: config.json_budget,
             task_wait_max: TASK_WAIT_MAX,
         };
-        let server = Server::new(control.clone(), settings, recorder()?, stopping.clone());
+        let server = Server::new(control.clone(), settings, crate::recorder::recorder()?, stopping.clone());
         let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
         let mutual = match (mutual, &config.mutual) {
             (Some(listener), Some(wanted)) => {
@@ -287,14 +287,7 @@ async fn control(
         waive_walls: config.waive_walls,
         ..SandboxConfig::new(config.workers, subdirectory("sandbox")?, Arc::clone(&entropy))
     };
-    let (functions, ceiling, waive_walls) =
-        (subdirectory("functions")?, config.limits_ceiling, config.waive_walls);
-    let (workers, source) = (config.functions.workers, Arc::clone(&entropy));
-    let function_sandbox = FunctionSandbox::new(move || SandboxConfig {
-        ceiling,
-        waive_walls,
-        ..SandboxConfig::new(workers, functions.clone(), Arc::clone(&source))
-    });
+    let function_sandbox = function_sandbox(config, subdirectory("functions")?, &entropy);
     let dialers = Dialers::new();
     Ok(Control::new(Parts {
         users: store.clone(),
@@ -307,6 +300,9 @@ async fn control(
         objects,
         names: Names::new(store.clone()),
         queue: store.clone(),
+        schedules: store.clone(),
+        relays: store.clone(),
+        proofs: store.clone(),
         nodes: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
         functions: store.clone(),
@@ -328,11 +324,23 @@ async fn control(
             relying_party,
             mutual_port,
             audits: config.audits,
+            task_retention: config.task_retention,
             collect_grace: config.collect_grace,
         },
         clock,
         entropy,
     }))
+}
+
+/// Where functions run; nothing is started before one is called.
+fn function_sandbox(config: &Config, directory: Dir, entropy: &Arc<dyn Entropy>) -> FunctionSandbox {
+    let (ceiling, waive_walls) = (config.limits_ceiling, config.waive_walls);
+    let (workers, entropy) = (config.functions.workers, Arc::clone(entropy));
+    FunctionSandbox::new(move || SandboxConfig {
+        ceiling,
+        waive_walls,
+        ..SandboxConfig::new(workers, directory.clone(), Arc::clone(&entropy))
+    })
 }
 
 /// The limits of requests, which nodes with one Redis count together.
@@ -355,22 +363,6 @@ fn local_listener(root: &Dir) -> Result<UnixListener, StartError> {
     let listener: StdUnixListener = root.listen_private(SOCKET).map_err(StartError::Directory)?;
     listener.set_nonblocking(true).map_err(StartError::Socket)?;
     UnixListener::from_std(listener).map_err(StartError::Socket)
-}
-
-fn recorder() -> Result<metrics_exporter_prometheus::PrometheusHandle, StartError> {
-    // Seconds from a tenth of a millisecond to a minute; a histogram costs a line per bound and label set.
-    const BOUNDS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
-    // Finer ones for the two figures of a run's start, in steps of a quarter of their decade.
-    const START_BOUNDS: [f64; 20] = [
-        0.000_005, 0.000_01, 0.000_02, 0.000_03, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002, 0.003,
-        0.004, 0.005, 0.007_5, 0.01, 0.015, 0.02, 0.05, 0.1, 1.0,
-    ];
-    let start = |name: &str| Matcher::Full(name.to_owned());
-    let builder = PrometheusBuilder::new()
-        .set_buckets(&BOUNDS)?
-        .set_buckets_for_metric(start("casemate_run_start_seconds"), &START_BOUNDS)?
-        .set_buckets_for_metric(start("casemate_instantiate_seconds"), &START_BOUNDS)?;
-    Ok(builder.install_recorder()?)
 }
 
 pub(crate) fn node_key(secrets: &Dir, entropy: &dyn Entropy) -> Result<(Arc<NodeKey>, bool), StartError> {

@@ -12,8 +12,10 @@ use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestam
 use casemate_names::Names;
 use casemate_objects::Objects;
 use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
+use casemate_proofs::Proofs;
+use casemate_relays::Relays;
 use casemate_sandbox::Sandbox;
-use casemate_tasks::{AuditPolicy, Queue};
+use casemate_tasks::{AuditPolicy, Queue, Schedules};
 use casemate_throttle::{Overrides, Throttle};
 use casemate_webhooks::{Outbox, Sender, Webhooks};
 use tokio::task::JoinHandle;
@@ -26,9 +28,10 @@ use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
 use crate::nodes::HandedIn;
 use crate::passwords::Passwords;
+use crate::proofs::Checker;
 use crate::sessions::Attempts;
 use crate::status::Health;
-use crate::tasks::Runs;
+use crate::tasks::{LiveLogs, Runs};
 use crate::webhooks::Teller;
 use crate::{Caller, ControlError, FactorError, Feed, IdempotencyRules};
 
@@ -56,6 +59,12 @@ pub struct Parts {
     pub names: Names,
     /// The queue of tasks.
     pub queue: Arc<dyn Queue>,
+    /// Stored schedules of tasks.
+    pub schedules: Arc<dyn Schedules>,
+    /// Stored keys of proofs, and what came of proofs.
+    pub proofs: Arc<dyn Proofs>,
+    /// Stored relay sessions.
+    pub relays: Arc<dyn Relays>,
     /// Stored nodes that have joined.
     pub nodes: Arc<dyn Nodes>,
     /// Where guests run.
@@ -101,6 +110,8 @@ pub struct Settings {
     pub relying_party: Option<RelyingParty>,
     /// How often results of nodes are run again.
     pub audits: AuditPolicy,
+    /// How long tasks are kept after their end; for ever if absent.
+    pub task_retention: Option<Duration>,
     /// The port of the listener of mutual TLS, where nodes come in.
     pub mutual_port: Option<u16>,
     /// How long content stays after nothing refers to it, for transfers that are under way.
@@ -118,6 +129,8 @@ pub struct Control {
     denials: Arc<Denials>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) handed_in: Arc<HandedIn>,
+    pub(crate) logs: Arc<LiveLogs>,
+    pub(crate) checker: Arc<Checker>,
     pub(crate) live: Arc<Live>,
     pub(crate) health: Arc<Health>,
     pub(crate) teller: Arc<Teller>,
@@ -150,6 +163,8 @@ impl Control {
             denials: Arc::default(),
             runs: Arc::new(Runs::new(parts.settings.runs_max)),
             handed_in: Arc::default(),
+            logs: Arc::default(),
+            checker: Arc::default(),
             live: Arc::default(),
             health: Arc::default(),
             teller: Arc::default(),
@@ -167,8 +182,10 @@ impl Control {
         self.run_beside("the dispatcher", crate::tasks::dispatch(self.clone()));
         self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
         self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
+        self.run_beside("the scheduler", crate::schedules::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
         self.run_beside("the keeper of uses", crate::sweep::keep_uses(self.clone()));
+        self.run_beside("the remover of old tasks", crate::sweep::expire(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));
         self.run_beside("the packer", crate::sweep::pack(self.clone()));
         self.run_beside("the caretaker", crate::lifecycle::care(self.clone()));

@@ -3,14 +3,14 @@ use std::time::Duration;
 use casemate_identity::{
     CertificateRequestError, IdentityError, KeyLabelError, PASSKEYS_MAX, PasskeyError, Rejected,
 };
-use casemate_ledger::{BundleError, EncodeError, LogError, TilePath};
+use casemate_ledger::{BundleError, DecodeError, EncodeError, LogError, TilePath};
 use casemate_model::{LimitError, StoreError, TaskId, UserName};
 use casemate_names::NamesError;
 use casemate_objects::ObjectsError;
 use casemate_policy::Denied;
 use casemate_throttle::{OVERRIDES_MAX, OverrideError, Subject, Tier};
 
-use crate::{FunctionError, NodeError, WebhookError};
+use crate::{FunctionError, NodeError, ProofsError, ScheduleError, WebhookError};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -183,6 +183,12 @@ pub enum ControlError {
     /// Nodes.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Proofs.
+    #[error(transparent)]
+    Proofs(#[from] ProofsError),
+    /// Schedules.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// Webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -215,6 +221,9 @@ pub enum ControlError {
     /// A run's receipt could not be put into bytes.
     #[error("the receipt cannot be written")]
     Receipt(#[from] EncodeError),
+    /// A stored receipt is none.
+    #[error("the stored receipt cannot be read")]
+    ReceiptDamaged(#[from] DecodeError),
     /// The log has no such file, or not any more.
     #[error("the log has no file `{path}`")]
     TileNotFound {

@@ -5,9 +5,10 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run twelve background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run fourteen background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
-//! audit entries into signed tiles, the sweep applies deadlines, the collector removes content that nothing refers to,
+//! audit entries into signed tiles, the sweep applies deadlines, the scheduler submits tasks of
+//! schedules, another removes old tasks, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
 //! carries out lifecycle rules, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
 //! them, the teller makes deliveries of webhooks from the log and sends them, and the watch looks at the node's health. If one of them fails the node
@@ -39,6 +40,9 @@ mod nodes;
 mod objects;
 mod passkeys;
 mod passwords;
+mod proofs;
+mod relays;
+mod schedules;
 mod sessions;
 mod shares;
 mod status;
@@ -69,10 +73,13 @@ pub use members::RoleDetails;
 pub use nodes::{Beat, JOIN_TOKEN_LIFETIME_MAX, JoinNode, JoinedNode, NodeError};
 pub use objects::CopySource;
 pub use passkeys::{NewPasskeyOptions, PasskeyOptions};
+pub use proofs::{ProofsError, Verdict};
+pub use relays::{RelayError, RelayOrder, RelayReport, StartRelay, StartedRelay};
+pub use schedules::{NewSchedule, ScheduleError};
 pub use sessions::{Opened, Refreshed, SignIn, SignInAs};
 pub use shares::{SHARE_LIFETIME_MAX, SHARE_LIFETIME_MIN, Share};
 pub use status::{Check, CheckStatus, Overview};
-pub use tasks::{InputSource, LEASE, ModuleSource, SubmitTask, TaskInput};
+pub use tasks::{FollowEvent, Followed, InputSource, LEASE, ModuleSource, SubmitTask, TaskInput};
 pub use uploads::UploadRef;
 pub use users::{NewUser, UserDetails};
 pub use webhooks::{CreatedWebhook, NewWebhook, WebhookChange, WebhookError};

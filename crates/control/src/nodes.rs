@@ -10,9 +10,10 @@ mod work;
 
 use std::time::Duration;
 
-use casemate_identity::{JoinTokenRecord, Maker, NodeRecord, NodeState, issue_join_token};
+use casemate_identity::{JoinTokenRecord, Maker, NODES_MAX, NodeRecord, NodeState, issue_join_token};
 use casemate_model::{JoinTokenId, NodeId, NodeLabels, Project};
 use casemate_policy::{Permit, Resource, operation};
+use casemate_tasks::TaskState;
 use secrecy::SecretString;
 
 use crate::{Caller, Control, ControlError};
@@ -81,6 +82,16 @@ impl Control {
         Ok(self.parts.nodes.nodes(permit.project(), after, limit).await?)
     }
 
+    /// The project's nodes, and how many tasks are in each state.
+    pub async fn cluster_stats(
+        &self,
+        caller: &Caller,
+    ) -> Result<(Vec<NodeRecord>, Vec<(TaskState, u64)>), ControlError> {
+        let permit = self.permit::<operation::ClusterStats>(caller, &Resource::all("nodes")).await?;
+        let nodes = self.parts.nodes.nodes(permit.project(), None, NODES_MAX).await?;
+        Ok((nodes, self.parts.queue.counts(permit.project()).await?))
+    }
+
     /// Shows a node.
     pub async fn show_node(&self, caller: &Caller, id: NodeId) -> Result<NodeRecord, ControlError> {
         let permit = self.permit::<operation::ShowNode>(caller, &node_resource(id)).await?;
@@ -129,7 +140,11 @@ impl Control {
     }
 
     /// Whether whoever let a node join could do so today.
-    async fn still_lets_join(&self, maker: Maker, project: &Project) -> Result<bool, ControlError> {
+    pub(crate) async fn still_lets_join(
+        &self,
+        maker: Maker,
+        project: &Project,
+    ) -> Result<bool, ControlError> {
         let Some(maker) = self.principal_of(maker, project).await? else { return Ok(false) };
         let all = Resource::all("nodes");
         Ok(casemate_policy::authorize::<operation::CreateJoinToken>(&maker, project, &all).is_ok())

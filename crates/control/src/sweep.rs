@@ -16,6 +16,12 @@ const USES_INTERVAL: Duration = Duration::from_secs(60);
 /// How often unreferenced content is looked for, at least.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often tasks are removed that were kept for long enough, and how many at once.
+/// How often figures and records are removed that nobody asks for.
+const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
+const EXPIRE_INTERVAL: Duration = Duration::from_secs(60);
+const EXPIRE_BATCH: u32 = 64;
+
 /// How long an upload in parts may be under way.
 const UPLOAD_GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -38,6 +44,7 @@ pub(crate) async fn sweep(control: Control) {
             _ = ticks.tick() => {
                 note(control.tick_tasks().await);
                 note(control.settle_tasks().await);
+                note(control.end_relays().await);
             }
             () = control.runs.task_ended() => note(control.settle_tasks().await),
         }
@@ -76,6 +83,26 @@ pub(crate) async fn collect(control: Control) {
                     () = control.stopping.cancelled() => return,
                     collected = control.collect_orphans() => note(collected),
                 }
+            }
+        }
+    }
+}
+
+/// Removes what was kept for long enough.
+pub(crate) async fn expire(control: Control) {
+    let kept = control.parts.settings.task_retention;
+    let mut rounds = tokio::time::interval(kept.map_or(FORGET_INTERVAL, |kept| EXPIRE_INTERVAL.min(kept)));
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut forgotten = tokio::time::interval(FORGET_INTERVAL);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            _ = rounds.tick() => if let Some(kept) = kept {
+                note(control.expire_tasks(kept).await);
+            },
+            _ = forgotten.tick() => {
+                note(control.parts.queue.forget_hours(control.now()).await.map_err(ControlError::from));
+                note(control.forget_relays().await);
             }
         }
     }
@@ -138,6 +165,22 @@ impl Control {
                 self.runs.wake();
             }
             if !settled.more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn expire_tasks(&self, kept: Duration) -> Result<(), ControlError> {
+        let kept_ms = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        loop {
+            let now = self.now();
+            let before =
+                Timestamp::from_millis(now.as_millis().saturating_sub(kept_ms)).expect("earlier than now");
+            let caller = self.node_caller(&casemate_model::Project::default_project());
+            let event = self.event(&caller, "tasks.expire", "tasks", "removed");
+            let removed = self.parts.queue.expire(before, event, EXPIRE_BATCH).await?;
+            metrics::counter!("casemate_expired_tasks_total").increment(removed);
+            if removed < u64::from(EXPIRE_BATCH) || self.stopping.is_cancelled() {
                 return Ok(());
             }
         }

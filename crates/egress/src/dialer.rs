@@ -93,6 +93,13 @@ impl Dialer {
         Ok(Box::new(stream))
     }
 
+    /// Connects to a host for somebody who speaks to it whatever it likes. What is said is not the node's, so it is not asked
+    /// whether it is encrypted.
+    pub async fn tunnel(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+        let addresses = self.addresses(host, true).await?;
+        connect(&addresses, port).await
+    }
+
     /// The addresses to connect to. All of the host's are checked, and one that is refused spoils them all: a name that
     /// leads inside sometimes is not to be tried until it does.
     async fn addresses(&self, host: &Host, encrypted: bool) -> Result<Vec<IpAddr>, DialError> {

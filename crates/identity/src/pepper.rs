@@ -61,6 +61,11 @@ impl Peppers {
         self.sealing
     }
 
+    /// A key for one purpose that follows from one version; `None` if that is not known any more.
+    pub fn key_of(&self, version: u32, purpose: &str) -> Option<Zeroizing<[u8; 32]>> {
+        self.by_version.get(&version).map(|pepper| pepper.key_for(purpose))
+    }
+
     /// The oldest that is known. What follows from it changes when it is retired, so it is for what can be made anew.
     pub fn oldest(&self) -> &Pepper {
         self.by_version.values().next().expect("there is always one")

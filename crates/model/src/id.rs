@@ -112,6 +112,14 @@ id!(
     JoinTokenId, "jtk", "join token"
 );
 id!(
+    /// Names one schedule: `sch_…`.
+    ScheduleId, "sch", "schedule"
+);
+id!(
+    /// Names one relay session: `rly_…`. It is not its token.
+    RelayId, "rly", "relay session"
+);
+id!(
     /// Names one webhook: `whk_…`. It is not its secret.
     WebhookId, "whk", "webhook"
 );

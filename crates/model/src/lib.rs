@@ -34,8 +34,8 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use egress::{EgressPolicy, EgressRefused};
 pub use entropy::Entropy;
 pub use id::{
-    DeliveryId, IdError, InvitationId, JoinTokenId, KeyId, NodeId, RefreshId, RequestId, RunId, SessionId,
-    TaskId, UploadId, UserId, VersionId, WebhookId, WorkerId,
+    DeliveryId, IdError, InvitationId, JoinTokenId, KeyId, NodeId, RefreshId, RelayId, RequestId, RunId,
+    ScheduleId, SessionId, TaskId, UploadId, UserId, VersionId, WebhookId, WorkerId,
 };
 pub use name::{Name, NameError};
 pub use networks::{Networks, NetworksError, client_network};

@@ -32,6 +32,9 @@ pub enum NodeError {
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The proxy of relay sessions.
+    #[error("the node cannot relay: {0}")]
+    Relay(String),
     /// The machine could not be measured.
     #[error("the machine could not be measured: {0}")]
     Measure(String),

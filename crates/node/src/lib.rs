@@ -13,12 +13,15 @@
 
 mod content;
 mod error;
+mod log;
 mod measure;
 mod membership;
 mod node;
+mod relay;
 mod run;
 
 pub use error::NodeError;
 pub use measure::measure;
 pub use membership::{Membership, join};
 pub use node::{Node, NodeConfig};
+pub use relay::RelayConfig;

@@ -51,6 +51,7 @@ async fn fuel_per_second(sandbox: &Sandbox) -> Result<u64, NodeError> {
         deadline: now + Duration::from_millis(RunLimits::DEFAULT.wall_ms),
         accepted: now,
         serving: None,
+        watcher: None,
     };
     let report = sandbox.run(job, CancellationToken::new()).await;
     let (Outcome::Exited(0), Some(started)) = (&report.outcome, report.started) else {

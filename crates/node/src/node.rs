@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::content::Modules;
+use crate::relay::{Relay, RelayConfig};
 use crate::{Membership, NodeError};
 
 /// How often the server hears of the node: four times in the life of a lease.
@@ -31,6 +32,8 @@ const RENEWAL_CHECK: Duration = Duration::from_secs(60);
 pub struct NodeConfig {
     /// Runs at once.
     pub slots: u32,
+    /// How it relays, if its operator lets it.
+    pub relay: Option<RelayConfig>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -48,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) modules: Modules,
+    relay: Option<Arc<Relay>>,
     client: Mutex<Client>,
     running: Mutex<HashMap<HeldLease, Arc<Running>>>,
     slots: Arc<Semaphore>,
@@ -67,8 +71,16 @@ pub(crate) struct Running {
 
 impl Node {
     /// Makes a node of a machine that has joined.
-    pub fn new(membership: &Membership, sandbox: Sandbox, config: NodeConfig) -> Result<Self, NodeError> {
-        let NodeConfig { slots, clock, entropy } = config;
+    pub async fn new(
+        membership: &Membership,
+        sandbox: Sandbox,
+        config: NodeConfig,
+    ) -> Result<Self, NodeError> {
+        let NodeConfig { slots, clock, entropy, relay } = config;
+        let relay = match relay {
+            Some(relay) => Some(Arc::new(Relay::listen(relay).await?)),
+            None => None,
+        };
         let slots = slots.max(1);
         Ok(Self(Arc::new(Shared {
             sandbox,
@@ -77,6 +89,7 @@ impl Node {
             clock,
             entropy,
             modules: Modules::default(),
+            relay,
             client: Mutex::new(membership.client()?),
             running: Mutex::default(),
             slots: Arc::new(Semaphore::new(slots as usize)),
@@ -93,6 +106,7 @@ impl Node {
             refused = self.claim(&runs) => Err(refused),
             refused = self.beat() => Err(refused),
             failed = self.renew(&mut membership) => Err(failed),
+            never = self.relay() => match never {},
         };
         self.0.stopping.store(true, Ordering::SeqCst);
         self.0.running().values().for_each(|running| running.cancel.cancel());
@@ -100,6 +114,14 @@ impl Node {
         runs.wait().await;
         self.0.sandbox.shutdown().await;
         worked
+    }
+
+    /// Relays, if the node does.
+    async fn relay(&self) -> std::convert::Infallible {
+        match &self.0.relay {
+            Some(relay) => Arc::clone(relay).serve().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Takes tasks while there are free slots. Ends only when the server refuses the node.
@@ -155,9 +177,18 @@ impl Node {
         loop {
             beats.tick().await;
             let held: Vec<_> = self.0.running().keys().cloned().collect();
-            let beat = Heartbeat { worker: self.0.worker.to_string(), held };
+            let relay = self.0.relay.as_deref();
+            let beat = Heartbeat {
+                worker: self.0.worker.to_string(),
+                held,
+                relaying: relay.map(Relay::offer),
+                relayed: relay.map(Relay::relayed).unwrap_or_default(),
+            };
             match self.0.client().work_beat(&beat).await {
                 Ok(answer) => {
+                    if let Some(relay) = relay {
+                        relay.order(&answer.relays);
+                    }
                     for held in &answer.cancelled {
                         self.0.end_run(held, false);
                     }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,18 +8,16 @@ use casemate_api::tasks::{Limits, Profile as WireProfile};
 use casemate_api::{ClientError, ProblemCode, Upload};
 use casemate_ledger::SignedReceipt;
 use casemate_model::{Digest, Outcome, RunId, RunLimits, Timestamp};
-use casemate_sandbox::{Job, Profile, RunReport, engine_build};
-use casemate_tasks::{Circumstances, OutputFile, Plan, TaskResult, TaskSpec};
+use casemate_sandbox::{Job, Profile, RunReport, Watcher, engine_build};
+use casemate_tasks::{Circumstances, OutputFile, Plan, TaskResult, TaskSpec, TaskType, TypeLimits};
 use tokio::time::Instant;
 
 use crate::content::{ContentError, fetch};
+use crate::log::RunLog;
 use crate::node::{Running, Shared};
 
-/// Most bytes of a module.
-const MODULE_BYTES_MAX: u64 = 128 << 20;
-
-/// Most bytes of all inputs of a task together. They are held in memory while it runs.
-const INPUT_BYTES_MAX: u64 = 1 << 30;
+/// What a task may hold.
+const LIMITS: TypeLimits = TaskType::Wasm.limits();
 
 /// How long a result is handed in while the server cannot be reached, and how long to wait in between.
 const HAND_IN_FOR: Duration = Duration::from_secs(60);
@@ -44,7 +43,7 @@ pub(crate) async fn run(shared: &Shared, held: &HeldLease, assignment: &Assignme
         () = running.cancel.cancelled() => None,
     };
     let report = match loaded {
-        Some(Ok(job)) => shared.sandbox.run(job, running.cancel.clone()).await,
+        Some(Ok(job)) => watched(shared, held, job, running).await,
         Some(Err(error)) => not_begun(&error),
         None => RunReport::not_begun(Outcome::Cancelled),
     };
@@ -78,6 +77,16 @@ pub(crate) async fn run(shared: &Shared, held: &HeldLease, assignment: &Assignme
                 "a run's result could not be handed in; the task will run again"
             );
         }
+    }
+}
+
+/// Runs a guest, and hands on what it writes meanwhile.
+async fn watched(shared: &Shared, held: &HeldLease, mut job: Job, running: &Running) -> RunReport {
+    let log = Arc::new(RunLog::default());
+    job.watcher = Some(Arc::clone(&log) as Arc<dyn Watcher>);
+    tokio::select! {
+        report = shared.sandbox.run(job, running.cancel.clone()) => report,
+        never = log.hand_on(shared, held) => match never {},
     }
 }
 
@@ -130,8 +139,8 @@ async fn job(
     let now = Instant::now();
     let deadline = now + Duration::from_millis(assignment.remaining_ms);
     let accepted = now.checked_sub(Duration::from_millis(assignment.waited_ms)).unwrap_or(now);
-    let module = shared.modules.get(&shared.client(), held, spec.module, MODULE_BYTES_MAX).await?;
-    let mut bytes_left = INPUT_BYTES_MAX;
+    let module = shared.modules.get(&shared.client(), held, spec.module, LIMITS.module_bytes).await?;
+    let mut bytes_left = LIMITS.input_bytes;
     let mut stdin = None;
     if let Some(digest) = spec.stdin {
         let content = fetch(&shared.client(), held, digest, bytes_left).await?;
@@ -161,6 +170,7 @@ async fn job(
         deadline,
         accepted,
         serving: None,
+        watcher: None,
     })
 }
 

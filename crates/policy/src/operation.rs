@@ -116,6 +116,24 @@ operations! {
     ListTasks: "tasks.list", Access::Granted(Scope::TasksRead), reads;
     /// Read a task's output or log.
     ReadTaskOutput: "tasks.output", Access::Granted(Scope::TasksRead), reads;
+    /// Follow what a task writes, and how far it is.
+    FollowTask: "tasks.logs", Access::Granted(Scope::TasksRead), reads;
+    /// Read figures of tasks by the hour.
+    TaskStatistics: "tasks.statistics", Access::Granted(Scope::TasksRead), reads;
+    /// List types of tasks, and what they may hold.
+    ListTaskTypes: "tasks.types", Access::Granted(Scope::TasksRead), reads;
+    /// Have a task submitted again and again.
+    CreateSchedule: "schedules.create", Access::Granted(Scope::TasksWrite), changes;
+    /// List schedules.
+    ListSchedules: "schedules.list", Access::Granted(Scope::TasksRead), reads;
+    /// Show a schedule.
+    ShowSchedule: "schedules.show", Access::Granted(Scope::TasksRead), reads;
+    /// Have a schedule submit nothing for a while.
+    PauseSchedule: "schedules.pause", Access::Granted(Scope::TasksWrite), changes;
+    /// Have a schedule go on.
+    ResumeSchedule: "schedules.resume", Access::Granted(Scope::TasksWrite), changes;
+    /// Remove a schedule.
+    RemoveSchedule: "schedules.remove", Access::Granted(Scope::TasksWrite), changes;
     /// Fetch a task's receipt with its proof.
     ReadReceipt: "tasks.receipt", Access::Granted(Scope::TasksRead), reads;
 
@@ -141,6 +159,32 @@ operations! {
     WorkAsNode: "nodes.work", Access::Granted(Scope::TasksWork), changes;
     /// Get a certificate for another key of the node in use.
     RotateNode: "nodes.rotate", Access::Granted(Scope::TasksWork), changes;
+
+    /// Register a key that proofs are checked with.
+    AddVerificationKey: "proofs.add_key", Access::Granted(Scope::KeysWrite), changes;
+    /// List keys that proofs are checked with.
+    ListVerificationKeys: "proofs.list_keys", Access::Granted(Scope::TasksRead), reads;
+    /// Remove a key that proofs are checked with.
+    RemoveVerificationKey: "proofs.remove_key", Access::Granted(Scope::KeysWrite), changes;
+    /// Show what a proof of a task must be of.
+    ShowStatement: "proofs.statement", Access::Granted(Scope::TasksRead), reads;
+    /// Check a proof of a task.
+    VerifyProof: "proofs.verify", Access::Granted(Scope::TasksWrite), changes;
+    /// List what came of proofs of a task.
+    ListProofs: "proofs.list", Access::Granted(Scope::TasksRead), reads;
+
+    /// Read figures of the project's nodes and tasks together.
+    ClusterStats: "cluster.stats", Access::Granted(Scope::NodesRead), reads;
+    /// Start a relay session through a node.
+    StartRelay: "relays.start", Access::Granted(Scope::NodesWrite), changes;
+    /// List relay sessions.
+    ListRelays: "relays.list", Access::Granted(Scope::NodesRead), reads;
+    /// Show a relay session.
+    ShowRelay: "relays.show", Access::Granted(Scope::NodesRead), reads;
+    /// Keep a relay session open.
+    HearRelay: "relays.heartbeat", Access::Granted(Scope::NodesWrite), reads;
+    /// End a relay session.
+    StopRelay: "relays.stop", Access::Granted(Scope::NodesWrite), changes;
 
     /// Make an API key.
     CreateKey: "keys.create", Access::Granted(Scope::KeysWrite), changes;

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::process::ExitCode;
 
+use casemate_canonical::canonicalize;
+
+use crate::Profile;
 use crate::engine::compiler_engine;
 use crate::jail::{self, Bounds, JailError};
 use crate::sealed_reader::SealedReader;
@@ -104,5 +107,8 @@ fn code(asked: CompileRequest, module: &[u8]) -> wasmtime::Result<Vec<u8>> {
     if asked.component {
         return engine.precompile_component(module);
     }
-    engine.precompile_module(module)
+    match asked.profile {
+        Profile::Default => engine.precompile_module(module),
+        Profile::Det1 => engine.precompile_module(&canonicalize(module)?),
+    }
 }

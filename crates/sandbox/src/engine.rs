@@ -5,17 +5,24 @@ use crate::Profile;
 /// The engine's version, for receipts. A test holds it to the lock file.
 const ENGINE_VERSION: &str = "48.0.8";
 
-/// Names the engine that runs guests, for receipts: `wasmtime 48.0.8 cranelift x86_64 linux`.
+/// Names the engine that runs guests, for receipts: `wasmtime 48.0.8 cranelift x86_64 linux canonical 1`. The last number is of
+/// the rules by which the deterministic profile counts fuel and stack.
 ///
 /// Two nodes with the same text and the deterministic profile give the same results.
 pub fn engine_build() -> String {
-    format!("wasmtime {ENGINE_VERSION} cranelift {} {}", std::env::consts::ARCH, std::env::consts::OS)
+    let (arch, os, canonical) = (std::env::consts::ARCH, std::env::consts::OS, casemate_canonical::VERSION);
+    format!("wasmtime {ENGINE_VERSION} cranelift {arch} {os} canonical {canonical}")
 }
 
 /// Address space of one linear memory, so that no bounds checks are needed.
 const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 /// Address space after it that traps, for the same reason.
 const MEMORY_GUARD_BYTES: u64 = 32 << 20;
+/// How much more native stack a guest of the deterministic profile gets than it may use by its own count, so that it is always
+/// that count which ends it.
+const NATIVE_STACK_FACTOR: usize = 4;
+/// As if there was so much more: for the frame that is one too many, which is entered before it is counted, and for one that is free.
+const NATIVE_FRAMES_BYTES: u64 = casemate_canonical::FRAME_BYTES_MAX + (16 << 10);
 /// The engine's own frames on a guest's stack, beside what the guest may use.
 const HOST_STACK_BYTES: u64 = 1 << 20;
 /// The tables of a pool are mapped writable from the start, so this much counts against a worker's memory; larger
@@ -90,7 +97,11 @@ pub(crate) fn compiler_engine(profile: Profile) -> wasmtime::Result<Engine> {
 
 /// The engine of a worker process, for runs that `shape` fits.
 pub(crate) fn worker_engine(profile: Profile, shape: &Shape) -> wasmtime::Result<Engine> {
-    let stack = usize::try_from(shape.stack_bytes)?;
+    let stack = match profile {
+        Profile::Default => usize::try_from(shape.stack_bytes)?,
+        Profile::Det1 => usize::try_from(shape.stack_bytes.saturating_add(NATIVE_FRAMES_BYTES))?
+            .saturating_mul(NATIVE_STACK_FACTOR),
+    };
     let mut config = code_config(profile);
     config.max_wasm_stack(stack).async_stack_size(stack + usize::try_from(HOST_STACK_BYTES)?);
     if let Some(pool) = shape.pool() {
@@ -105,6 +116,7 @@ pub(crate) fn compatibility(profile: Profile) -> wasmtime::Result<Vec<u8>> {
     let engine = compiler_engine(profile)?;
     let mut bytes = Collector(Vec::new());
     std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut bytes);
+    bytes.0.extend_from_slice(&casemate_canonical::VERSION.to_be_bytes());
     Ok(bytes.0)
 }
 

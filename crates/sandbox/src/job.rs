@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_fs::SealedBytes;
@@ -60,6 +61,23 @@ pub struct Job {
     pub accepted: Instant,
     /// The request to answer; absent for a command.
     pub serving: Option<Serving>,
+    /// Who sees what a command writes while it writes it.
+    pub watcher: Option<Arc<dyn Watcher>>,
+}
+
+/// Sees what a guest writes while it runs. It is called on the way of the run, so it must not take long.
+pub trait Watcher: Send + Sync + 'static {
+    /// The guest wrote more to a stream. All that it wrote to it comes here, in its order and within its limit.
+    fn wrote(&self, stream: OutputStream, bytes: &[u8]);
+}
+
+/// A stream that a guest writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
 }
 
 /// What came of a [`Job`].

@@ -39,7 +39,7 @@ pub use compiler::run_compiler_process;
 pub use engine::engine_build;
 pub use error::SandboxError;
 pub use inspect::{ModuleCaps, ModuleError, ModuleFacts, inspect};
-pub use job::{Job, Profile, RunReport};
+pub use job::{Job, OutputStream, Profile, RunReport, Watcher};
 pub use sandbox::{Figures, Sandbox, SandboxConfig};
 pub use serving::{Answer, NoOutbound, Outbound, OutboundError, Serving};
 pub use spawner::WorkerProgram;

@@ -5,6 +5,7 @@
 pub(crate) mod channel;
 mod clock;
 mod code;
+mod counters;
 mod descriptors;
 mod directory;
 mod engines;

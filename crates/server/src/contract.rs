@@ -118,7 +118,13 @@ mod tests {
     }
 
     /// Requests with POST that make nothing which a second one would make again.
-    const NOT_ONCE: [(&str, &str); 25] = [
+    const NOT_ONCE: [(&str, &str); 31] = [
+        ("/api/v1/proofs/verify", "a proof that is handed in again is what it was"),
+        ("/api/v1/verification-keys", "a key that is registered is registered"),
+        ("/api/v1/connect-sessions/{id}/heartbeat", "who is there is there"),
+        ("/api/v1/connect-sessions/{id}/stop", "a session that is over is over"),
+        ("/api/v1/schedules/{id}/pause", "a schedule that is paused is paused"),
+        ("/api/v1/schedules/{id}/resume", "a schedule that goes on goes on"),
         ("/api/v1/auth/login", "who signs in is nobody yet"),
         ("/api/v1/auth/refresh", "a token that is used again gives the same successor"),
         ("/api/v1/auth/register", "a name is taken once, and an invitation too"),

@@ -117,6 +117,7 @@ pub(crate) fn task(record: &TaskRecord) -> wire::tasks::Task {
         }),
         replica_of: spec.replica_of.map(|task| task.to_string()),
         attempt: record.progress.attempt,
+        progress: None,
         cancel_requested: record.progress.cancel_requested,
         actor: record.actor.clone(),
         created: record.created.to_string(),
@@ -152,6 +153,14 @@ fn plan(plan: &Plan) -> wire::tasks::Plan {
     }
 }
 
+/// A plan as it is asked for.
+pub(crate) fn plan_request(asked: &Plan) -> wire::tasks::PlanRequest {
+    let wire::tasks::Plan { priority, not_before, key, retry, timeout_ms, labels } = plan(asked);
+    let wire::tasks::Retry { attempts, wait_ms, on } = retry;
+    let retry = wire::tasks::RetryRequest { attempts: Some(attempts), wait_ms: Some(wait_ms), on };
+    wire::tasks::PlanRequest { priority: Some(priority), not_before, key, retry, timeout_ms, labels }
+}
+
 pub(crate) fn task_state(state: TaskState) -> wire::tasks::TaskState {
     match state {
         TaskState::Queued => wire::tasks::TaskState::Queued,
@@ -180,6 +189,7 @@ fn task_result(result: &TaskResult) -> wire::tasks::TaskResult {
         stderr: result.stderr.map(|digest| digest.to_string()),
         outputs: outputs.collect(),
         node: result.ran_on.as_ref().map(|ran_on| ran_on.node.to_string()),
+        evidence: None,
         level: result.level().to_string(),
         review: result.review.map(|review| match review {
             Review::Confirmed => wire::tasks::Review::Confirmed,

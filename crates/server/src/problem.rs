@@ -5,6 +5,9 @@ mod discreet;
 mod factors;
 mod functions;
 mod nodes;
+mod objects;
+mod proofs;
+mod schedules;
 mod tasks;
 
 use std::error::Error;
@@ -17,7 +20,7 @@ use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
 use casemate_model::{BucketName, ObjectKey};
 use casemate_names::NamesError;
-use casemate_objects::{LifecycleError, ObjectsError};
+use casemate_objects::ObjectsError;
 use casemate_policy::{Denied, DeniedReason};
 use casemate_throttle::OverrideError;
 use http::{HeaderValue, header};
@@ -68,6 +71,15 @@ impl Problem {
     #[cfg(test)]
     pub(crate) fn pointer(&self) -> Option<&str> {
         self.inner.pointer.as_deref()
+    }
+
+    /// The same of what is a part of the body, at `pointer`.
+    pub(crate) fn below(self, pointer: &str) -> Self {
+        let below = self.inner.pointer.as_deref().filter(|inner| inner.starts_with('/'));
+        match below.map(|inner| format!("{pointer}{inner}")) {
+            Some(pointer) => Self { inner: Box::new(self.inner.with_pointer(pointer)), ..self },
+            None => self,
+        }
     }
 
     fn hint(self, hint: &str) -> Self {
@@ -247,64 +259,6 @@ impl Problem {
         Self::new(Code::Conflict, format!("the bucket `{bucket}` is there already"))
     }
 
-    fn objects(error: &ObjectsError) -> Self {
-        let text = error.to_string();
-        match error {
-            ObjectsError::NotFound { .. }
-            | ObjectsError::BucketNotFound { .. }
-            | ObjectsError::VersionNotFound { .. }
-            | ObjectsError::VersionIsMarker { .. }
-            | ObjectsError::Marked { .. }
-            | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
-            ObjectsError::BucketNotEmpty { .. } => Self::new(Code::Conflict, text)
-                .hint("`casemate rm -r --versions cm://BUCKET` deletes every object and version in it"),
-            ObjectsError::BucketContended { .. } | ObjectsError::Unfit { .. } => {
-                Self::new(Code::Conflict, text)
-            }
-            ObjectsError::PartNumber { .. }
-            | ObjectsError::PartOrder
-            | ObjectsError::PartMissing { .. }
-            | ObjectsError::PartTooSmall { .. }
-            | ObjectsError::PartDamaged { .. } => Self::new(Code::InvalidParameter, text),
-            ObjectsError::BlobMissing { .. } => Self::new(Code::BlobMissing, text)
-                .hint("store the content in this project first: `casemate cp FILE cm://BUCKET/KEY`"),
-            ObjectsError::Corrupt { .. } => {
-                Self::new(Code::CorruptObject, text).hint("store the content again to heal it")
-            }
-            ObjectsError::DigestMismatch { .. } | ObjectsError::Md5Mismatch => {
-                Self::new(Code::DigestMismatch, text)
-            }
-            ObjectsError::TooLarge { .. } => Self::new(Code::BodyTooLarge, text),
-            ObjectsError::UploadBroken { .. } => Self::new(Code::UploadBroken, text),
-            ObjectsError::Files(casemate_fs::FsError::NoSpace { .. }) | ObjectsError::NoRoom { .. } => {
-                Self::storage_full(error)
-            }
-            ObjectsError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Self::storage_full(error)
-            }
-            ObjectsError::Busy => Self::too_many_transfers(),
-            ObjectsError::Files(_) | ObjectsError::Io { .. } => Self::failed(error),
-            ObjectsError::QuotaExceeded { .. } => Self::new(Code::QuotaExceeded, text)
-                .hint("delete what is not needed, let a lifecycle rule do it, or ask the operator for more"),
-            ObjectsError::Lifecycle(error) => Self::lifecycle(*error),
-            ObjectsError::Store(error) => Self::store(error),
-        }
-    }
-
-    fn lifecycle(error: LifecycleError) -> Self {
-        let pointer = match error {
-            LifecycleError::TooMany { .. } => "/lifecycle".to_owned(),
-            LifecycleError::Id { index } | LifecycleError::IdTwice { index } => {
-                format!("/lifecycle/{index}/id")
-            }
-            LifecycleError::Prefix { index } => format!("/lifecycle/{index}/prefix"),
-            LifecycleError::Days { index, .. } | LifecycleError::Nothing { index } => {
-                format!("/lifecycle/{index}")
-            }
-        };
-        Self::field(&pointer, error.to_string())
-    }
-
     fn webhook(error: &WebhookError) -> Self {
         let text = error.to_string();
         match error {
@@ -367,6 +321,10 @@ impl Problem {
         Self::new(Code::Denied, text).hint(hint)
     }
 
+    fn busy(text: String) -> Self {
+        Self::new(Code::Unavailable, text).retry(5)
+    }
+
     /// A failure whose cause is for the operator's eyes.
     fn failed(error: &(dyn Error + 'static)) -> Self {
         tracing::error!(error, "a request failed");
@@ -384,6 +342,8 @@ impl From<ControlError> for Problem {
             | ControlError::UserOutranks
             | ControlError::Oneself
             | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
+            ControlError::Proofs(error) => Self::proofs(error),
+            ControlError::Schedule(error) => Self::schedule(error),
             ControlError::Webhook(error) => Self::webhook(error),
             ControlError::NoUser => Self::no_user(text),
             ControlError::NoKey => Self::no_key(text),
@@ -436,11 +396,10 @@ impl From<ControlError> for Problem {
             ControlError::TaskNotFinished(_) => Self::new(Code::NotFinished, text).hint("ask with ?wait=60"),
             ControlError::ProofPending { .. } => Self::new(Code::ProofPending, text).retry(1),
             ControlError::Store(error) => Self::store(error),
-            ControlError::TooManyLogins | ControlError::ShuttingDown => {
-                Self::new(Code::Unavailable, text).retry(5)
-            }
+            ControlError::TooManyLogins | ControlError::ShuttingDown => Self::busy(text),
             ControlError::AnswerSealed
             | ControlError::Receipt(_)
+            | ControlError::ReceiptDamaged(_)
             | ControlError::Log(_)
             | ControlError::Bundle(_)
             | ControlError::LogOfAnother { .. } => Self::failed(&error),

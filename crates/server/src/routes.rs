@@ -14,6 +14,9 @@ mod names;
 mod node;
 mod nodes;
 mod objects;
+mod proofs;
+mod relays;
+mod schedules;
 mod sessions;
 mod shares;
 mod tasks;
@@ -67,6 +70,7 @@ fn described() -> OpenApiRouter<AppState> {
         .merge(of_webhooks())
         .merge(of_nodes())
         .merge(of_functions())
+        .merge(of_tasks())
         .routes(routes!(node::health))
         .routes(routes!(node::live))
         .routes(routes!(node::ready))
@@ -93,14 +97,6 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
         .routes(routes!(names::name_history))
-        .routes(routes!(tasks::submit_task, tasks::list_tasks))
-        .routes(routes!(tasks::show_task))
-        .routes(routes!(tasks::cancel_task))
-        .routes(routes!(tasks::requeue_task))
-        .routes(routes!(tasks::task_stdout))
-        .routes(routes!(tasks::task_stderr))
-        .routes(routes!(tasks::task_output))
-        .routes(routes!(tasks::task_receipt))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(keys::rotate_key))
@@ -114,6 +110,30 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(log::tile))
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
         .routes(routes!(uploads::put_part))
+}
+
+fn of_tasks() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(tasks::submit_task, tasks::list_tasks))
+        .routes(routes!(tasks::task_statistics))
+        .routes(routes!(tasks::task_types))
+        .routes(routes!(tasks::show_task))
+        .routes(routes!(tasks::cancel_task))
+        .routes(routes!(tasks::requeue_task))
+        .routes(routes!(tasks::task_logs))
+        .routes(routes!(tasks::task_stdout))
+        .routes(routes!(tasks::task_stderr))
+        .routes(routes!(tasks::task_output))
+        .routes(routes!(tasks::task_receipt))
+        .routes(routes!(proofs::add_key, proofs::list_keys))
+        .routes(routes!(proofs::remove_key))
+        .routes(routes!(proofs::statement))
+        .routes(routes!(proofs::verify_proof))
+        .routes(routes!(proofs::list_proofs))
+        .routes(routes!(schedules::create_schedule, schedules::list_schedules))
+        .routes(routes!(schedules::show_schedule, schedules::remove_schedule))
+        .routes(routes!(schedules::pause_schedule))
+        .routes(routes!(schedules::resume_schedule))
 }
 
 fn of_functions() -> OpenApiRouter<AppState> {
@@ -169,11 +189,18 @@ fn of_nodes() -> OpenApiRouter<AppState> {
         .routes(routes!(nodes::show_node, nodes::remove_node))
         .routes(routes!(nodes::drain_node))
         .routes(routes!(nodes::resume_node))
+        .routes(routes!(nodes::cluster_stats))
+        .routes(routes!(relays::start_relay))
+        .routes(routes!(relays::list_relays))
+        .routes(routes!(relays::show_relay))
+        .routes(routes!(relays::hear_relay))
+        .routes(routes!(relays::stop_relay))
         .routes(routes!(work::claim))
         .routes(routes!(work::beat))
         .routes(routes!(work::certificate))
         .routes(routes!(work::content, work::store))
         .routes(routes!(work::hand_in))
+        .routes(routes!(work::log))
         .routes(routes!(work::give_back))
 }
 

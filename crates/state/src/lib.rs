@@ -1,7 +1,7 @@
 //! Every store port for SQLite and PostgreSQL, the tiles of the log, and limits that nodes count together in Redis.
 //!
 //! ```text
-//!   Credentials · Users · Catalog · Registry · Queue · Functions · Overrides · Webhooks · Outbox · AuditLog   the ports, each in its own module
+//!   Credentials · Users · Catalog · Registry · Queue · Schedules · Relays · Proofs · Functions · Overrides · Webhooks · Outbox · AuditLog   the ports, each in its own module
 //!        │ changes                       │ reads
 //!      writer ── one transaction for      readers ── a few connections
 //!        │       what waits together      │
@@ -31,8 +31,11 @@ mod nodes;
 mod options;
 mod overrides;
 mod peppers;
+mod proofs;
 mod queue;
 mod registry;
+mod relays;
+mod schedules;
 mod shared_limits;
 mod sql;
 mod store;

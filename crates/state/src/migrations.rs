@@ -47,6 +47,9 @@ const MIGRATIONS: &[Migration] = &[
     migration!(18, "0018_replicas_of_tasks"),
     migration!(19, "0019_checks_of_results"),
     migration!(20, "0020_functions"),
+    migration!(21, "0021_schedules"),
+    migration!(22, "0022_relays"),
+    migration!(23, "0023_proofs"),
 ];
 
 /// The version that this program brings a database to.

@@ -2,6 +2,8 @@
 
 mod audit;
 mod end;
+mod expire;
+mod hours;
 mod needs;
 mod quorum;
 mod rows;
@@ -14,8 +16,8 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, TaskId, Timestamp};
 use casemate_tasks::{
-    Cancelled, Completed, Completion, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage,
-    TaskRecord, TaskState,
+    Cancelled, Completed, Completion, EndEvent, Extended, Held, HourFigures, Queue, Settled, Submitted,
+    Taker, TaskPage, TaskRecord, TaskState,
 };
 
 use rows::task_record;
@@ -24,12 +26,13 @@ use crate::sql::{Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 pub(crate) use rows::{ALL_TASKS, Schedule, read_task};
-pub(crate) use stored::{StoredLimits, result_blobs, spec_blobs};
+pub(crate) use stored::{StoredError, StoredLimits, StoredPlan, bad_value, result_blobs, spec_blobs};
+pub(crate) use submit::Submit;
 
 #[async_trait]
 impl Queue for Store {
     async fn submit(&self, task: &TaskRecord, event: Event) -> Result<Submitted, StoreError> {
-        self.change(submit::Submit { task: task.clone(), event }).await
+        self.change(Submit { task: task.clone(), event }).await
     }
 
     async fn take(&self, taker: Taker, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
@@ -109,6 +112,24 @@ impl Queue for Store {
         read_all(rows, action, task_record)
     }
 
+    async fn hours(&self, project: &Project, since: Timestamp) -> Result<Vec<HourFigures>, StoreError> {
+        let action = "read figures of tasks";
+        let rows = self.rows(action, &hours::HOURS, values![project, hours::hour_of(since)]).await?;
+        read_all(rows, action, hours::hour_figures)
+    }
+
+    async fn expire(&self, before: Timestamp, event: Event, limit: u32) -> Result<u64, StoreError> {
+        // There is seldom anything to do, and a look costs no turn of the writer.
+        if self.row("look for old tasks", &expire::ANY_OLD, values![before]).await?.is_none() {
+            return Ok(0);
+        }
+        self.change(expire::Expire { before, event, limit: limit.min(PAGE_MAX) }).await
+    }
+
+    async fn forget_hours(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.change(hours::ForgetHours(now)).await
+    }
+
     async fn counts(&self, project: &Project) -> Result<Vec<(TaskState, u64)>, StoreError> {
         let action = "count tasks";
         let rows = self.rows(action, &COUNTS, values![project]).await?;
@@ -151,4 +172,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("drop an output", &end::DROP_OUTPUT),
     ("forget an output", &end::FORGET_OUTPUT),
     ("tick tasks", &end::LAPSED),
+    ("look for old tasks", &expire::ANY_OLD),
+    ("find old tasks", &expire::OLD),
+    ("forget old figures", &hours::FORGET),
+    ("read figures of tasks", &hours::HOURS),
 ];

@@ -22,15 +22,22 @@
 //! which the fencing token proves.
 
 mod audit;
+mod live;
 mod needs;
 mod plan;
 mod ports;
 mod progress;
 mod quorum;
 mod records;
+mod request;
+mod schedule;
 mod state;
+mod statistics;
+mod timetable;
+mod types;
 
 pub use audit::{AuditPolicy, Review};
+pub use live::{LiveLog, LogPiece, LogStream, RunProgress};
 pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
 pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage};
@@ -39,4 +46,12 @@ pub use quorum::{Ballot, Quorum, QuorumError, Verdict, Vote};
 pub use records::{
     Agreement, Circumstances, Completion, Lease, OutputFile, RanOn, TaskRecord, TaskResult, TaskSpec,
 };
+pub use request::{InputSource, ModuleSource, SubmitTask, TaskInput};
+pub use schedule::{
+    Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleState,
+    ScheduleWordError, Schedules,
+};
 pub use state::{TaskState, TaskStateError};
+pub use statistics::{HOURS_MAX, HourFigures};
+pub use timetable::{Timetable, TimetableError};
+pub use types::{TaskType, TaskTypeError, TypeLimits};

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{NodeId, NodeLabels, Project, StoreError, TaskId, Timestamp};
 
-use crate::{Completion, Lease, OutputMissing, TaskRecord, TaskState};
+use crate::{Completion, HourFigures, Lease, OutputMissing, TaskRecord, TaskState};
 
 /// The durable queue. Each method is one transaction; state changes go through [`crate::Progress::step`].
 #[async_trait]
@@ -62,6 +62,17 @@ pub trait Queue: Send + Sync + 'static {
 
     /// A project's tasks, newest first.
     async fn tasks(&self, page: &TaskPage) -> Result<Vec<TaskRecord>, StoreError>;
+
+    /// What came of the tasks of `project` that ended since the hour of `since`, by hour and state, oldest first.
+    async fn hours(&self, project: &Project, since: Timestamp) -> Result<Vec<HourFigures>, StoreError>;
+
+    /// Removes at most `limit` tasks that have been over since before `before` and that nothing needs any more. Content that
+    /// nothing else refers to is collected later. `event` is recorded once for each project that they were of, with their
+    /// number. Returns how many were removed.
+    async fn expire(&self, before: Timestamp, event: Event, limit: u32) -> Result<u64, StoreError>;
+
+    /// Forgets figures of hours that are longer ago than anybody can ask for.
+    async fn forget_hours(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// How many tasks of `project` are in each state, from counters; states without tasks may be missing.
     async fn counts(&self, project: &Project) -> Result<Vec<(TaskState, u64)>, StoreError>;

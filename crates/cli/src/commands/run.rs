@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use casemate_api::Client;
-use casemate_api::tasks::{ModuleSource, NameRef, Profile, QuorumRequest, SubmitTask, Task, TaskState};
+use casemate_api::tasks::{
+    ModuleSource, NameRef, Profile, QuorumRequest, SubmitTask, Task, TaskState, TaskType,
+};
 use casemate_model::TaskId;
 use clap::Args;
 
@@ -41,35 +43,14 @@ Limits: wall, compile (500ms, 5s, 2m); memory, stack, output, log, compile-memor
 Exit codes: 0 when the program exited with code 0, otherwise 1 (its own code is shown); 2 to 7 when \
 it could not be run, as for every command. Ctrl-C cancels the task.")]
 pub(crate) struct Run {
-    /// What to run.
-    module: Module,
-    /// Standard input: a file, `-`, cm://BUCKET/KEY, sha256:…, or what another task leaves: tsk_… for its standard output,
-    /// tsk_…:PATH for a file. Empty otherwise.
-    #[arg(long, value_name = "FILE")]
-    input: Option<String>,
-    /// A file for the program's read-only directory /in, as PATH=FILE. FILE may be stored content, too.
-    #[arg(long = "in", value_name = "PATH=FILE", value_parser = pair)]
-    inputs: Vec<(String, String)>,
+    #[command(flatten)]
+    work: Work,
     /// Give the program a directory /out, and keep what it leaves there in DIR.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// An environment variable. Nothing else is in its environment.
-    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
-    env: Vec<(String, String)>,
-    /// A limit, such as wall=5s.
-    #[arg(long = "limit", value_name = "KEY=VALUE")]
-    limits: Vec<Limit>,
-    /// Run deterministically: the same run gives the same output and uses the same fuel.
-    #[arg(long)]
-    det: bool,
-    /// Have it run by nodes of distinct owners, such as 2/3: three run it, and two must come to the same. Needs --det.
-    #[arg(long, value_name = "AGREE/OF", value_parser = quorum, requires = "det")]
-    quorum: Option<(u8, u8)>,
     /// Run it after this task has succeeded; if that ends otherwise, it is cancelled. May be given more than once.
     #[arg(long, value_name = "TASK")]
     after: Vec<TaskId>,
-    #[command(flatten)]
-    plan: plan::PlanOptions,
     /// Keep the receipt, with everything that `casemate verify` needs, in FILE.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -79,9 +60,6 @@ pub(crate) struct Run {
     /// Let the program's control characters through to the terminal.
     #[arg(long)]
     raw: bool,
-    /// Arguments for the program.
-    #[arg(last = true)]
-    args: Vec<String>,
 }
 
 impl Run {
@@ -104,6 +82,50 @@ impl Run {
     }
 
     async fn wanted(&self, client: &Client, output: Output) -> Result<SubmitTask, CliError> {
+        let wanted = self.work.request(client, self.out.is_some(), output).await?;
+        Ok(SubmitTask { after: self.after.iter().map(ToString::to_string).collect(), ..wanted })
+    }
+}
+
+/// What to run, and how: what `run` and `schedule add` have in common.
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// What to run.
+    module: Module,
+    /// Standard input: a file, `-`, cm://BUCKET/KEY, sha256:…, or what another task leaves: tsk_… for its standard output,
+    /// tsk_…:PATH for a file. Empty otherwise.
+    #[arg(long, value_name = "FILE")]
+    input: Option<String>,
+    /// A file for the program's read-only directory /in, as PATH=FILE. FILE may be stored content, too.
+    #[arg(long = "in", value_name = "PATH=FILE", value_parser = pair)]
+    inputs: Vec<(String, String)>,
+    /// An environment variable. Nothing else is in its environment.
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = pair)]
+    env: Vec<(String, String)>,
+    /// A limit, such as wall=5s.
+    #[arg(long = "limit", value_name = "KEY=VALUE")]
+    limits: Vec<Limit>,
+    /// Run deterministically: the same run gives the same output and uses the same fuel.
+    #[arg(long)]
+    det: bool,
+    /// Have it run by nodes of distinct owners, such as 2/3: three run it, and two must come to the same. Needs --det.
+    #[arg(long, value_name = "AGREE/OF", value_parser = quorum, requires = "det")]
+    quorum: Option<(u8, u8)>,
+    #[command(flatten)]
+    plan: plan::PlanOptions,
+    /// Arguments for the program.
+    #[arg(last = true)]
+    args: Vec<String>,
+}
+
+impl Work {
+    /// The submission. Local files are stored first.
+    pub(super) async fn request(
+        &self,
+        client: &Client,
+        output_directory: bool,
+        output: Output,
+    ) -> Result<SubmitTask, CliError> {
         let module = module_source(client, &self.module, output).await?;
         let mut stdin = None;
         if let Some(text) = &self.input {
@@ -114,13 +136,14 @@ impl Run {
             files.push(inputs::file(client, path, text, output).await?);
         }
         Ok(SubmitTask {
+            kind: TaskType::Wasm,
             module,
             args: self.args.clone(),
             env: self.env.iter().cloned().collect(),
             stdin,
             inputs: files,
-            after: self.after.iter().map(ToString::to_string).collect(),
-            output_directory: self.out.is_some(),
+            after: Vec::new(),
+            output_directory,
             limits: limits::request(&self.limits),
             profile: if self.det { Profile::Det1 } else { Profile::Default },
             plan: self.plan.request(),

@@ -1,4 +1,6 @@
+mod logs;
 mod plan;
+mod statistics;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::report::{CliError, Status};
 use crate::tables::Column;
 use crate::transfer;
 
-/// Look at tasks, wait for them, cancel them, and fetch what came of them.
+/// Look at tasks, follow them, wait for them, cancel them, and fetch what came of them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     List(List),
@@ -25,8 +27,12 @@ pub(crate) enum Task {
     Cancel(Cancel),
     Requeue(Requeue),
     Output(Output),
-    Log(Log),
+    #[command(visible_alias = "log")]
+    Logs(logs::Logs),
     Receipt(Receipt),
+    #[command(visible_alias = "stats")]
+    Statistics(statistics::Statistics),
+    Types(statistics::Types),
 }
 
 impl Task {
@@ -38,8 +44,10 @@ impl Task {
             Self::Cancel(command) => command.execute(context).await,
             Self::Requeue(command) => command.execute(context).await,
             Self::Output(command) => command.execute(context).await,
-            Self::Log(command) => command.execute(context).await,
+            Self::Logs(command) => command.execute(context).await,
             Self::Receipt(command) => command.execute(context).await,
+            Self::Statistics(command) => command.execute(context).await,
+            Self::Types(command) => command.execute(context).await,
         }
     }
 }
@@ -240,32 +248,6 @@ impl Output {
     }
 }
 
-/// Print what a task wrote to standard error.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate task log tsk_01kg9ys7kv040g2081040g2081")]
-pub(crate) struct Log {
-    /// The task's id.
-    #[arg(value_name = "TASK")]
-    id: TaskId,
-    /// Let control characters through to the terminal.
-    #[arg(long)]
-    raw: bool,
-}
-
-impl Log {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let (client, output) = (context.client()?, context.output);
-        let download = client.tasks_output(&self.id.to_string(), TaskStream::Stderr).await?;
-        // What was asked for is data, even if the guest meant it as talk.
-        let mut sink = Guest::new(ShowStream { output, raw: self.raw }, Stream::Stdout);
-        transfer::download(download, "standard error", &mut sink, output).await?;
-        sink.finish()?;
-        Ok(Status::Done)
-    }
-}
-
 /// Fetch a task's receipt, with everything that `casemate verify` needs to check it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -306,6 +288,9 @@ fn show(context: &Context, task: &TaskRecord) -> Result<(), CliError> {
         ("updated", task.updated.clone()),
         ("attempt", task.attempt.to_string()),
     ];
+    if let Some(progress) = &task.progress {
+        fields.push(("progress", format!("{}/{} {}", progress.done, progress.total, progress.text)));
+    }
     fields.extend(plan::fields(task));
     if let Some(name) = &task.module_name {
         fields.insert(3, ("name", name.clone()));

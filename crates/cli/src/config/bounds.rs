@@ -29,6 +29,7 @@ pub(super) fn check(written: &Written) -> Result<(), ConfigError> {
         ("collect_grace_seconds", written.collect_grace_seconds, 1..=SECONDS_MAX),
         ("workers", written.workers as u64, 0..=WORKERS_MAX),
         ("audit_percent", written.audit_percent, 0..=100),
+        ("task_keep_days", written.task_keep_days, 0..=36_500),
         ("project_objects_max", written.project_objects_max, 0..=1 << 50),
     ];
     for (key, value, range) in numbers {

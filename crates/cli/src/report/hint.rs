@@ -245,6 +245,7 @@ fn of_node(error: &NodeError) -> Option<String> {
         NodeError::Damaged { .. } => "remove the node's directory and join anew",
         NodeError::Refused => "join anew with another --directory, or see `casemate node ls` on the server",
         NodeError::Sandbox(_) => "`casemate doctor` says which walls this machine has",
+        NodeError::Relay(_) => "choose another address for --relay-listen and --relay-address",
         NodeError::Directory(_) | NodeError::Trust(_) | NodeError::Measure(_) => return None,
     };
     Some(fixed.to_owned())

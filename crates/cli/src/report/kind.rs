@@ -199,6 +199,7 @@ fn of_node(error: &NodeError) -> Kind {
         | NodeError::Damaged { .. }
         | NodeError::Trust(_)
         | NodeError::Sandbox(_)
+        | NodeError::Relay(_)
         | NodeError::Measure(_) => Kind::Failed,
     }
 }

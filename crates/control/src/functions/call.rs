@@ -280,6 +280,7 @@ pub(super) fn job(
         deadline,
         accepted,
         serving: None,
+        watcher: None,
     }
 }
 

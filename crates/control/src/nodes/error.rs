@@ -1,6 +1,8 @@
 use casemate_identity::NODES_MAX;
 use casemate_model::{Digest, JoinTokenId, NodeId, NodeName, TaskId};
 
+use crate::RelayError;
+
 /// Why something about nodes was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
@@ -22,6 +24,9 @@ pub enum NodeError {
     /// The project has as many nodes as it may have.
     #[error("the project has {NODES_MAX} nodes already")]
     TooMany,
+    /// Relay sessions.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// The caller is not a node that has joined.
     #[error("this is for nodes that have joined, over mutual TLS; the caller is none")]
     NotANode,

@@ -8,7 +8,7 @@ use casemate_tasks::{Extended, Held, Lease, Taker, TaskRecord, TaskState};
 
 use super::NodeError;
 use crate::tasks::LEASE;
-use crate::{Caller, Control, ControlError};
+use crate::{Caller, Control, ControlError, RelayOrder, RelayReport};
 
 /// Most tasks that a node takes at once.
 const CLAIM_MAX: u32 = 64;
@@ -23,6 +23,8 @@ pub struct Beat {
     pub leases: Extended,
     /// Whether it gets tasks.
     pub state: NodeState,
+    /// Relay sessions that lead through it.
+    pub relays: Vec<RelayOrder>,
 }
 
 impl Control {
@@ -80,6 +82,7 @@ impl Control {
         caller: &Caller,
         worker: WorkerId,
         held: &[Held],
+        relaying: RelayReport,
     ) -> Result<Beat, ControlError> {
         let node = self.working_node(caller).await?;
         let now = self.now();
@@ -97,7 +100,8 @@ impl Control {
         }
         let mut leases = self.parts.queue.extend(&own, now.saturating_add(LEASE), now).await?;
         leases.lost.extend(lost);
-        Ok(Beat { leases, state: node.state })
+        let relays = self.relay_orders(&node, relaying).await?;
+        Ok(Beat { leases, state: node.state, relays })
     }
 
     /// A node says of a task that it runs by extending its lease.
@@ -142,7 +146,7 @@ impl Control {
     }
 
     /// The node that calls, which is allowed to work.
-    pub(super) async fn working_node(&self, caller: &Caller) -> Result<NodeRecord, ControlError> {
+    pub(crate) async fn working_node(&self, caller: &Caller) -> Result<NodeRecord, ControlError> {
         self.permit::<operation::WorkAsNode>(caller, &Resource::all("nodes")).await?;
         self.node_of(caller).await
     }
@@ -162,7 +166,7 @@ impl Control {
 
     /// The task that a node holds. A fencing token belongs to one lease for ever, so what is found here stays true of it:
     /// whatever happens meanwhile is found by the store, which looks at the token again.
-    pub(super) async fn held_task(&self, node: &NodeRecord, held: Held) -> Result<TaskRecord, ControlError> {
+    pub(crate) async fn held_task(&self, node: &NodeRecord, held: Held) -> Result<TaskRecord, ControlError> {
         let task = self.task_of_node(&node.project, held.task).await?;
         let own = task.progress.lease.is_some_and(|lease| lease.node == Some(node.id));
         if own && task.progress.fence == held.fence { Ok(task) } else { Err(lost(held)) }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use casemate_model::{Project, TaskId};
+use casemate_model::{Project, RunLimits, TaskId, Timestamp};
 use casemate_objects::{BlobId, VerifiedBlob};
 use casemate_policy::{Resource, operation};
-use casemate_tasks::{Cancelled, TaskPage, TaskRecord, TaskResult, TaskState};
+use casemate_tasks::{Cancelled, HOURS_MAX, HourFigures, TaskPage, TaskRecord, TaskResult, TaskState};
 
 use crate::{Caller, Change, Control, ControlError};
 
@@ -42,6 +42,26 @@ impl Control {
         let permit = self.permit::<operation::ListTasks>(caller, &Resource::all("tasks")).await?;
         let page = TaskPage { project: permit.project().clone(), state, before, limit };
         Ok(self.parts.queue.tasks(&page).await?)
+    }
+
+    /// How many of the project's tasks are in each state, and what came of those that ended in the last `hours`.
+    pub async fn task_statistics(
+        &self,
+        caller: &Caller,
+        hours: u32,
+    ) -> Result<(Vec<(TaskState, u64)>, Vec<HourFigures>), ControlError> {
+        let permit = self.permit::<operation::TaskStatistics>(caller, &Resource::all("tasks")).await?;
+        let back = u64::from(hours.min(HOURS_MAX).saturating_sub(1)) * 60 * 60 * 1_000;
+        let since =
+            Timestamp::from_millis(self.now().as_millis().saturating_sub(back)).expect("earlier than now");
+        let counts = self.parts.queue.counts(permit.project()).await?;
+        Ok((counts, self.parts.queue.hours(permit.project(), since).await?))
+    }
+
+    /// What submissions of each type may hold, and the most that a run may use.
+    pub async fn task_types(&self, caller: &Caller) -> Result<RunLimits, ControlError> {
+        self.permit::<operation::ListTaskTypes>(caller, &Resource::all("tasks")).await?;
+        Ok(self.parts.settings.limits_ceiling)
     }
 
     /// Cancels a task; if it runs, its guest is killed.
@@ -105,7 +125,7 @@ impl Control {
         Ok((result_of(task)?, permit.project().clone()))
     }
 
-    pub(super) async fn find_task(&self, project: &Project, id: TaskId) -> Result<TaskRecord, ControlError> {
+    pub(crate) async fn find_task(&self, project: &Project, id: TaskId) -> Result<TaskRecord, ControlError> {
         let found = self.parts.queue.task(project, id).await?;
         found.ok_or(ControlError::TaskNotFound(id))
     }
@@ -117,13 +137,14 @@ impl Control {
             self.runs.ended(task.id);
             self.handed_in.forget(task.id);
         }
+        self.logs.tell(task);
         let change = Change::Task { id: task.id, state, updated: task.updated };
         self.feed.publish(Some(task.project.clone()), change);
     }
 }
 
 /// What the task's run gave, or which of the two reasons there is for there being nothing.
-pub(super) fn result_of(task: TaskRecord) -> Result<TaskResult, ControlError> {
+pub(crate) fn result_of(task: TaskRecord) -> Result<TaskResult, ControlError> {
     let ended = task.progress.state.is_final();
     match task.result {
         Some(result) => Ok(result),

@@ -7,18 +7,15 @@ use casemate_model::{Digest, Outcome, Project, RunId, Timestamp};
 use casemate_objects::{BlobId, Hold, ObjectsError};
 use casemate_policy::Resource;
 use casemate_sandbox::{Job, Profile, RunReport};
-use casemate_tasks::{Completed, Completion, Held, OutputFile, TaskRecord, TaskResult};
+use casemate_tasks::{Completed, Completion, Held, OutputFile, TaskRecord, TaskResult, TaskType, TypeLimits};
 use tokio::time::Instant;
 
 use super::receipt::sign_receipt;
 use super::runs::RunSlot;
 use crate::{Caller, Control, ControlError};
 
-/// Most bytes of a module.
-const MODULE_BYTES_MAX: u64 = 128 << 20;
-
-/// Most bytes of all inputs of a task together. They are held in memory while it runs.
-const INPUT_BYTES_MAX: u64 = 1 << 30;
+/// What a submission may hold.
+const LIMITS: TypeLimits = TaskType::Wasm.limits();
 
 /// How often a result is handed in when the store fails, and how long to wait in between. After that the lease ends
 /// and the task runs again: at least once is what is promised.
@@ -77,8 +74,8 @@ impl Control {
         let spec = &task.spec;
         let own = |digest| BlobId::new(&task.project, digest);
         let module = BlobId::new(task.module_project(), spec.module);
-        let module = self.sealed(caller, module, MODULE_BYTES_MAX).await?;
-        let mut bytes_left = INPUT_BYTES_MAX;
+        let module = self.sealed(caller, module, LIMITS.module_bytes).await?;
+        let mut bytes_left = LIMITS.input_bytes;
         let mut stdin = None;
         if let Some(digest) = spec.stdin {
             let content = self.sealed(caller, own(digest), bytes_left).await?;
@@ -109,6 +106,7 @@ impl Control {
             deadline: Instant::now() + task.deadline_of_attempt(now).saturating_since(now),
             accepted: accepted_at(now, task.available()),
             serving: None,
+            watcher: Some(self.logs.watcher(task.id, task.progress.attempt)),
         })
     }
 

@@ -1,7 +1,9 @@
-use casemate_model::{BucketName, Digest, Name, ObjectKey, RunLimits, TaskId, Timestamp};
+use casemate_ledger::Event;
+use casemate_model::{Digest, TaskId, Timestamp};
 use casemate_policy::{Permit, Resource, operation};
 use casemate_tasks::{
-    Awaited, NEEDS_MAX, Plan, Progress, Quorum, RetryPolicy, Submitted, TaskRecord, TaskSpec,
+    Awaited, InputSource, ModuleSource, Plan, Progress, Quorum, RetryPolicy, SubmitTask, Submitted,
+    TaskInput, TaskRecord, TaskSpec, TaskType, TypeLimits,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,68 +12,8 @@ use super::read::resource;
 use crate::objects::object_resource;
 use crate::{Caller, Control, ControlError, TaskError};
 
-/// Most arguments, environment variables or input files of a task.
-const ITEMS_MAX: usize = 256;
-
-/// Most bytes of all arguments together, and of all environment variables together.
-const TEXT_BYTES_MAX: usize = 64 << 10;
-
-/// Most names in the path of an input.
-const INPUT_DEPTH_MAX: usize = 16;
-
-/// What a caller wants to run.
-#[derive(Clone, Debug)]
-pub struct SubmitTask {
-    /// The module.
-    pub module: ModuleSource,
-    /// Arguments after the program name.
-    pub args: Vec<String>,
-    /// Environment.
-    pub env: Vec<(String, String)>,
-    /// Standard input.
-    pub stdin: Option<TaskInput>,
-    /// Files of the input directory.
-    pub inputs: Vec<(String, TaskInput)>,
-    /// Tasks that must succeed before it is taken, besides those whose outputs it reads.
-    pub after: Vec<TaskId>,
-    /// Whether there is an output directory.
-    pub output_directory: bool,
-    /// What it may use.
-    pub limits: RunLimits,
-    /// Whether it runs under the deterministic profile.
-    pub deterministic: bool,
-    /// When it runs, how urgently, and how often it is attempted.
-    pub plan: Plan,
-    /// How many must agree of how many that run it.
-    pub quorum: Option<(u8, u8)>,
-}
-
-/// Where a module comes from. It is resolved once, at submission.
-#[derive(Clone, Debug)]
-pub enum ModuleSource {
-    /// What a name means now; any project's name.
-    Name(Name),
-    /// Content of the caller's project.
-    Content(InputSource),
-}
-
-/// Where input of a task comes from.
-#[derive(Clone, Debug)]
-pub enum TaskInput {
-    /// Content that is there.
-    Content(InputSource),
-    /// What another task of the project leaves: a file of its `/out`, else its standard output.
-    Output(TaskId, Option<String>),
-}
-
-/// Where content of the caller's project comes from.
-#[derive(Clone, Debug)]
-pub enum InputSource {
-    /// Content by its digest.
-    Digest(Digest),
-    /// An object as it is now.
-    Object(BucketName, ObjectKey),
-}
+/// What a submission may hold.
+const LIMITS: TypeLimits = TaskType::Wasm.limits();
 
 impl Control {
     /// Accepts a task; when this returns, it is durable and will run. If there is an open one of its key, that is the answer.
@@ -124,6 +66,39 @@ impl Control {
         if self.stopping.is_cancelled() {
             return Err(ControlError::ShuttingDown);
         }
+        let (mut task, event) = self.prepare_task(caller, wanted, repeat).await?;
+        match self.parts.queue.submit(&task, event).await? {
+            Submitted::Accepted => {}
+            Submitted::Exists(task) => return Ok(*task),
+            Submitted::NeedsMissing(needed) => return Err(TaskError::NeedsMissing(needed).into()),
+            Submitted::OutputMissing(missing) => return Err(TaskError::from(missing).into()),
+            Submitted::BlobMissing(digest) => {
+                return Err(casemate_objects::ObjectsError::BlobMissing { digest }.into());
+            }
+            Submitted::QueueFull { open_max } => return Err(ControlError::QueueFull { open_max }),
+        }
+        if !task.spec.needs.is_empty() {
+            // The store has looked at what it needs.
+            task = self.find_task(&task.project, task.id).await?;
+        }
+        self.submitted(&task);
+        Ok(task)
+    }
+
+    /// Lets everybody know of a task that is durable since now.
+    pub(crate) fn submitted(&self, task: &TaskRecord) {
+        metrics::counter!("casemate_tasks_submitted_total").increment(1);
+        self.announce_task(task);
+        self.runs.wake();
+    }
+
+    /// Makes the task that a caller wants, with its audit event, of what there is now.
+    pub(crate) async fn prepare_task(
+        &self,
+        caller: &Caller,
+        wanted: SubmitTask,
+        repeat: Option<Repeat>,
+    ) -> Result<(TaskRecord, Event), ControlError> {
         let permit = self.permit::<operation::SubmitTask>(caller, &Resource::all("tasks")).await?;
         let now = self.now();
         check_plan(&wanted.plan, now)?;
@@ -152,24 +127,7 @@ impl Control {
         if let Some(of) = task.spec.repeats {
             event.details.push(("repeats".to_owned(), of.to_string()));
         }
-        match self.parts.queue.submit(&task, event).await? {
-            Submitted::Accepted => {}
-            Submitted::Exists(task) => return Ok(*task),
-            Submitted::NeedsMissing(needed) => return Err(TaskError::NeedsMissing(needed).into()),
-            Submitted::OutputMissing(missing) => return Err(TaskError::from(missing).into()),
-            Submitted::BlobMissing(digest) => {
-                return Err(casemate_objects::ObjectsError::BlobMissing { digest }.into());
-            }
-            Submitted::QueueFull { open_max } => return Err(ControlError::QueueFull { open_max }),
-        }
-        metrics::counter!("casemate_tasks_submitted_total").increment(1);
-        if !task.spec.needs.is_empty() {
-            // The store has looked at what it needs.
-            task = self.find_task(&task.project, task.id).await?;
-        }
-        self.announce_task(&task);
-        self.runs.wake();
-        Ok(task)
+        Ok((task, event))
     }
 
     async fn task_spec(
@@ -243,8 +201,9 @@ impl Control {
             self.permit::<operation::ReadTaskOutput>(caller, &resource(*id)).await?;
         }
         let needs: BTreeSet<TaskId> = read.into_iter().chain(after).collect();
-        if needs.len() > NEEDS_MAX {
-            return Err(ControlError::TaskTooLarge { what: "tasks that it needs", max: NEEDS_MAX });
+        let most = LIMITS.needs;
+        if needs.len() > most {
+            return Err(ControlError::TaskTooLarge { what: "tasks that it needs", max: most });
         }
         Ok(needs.into_iter().collect())
     }
@@ -271,7 +230,7 @@ impl Control {
 }
 
 /// A task that is done once more, and what its module must be.
-struct Repeat {
+pub(crate) struct Repeat {
     of: TaskId,
     expected: Option<Digest>,
 }
@@ -298,8 +257,8 @@ fn check_plan(plan: &Plan, now: Timestamp) -> Result<(), ControlError> {
 }
 
 fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
-    if wanted.inputs.len() > ITEMS_MAX {
-        return Err(ControlError::TaskTooLarge { what: "input files", max: ITEMS_MAX });
+    if wanted.inputs.len() > LIMITS.input_files {
+        return Err(ControlError::TaskTooLarge { what: "input files", max: LIMITS.input_files });
     }
     check_texts(&wanted.args, &wanted.env)
 }
@@ -307,8 +266,8 @@ fn check_sizes(wanted: &SubmitTask) -> Result<(), ControlError> {
 /// Refuses arguments and environments that no guest could be given.
 pub(crate) fn check_texts(args: &[String], env: &[(String, String)]) -> Result<(), ControlError> {
     for (what, count) in [("arguments", args.len()), ("environment variables", env.len())] {
-        if count > ITEMS_MAX {
-            return Err(ControlError::TaskTooLarge { what, max: ITEMS_MAX });
+        if count > LIMITS.texts {
+            return Err(ControlError::TaskTooLarge { what, max: LIMITS.texts });
         }
     }
     let mut texts = args.iter().chain(env.iter().flat_map(|(name, value)| [name, value]));
@@ -320,8 +279,8 @@ pub(crate) fn check_texts(args: &[String], env: &[(String, String)]) -> Result<(
     let args: usize = args.iter().map(String::len).sum();
     let env: usize = env.iter().map(|(name, value)| name.len() + value.len()).sum();
     for (what, bytes) in [("bytes of arguments", args), ("bytes of environment variables", env)] {
-        if bytes > TEXT_BYTES_MAX {
-            return Err(ControlError::TaskTooLarge { what, max: TEXT_BYTES_MAX });
+        if bytes > LIMITS.text_bytes {
+            return Err(ControlError::TaskTooLarge { what, max: LIMITS.text_bytes });
         }
     }
     Ok(())
@@ -344,7 +303,7 @@ fn check_distinct<'p>(paths: impl Iterator<Item = &'p String>) -> Result<(), Con
 fn check_input_path(path: String) -> Result<String, ControlError> {
     let parts_hold = path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     let text_holds = path.len() <= 255
-        && path.split('/').count() <= INPUT_DEPTH_MAX
+        && path.split('/').count() <= LIMITS.input_depth
         && !path.chars().any(char::is_control)
         && !path.contains('\\');
     if parts_hold && text_holds {
@@ -381,7 +340,7 @@ mod tests {
         for path in ["a", "a/b.txt", "größe"] {
             assert_eq!(check_input_path(path.to_owned()).expect("relative"), path);
         }
-        let deep = "a/".repeat(INPUT_DEPTH_MAX) + "b";
+        let deep = "a/".repeat(LIMITS.input_depth) + "b";
         for path in
             [deep.as_str(), "", "/a", "a/", "a//b", ".", "..", "a/../b", "a\\b", "a\0", &"a".repeat(256)]
         {

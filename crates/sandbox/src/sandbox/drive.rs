@@ -13,7 +13,7 @@ use super::fetching::Fetching;
 use super::hog::Hog;
 use crate::cache::{Code, CodeKey};
 use crate::conversation::{Conversation, Remains, is_plain_path};
-use crate::job::{Job, RunReport};
+use crate::job::{Job, OutputStream, RunReport};
 use crate::keeper::Worker;
 use crate::pool::Idle;
 use crate::process::ProcessError;
@@ -190,7 +190,7 @@ impl Shared {
                 fetching.start(conversation.take_fetches(), &serving.outbound);
             }
             match accepted {
-                Ok(None) => {}
+                Ok(None) => show(job, kind, &payload),
                 Ok(Some((done, outcome))) => {
                     let ran = Duration::from_micros(done.run_us);
                     progress.started = Instant::now().checked_sub(ran);
@@ -211,6 +211,18 @@ impl Shared {
         self.nursery.order_refill();
         tracing::error!(project = %job.project, module = %job.module_digest, failure, "a worker failed");
         Outcome::EngineFailed(failure)
+    }
+}
+
+/// Shows what a guest wrote to whoever watches.
+fn show(job: &Job, kind: Kind, payload: &[u8]) {
+    let stream = match kind {
+        Kind::Stdout => OutputStream::Stdout,
+        Kind::Stderr => OutputStream::Stderr,
+        _ => return,
+    };
+    if let Some(watcher) = &job.watcher {
+        watcher.wrote(stream, payload);
     }
 }
 

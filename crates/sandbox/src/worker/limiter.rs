@@ -71,9 +71,10 @@ impl ResourceLimiter for Limiter {
         Err(Error::new(self.meter.reach(LimitKind::Memory)))
     }
 
-    fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {
+    /// What this machine does not have is no matter of the guest's: told of it, it would do here what it does nowhere else.
+    fn memory_grow_failed(&mut self, error: Error) -> Result<()> {
         self.memory.undo();
-        Ok(())
+        Err(error.context("this machine has no memory left"))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
@@ -86,9 +87,9 @@ impl ResourceLimiter for Limiter {
         Err(Error::new(self.meter.reach(LimitKind::TableElements)))
     }
 
-    fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
+    fn table_grow_failed(&mut self, error: Error) -> Result<()> {
         self.table.undo();
-        Ok(())
+        Err(error.context("this machine has no memory left"))
     }
 
     fn instances(&self) -> usize {

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use super::channel::{Channel, Request};
 use super::clock::VirtualClock;
+use super::counters::{self, Counters};
 use super::engines::{ComponentState, CoreState, HandlerState, LinkError, Linked};
 use super::fetches::Fetches;
 use super::files::{self, OutputWatch};
@@ -33,6 +34,10 @@ const RANDOM_BYTES_MAX: u64 = 1 << 20;
 /// A guest that is stopped in mid-course has written back its fuel to within so many operations; the counter is in
 /// a register between. A guest that ends by itself or runs out of fuel is counted exactly.
 const FUEL_STEP: u64 = 1_000_000;
+/// How often what a guest has written is sent while it goes on, so that whoever watches sees it.
+const SEND_EVERY: Duration = Duration::from_millis(100);
+/// What the engine's counter begins with where it is not what counts.
+const FUEL_UNBOUNDED: u64 = u64::MAX >> 1;
 /// How much of a message goes into a reply.
 const DETAIL_CHARS_MAX: usize = 2000;
 
@@ -104,7 +109,7 @@ pub(super) fn run(
     };
     let mut measured = {
         let _ticking = worker.ticker.tick(&engine);
-        worker.runtime.block_on(session.execute(&engine, &linked, watch))?
+        worker.runtime.block_on(session.sending(session.execute(&engine, &linked, watch)))?
     };
     session.stdout.finish()?;
     session.stderr.finish()?;
@@ -173,6 +178,23 @@ impl Measured {
 }
 
 impl Session<'_> {
+    /// Sends what the guest writes while it runs or waits.
+    async fn sending(
+        &self,
+        run: impl Future<Output = Result<Measured, WorkerError>>,
+    ) -> Result<Measured, WorkerError> {
+        let mut run = std::pin::pin!(run);
+        loop {
+            match tokio::time::timeout(SEND_EVERY, &mut run).await {
+                Ok(ended) => return ended,
+                Err(_) => {
+                    self.stdout.finish()?;
+                    self.stderr.finish()?;
+                }
+            }
+        }
+    }
+
     async fn execute(
         &self,
         engine: &Engine,
@@ -185,7 +207,8 @@ impl Session<'_> {
                 let wasi = self.wasi().map_err(WorkerError::Engine)?.build_p1();
                 let mut store = Store::new(engine, CoreState { wasi, limiter });
                 store.limiter(|state| &mut state.limiter);
-                self.bound(&mut store, watch).map_err(WorkerError::Engine)?;
+                self.bound(&mut store, watch, self.run.profile == Profile::Det1)
+                    .map_err(WorkerError::Engine)?;
                 let (outcome, times) = self.core(pre, &mut store).await;
                 Ok(self.measured(outcome, times, &store, &store.data().limiter))
             }
@@ -195,7 +218,7 @@ impl Session<'_> {
                 table.set_max_capacity(RESOURCES_MAX);
                 let mut store = Store::new(engine, ComponentState { wasi, table, limiter });
                 store.limiter(|state| &mut state.limiter);
-                self.bound(&mut store, watch).map_err(WorkerError::Engine)?;
+                self.bound(&mut store, watch, false).map_err(WorkerError::Engine)?;
                 let (outcome, times) = self.component(pre, &mut store).await;
                 Ok(self.measured(outcome, times, &store, &store.data().limiter))
             }
@@ -208,7 +231,7 @@ impl Session<'_> {
                 let state = HandlerState { component, http: WasiHttpCtx::new(), fetches };
                 let mut store = Store::new(engine, state);
                 store.limiter(|state| &mut state.component.limiter);
-                self.bound(&mut store, None).map_err(WorkerError::Engine)?;
+                self.bound(&mut store, None, false).map_err(WorkerError::Engine)?;
                 let (outcome, times) = self.handler(pre, &mut store).await;
                 let waits = store.data().fetches.waits();
                 let measured = self.measured(outcome, times, &store, &store.data().component.limiter);
@@ -219,16 +242,27 @@ impl Session<'_> {
 
     async fn core(&self, pre: &InstancePre<CoreState>, store: &mut Store<CoreState>) -> (Outcome, Times) {
         let mut times = Times::start();
+        let mut counters = None;
         let call = async {
             let instance = pre.instantiate_async(&mut *store).await?;
+            if self.run.profile == Profile::Det1 {
+                counters = Some(Counters::set(&mut *store, &instance, self.run.limits)?);
+                counters::start(&mut *store, &instance).await?;
+            }
             let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
             times.instantiated();
             start.call_async(&mut *store, ()).await
         };
         let ended = tokio::time::timeout_at(self.deadline.into(), call).await;
-        let outcome = match ended {
-            Ok(result) => self.outcome(result, Outcome::Exited(0)),
-            Err(_) => Outcome::LimitReached(LimitKind::Wall),
+        let judged = match (&counters, &ended) {
+            (Some(counters), Ok(Err(error))) => counters.judge(&mut *store, error, &self.meter),
+            _ => None,
+        };
+        times.fuel = counters.map(|counters| counters.fuel(&mut *store));
+        let outcome = match (judged, ended) {
+            (Some(judged), _) => judged,
+            (None, Ok(result)) => self.outcome(result, Outcome::Exited(0)),
+            (None, Err(_)) => Outcome::LimitReached(LimitKind::Wall),
         };
         (outcome, times)
     }
@@ -265,8 +299,14 @@ impl Session<'_> {
 
     /// Sets fuel and deadline. The deadline is a time that the guest looks at on every tick; what it waits for
     /// outside is dropped by the timeout around the call.
-    fn bound<T>(&self, store: &mut Store<T>, mut watch: Option<OutputWatch>) -> wasmtime::Result<()> {
-        store.set_fuel(self.run.limits.fuel)?;
+    fn bound<T>(
+        &self,
+        store: &mut Store<T>,
+        mut watch: Option<OutputWatch>,
+        canonical: bool,
+    ) -> wasmtime::Result<()> {
+        // A module in canonical form counts its own; the engine's counter is only read in between.
+        store.set_fuel(if canonical { FUEL_UNBOUNDED } else { self.run.limits.fuel })?;
         store.fuel_async_yield_interval(Some(FUEL_STEP))?;
         store.set_epoch_deadline(1);
         let (deadline, meter) = (self.deadline, Arc::clone(&self.meter));
@@ -286,7 +326,9 @@ impl Session<'_> {
     fn measured<T>(&self, outcome: Outcome, times: Times, store: &Store<T>, limiter: &Limiter) -> Measured {
         Measured {
             outcome,
-            fuel: self.run.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0)),
+            fuel: times
+                .fuel
+                .unwrap_or_else(|| self.run.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0))),
             memory_bytes_peak: limiter.memory_bytes_peak(),
             table_elements_peak: limiter.table_elements_peak(),
             instantiate: times.instantiate,
@@ -331,11 +373,13 @@ impl Session<'_> {
 pub(super) struct Times {
     since: Instant,
     instantiate: Duration,
+    /// The fuel that was used, where the guest has counted it itself.
+    fuel: Option<u64>,
 }
 
 impl Times {
     pub(super) fn start() -> Self {
-        Self { since: Instant::now(), instantiate: Duration::ZERO }
+        Self { since: Instant::now(), instantiate: Duration::ZERO, fuel: None }
     }
 
     pub(super) fn instantiated(&mut self) {

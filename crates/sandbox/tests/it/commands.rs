@@ -1,6 +1,6 @@
 //! What an honest guest gets.
 
-use casemate_model::{Outcome, RunLimits};
+use casemate_model::{LimitKind, Outcome, RunLimits};
 use casemate_sandbox::{Job, Profile, SandboxConfig};
 
 use crate::node::{Node, job, sealed};
@@ -69,7 +69,95 @@ async fn the_deterministic_profile_repeats_output_and_fuel() {
     assert_eq!(first.0[32..], f64::NAN.to_bits().to_le_bytes(), "the canonical NaN, whatever its sign was");
     let real = observe(Profile::Default, 1).await;
     assert_ne!(first.0[..32], real.0[..32]);
-    assert_eq!(first.1, real.1, "fuel does not depend on the clock");
+    assert_eq!(first.1, other_seed.1, "fuel does not depend on what is random");
+}
+
+/// What a run in the deterministic profile ended with, and its fuel.
+async fn counted(node: &Node, text: &str, limits: RunLimits) -> (Outcome, u64) {
+    let report = node.run(Job { profile: Profile::Det1, limits, ..job(text) }).await;
+    (report.outcome, report.usage.fuel)
+}
+
+#[tokio::test]
+async fn the_deterministic_profile_ends_at_the_same_place_whatever_the_machine() {
+    let node = Node::start_with(|config| SandboxConfig { runs_per_worker_max: 1, ..config }).await;
+    let limits = RunLimits { fuel: 100_000, ..RunLimits::DEFAULT };
+    // A loop of two instructions and its entry: the last round that it cannot pay for is the one that ends it.
+    let endless = r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
+    assert_eq!(counted(&node, endless, limits).await, (Outcome::LimitReached(LimitKind::Fuel), limits.fuel));
+
+    // A recursion without end, and one that has as much room as it says.
+    let recursion = |stop: &str| {
+        format!(
+            r#"(module (memory (export "memory") 1) (func $f (param i32)
+                (if (i32.eq (local.get 0) (i32.const {stop})) (then (return)))
+                (call $f (i32.add (local.get 0) (i32.const 1))))
+                (func (export "_start") (call $f (i32.const 0))))"#
+        )
+    };
+    let deep = counted(&node, &recursion("-1"), RunLimits::DEFAULT).await;
+    assert_eq!(deep.0, Outcome::LimitReached(LimitKind::Stack));
+    assert_eq!(deep, counted(&node, &recursion("-1"), RunLimits::DEFAULT).await);
+    // Half the stack is half the calls, so half the fuel, but for the entry.
+    let half = RunLimits { stack_bytes: RunLimits::DEFAULT.stack_bytes / 2, ..RunLimits::DEFAULT };
+    let shallow = counted(&node, &recursion("-1"), half).await;
+    assert_eq!(shallow.0, Outcome::LimitReached(LimitKind::Stack));
+    assert!((shallow.1 * 2).abs_diff(deep.1) <= 64, "{} and {}", shallow.1, deep.1);
+    assert_eq!(counted(&node, &recursion("1000"), RunLimits::DEFAULT).await.0, Outcome::Exited(0));
+    // Nor does the engine's stack end it where the limit is less than a frame of any engine.
+    let tiny = RunLimits { stack_bytes: 1, ..RunLimits::DEFAULT };
+    assert_eq!(counted(&node, &recursion("-1"), tiny).await.0, Outcome::LimitReached(LimitKind::Stack));
+    let small = RunLimits { stack_bytes: 64 << 10, ..RunLimits::DEFAULT };
+    assert_eq!(counted(&node, &wide(30_000), small).await.0, Outcome::LimitReached(LimitKind::Stack));
+    match counted(&node, &wide(49_000 + 20_000), RunLimits::DEFAULT).await.0 {
+        Outcome::Refused(_) => {}
+        other => panic!("{other}"),
+    }
+}
+
+/// A function with so many values at once, all of which it needs in the end.
+fn wide(values: usize) -> String {
+    let mut body = String::new();
+    for value in 0..values {
+        body += &format!("(v128.load (i32.const {}))", value % 60_000);
+    }
+    body += &"v128.xor ".repeat(values - 1);
+    format!(
+        r#"(module (memory (export "memory") 1) (func $leaf) (func (export "_start") (call $leaf)
+            (drop (v128.any_true {body}))))"#
+    )
+}
+
+#[tokio::test]
+async fn a_start_function_is_counted_too() {
+    let node = Node::start().await;
+    let start = |body: &str| {
+        format!(
+            r#"(module (memory (export "memory") 1) (global $g (mut i32) (i32.const 0))
+                (func $s {body}) (start $s)
+                (func (export "_start") (if (i32.ne (global.get $g) (i32.const 7)) (then unreachable))))"#
+        )
+    };
+    let (outcome, fuel) = counted(&node, &start("(global.set $g (i32.const 7))"), RunLimits::DEFAULT).await;
+    assert_eq!(outcome, Outcome::Exited(0));
+    assert!(fuel > 0);
+    let endless =
+        counted(&node, &start("(loop (br 0))"), RunLimits { fuel: 1000, ..RunLimits::DEFAULT }).await;
+    assert_eq!(endless, (Outcome::LimitReached(LimitKind::Fuel), 1000));
+}
+
+#[tokio::test]
+async fn a_module_that_takes_the_hosts_names_is_refused() {
+    let node = Node::start().await;
+    let text = r#"(module (memory (export "memory") 1)
+        (global (export "casemate:fuel") (mut i64) (i64.const 9223372036854775807)) (func (export "_start")))"#;
+    match counted(&node, text, RunLimits::DEFAULT).await.0 {
+        Outcome::Refused(reason) => assert!(reason.contains("casemate:fuel"), "{reason}"),
+        other => panic!("{other}"),
+    }
+    // Where nothing is counted so, the name is like any other.
+    let report = node.run(job(text)).await;
+    assert_eq!(report.outcome, Outcome::Exited(0));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use casemate_model::Outcome;
-use casemate_sandbox::{Job, Sandbox, SandboxConfig, SandboxError, WorkerProgram};
+use casemate_sandbox::{Job, OutputStream, Sandbox, SandboxConfig, SandboxError, Watcher, WorkerProgram};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -133,4 +133,38 @@ async fn a_program_that_is_no_worker_is_an_error_at_the_start() {
     let config = SandboxConfig { program: WorkerProgram::Path("/bin/false".into()), ..config(&root) };
     let started = tokio::time::timeout(Duration::from_secs(60), Sandbox::start(config)).await.unwrap();
     assert!(matches!(started.map(|_| ()), Err(SandboxError::NotReady(_))));
+}
+
+/// Writes to standard output once, and then never ends.
+const TELLS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1) (data (i32.const 64) "begun\n")
+    (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 6))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (loop (br 0))))"#;
+
+struct Told(tokio::sync::mpsc::UnboundedSender<(OutputStream, Vec<u8>)>);
+
+impl Watcher for Told {
+    fn wrote(&self, stream: OutputStream, bytes: &[u8]) {
+        self.0.send((stream, bytes.to_vec())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_guest_writes_is_seen_while_it_runs() {
+    let node = Node::start().await;
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let watched = Job { watcher: Some(std::sync::Arc::new(Told(sender))), ..job(TELLS) };
+    let run = tokio::spawn({
+        let (sandbox, cancel) = (node.sandbox.clone(), cancel.clone());
+        async move { sandbox.run(watched, cancel).await }
+    });
+    // It never ends, so this came while it ran.
+    assert_eq!(told.recv().await, Some((OutputStream::Stdout, b"begun\n".to_vec())));
+    cancel.cancel();
+    let report = run.await.unwrap();
+    assert_eq!((report.outcome, report.stdout), (Outcome::Cancelled, b"begun\n".to_vec()));
 }

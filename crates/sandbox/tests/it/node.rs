@@ -93,5 +93,6 @@ pub(crate) fn job_of(module: &[u8]) -> Job {
         deadline: now + HANG_GUARD,
         accepted: now,
         serving: None,
+        watcher: None,
     }
 }

@@ -1,5 +1,5 @@
 use casemate_api::ProblemCode as Code;
-use casemate_control::NodeError;
+use casemate_control::{NodeError, RelayError};
 
 use super::Problem;
 
@@ -7,6 +7,7 @@ impl Problem {
     pub(super) fn node(error: &NodeError) -> Self {
         let text = error.to_string();
         match error {
+            NodeError::Relay(error) => Self::relay(error),
             NodeError::NotFound(_) | NodeError::TokenNotFound(_) => Self::new(Code::NotFound, text),
             NodeError::TokenLifetime => Self::field("/lifetime_seconds", text),
             NodeError::NoMutualListener => Self::new(Code::Conflict, text)
@@ -21,6 +22,20 @@ impl Problem {
             NodeError::TooMuch => Self::too_much_for_task(),
             NodeError::NotStored(_) => Self::new(Code::BlobMissing, text),
             NodeError::Receipt(_) => Self::new(Code::InvalidBody, text),
+        }
+    }
+
+    fn relay(error: &RelayError) -> Self {
+        let text = error.to_string();
+        match error {
+            RelayError::NotFound(_) => Self::new(Code::NotFound, text),
+            RelayError::NoRelay(_) => Self::new(Code::Conflict, text)
+                .hint("have one relay with `casemate node run --relay-listen ADDRESS`"),
+            RelayError::TooMany => {
+                Self::new(Code::Conflict, text).hint("end some with `casemate relay stop`")
+            }
+            RelayError::Duration => Self::field("/duration_seconds", text),
+            RelayError::Bytes => Self::field("/bytes_max", text),
         }
     }
 

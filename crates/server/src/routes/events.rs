@@ -65,7 +65,7 @@ struct Reader {
 const RECHECK: Duration = Duration::from_secs(1);
 
 /// Comes when the reader's credential is no longer good, or does not carry what it did. Whoever may still read comes back.
-async fn changed(control: Control, principal: Principal) {
+pub(super) async fn changed(control: Control, principal: Principal) {
     loop {
         tokio::time::sleep(RECHECK).await;
         let (authenticator, now) = (control.authenticator(), control.now());

@@ -6,6 +6,7 @@ use casemate_api as wire;
 use casemate_control as control;
 use casemate_identity::{Capabilities, JoinTokenRecord, Maker, NodeRecord, NodeState, WorkRecord};
 use casemate_model::{JoinTokenId, NodeId, NodeLabels, Timestamp};
+use casemate_tasks::TaskState;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -115,6 +116,39 @@ pub(crate) async fn list_nodes(
     Ok(axum::Json(query.page(nodes, |node: &wire::nodes::Node| node.id.clone())?))
 }
 
+/// Read figures of the project's nodes and tasks together
+#[utoipa::path(get, path = "/cluster/stats", operation_id = "cluster_stats", tag = "nodes",
+    responses((status = 200, body = wire::nodes::ClusterStats), (status = "default", body = wire::Problem)))]
+pub(crate) async fn cluster_stats(
+    State(state): State<AppState>,
+    From(caller): From,
+) -> Result<axum::Json<wire::nodes::ClusterStats>, Problem> {
+    let (nodes, counts) = state.control.cluster_stats(&caller).await?;
+    let now = state.control.now();
+    let of = |wanted: &[TaskState]| {
+        counts.iter().filter(|(state, _)| wanted.contains(state)).map(|(_, count)| count).sum::<u64>()
+    };
+    let health: Vec<f64> = nodes.iter().map(|node| f64::from(node.health(now))).collect();
+    let capacity = |node: &NodeRecord| {
+        let Capabilities { cores, memory_bytes, .. } = node.capabilities;
+        f64::from(cores) * (memory_bytes as f64 / f64::from(1 << 30))
+    };
+    let healthy = nodes.iter().filter(|node| node.is_online(now) && node.health(now) >= 50).count();
+    Ok(axum::Json(wire::nodes::ClusterStats {
+        total_nodes: nodes.len() as u64,
+        healthy_nodes: healthy as u64,
+        total_tasks: of(&TaskState::ALL),
+        completed_tasks: of(&[TaskState::Succeeded]),
+        failed_tasks: of(&[TaskState::Failed, TaskState::TimedOut, TaskState::Dead]),
+        avg_health_score: if health.is_empty() {
+            0.0
+        } else {
+            health.iter().sum::<f64>() / health.len() as f64
+        },
+        total_compute_capacity: nodes.iter().map(capacity).sum(),
+    }))
+}
+
 /// Show a node
 #[utoipa::path(get, path = "/nodes/{id}", operation_id = "nodes_show", tag = "nodes",
     params(("id" = String, Path, description = "The node's id")),
@@ -203,6 +237,15 @@ pub(super) fn node_state(state: NodeState) -> wire::nodes::NodeState {
     }
 }
 
+/// In whose name something was made.
+pub(super) fn maker_text(maker: Maker) -> String {
+    match maker {
+        Maker::Operator => "operator".to_owned(),
+        Maker::Key(id) => id.to_string(),
+        Maker::User(id) => id.to_string(),
+    }
+}
+
 fn node(record: &NodeRecord, now: Timestamp) -> wire::nodes::Node {
     let Capabilities { cores, memory_bytes, kvm, fuel_per_second } = record.capabilities;
     let WorkRecord { completed, failed, lost, confirmed, refuted, fuel, run_ms } = record.work;
@@ -212,11 +255,7 @@ fn node(record: &NodeRecord, now: Timestamp) -> wire::nodes::Node {
         state: node_state(record.state),
         online: record.is_online(now),
         health: record.health(now),
-        owner: match record.owner {
-            Maker::Operator => "operator".to_owned(),
-            Maker::Key(id) => id.to_string(),
-            Maker::User(id) => id.to_string(),
-        },
+        owner: maker_text(record.owner),
         key: record.key.to_string(),
         public_key: record.public_key.to_string(),
         labels: record.labels.iter().collect(),

@@ -1,6 +1,8 @@
+mod follow;
 mod submit;
 
-pub(crate) use submit::{module_source, run_limits};
+pub(crate) use follow::*;
+pub(crate) use submit::{decode, module_source, run_limits};
 
 use std::time::Duration;
 
@@ -63,7 +65,7 @@ pub(crate) async fn submit_task(
     Json(body): Json<wire::tasks::SubmitTask>,
 ) -> Result<Response, Problem> {
     let wait = query.into_inner()?.duration(&state);
-    let mut task = state.control.submit_task(&caller, submit::decode(body)?).await?;
+    let mut task = state.control.submit_task(&caller, decode(body)?).await?;
     let existed = task.request != caller.request;
     if wait.is_some() {
         task = state.control.await_task(&caller, task.id, wait).await?;
@@ -92,6 +94,12 @@ pub(crate) async fn requeue_task(
     Ok(submitted(if existed { StatusCode::OK } else { StatusCode::ACCEPTED }, &task))
 }
 
+/// A task with how far its run says it is.
+fn shown(state: &AppState, task: &TaskRecord) -> wire::tasks::Task {
+    let progress = state.control.progress_of(task).as_ref().map(shown_progress);
+    wire::tasks::Task { progress, ..convert::task(task) }
+}
+
 fn submitted(status: StatusCode, task: &TaskRecord) -> Response {
     let location = [(header::LOCATION, format!("/api/v1/tasks/{}", task.id))];
     (status, location, axum::Json(convert::task(task))).into_response()
@@ -110,7 +118,7 @@ pub(crate) async fn list_tasks(
         wanted.as_deref().map(|text| path_parameter("state", text)).transpose()?;
     let page = PageQuery::new(limit, after);
     let rows = state.control.list_tasks(&caller, wanted, page.after()?, page.rows()?).await?;
-    let tasks = rows.iter().map(convert::task).collect();
+    let tasks = rows.iter().map(|task| shown(&state, task)).collect();
     Ok(axum::Json(page.page(tasks, |task: &wire::tasks::Task| task.id.clone())?))
 }
 
@@ -126,7 +134,7 @@ pub(crate) async fn show_task(
 ) -> Result<axum::Json<wire::tasks::Task>, Problem> {
     let wait = query.into_inner()?.duration(&state);
     let task = state.control.await_task(&caller, task_id(&id)?, wait).await?;
-    Ok(axum::Json(convert::task(&task)))
+    Ok(axum::Json(shown(&state, &task)))
 }
 
 /// Cancel a task

@@ -6,15 +6,18 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use casemate_api as wire;
+use casemate_control::RelayReport;
 use casemate_ledger::Receipt;
 use casemate_model::{Digest, TaskId, Timestamp, WorkerId};
-use casemate_tasks::{Held, TaskRecord};
+use casemate_relays::{RelayOffer, SESSIONS_MAX};
+use casemate_tasks::{Held, LogStream, TaskRecord};
 use http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
 use super::nodes::{joined_node, node_state};
 use super::objects::download;
+use super::relays::order;
 use crate::app::AppState;
 use crate::caller::From;
 use crate::convert;
@@ -31,6 +34,21 @@ const SEND_MAX: Duration = Duration::from_secs(10 * 60);
 
 /// Most bytes of a receipt with its signature.
 const RECEIPT_BYTES_MAX: u64 = Receipt::BYTES_MAX as u64 + 1_024;
+
+/// Most bytes of what a run has written that are handed on at once.
+const LOG_BYTES_MAX: u64 = 64 << 10;
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LogQuery {
+    /// The fencing token of the lease.
+    fence: u64,
+    /// `stdout` or `stderr`.
+    stream: String,
+    /// Where it begins in its stream, in bytes.
+    offset: u64,
+}
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +101,8 @@ pub(crate) async fn beat(
         let task: TaskId = body_field(&format!("/held/{index}/task"), &lease.task)?;
         held.push(Held { task, fence: lease.fence });
     }
-    let heard = state.control.hear_node(&caller, worker, &held).await?;
+    let heard =
+        state.control.hear_node(&caller, worker, &held, relaying(beat.relaying, &beat.relayed)?).await?;
     let leases = |leases: &[Held]| {
         let all = leases
             .iter()
@@ -95,7 +114,25 @@ pub(crate) async fn beat(
         lost: leases(&heard.leases.lost),
         state: node_state(heard.state),
         lease_ms: u64::try_from(casemate_control::LEASE.as_millis()).expect("seconds"),
+        relays: heard.relays.iter().map(|relay| order(relay, state.control.now())).collect(),
     }))
+}
+
+/// What a node says of relaying.
+fn relaying(
+    offer: Option<wire::relays::RelayOffer>,
+    relayed: &[wire::relays::Relayed],
+) -> Result<RelayReport, Problem> {
+    if relayed.len() > SESSIONS_MAX as usize {
+        return Err(Problem::field("/relayed", format!("at most {SESSIONS_MAX} sessions")));
+    }
+    let counts = relayed.iter().enumerate().map(|(index, one)| {
+        let id = body_field(&format!("/relayed/{index}/session"), &one.session)?;
+        Ok((id, (one.bytes_out, one.bytes_in)))
+    });
+    let offer =
+        offer.map(|wire::relays::RelayOffer { address, certificate }| RelayOffer { address, certificate });
+    Ok(RelayReport { offer, relayed: counts.collect::<Result<_, Problem>>()? })
 }
 
 /// Get another certificate
@@ -152,6 +189,34 @@ pub(crate) async fn store(
     let bytes_max = state.control.most_for_task(&caller, held).await?;
     let content = collect(body, bytes_max).await?;
     state.control.store_for_task(&caller, held, digest, content).await?;
+    Ok(axum::Json(()))
+}
+
+/// Hand on what a run has written next
+///
+/// For whoever follows the task; nothing of it counts. What is there already is passed over. At most 64 KiB at once.
+#[utoipa::path(put, path = "/nodes/self/tasks/{task}/log", operation_id = "nodes_work_log", tag = "nodes",
+    params(("task" = String, Path, description = "The task's id"), LogQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200), (status = "default", body = wire::Problem)))]
+pub(crate) async fn log(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(task): Path<String>,
+    query: Answer<Query<LogQuery>>,
+    body: Body,
+) -> Result<axum::Json<()>, Problem> {
+    let LogQuery { fence, stream, offset } = query.into_inner()?;
+    let held = held(&task, FenceQuery { fence })?;
+    let stream = match stream.as_str() {
+        "stdout" => LogStream::Stdout,
+        "stderr" => LogStream::Stderr,
+        _ => return Err(Problem::parameter_text("stream", "must be stdout or stderr".to_owned())),
+    };
+    let _place = state.transfer()?;
+    state.control.check_works(&caller).await?;
+    let bytes = collect(body, LOG_BYTES_MAX).await?;
+    state.control.note_log(&caller, held, (stream, offset), &bytes).await?;
     Ok(axum::Json(()))
 }
 

@@ -7,7 +7,8 @@ use serde_json::Value;
 const OUTSIDE_THE_DOCUMENT: [&str; 2] = ["node.describe", "node.metrics"];
 
 /// Routes that share the operation of another route.
-const SHARED: [(&str, &str); 25] = [
+const SHARED: [(&str, &str); 26] = [
+    ("nodes_work_log", "nodes.work"),
     ("functions_roll_back", "functions.route"),
     ("nodes_work_beat", "nodes.work"),
     ("nodes_work_content", "nodes.work"),

@@ -8,7 +8,7 @@ use super::{Finding, Findings, STEP};
 use crate::failure::Failure;
 use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
-use crate::{catalog, credentials, functions, registry, users, webhooks};
+use crate::{catalog, credentials, functions, registry, schedules, users, webhooks};
 
 /// What was counted while every record was read.
 #[derive(Default)]
@@ -48,6 +48,8 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
     let functions = Table { statement: &functions::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
     functions.walk(sql, findings, |row| counted.add_function_version(row)).await?;
+    let schedules = Table { statement: &schedules::ALL_SCHEDULES, before_first: values![""].to_vec() };
+    schedules.walk(sql, findings, |row| counted.add_schedule(row)).await?;
     let tasks = Table { statement: &ALL_TASKS, before_first: values![""].to_vec() };
     tasks.walk(sql, findings, |row| counted.add_task(row)).await?;
     let versions =
@@ -138,6 +140,13 @@ impl Counted {
 
     fn add_function_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         self.refer(functions::module_of(row)?);
+        Ok(None)
+    }
+
+    fn add_schedule(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
+        for blob in schedules::blobs_of(row)? {
+            self.refer(blob);
+        }
         Ok(None)
     }
 

@@ -120,6 +120,7 @@ impl Tx<'_> {
         }
         if progress.state.is_final() && !before.is_final() {
             self.execute(&CLOSE_TASK, values![task.project]).await?;
+            self.count_in_hour(task).await?;
             self.tell_who_needs(task.id).await?;
         }
         Ok(())

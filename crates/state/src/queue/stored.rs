@@ -12,7 +12,9 @@ use casemate_objects::BlobId;
 use casemate_tasks::{Agreement, OutputFile, RanOn, Review, TaskRecord, TaskResult, TaskSpec};
 use serde::{Deserialize, Serialize};
 
-use plan::{StoredAwaited, StoredPlan, StoredQuorum};
+use plan::{StoredAwaited, StoredQuorum};
+
+pub(crate) use plan::StoredPlan;
 
 /// A stored text that is not what was written.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +176,7 @@ fn task_id(part: &'static str, text: String) -> Result<TaskId, StoredError> {
     text.parse().map_err(|_| bad_value(part, text, "task id"))
 }
 
-fn bad_value(part: &'static str, text: String, wanted: &'static str) -> StoredError {
+pub(crate) fn bad_value(part: &'static str, text: String, wanted: &'static str) -> StoredError {
     StoredError::Value { part, text, wanted }
 }
 

@@ -9,9 +9,9 @@ use crate::failure::Failure;
 use crate::sql::{Statement, statement, values};
 
 /// Accepts a task if its blobs are there and its project's queue has room.
-pub(super) struct Submit {
-    pub(super) task: TaskRecord,
-    pub(super) event: Event,
+pub(crate) struct Submit {
+    pub(crate) task: TaskRecord,
+    pub(crate) event: Event,
 }
 
 #[async_trait]

@@ -6,12 +6,14 @@ use casemate_identity::{Maker, NodeState};
 use casemate_ledger::NodePublicKey;
 use casemate_model::{
     BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
-    NodeName, ObjectKey, Project, RefreshId, RequestId, Role, RunId, Scopes, SessionId, TaskId, Timestamp,
-    UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
+    NodeName, ObjectKey, Project, RefreshId, RelayId, RequestId, Role, RunId, ScheduleId, Scopes, SessionId,
+    TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
-use casemate_tasks::TaskState;
+use casemate_proofs::SystemName;
+use casemate_relays::{Destinations, RelayState};
+use casemate_tasks::{Overlap, ScheduleState, TaskKey, TaskState};
 use casemate_throttle::{Subject, Tier};
 use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 
@@ -244,9 +246,17 @@ parsed_cells!(
     ObjectKey => "an object key",
     Project => "a project",
     RefreshId => "a refresh token id",
+    SystemName => "a proof system",
+    RelayId => "a relay session id",
+    RelayState => "the state of a relay session",
+    Destinations => "destinations",
     RequestId => "a request id",
     Role => "a role",
     RunId => "a run id",
+    ScheduleId => "a schedule id",
+    ScheduleState => "the state of a schedule",
+    Overlap => "what becomes of an overlap",
+    TaskKey => "the key of a task",
     Scopes => "a set of scopes",
     SessionId => "a session id",
     TaskId => "a task id",

@@ -3,12 +3,14 @@ use casemate_identity::{Maker, NodeState};
 use casemate_ledger::NodePublicKey;
 use casemate_model::{
     BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
-    NodeName, ObjectKey, Project, RefreshId, RequestId, Role, Scopes, SessionId, TaskId, Timestamp, UploadId,
-    UserId, UserName, VersionId, WebhookId, WorkerId,
+    NodeName, ObjectKey, Project, RefreshId, RelayId, RequestId, Role, ScheduleId, Scopes, SessionId, TaskId,
+    Timestamp, UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
 };
 use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
-use casemate_tasks::TaskState;
+use casemate_proofs::SystemName;
+use casemate_relays::{Destinations, RelayState};
+use casemate_tasks::{Overlap, ScheduleState, TaskKey, TaskState};
 use casemate_throttle::{Subject, Tier};
 use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 use sqlx::query::Query;
@@ -85,11 +87,19 @@ text_values!(
     ObjectKey,
     Project,
     RefreshId,
+    SystemName,
+    RelayId,
+    RelayState,
+    Destinations,
     RequestId,
     Role,
+    ScheduleId,
+    ScheduleState,
+    Overlap,
     Scopes,
     SessionId,
     TaskId,
+    TaskKey,
     TaskState,
     UploadId,
     UserId,

@@ -3,8 +3,8 @@ use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
 use crate::{
-    audit, blobs, catalog, change, credentials, functions, idempotency, nodes, overrides, queue, registry,
-    users, webhooks,
+    audit, blobs, catalog, change, credentials, functions, idempotency, nodes, overrides, proofs, queue,
+    registry, relays, schedules, users, webhooks,
 };
 
 /// How the engine means to run a statement.
@@ -50,6 +50,9 @@ impl Store {
             users::roles::HOT,
             nodes::HOT,
             functions::HOT,
+            schedules::HOT,
+            proofs::HOT,
+            relays::HOT,
             webhooks::HOT,
         ];
         for (name, statement) in hot.into_iter().flatten() {

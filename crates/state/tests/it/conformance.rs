@@ -16,6 +16,8 @@ mod plans;
 mod queue;
 mod quotas;
 mod registry;
+mod relays;
+mod schedules;
 mod uploads;
 mod users;
 mod webhooks;
@@ -64,6 +66,10 @@ const CASES: &[Case] = cases![
     lifecycle::what_changed_meanwhile_is_left_alone,
     inventory::blobs_come_by_project_and_digest,
     inventory::parts_of_all_uploads_come_in_order,
+    schedules::a_time_is_carried_out_once_and_nothing_is_submitted_over_an_open_task,
+    schedules::what_a_schedule_reads_stays_until_it_is_removed,
+    schedules::tasks_are_counted_by_the_hour_and_go_when_they_were_kept_for_long_enough,
+    relays::a_session_is_open_until_its_end_and_is_bounded,
     nodes::a_join_token_makes_one_node,
     nodes::a_node_takes_tasks_of_its_project_that_want_its_labels,
     nodes::what_nodes_do_is_counted,

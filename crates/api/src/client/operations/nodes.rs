@@ -7,7 +7,7 @@ use crate::nodes::{
     ClaimTasks, Claimed, CreateJoinToken, CreatedJoinToken, Heartbeat, HeartbeatAnswer, HeldLease, JoinNode,
     JoinToken, JoinedNode, Node, RotateNode,
 };
-use crate::tasks::Task;
+use crate::tasks::{LogStream, Task};
 use crate::{Client, ClientError, Download, Page, Upload};
 
 impl Client {
@@ -95,6 +95,21 @@ impl Client {
         upload: Upload,
     ) -> Result<(), ClientError> {
         self.upload(Call::new("nodes.work", Method::PUT, content(held, digest)), upload).await
+    }
+
+    /// `nodes.work`: hands on what a run has written next, from a place of its stream on, for whoever follows the task.
+    pub async fn work_log(
+        &self,
+        held: &HeldLease,
+        (stream, offset): (LogStream, u64),
+        bytes: Vec<u8>,
+    ) -> Result<(), ClientError> {
+        let stream = match stream {
+            LogStream::Stdout => "stdout",
+            LogStream::Stderr => "stderr",
+        };
+        let path = of_task(held, "log").query("stream", stream).query("offset", &offset.to_string());
+        self.upload::<()>(Call::new("nodes.work", Method::PUT, path), Upload::bytes(bytes)).await
     }
 
     /// `nodes.work`: hands in the signed receipt of a run.

@@ -3,9 +3,10 @@ use std::time::Duration;
 use http::Method;
 
 use super::PageRequest;
+use crate::client::TaskEvents;
 use crate::client::path::Path;
 use crate::client::transport::Call;
-use crate::tasks::{SubmitTask, Task, TaskState};
+use crate::tasks::{SubmitTask, Task, TaskState, TaskStatistics, TaskTypes};
 use crate::{Client, ClientError, Download, Page};
 
 /// Which of a task's outputs is read.
@@ -59,6 +60,24 @@ impl Client {
         };
         let (parts, body) = self.send(Call::new("tasks.output", Method::GET, path)).await?.into_parts();
         Ok(Download::new(self.address(), &parts.headers, body))
+    }
+
+    /// `tasks.logs`: follows what a task writes, and how far it is, to its end.
+    pub async fn tasks_logs(&self, id: &str) -> Result<TaskEvents, ClientError> {
+        let call = Call::new("tasks.logs", Method::GET, task(id).then("/logs"));
+        let (parts, body) = self.send(call).await?.into_parts();
+        Ok(TaskEvents::new(Download::new(self.address(), &parts.headers, body)))
+    }
+
+    /// `tasks.statistics`: what came of tasks in the last `hours`, 1 to 840.
+    pub async fn tasks_statistics(&self, hours: u32) -> Result<TaskStatistics, ClientError> {
+        let path = Path::new("/tasks/statistics").query("hours", &hours.to_string());
+        self.json(Call::new("tasks.statistics", Method::GET, path)).await
+    }
+
+    /// `tasks.types`: types of tasks, and what they may hold.
+    pub async fn tasks_types(&self) -> Result<TaskTypes, ClientError> {
+        self.json(Call::new("tasks.types", Method::GET, Path::new("/task-types"))).await
     }
 
     /// `tasks.receipt`: the task's receipt with everything that is needed to verify it offline. Until the signed log

@@ -1,10 +1,11 @@
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use casemate_api::BaseUrl;
 use casemate_fs::{Dir, DirLock};
-use casemate_model::NodeName;
-use casemate_node::{Membership, Node, NodeConfig, NodeError, join, measure};
+use casemate_model::{Networks, NetworksError, NodeName};
+use casemate_node::{Membership, Node, NodeConfig, NodeError, RelayConfig, join, measure};
 use casemate_sandbox::{Sandbox, SandboxConfig};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::context::Context;
+use crate::egress::Dialers;
 use crate::report::{CliError, Status};
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -73,6 +75,16 @@ struct Machine {
     /// Tasks at once; as many as there are processors unless given.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1024))]
     slots: Option<u32>,
+    /// Let members of the project who may start relay sessions connect to others through this machine, by an HTTPS proxy at this
+    /// address. Nothing is let through otherwise.
+    #[arg(long, value_name = "ADDRESS")]
+    relay_listen: Option<SocketAddr>,
+    /// Host and port where they reach it; as --relay-listen unless given.
+    #[arg(long, value_name = "HOST:PORT", requires = "relay_listen")]
+    relay_address: Option<String>,
+    /// A network beside the public ones that they may connect to, such as 10.1.0.0/16; give it several times for several.
+    #[arg(long, value_name = "NETWORK", requires = "relay_listen")]
+    relay_allow: Vec<Networks>,
 }
 
 impl Join {
@@ -149,6 +161,16 @@ impl Machine {
         self.slots.unwrap_or_else(|| u32::try_from(cores).unwrap_or(1))
     }
 
+    fn relay(&self) -> Result<Option<RelayConfig>, CliError> {
+        let Some(listen) = self.relay_listen else { return Ok(None) };
+        let texts: Vec<_> = self.relay_allow.iter().map(ToString::to_string).collect();
+        let networks = texts.join(" ").parse();
+        let networks: Networks =
+            networks.map_err(|error: NetworksError| NodeError::Relay(error.to_string()))?;
+        let address = self.relay_address.clone().unwrap_or_else(|| listen.to_string());
+        Ok(Some(RelayConfig { listen, address, dialer: Dialers::new().to(&networks) }))
+    }
+
     async fn sandbox(&self, directory: &Dir) -> Result<Sandbox, CliError> {
         let place = directory.private_subdir("sandbox")?;
         let config = SandboxConfig::new(self.slots() as usize, place, Arc::new(SystemEntropy));
@@ -167,8 +189,9 @@ impl Machine {
             slots: self.slots(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            relay: self.relay()?,
         };
-        let node = Node::new(&joined, sandbox, config)?;
+        let node = Node::new(&joined, sandbox, config).await?;
         context.output.note(&format!("working for {} as {}; Ctrl-C stops", joined.url(), joined.name()));
         node.work(joined, stop).await?;
         context.output.note("stopped");

@@ -101,6 +101,7 @@ pub(super) fn stored(digest: &str) -> SubmitTask {
 
 fn task(module: ModuleSource) -> SubmitTask {
     SubmitTask {
+        kind: casemate_api::tasks::TaskType::Wasm,
         module,
         args: Vec::new(),
         env: std::collections::BTreeMap::new(),

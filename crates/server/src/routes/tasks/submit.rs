@@ -5,6 +5,7 @@ use std::time::Duration;
 use casemate_api::objects::ObjectRef;
 use casemate_api::tasks::{
     ContentSource, LimitsRequest, ModuleSource, PlanRequest, Profile, RetryOn as WireRetryOn, SubmitTask,
+    TaskType,
 };
 use casemate_control as control;
 use casemate_model::{NodeLabels, RunLimits};
@@ -12,7 +13,8 @@ use casemate_tasks::{Plan, Priority, RetryOn, RetryPolicy};
 
 use crate::problem::{Problem, body_field};
 
-pub(super) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
+pub(crate) fn decode(body: SubmitTask) -> Result<control::SubmitTask, Problem> {
+    let TaskType::Wasm = body.kind;
     let module = module_source(&body.module)?;
     let stdin = body.stdin.map(|source| content("/stdin", &source)).transpose()?;
     let mut inputs = Vec::with_capacity(body.inputs.len());

@@ -9,7 +9,7 @@ use super::{StoredError, bad_value, task_id};
 /// A plan; tasks that were stored before there were any have the default.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct StoredPlan {
+pub(crate) struct StoredPlan {
     priority: u8,
     not_before: Option<u64>,
     key: Option<String>,
@@ -29,7 +29,7 @@ impl Default for StoredPlan {
 }
 
 impl StoredPlan {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let Plan { priority, not_before, key, retry, timeout_ms, labels } = plan;
         let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         Self {
@@ -46,7 +46,7 @@ impl StoredPlan {
         }
     }
 
-    pub(super) fn read(self) -> Result<Plan, StoredError> {
+    pub(crate) fn read(self) -> Result<Plan, StoredError> {
         let part = "plan";
         let time = |millis: u64| {
             Timestamp::from_millis(millis).map_err(|_| bad_value(part, millis.to_string(), "time"))

@@ -59,7 +59,7 @@ impl Context {
         (node, key)
     }
 
-    async fn joined(&self, name: &str) -> NodeRecord {
+    pub(super) async fn joined(&self, name: &str) -> NodeRecord {
         let (node, key) = self.new_node(name);
         let token = self.join_token().await.id;
         let joined = self.store.join(token, &node, &key, self.event("nodes.join")).await.unwrap();

@@ -1,0 +1,99 @@
+use ark_bn254::{Bn254, Fr};
+use ark_groth16::{Groth16, Proof, VerifyingKey, prepare_verifying_key};
+use ark_serialize::CanonicalDeserialize;
+
+use crate::system::{KEY_BYTES_MAX, PROOF_BYTES_MAX};
+use crate::{ProofError, ProofSystem, Statement};
+
+/// Groth16 over the curve BN254. Its keys come out of a ceremony, for one circuit each: whoever knows what was random there can
+/// prove anything under the key, which is why only an operator registers one.
+pub struct Groth16Bn254;
+
+/// The halves of a statement's digest.
+const INPUTS: usize = 2;
+
+impl ProofSystem for Groth16Bn254 {
+    fn check_key(&self, key: &[u8]) -> Result<(), ProofError> {
+        read_key(key).map(drop)
+    }
+
+    fn verify(&self, key: &[u8], statement: &Statement, proof: &[u8]) -> Result<bool, ProofError> {
+        let key = read_key(key)?;
+        let proof: Proof<Bn254> = read(proof, PROOF_BYTES_MAX)?;
+        let inputs = statement.public_inputs().map(Fr::from);
+        let malformed = |error| ProofError::Malformed(format!("{error}"));
+        Groth16::<Bn254>::verify_proof(&prepare_verifying_key(&key), &proof, &inputs).map_err(malformed)
+    }
+}
+
+fn read_key(key: &[u8]) -> Result<VerifyingKey<Bn254>, ProofError> {
+    let key: VerifyingKey<Bn254> = read(key, KEY_BYTES_MAX)?;
+    match key.gamma_abc_g1.len().checked_sub(1) {
+        Some(INPUTS) => Ok(key),
+        given => Err(ProofError::Inputs { given: given.unwrap_or_default(), wanted: INPUTS }),
+    }
+}
+
+/// Reads something to its last byte. Points are checked to be on their curve and in their group.
+fn read<T: CanonicalDeserialize>(mut bytes: &[u8], bytes_max: usize) -> Result<T, ProofError> {
+    if bytes.len() > bytes_max {
+        return Err(ProofError::TooLarge { given: bytes.len(), max: bytes_max });
+    }
+    let value = T::deserialize_compressed(&mut bytes);
+    let value = value.map_err(|error| ProofError::Malformed(format!("{error}")))?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(ProofError::Malformed(format!("{} bytes are left over", bytes.len())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_support::Circuit;
+
+    use super::*;
+
+    #[test]
+    fn a_proof_is_of_one_statement_under_one_key() {
+        let (circuit, other) = (Circuit::new(1), Circuit::new(2));
+        let (statement, another) = (Statement::of_text("one"), Statement::of_text("two"));
+        let (key, proof) = (circuit.key(), circuit.prove(&statement, 3));
+        let verify =
+            |key: &[u8], statement: &Statement, proof: &[u8]| Groth16Bn254.verify(key, statement, proof);
+        assert_eq!(Groth16Bn254.check_key(&key), Ok(()));
+        assert_eq!(verify(&key, &statement, &proof), Ok(true));
+        assert_eq!(verify(&key, &another, &proof), Ok(false), "of another task, module, input or output");
+        assert_eq!(verify(&other.key(), &statement, &proof), Ok(false), "under another key");
+        assert_ne!(circuit.prove(&statement, 4), proof, "the same statement has many proofs");
+    }
+
+    #[test]
+    fn what_is_changed_or_cut_is_no_proof() {
+        let circuit = Circuit::new(1);
+        let (statement, key) = (Statement::of_text("one"), circuit.key());
+        let proof = circuit.prove(&statement, 3);
+        for position in 0..proof.len() {
+            let mut changed = proof.clone();
+            changed[position] ^= 1;
+            assert_ne!(Groth16Bn254.verify(&key, &statement, &changed), Ok(true), "bit of byte {position}");
+        }
+        for bad in [&proof[..127], &[&proof[..], b"x"].concat(), b"", &[0xff; 128]] {
+            let refused = Groth16Bn254.verify(&key, &statement, bad);
+            assert!(matches!(refused, Err(ProofError::Malformed(_))), "{refused:?}");
+        }
+        let huge = vec![0; PROOF_BYTES_MAX + 1];
+        assert!(matches!(Groth16Bn254.verify(&key, &statement, &huge), Err(ProofError::TooLarge { .. })));
+        // A length that claims more than there is.
+        let mut lying = key.clone();
+        let at = lying.len() - 3 * 32 - 8;
+        lying[at..at + 8].fill(0x7f);
+        assert!(Groth16Bn254.check_key(&lying).is_err());
+    }
+
+    #[test]
+    fn a_key_for_other_inputs_is_refused() {
+        let key = Circuit::with_inputs(3).key();
+        assert_eq!(Groth16Bn254.check_key(&key), Err(ProofError::Inputs { given: 3, wanted: 2 }));
+    }
+}
