@@ -121,10 +121,18 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     // tasks
     tasks: (query, signal) => list("/tasks", query, signal),
     task: (id, signal) => json("GET", taskPath(id), { signal }),
+    taskStatistics: (hours, signal) => json("GET", "/tasks/statistics", { query: { hours }, signal }),
     submitTask: (task) => json("POST", "/tasks", { body: task }),
     cancelTask: (id) => json("POST", taskPath(id, "/cancel")),
     taskStream: (id, stream, signal) => call("GET", taskPath(id, `/${stream}`), { signal }),
     receipt: (id, signal) => whenProved(() => text("GET", taskPath(id, "/receipt"), { signal })),
+    // schedules
+    schedules: (query, signal) => list("/schedules", query, signal),
+    schedule: (id, signal) => json("GET", schedulePath(id), { signal }),
+    createSchedule: (schedule) => json("POST", "/schedules", { body: schedule }),
+    deleteSchedule: (id) => json("DELETE", schedulePath(id)),
+    pauseSchedule: (id) => json("POST", schedulePath(id, "/pause")),
+    resumeSchedule: (id) => json("POST", schedulePath(id, "/resume")),
     // keys
     keys: (query, signal) => list("/keys", query, signal),
     createKey: (key) => json("POST", "/keys", { body: key }),
@@ -169,6 +177,8 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
 const functionPath = (name, below = "") => `/functions/${encodeURIComponent(name)}${below}`;
 
 const nodePath = (id, below = "") => `/nodes/${encodeURIComponent(id)}${below}`;
+
+const schedulePath = (id, below = "") => `/schedules/${encodeURIComponent(id)}${below}`;
 
 const webhookPath = (id, below = "") => `/webhooks/${encodeURIComponent(id)}${below}`;
 

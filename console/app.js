@@ -22,11 +22,15 @@ import * as functions from "./pages/functions.js";
 import * as names from "./pages/names.js";
 import * as node from "./pages/node.js";
 import * as nodes from "./pages/nodes.js";
+import * as newSchedule from "./pages/new_schedule.js";
 import * as newTask from "./pages/new_task.js";
 import * as object from "./pages/object.js";
 import * as objects from "./pages/objects.js";
 import * as overview from "./pages/overview.js";
+import * as schedule from "./pages/schedule.js";
+import * as schedules from "./pages/schedules.js";
 import * as task from "./pages/task.js";
+import * as taskStatistics from "./pages/task_statistics.js";
 import * as tasks from "./pages/tasks.js";
 import * as users from "./pages/users.js";
 import * as webhook from "./pages/webhook.js";
@@ -38,7 +42,11 @@ const ROUTES = [
   { pattern: ["overview"], page: overview },
   { pattern: ["tasks"], page: tasks },
   { pattern: ["tasks", "new"], page: newTask },
+  { pattern: ["tasks", "statistics"], page: taskStatistics },
   { pattern: ["tasks", ":id"], page: task },
+  { pattern: ["schedules"], page: schedules },
+  { pattern: ["schedules", "new"], page: newSchedule },
+  { pattern: ["schedules", ":id"], page: schedule },
   { pattern: ["functions"], page: functions },
   { pattern: ["functions", ":name"], page: functionPage },
   { pattern: ["nodes"], page: nodes },

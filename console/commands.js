@@ -11,6 +11,7 @@ export const commands = {
   setLimit: "casemate limit set objects 203.0.113.7 --per-second 1 --burst 2 --expires 2027-01-01T00:00:00Z",
   deployFunction: "casemate fn deploy hello hello.wasm --public",
   joinNode: "casemate node join URL --token-file join.token",
+  addSchedule: "casemate schedule add nightly '0 3 * * *' hello.tools",
   addWebhook: "casemate webhook add URL --event object.stored",
   testWebhook: (id) => `casemate webhook test ${id}`,
   invite: "casemate user invite --role developer",

@@ -4,9 +4,9 @@ import { hashFor } from "../router.js";
 import { h } from "../ui/dom.js";
 import { confirmDialog } from "../ui/dialog.js";
 import { bytes, compact, count, duration } from "../ui/format.js";
+import { healthMeter, nodeBadge } from "../ui/node_map.js";
 import { clip, facts, moment, pageHead, panel, region } from "../ui/parts.js";
 import { toast, toastError } from "../ui/toast.js";
-import { healthMeter, nodeBadge } from "./nodes.js";
 
 const POLL_MS = 5000;
 

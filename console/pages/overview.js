@@ -5,6 +5,7 @@ import { hashFor } from "../router.js";
 import { append, fill, h } from "../ui/dom.js";
 import { bytes, count, plural } from "../ui/format.js";
 import { calmly, clip, copyButton, empty, facts, moment, pageHead, panel, region, stateBadge, statusBadge, TASK_STATES } from "../ui/parts.js";
+import { taskCounts } from "../ui/task_counts.js";
 
 const REFRESH_MS = 400;
 const HEALTH_MS = 15_000;
@@ -64,17 +65,6 @@ function firstSteps() {
     action: h("div", { class: "actions" }, h("a", { class: "button primary", href: hashFor(["objects"]) }, "Upload a module"), h("a", { class: "button", href: hashFor(["tasks", "new"]) }, "Run a task")),
     command: commands.upload,
   });
-}
-
-function taskCounts(tasks) {
-  const total = Math.max(1, ...Object.values(tasks));
-  return h("ul", { class: "counts" }, TASK_STATES.map((state) => {
-    const number = tasks[state] ?? 0;
-    return h("li", { class: number === 0 ? "none" : null },
-      h("a", { href: hashFor(["tasks"], { state }) }, stateBadge(state)),
-      h("meter", { min: 0, max: total, value: number, "aria-hidden": "true" }),
-      h("span", { class: "number" }, count(number)));
-  }));
 }
 
 function walls(list) {

@@ -6,7 +6,9 @@ import { fill, h } from "../ui/dom.js";
 import { bytes, compact, count, duration, plural, printable, sentence } from "../ui/format.js";
 import { calmly, clip, digestOf, facts, isLive, loading, moment, pageHead, panel, region, stateBadge } from "../ui/parts.js";
 import { confirmDialog } from "../ui/dialog.js";
+import { liveLog } from "../ui/live_log.js";
 import { table } from "../ui/table.js";
+import { taskGraph } from "../ui/task_graph_view.js";
 import { toast, toastError } from "../ui/toast.js";
 import { receiptPanel } from "./receipt.js";
 
@@ -31,25 +33,42 @@ export const title = ({ id }) => `Task ${id.slice(-8)}`;
 
 export async function render({ api, events, signal, params, navigate, can }) {
   let task = null;
-  const head = h("div", { "aria-live": "polite" });
+  let drawn = null;
+  const head = h("div", { "aria-live": "polite" }, pageHead(params.id));
+  const graph = h("div");
+  const live = liveLog({ url: href(taskPath(params.id, "/logs")), signal, stillLive, onEnd: () => body.reload() });
   const body = region(async () => {
     const next = await api.task(params.id, signal);
-    const same = task !== null && task.updated === next.updated && task.state === next.state;
+    const first = task === null;
+    const same = !first && task.updated === next.updated && task.state === next.state;
     task = next;
+    if (first) fill(graph, taskGraph({ api, events, signal, task }));
+    // What several nodes run in its place says nothing itself.
+    if (isLive(task.state) && !task.quorum) live.follow(task);
+    else live.stop();
     if (!same) fill(head, taskHead({ api, task, navigate, can, reload: () => body.reload() }));
     // A finished task never changes again: redrawing it would close what the reader opened.
-    if (same && drawn) return drawn;
-    drawn = drawTask({ api, task, signal, can });
+    if (!same || drawn === null) drawn = drawTask({ api, task, signal, can });
     return drawn;
   }, signal);
-  let drawn = null;
+
+  /** Asked before a refused log is tried again. */
+  async function stillLive() {
+    try {
+      const { state } = await api.task(params.id, signal);
+      if (!isLive(state)) body.reload();
+      return isLive(state);
+    } catch (error) {
+      return error.status !== 404;
+    }
+  }
   events.on("task", (event) => event?.id === params.id && refresh(), signal);
   events.on("reset", () => refresh(), signal);
   const refresh = calmly(body.reload, 150, signal);
   const timer = setInterval(() => task && isLive(task.state) && body.reload(), POLL_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   await body.start;
-  return h("div", {}, task ? head : pageHead(params.id), body.element);
+  return h("div", {}, head, live.element, graph, body.element);
 }
 
 function taskHead({ api, task, navigate, can, reload }) {
@@ -91,7 +110,7 @@ function drawTask({ api, task, signal, can }) {
     result ? [
       panel("Output", outputs({ api, task, signal })),
       receiptPanel({ api, task, signal, can }),
-    ] : panel("Output", h("p", { class: "hint" }, "Output appears when the task has ended.")),
+    ] : panel("Output", h("p", { class: "hint" }, isLive(task.state) ? "Output files and the receipt appear when the task has ended." : "There is none, as no run of it came to an end.")),
   ];
 }
 
@@ -117,7 +136,7 @@ function programFacts(task) {
     ["Asked for by", clip(task.actor, true)],
     ["Created", moment(task.created)],
     ["Updated", moment(task.updated)],
-    ["Deadline", task.result ? null : moment(task.deadline)],
+    ["Deadline", isLive(task.state) ? moment(task.deadline) : null],
     ["Waited", task.result ? duration(task.result.usage.queue_ms) : null],
   ]);
 }

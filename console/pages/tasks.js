@@ -27,7 +27,7 @@ export async function render({ api, events, signal, query, can }) {
     list.restart();
   });
   return h("div", {},
-    pageHead("Tasks", { lead: "Programs that ran here, each within its limits.", actions: [filter, can("tasks:write") && newTask()] }),
+    pageHead("Tasks", { lead: "Programs that ran here, each within its limits.", actions: [filter, h("a", { class: "button", href: hashFor(["tasks", "statistics"]) }, "Statistics"), can("tasks:write") && newTask()] }),
     list.element);
 }
 

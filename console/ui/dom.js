@@ -50,6 +50,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   overview: "M3 11h4l2-6 3 10 2-4h3",
   tasks: "M4 4h12v12H4zM8 8l4 2-4 2z",
+  schedules: "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM10 6v4l3 2",
   functions: "M7 3c-3 0-1 6-4 7 3 1 1 7 4 7M13 3c3 0 1 6 4 7-3 1-1 7-4 7M9 7l3 6",
   nodes: "M4 4h12v5H4zM4 11h12v5H4zM7 6.5h.01M7 13.5h.01",
   objects: "M3 7l7-4 7 4v6l-7 4-7-4zM3 7l7 4 7-4M10 11v6",

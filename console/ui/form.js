@@ -11,11 +11,14 @@ export function field({ label, name, hint = null, control }) {
   if (!input.name) input.name = name;
   const described = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
   input.setAttribute("aria-describedby", described);
-  return h("div", { class: input.type === "checkbox" ? "field inline" : "field", data: { pointer: `/${name.replaceAll(".", "/")}` } },
+  return h("div", { class: input.type === "checkbox" ? "field inline" : "field", data: { pointer: pointerOf(name) } },
     h("label", { for: id }, label), control,
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
     h("p", { class: "field-error", id: `${id}-error`, "aria-live": "polite" }));
 }
+
+/** Where the value of a field stands in what is sent. */
+export const pointerOf = (name) => `/${name.replaceAll(".", "/")}`;
 
 /** A text input. Browser help that would change a technical value is off. */
 export const textInput = (properties = {}) => h("input", { type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false", ...properties });

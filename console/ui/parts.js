@@ -18,8 +18,12 @@ export const TASK_STATES = Object.keys(STATE_TONES);
 /** States in which a task still changes. */
 export const isLive = (state) => ["queued", "leased", "running", "retry_wait"].includes(state);
 
+/** A task's state in words, and the tone that goes with it. */
+export const stateText = (state) => state?.replace("_", " ") ?? "unknown";
+export const stateTone = (state) => STATE_TONES[state] ?? "plain";
+
 /** The badge of a task's state. */
-export const stateBadge = (state) => badge(state.replace("_", " "), STATE_TONES[state] ?? "plain");
+export const stateBadge = (state) => badge(stateText(state), stateTone(state));
 
 /** The badge of a check or wall. */
 export function statusBadge(status) {
@@ -119,14 +123,19 @@ export function failure(error, retry, back = null) {
 export function region(load, signal, { what, live = false } = {}) {
   const element = h("div", { class: "region", "aria-busy": "true", "aria-live": live ? "polite" : null }, loading(what));
   let round = 0;
+  let shown = element;
   async function reload() {
     const mine = (round += 1);
     element.setAttribute("aria-busy", "true");
     try {
       const content = await load();
-      if (mine === round) fill(element, content);
+      if (mine !== round) return;
+      // What is there already stays where it is, and with it the focus.
+      if (content !== shown) fill(element, content);
+      shown = content;
     } catch (error) {
       if (error.name === "AbortError" || signal.aborted || mine !== round) return;
+      shown = element;
       fill(element, failure(error, reload));
     } finally {
       if (mine === round) element.setAttribute("aria-busy", "false");

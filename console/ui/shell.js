@@ -8,6 +8,7 @@ import { showShortcuts } from "./shortcuts.js";
 const PAGES = [
   ["overview", "Overview", "node:read", null],
   ["tasks", "Tasks", "tasks:read", null],
+  ["schedules", "Schedules", "tasks:read", null],
   ["functions", "Functions", "functions:read"],
   ["nodes", "Nodes", "nodes:read"],
   ["objects", "Objects", "objects:read", null],

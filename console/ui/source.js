@@ -1,13 +1,13 @@
-// Choosing bytes that the node already has: by name, as an object, or by digest.
+// Choosing bytes that the node already has, by name, as an object or by digest, or that another task will leave.
 
 import { fill, h } from "./dom.js";
 import { FieldError, select, textInput } from "./form.js";
 
-const LABELS = { none: "Nothing", name: "A name", object: "An object", digest: "A digest" };
+const LABELS = { none: "Nothing", name: "A name", object: "An object", digest: "A digest", task: "A task's output" };
 
 /**
- * A picker. `kinds` is a subset of none, name, object, digest; `value()` answers what the API takes, or throws a
- * FieldError at `pointer`; `initial` is a digest text, `{ name }` or `{ bucket, key }`.
+ * A picker. `kinds` is a subset of none, name, object, digest, task; `value()` answers what the API takes, or throws a
+ * FieldError at `pointer`; `initial` is a digest text, `{ name }`, `{ bucket, key }` or `{ task, file }`.
  */
 export function sourcePicker({ api, kinds, label, pointer, initial = null, signal }) {
   const kind = select(kinds.map((one) => [one, LABELS[one]]), { value: kindOf(initial, kinds), "aria-label": `${label}: kind of source` });
@@ -33,6 +33,7 @@ export function sourcePicker({ api, kinds, label, pointer, initial = null, signa
       return () => required({ input }, pointer, "Paste a digest: `sha256:` and 64 hex digits.");
     },
     object: (start) => objectInputs({ api, slot, label, pointer, start, signal }),
+    task: (start) => taskInputs({ api, slot, label, pointer, start, signal }),
   };
   kind.addEventListener("change", () => draw(null));
   draw(initial);
@@ -46,6 +47,20 @@ function objectInputs({ api, slot, label, pointer, start, signal }) {
   bucket.input.classList.add("narrow");
   fill(slot, bucket.parts, h("span", { class: "muted", "aria-hidden": "true" }, "/"), key.parts);
   return () => ({ bucket: required(bucket, pointer, "Choose a bucket."), key: required(key, pointer, "Choose an object.") });
+}
+
+function taskInputs({ api, slot, label, pointer, start, signal }) {
+  const task = suggesting(`${label}: task`, "tsk_…", start?.task, latestTasks(api, signal));
+  const file = textInput({ "aria-label": `${label}: file of the task`, placeholder: "file in /out, else stdout", class: "narrow", value: start?.file ?? "" });
+  task.input.classList.add("mono");
+  fill(slot, task.parts, file);
+  return () => ({ task: required(task, pointer, "Name the task."), ...(file.value.trim() !== "" && { file: file.value.trim() }) });
+}
+
+/** Suggests the newest tasks, asked for once. */
+function latestTasks(api, signal) {
+  let asked = null;
+  return async () => (asked ??= api.tasks({ limit: 20 }, signal).then(({ items }) => items.map(({ id }) => id)));
 }
 
 /** A text input with suggestions of the node under it. Without an answer it is a plain input. */
@@ -74,6 +89,7 @@ function kindOf(initial, kinds) {
   if (typeof initial === "string") return "digest";
   if (initial?.name !== undefined) return "name";
   if (initial?.bucket !== undefined) return "object";
+  if (initial?.task !== undefined) return "task";
   return kinds[0];
 }
 

@@ -1,4 +1,4 @@
-// Two small guests, assembled here so that the journeys need no compiler.
+// Small guests, assembled here so that the journeys need no compiler.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -32,6 +32,23 @@ export function copyGuest() {
 /** Runs for ever. */
 export function endlessGuest() {
   return moduleOf({ types: [[0x60, 0, 0]], imports: [], startType: 0, code: [0x03, 0x40, 0x0c, 0, 0x0b], data: [] });
+}
+
+/** Writes what it is given to standard output and to standard error, and then runs for ever. */
+export function talkingGuest(out, err) {
+  const word = (value) => [value & 255, (value >> 8) & 255, (value >> 16) & 255, 0];
+  const texts = [Buffer.from(out), Buffer.from(err)];
+  const start = 64; // behind two iovecs and the number of bytes written
+  const iovecs = [...word(start), ...word(texts[0].length), ...word(start + texts[0].length), ...word(texts[1].length)];
+  const write = (fd) => [...constant(fd), ...constant((fd - 1) * 8), ...constant(1), ...constant(32), ...call(0), DROP];
+  const data = (at, bytes) => [0, ...constant(at), 0x0b, ...leb(bytes.length), ...bytes];
+  return moduleOf({
+    types: [[0x60, ...vector([[I32], [I32], [I32], [I32]]), ...vector([[I32]])], [0x60, 0, 0]],
+    imports: [[...text("wasi_snapshot_preview1"), ...text("fd_write"), 0, 0]],
+    startType: 1,
+    code: [...write(1), ...write(2), 0x03, 0x40, 0x0c, 0, 0x0b],
+    data: [data(0, iovecs), data(start, Buffer.concat(texts))],
+  });
 }
 
 function moduleOf({ types, imports, startType, code, data }) {

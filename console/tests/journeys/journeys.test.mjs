@@ -46,11 +46,25 @@ const visit = async (hash, title) => {
   await heading(title);
 };
 
+const field = (label) => page.getByLabel(label, { exact: true });
+
 /** Waits until the table has exactly so many rows. */
-async function rows(count) {
-  await page.locator("tbody tr").nth(count - 1).waitFor();
-  assert.equal(await page.locator("tbody tr").count(), count);
+const rows = (count) => rowsOf("tbody tr", count);
+
+async function rowsOf(selector, count) {
+  await page.locator(selector).nth(count - 1).waitFor();
+  assert.equal(await page.locator(selector).count(), count);
 }
+
+/** What other programs do meanwhile. */
+function post(path, body) {
+  return page.evaluate(async ([path, body]) => {
+    const response = await fetch(`/api/v1${path}`, { method: "POST", headers: { "x-casemate-csrf": "1", "content-type": "application/json" }, body });
+    return response.json();
+  }, [path, body === undefined ? undefined : JSON.stringify(body)]);
+}
+const submit = (task, query = "") => post(`/tasks${query}`, task);
+const cancel = (id) => post(`/tasks/${id}/cancel`);
 
 async function upload(bucket, ...files) {
   await visit(`#/objects/${bucket}`, bucket);
@@ -264,6 +278,67 @@ journey("cancels a running task", async () => {
   await page.locator(".page-head .badge", { hasText: "cancelled" }).waitFor();
 });
 
+journey("plans a task by the form, and runs it again with the same", async () => {
+  const first = await submit({ module: { name: "copy.journeys" }, stdin: { bucket: "journeys", key: "book.txt" } }, "?wait=30");
+  await visit("#/tasks/new?name=copy.journeys", "Run a task");
+  await page.getByLabel("Standard input: kind of source").selectOption("task");
+  await page.getByLabel("Standard input: task", { exact: true }).fill(first.id);
+  await page.locator("#main summary", { hasText: "More" }).click();
+  await field("Attempts at most").fill("99");
+  await button("Run").click();
+  await page.getByText("Write a number from 1 to 20.").waitFor();
+  const given = { "After these tasks": first.id, "Not before": "2199-01-01T03:00:00", Key: "journeys-plan", "Attempts at most": "5", "Time for everything": "2 h", Labels: "zone=nowhere" };
+  for (const [label, value] of Object.entries(given)) await field(label).fill(value);
+  await field("Priority").selectOption("9");
+  await page.getByLabel("a trap").check();
+  await button("Run").click();
+  await page.locator("[data-pointer='/plan/not_before'] .field-error", { hasText: "within a year" }).waitFor();
+  browser.complaints.splice(0);
+  given["Not before"] = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T03:30:15`;
+  await field("Not before").fill(given["Not before"]);
+  await button("Run").click();
+  await page.locator(".lead", { hasText: "waits until" }).waitFor();
+  for (const fact of ["9 of 9", "journeys-plan", "0 of 5 at most", "zone=nowhere"]) await page.locator("dd", { hasText: fact }).waitFor();
+  const planned = await page.evaluate(() => location.hash.split("/").at(-1));
+  await button("Run again").click();
+  await heading("Run a task");
+  assert.equal(await page.getByLabel("Standard input: task", { exact: true }).inputValue(), first.id);
+  await page.locator("#main summary", { hasText: "More" }).click();
+  for (const [label, value] of Object.entries({ ...given, "After these tasks": "" })) assert.equal(await field(label).inputValue(), value, label);
+  assert.deepEqual([await field("Priority").inputValue(), await page.getByLabel("a trap").isChecked(), await page.getByLabel("another exit code than 0").isChecked()], ["9", true, false]);
+  await field("Run it on several nodes").selectOption("2/3");
+  await page.locator("#main summary", { hasText: "Environment and profile" }).click();
+  assert.equal(await field("Profile").inputValue(), "det-1");
+  await field("Profile").selectOption("default");
+  await button("Run").click();
+  await page.getByText("Choose the profile det-1 too", { exact: false }).waitFor();
+  await cancel(planned);
+});
+
+journey("sees what a task needs, and how that fares, and goes there", async () => {
+  const book = await submit({ module: { name: "copy.journeys" }, stdin: { bucket: "journeys", key: "book.txt" } }, "?wait=30");
+  const held = await submit({ module: { name: "copy.journeys" }, plan: { not_before: new Date(Date.now() + 86_400_000).toISOString() } });
+  const middle = await submit({ module: { bucket: "journeys", key: "copy.wasm" }, stdin: { task: book.id }, after: [held.id] });
+  const last = await submit({ module: { bucket: "journeys", key: "copy.wasm" }, inputs: [{ path: "a", source: { task: middle.id, file: "table.csv" } }] });
+  await visit(`#/tasks/${last.id}`, last.id);
+  const graph = page.locator(".task-graph svg");
+  const box = (task, state) => graph.getByRole("link", { name: new RegExp(`${task.id}, ${state}$`) });
+  for (const [task, state] of [[book, "succeeded"], [held, "queued"], [middle, "queued"], [last, "queued"]]) await box(task, state).waitFor();
+  for (const label of ["stdout", "table.csv"]) await graph.locator(".edge-label", { hasText: label }).first().waitFor();
+  await page.getByText("As a list").click();
+  await rowsOf(".task-list li", 4);
+  PAGES.push([`tasks/${last.id}`, last.id]);
+  await box(held, "queued").focus();
+  await cancel(held.id);
+  for (const task of [held, middle, last]) await box(task, "cancelled").waitFor();
+  await page.locator(".page-head .badge", { hasText: "cancelled" }).waitFor();
+  assert.match(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), /, cancelled$/, "the focus stays");
+  await page.keyboard.press("Enter");
+  await heading(held.id);
+  await visit(`#/tasks/${book.id}`, book.id);
+  assert.equal(await page.locator(".task-graph").count(), 0, "a task that stands alone has no graph");
+});
+
 journey("lists the tasks and filters them by state", async () => {
   await visit("#/tasks", "Tasks");
   await page.locator("tbody tr", { hasText: "succeeded" }).first().waitFor();
@@ -410,7 +485,10 @@ journey("lets a machine join, drains it and removes it", async () => {
   await button("I have kept it").click();
   await page.locator(".secret").waitFor({ state: "detached" });
   await node.letJoin(token.trim(), "box");
-  await page.getByRole("link", { name: "box", exact: true }).click();
+  const tile = page.getByRole("region", { name: "zone=a" }).getByRole("link", { name: /^box ready 100 health of 100/ });
+  await page.getByRole("link", { name: "box", exact: true }).waitFor();
+  assert.equal(await page.getByLabel("Put together by").count(), 0, "there is no other label to choose");
+  await tile.click();
   await heading("box");
   await page.getByText("100", { exact: true }).first().waitFor();
   await page.getByText("zone=a").waitFor();
@@ -461,7 +539,7 @@ async function signInElsewhere(secret) {
     await other.page.getByRole("heading", { level: 1, name: "journeys" }).waitFor();
     await other.page.getByRole("link", { name: "book.txt", exact: true }).waitFor();
     assert.equal(await other.page.getByText("Upload files").count(), 0);
-    assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Functions", "Nodes", "Objects", "Names", "Limits"]);
+    assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Schedules", "Functions", "Nodes", "Objects", "Names", "Limits"]);
     await other.page.getByRole("button", { name: "Sign out" }).click();
     await other.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
     assert.deepEqual(other.complaints, []);
@@ -531,7 +609,7 @@ async function joins(other, hash) {
   await other.page.getByRole("button", { name: "Join" }).click();
   await other.page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
   assert.equal(await other.page.evaluate(() => location.href.includes("token")), false);
-  assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Functions", "Nodes", "Objects", "Names", "Limits"]);
+  assert.deepEqual(await other.page.locator("nav[aria-label=Pages] a:visible").allInnerTexts(), ["Overview", "Tasks", "Schedules", "Functions", "Nodes", "Objects", "Names", "Limits"]);
   await other.page.getByRole("link", { name: "ada", exact: true }).click();
   await other.page.getByText("this one").waitFor();
   await other.page.getByLabel("Former password").fill("correct horse");
@@ -597,7 +675,7 @@ journey("reaches the content by the skip link, and dialogs keep and give back th
   assert.match(await page.evaluate(() => document.activeElement.textContent), /Claim a name/);
 });
 
-const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"], ["nodes", "Nodes"], ["webhooks", "Webhooks"]];
+const PAGES = [["overview", "Overview"], ["tasks", "Tasks"], ["tasks/new", "Run a task"], ["tasks/statistics", "Statistics of tasks"], ["schedules", "Schedules"], ["schedules/new", "New schedule"], ["objects", "Objects"], ["objects/journeys", "journeys"], ["objects/kept?view=versions", "kept"], ["objects/journeys?view=graph", "journeys"], ["objects/journeys?view=savings", "journeys"], ["objects/kept/notes.txt", "notes.txt"], ["objects/journeys/book.txt", "book.txt"], ["names", "Names"], ["names/copy.journeys", "copy.journeys"], ["audit", "Audit"], ["audit/0", "Entry 0"], ["keys", "Keys"], ["users", "Users"], ["limits", "Limits"], ["nodes", "Nodes"], ["webhooks", "Webhooks"]];
 
 journey("every page has one heading and a name for every control", async () => {
   for (const [path, title] of PAGES) {
