@@ -334,6 +334,7 @@ pub struct InputFile {
 
 /// Every limit of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RunLimits)]
 pub struct Limits {
     /// Wall-clock time over queue, compilation, execution and host calls.
     pub wall_ms: u64,
