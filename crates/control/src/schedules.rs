@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use casemate_identity::Maker;
-use casemate_model::{RequestId, ScheduleId, Timestamp};
+use casemate_model::{Principal, RequestId, ScheduleId, Timestamp};
 use casemate_policy::{Resource, operation};
 use casemate_tasks::{
     Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleState, SubmitTask,
@@ -14,6 +14,8 @@ use crate::{Caller, Control, ControlError};
 
 /// How often it is looked whether the time of a schedule has come.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How keys of tasks begin that schedules submit.
+pub(crate) const SCHEDULE_KEYS: &str = "schedule/";
 /// Schedules that are carried out in one round.
 const ROUND_MAX: u32 = 64;
 
@@ -42,6 +44,9 @@ pub enum ScheduleError {
     /// The project has as many as it may have.
     #[error("the project has {SCHEDULES_MAX} schedules already")]
     TooMany,
+    /// Nobody is there in whose name it could submit.
+    #[error("whoever made it may not do anything any more")]
+    MakerGone,
     /// There are no such times.
     #[error(transparent)]
     Timetable(#[from] TimetableError),
@@ -137,6 +142,9 @@ impl Control {
         let permit = self.permit::<operation::ResumeSchedule>(caller, &resource(id)).await?;
         let found = self.parts.schedules.schedule(permit.project(), id).await?;
         let schedule = found.ok_or(ScheduleError::NotFound(id))?;
+        if self.maker_as_principal(&schedule).await?.is_none() {
+            return Err(ScheduleError::MakerGone.into());
+        }
         let next = schedule.timetable.next_after(self.now()).map_err(ScheduleError::from)?;
         let event = self.event(caller, permit.action(), resource(id), "resumed");
         let resumed = self.parts.schedules.set_schedule_next(permit.project(), id, Some(next), event).await?;
@@ -203,19 +211,15 @@ impl Control {
 
     async fn firing_of(&self, schedule: &Schedule, due: Timestamp) -> Result<FiringOf, ControlError> {
         let request = RequestId::generate(self.now(), self.entropy());
-        let maker: Option<Maker> = schedule.maker.parse().ok();
-        let principal = match maker {
-            Some(maker) => self.principal_of(maker, &schedule.project).await?,
-            None => None,
-        };
-        let Some(principal) = principal else {
-            let reason = "whoever made it may not do anything any more";
-            return Ok(FiringOf::Halt(reason.to_owned(), self.halted(schedule, reason)));
+        let Some(principal) = self.maker_as_principal(schedule).await? else {
+            let reason = ScheduleError::MakerGone.to_string();
+            let event = self.halted(schedule, &reason);
+            return Ok(FiringOf::Halt(reason, event));
         };
         let caller = Caller { principal, request, address: None };
         let mut wanted = schedule.task.clone();
         if schedule.overlap == Overlap::Skip {
-            wanted.plan.key = format!("schedule/{}", schedule.id).parse().ok();
+            wanted.plan.key = format!("{SCHEDULE_KEYS}{}", schedule.id).parse().ok();
         }
         match self.prepare_task(&caller, wanted, None).await {
             Ok((task, mut event)) => {
@@ -231,6 +235,14 @@ impl Control {
                 Ok(FiringOf::Halt(reason, event))
             }
             Err(error) => Ok(FiringOf::Nothing(error.to_string())),
+        }
+    }
+
+    /// In whose name a schedule submits, if that may do anything yet.
+    async fn maker_as_principal(&self, schedule: &Schedule) -> Result<Option<Principal>, ControlError> {
+        match schedule.maker.parse::<Maker>() {
+            Ok(maker) => self.principal_of(maker, &schedule.project).await,
+            Err(_) => Ok(None),
         }
     }
 

@@ -1,4 +1,4 @@
-use ark_bn254::{Bn254, Fr};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_groth16::{Groth16, Proof, VerifyingKey, prepare_verifying_key};
 use ark_serialize::CanonicalDeserialize;
 
@@ -28,6 +28,11 @@ impl ProofSystem for Groth16Bn254 {
 
 fn read_key(key: &[u8]) -> Result<VerifyingKey<Bn254>, ProofError> {
     let key: VerifyingKey<Bn254> = read(key, KEY_BYTES_MAX)?;
+    // No setup gives one of these, and anybody could make proofs that hold under such a key.
+    let (no_g1, no_g2) = (G1Affine::default(), G2Affine::default());
+    if key.alpha_g1 == no_g1 || [key.beta_g2, key.gamma_g2, key.delta_g2].contains(&no_g2) {
+        return Err(ProofError::Malformed("one of its points is that at infinity".to_owned()));
+    }
     match key.gamma_abc_g1.len().checked_sub(1) {
         Some(INPUTS) => Ok(key),
         given => Err(ProofError::Inputs { given: given.unwrap_or_default(), wanted: INPUTS }),
@@ -66,6 +71,19 @@ mod tests {
         assert_eq!(verify(&key, &another, &proof), Ok(false), "of another task, module, input or output");
         assert_eq!(verify(&other.key(), &statement, &proof), Ok(false), "under another key");
         assert_ne!(circuit.prove(&statement, 4), proof, "the same statement has many proofs");
+    }
+
+    #[test]
+    fn a_key_that_proves_everything_is_refused() {
+        let (mut g1, mut g2) = ([0; 32], [0; 64]);
+        (g1[31], g2[63]) = (0x40, 0x40);
+        let count = 3u64.to_le_bytes();
+        let key = [&g1[..], &g2, &g2, &g2, &count, &g1, &g1, &g1].concat();
+        let refused = Groth16Bn254.check_key(&key);
+        assert!(
+            matches!(&refused, Err(ProofError::Malformed(why)) if why.contains("infinity")),
+            "{refused:?}"
+        );
     }
 
     #[test]

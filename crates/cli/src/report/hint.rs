@@ -307,7 +307,9 @@ fn of_problem(problem: &Problem) -> Option<String> {
         }
         ProblemCode::Denied => "`casemate key create` makes a key with the role and scopes that it needs",
         ProblemCode::NotOwner | ProblemCode::NameTaken => "`casemate name show NAME` says who holds it",
-        ProblemCode::NotFinished => "`casemate task wait TASK` waits for it",
+        ProblemCode::NotFinished => {
+            "`casemate task wait TASK` waits for it, `casemate task logs -f TASK` shows what it writes"
+        }
         ProblemCode::StaleSequence => "look at it again with `casemate name show NAME`, then decide",
         ProblemCode::BlobMissing => "store it first: `casemate cp FILE cm://BUCKET/KEY`",
         ProblemCode::IdempotencyInFlight => "ask again in a moment, with the same key",

@@ -105,6 +105,13 @@ fn a_schedule_submits_in_its_makers_name_and_halts_when_that_may_not() {
     wait_until("it is halted", || schedule(&id)["state"] == "halted");
     assert_eq!(schedule(&id)["reason"], "whoever made it may not do anything any more");
 
+    let resumed = user.run(&["schedule", "resume", &id]);
+    assert_eq!(resumed.code, 5, "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("add it again in your name"), "{}", resumed.stderr);
+    let squatting = user.run(&["run", &copies, "--detach", "--key", &format!("schedule/{nightly}")]);
+    assert_eq!(squatting.code, 2, "{}", squatting.stderr);
+    assert!(squatting.stderr.contains("such are for schedules"), "{}", squatting.stderr);
+
     let unknown = json!({ "module": digest, "type": "computation" }).to_string();
     let refused = call(&node, "POST", "/api/v1/tasks", &format!("{}{JSON}", key(&user)), &unknown);
     assert_eq!(refused.problem(), (400, "invalid_body".to_owned()));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::read::resource;
 use crate::objects::object_resource;
+use crate::schedules::SCHEDULE_KEYS;
 use crate::{Caller, Control, ControlError, TaskError};
 
 /// What a submission may hold.
@@ -65,6 +66,12 @@ impl Control {
     ) -> Result<TaskRecord, ControlError> {
         if self.stopping.is_cancelled() {
             return Err(ControlError::ShuttingDown);
+        }
+        // Who has one of these keys keeps a schedule from going on.
+        let key = wanted.plan.key.as_ref().filter(|_| repeat.is_none());
+        if key.is_some_and(|key| key.to_string().starts_with(SCHEDULE_KEYS)) {
+            let expected = "a key that does not begin with `schedule/`: such are for schedules";
+            return Err(TaskError::Plan { field: "key", expected }.into());
         }
         let (mut task, event) = self.prepare_task(caller, wanted, repeat).await?;
         match self.parts.queue.submit(&task, event).await? {

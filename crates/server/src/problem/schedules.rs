@@ -14,6 +14,8 @@ impl Problem {
             ScheduleError::TooMany => {
                 Self::new(Code::Conflict, text).hint("remove some with `casemate schedule rm`")
             }
+            ScheduleError::MakerGone => Self::new(Code::Conflict, text)
+                .hint("remove it with `casemate schedule rm`, and add it again in your name"),
             ScheduleError::Timetable(_) => Self::field("/cron", text),
             ScheduleError::OfOneTime(what) => Self::field(&format!("/task/{what}"), text),
         }

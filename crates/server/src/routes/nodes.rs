@@ -145,7 +145,8 @@ pub(crate) async fn cluster_stats(
         } else {
             health.iter().sum::<f64>() / health.len() as f64
         },
-        total_compute_capacity: nodes.iter().map(capacity).sum(),
+        // Of no numbers, the sum is -0.
+        total_compute_capacity: nodes.iter().map(capacity).sum::<f64>() + 0.0,
     }))
 }
 
