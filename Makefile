@@ -35,6 +35,8 @@ bench: setup-bench guests ## Measure a node against a bare HTTP server, checks o
 	python3 bench/functions.py $(TARGET)/release/casemate $(TARGET)/release/bare-functions $(TARGET)/guests
 	cargo run --release --locked --package casemate-limits --example limiter
 	cargo run --release --locked --package casemate-state --example key_check
+	cargo run --release --locked --package casemate-state --example queue
+	$(TARGET)/release/bare-metering
 	python3 bench/objects.py $(TARGET)/release/casemate
 
 fuzz: setup-fuzz ## Run each fuzz target for 20 seconds
