@@ -86,6 +86,7 @@ function settings(version) {
   return facts([
     ["Component", digestOf(version.module)],
     ["May ask", version.hosts.length > 0 ? clip(version.hosts.join(" "), true) : "nobody"],
+    ["May do here", version.grants.length > 0 ? clip(version.grants.join(" "), true) : "nothing"],
     ["Environment", version.env.length > 0 ? clip(version.env.join(" "), true) : null],
     ["At once", count(version.concurrency)],
     ["A second", version.rate === null ? "no limit" : count(version.rate)],

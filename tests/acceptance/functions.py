@@ -4,13 +4,16 @@
 A component of JavaScript that the Bytecode Alliance's tools made, engine and all, answers requests as it is. Then a neighbour is
 measured alone and while other functions compute for ever, grow, sleep, flood, ask where they may not, and while somebody
 holds connections open: its answers stay right, and its 99th percentile is compared. Alone and beside take turns, and the
-medians of the rounds are compared, as one round on a busy machine says little.
+medians of the rounds are compared, as one round on a busy machine says little. Who attacks is a process of its own at the lowest
+priority: within one process the clocks would wait for its threads, and an attacker's own work is not the node's.
 """
 
 import argparse
 import collections
 import http.client
 import json
+import multiprocessing
+import os
 import pathlib
 import re
 import socket
@@ -85,8 +88,10 @@ def neighbour(where, seconds, problems):
     return times
 
 
-def attack(where, stop, seen):
+def attack(where, stop, ready, results):
     """Asks the hostile function for everything that it has, and holds requests open that never end, of another one."""
+    os.nice(19)
+    seen = {path: collections.Counter() for path in HOSTILE}
 
     def hostile(path):
         while not stop.is_set():
@@ -100,10 +105,31 @@ def attack(where, stop, seen):
     held = [socket.create_connection((host, int(port))) for _ in range(CONNECTIONS)]
     for connection in held:
         connection.sendall(b"POST /fn/stalled/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nx")
-    threads = [threading.Thread(target=hostile, args=(path,), daemon=True) for path in HOSTILE]
-    for thread in threads:
-        thread.start()
-    return held, threads
+    ready.set()
+    all_at_once([lambda path=path: hostile(path) for path in HOSTILE])
+    for connection in held:
+        connection.close()
+    results.put(seen)
+
+
+class Attack:
+    """An attack, as long as the block lasts; `seen` counts what came of it."""
+
+    def __init__(self, where, seen):
+        self.stop, self.results, self.seen = multiprocessing.Event(), multiprocessing.Queue(), seen
+        self.ready = multiprocessing.Event()
+        self.process = multiprocessing.Process(target=attack, args=(where, self.stop, self.ready, self.results), daemon=True)
+
+    def __enter__(self):
+        self.process.start()
+        if not self.ready.wait(30):
+            raise RuntimeError("the attack did not begin")
+
+    def __exit__(self, *_):
+        self.stop.set()
+        for path, counts in self.results.get(timeout=120).items():
+            self.seen[path].update(counts)
+        self.process.join()
 
 
 def p99(times):
@@ -135,15 +161,8 @@ def main():
         rounds = []
         for _ in range(ROUNDS):
             alone = neighbour(where, arguments.seconds, problems)
-            stop = threading.Event()
-            held, threads = attack(where, stop, seen)
-            time.sleep(0.5)
-            beside = neighbour(where, arguments.seconds, problems)
-            stop.set()
-            for thread in threads:
-                thread.join()
-            for connection in held:
-                connection.close()
+            with Attack(where, seen):
+                beside = neighbour(where, arguments.seconds, problems)
             rounds.append((p99(alone), p99(beside), statistics.median(alone), statistics.median(beside)))
             print("p99 alone {:.2f} ms, beside {:.2f} ms; p50 {:.2f} and {:.2f} ms".format(*rounds[-1]), flush=True)
         node.stop()

@@ -25,6 +25,11 @@ pub struct DeployFunction {
     #[serde(default)]
     #[schema(example = json!(["api.example.org"]))]
     pub hosts: Vec<String>,
+    /// What it may ask of the node itself, at `http://casemate.internal/api/v1/`, in the name of whoever deploys it: scopes, each with a
+    /// pattern or without, of `objects:read`, `objects:write`, `names:read` and `functions:values`.
+    #[serde(default)]
+    #[schema(example = json!(["objects:read:models/*", "functions:values:edge"]))]
+    pub grants: Vec<String>,
     /// What one request may use. `wall_ms` is 10 seconds unless given, and `compile_ms`, which is spent once and at deployment,
     /// 2 minutes.
     #[serde(default)]
@@ -109,6 +114,8 @@ pub struct FunctionVersion {
     pub env: Vec<String>,
     /// Hosts that it may send requests to.
     pub hosts: Vec<String>,
+    /// What it may ask of the node itself.
+    pub grants: Vec<String>,
     /// What one request may use.
     pub limits: Limits,
     /// How many requests it answers at once.
@@ -171,4 +178,19 @@ pub struct FunctionLogLine {
 pub struct FunctionLog {
     /// Oldest first. Only the latest 2,000 lines are kept, and none outlives the node's run.
     pub lines: Vec<FunctionLogLine>,
+}
+
+/// A value that a function keeps from one request to the next, without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FunctionValue {
+    /// What it is kept under: 1 to 256 bytes without control characters.
+    #[schema(example = "visits")]
+    pub key: String,
+    /// How many bytes it has, at most 65,536.
+    pub size_bytes: u64,
+    /// Grows with every change; the value's entity tag is it in quotes.
+    pub revision: u64,
+    /// When it was set.
+    #[schema(format = DateTime)]
+    pub updated: String,
 }

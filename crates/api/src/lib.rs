@@ -31,7 +31,7 @@ pub mod webhooks;
 
 pub use client::{
     AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest,
-    TaskEvent, TaskEvents, TaskStream, Trust, TrustError, Upload,
+    TaskEvent, TaskEvents, TaskStream, Trust, TrustError, Upload, ValueBefore,
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemCode};

@@ -159,6 +159,18 @@ pub(crate) enum CliError {
         /// The address.
         address: String,
     },
+    /// A schedule that there is not.
+    #[error("there is no schedule `{name}`; `casemate schedule ls` lists those that there are")]
+    NoSchedule {
+        /// What was given as its name.
+        name: String,
+    },
+    /// A file that would be replaced by something else.
+    #[error("`{path}` is there, and is no certificate: it is not replaced")]
+    NotReplaced {
+        /// The file.
+        path: String,
+    },
     /// A file of the user.
     #[error(transparent)]
     File(#[from] FsError),

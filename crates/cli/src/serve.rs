@@ -147,9 +147,6 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), ServeError> {
 /// Whoever starts the node is its operator.
 fn operator() -> Caller {
     let uid = rustix::process::geteuid().as_raw();
-    Caller {
-        principal: Principal::local_user(uid, Project::default_project()),
-        request: RequestId::generate(SystemClock.now(), &SystemEntropy),
-        address: None,
-    }
+    let principal = Principal::local_user(uid, Project::default_project());
+    Caller::new(principal, RequestId::generate(SystemClock.now(), &SystemEntropy), None)
 }

@@ -306,6 +306,7 @@ async fn control(
         nodes: store.clone(),
         sandbox: Sandbox::start(sandbox_config).await?,
         functions: store.clone(),
+        function_values: store.clone(),
         function_sandbox,
         function_dialer: dialers.to(&config.functions.networks),
         throttle: throttle(config)?,

@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use casemate_functions::FunctionName;
 use casemate_ledger::Event;
 use casemate_model::{Principal, RequestId};
 
@@ -15,9 +16,16 @@ pub struct Caller {
     pub request: RequestId,
     /// Where the request comes from; `None` for processes of this machine and for the node itself.
     pub address: Option<IpAddr>,
+    /// The function that asks in the principal's name, if it is one.
+    pub function: Option<FunctionName>,
 }
 
 impl Caller {
+    /// Somebody who asks for themselves.
+    pub fn new(principal: Principal, request: RequestId, address: Option<IpAddr>) -> Self {
+        Self { principal, request, address, function: None }
+    }
+
     /// The address that rules for addresses look at.
     pub(crate) fn from(&self) -> IpAddr {
         self.address.unwrap_or(LOOPBACK)

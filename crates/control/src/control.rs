@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_egress::Dialer;
-use casemate_functions::Functions;
+use casemate_functions::{FunctionValues, Functions};
 use casemate_identity::{
     Authenticator, Credentials, Factors, IdempotencyKeys, LoginLinks, Nodes, Passkeys, RelyingParty, Users,
 };
@@ -71,6 +71,8 @@ pub struct Parts {
     pub sandbox: Sandbox,
     /// Stored functions.
     pub functions: Arc<dyn Functions>,
+    /// What functions keep.
+    pub function_values: Arc<dyn FunctionValues>,
     /// Where functions run.
     pub function_sandbox: FunctionSandbox,
     /// Connects to whom functions ask.
@@ -315,6 +317,7 @@ impl Control {
         resource: impl fmt::Display,
         outcome: impl Into<String>,
     ) -> Event {
+        let function = caller.function.as_ref().map(|function| ("function".to_owned(), function.to_string()));
         Event {
             time: self.now(),
             request: caller.request,
@@ -324,7 +327,7 @@ impl Control {
             resource: resource.to_string(),
             decision: Decision::Allowed,
             outcome: outcome.into(),
-            details: Vec::new(),
+            details: function.into_iter().collect(),
         }
     }
 
@@ -333,7 +336,7 @@ impl Control {
         let principal = casemate_model::Principal::node(project.clone());
         debug_assert_eq!(principal.kind, PrincipalKind::Node);
         let request = casemate_model::RequestId::generate(self.now(), self.entropy());
-        Caller { principal, request, address: None }
+        Caller::new(principal, request, None)
     }
 }
 

@@ -71,7 +71,7 @@ mod tests {
 
     fn caller(principal: Principal, address: [u8; 4]) -> Caller {
         let request = RequestId::generate(at(0), &CountingEntropy::default());
-        Caller { principal, request, address: Some(address.into()) }
+        Caller::new(principal, request, Some(address.into()))
     }
 
     fn recorded(denials: &Denials, caller: &Caller, seconds: u64) -> usize {

@@ -5,13 +5,16 @@ mod error;
 mod live;
 mod log;
 mod outbound;
+mod own_api;
 mod sandbox;
+mod values;
 
 use casemate_fs::SealedBytes;
 use casemate_functions::{
-    Access, CONCURRENCY_MAX, Deployed, Function, FunctionName, RATE_MAX, Route, Routed, Settings, Version,
+    Access, CONCURRENCY_MAX, Deployed, Function, FunctionName, GRANTABLE, RATE_MAX, Route, Routed, Settings,
+    Version,
 };
-use casemate_model::{Digest, Project};
+use casemate_model::{Digest, Project, Scopes};
 use casemate_objects::BlobId;
 use casemate_policy::{Permit, Resource, operation};
 use casemate_sandbox::{ModuleCaps, inspect};
@@ -24,7 +27,8 @@ pub use error::FunctionError;
 pub(crate) use live::Live;
 pub use live::{Figures as FunctionFigures, LATENCY_BOUNDS_MS};
 pub use log::LogLine;
-pub use outbound::OF_CONNECTION;
+pub use outbound::{ANSWER_BYTES_MAX, OF_CONNECTION};
+pub use own_api::OwnApi;
 pub use sandbox::FunctionSandbox;
 
 /// Most bytes of a component.
@@ -64,6 +68,7 @@ impl Control {
         let DeployFunction { name, module, settings, percent } = wanted;
         let permit = self.permit::<operation::DeployFunction>(caller, &resource(&name)).await?;
         let settings = self.checked(settings)?;
+        self.check_grants(caller, &permit, (&name, &settings)).await?;
         // Also where there is nothing to share with yet.
         Route::only(1).with_canary(2, percent).map_err(FunctionError::Route)?;
         let (bytes, module, module_project) = self.function_module(caller, &permit, module).await?;
@@ -73,6 +78,7 @@ impl Control {
             module_project,
             settings,
             actor: caller.principal.kind.to_string(),
+            maker: Some(self.maker_of(&caller.principal).await?.to_string()),
             created: self.now(),
         };
         self.prepare(permit.project(), &version, bytes).await?;
@@ -87,6 +93,9 @@ impl Control {
         let mut event = self.event(caller, permit.action(), resource(&name), format!("version {number}"));
         event.details.push(("module".to_owned(), module.to_string()));
         event.details.push(("route".to_owned(), route.to_string()));
+        if !version.settings.grants.is_empty() {
+            event.details.push(("grants".to_owned(), version.settings.grants.to_string()));
+        }
         let routes = (there.as_ref().map(|there| &there.route), &route);
         let deployed = self.parts.functions.deploy(permit.project(), &name, &version, routes, event).await?;
         let function = match deployed {
@@ -244,6 +253,24 @@ impl Control {
             return Err(FunctionError::Rate.into());
         }
         Ok(Settings { limits, ..settings })
+    }
+
+    /// Refuses grants that no function may have, and those that whoever deploys it lacks.
+    async fn check_grants(
+        &self,
+        caller: &Caller,
+        permit: &Permit<operation::DeployFunction>,
+        (name, settings): (&FunctionName, &Settings),
+    ) -> Result<(), ControlError> {
+        if !Scopes::of(&GRANTABLE).cover_all(&settings.grants) {
+            return Err(FunctionError::NotGrantable.into());
+        }
+        if permit.principal().scopes.cover_all(&settings.grants) {
+            return Ok(());
+        }
+        let why = "the function would reach further than its maker";
+        self.record_refused(caller, permit.action(), &resource(name), why).await?;
+        Err(FunctionError::ExceedsMaker.into())
     }
 
     /// Finds the component, and looks whether it is one that answers requests.

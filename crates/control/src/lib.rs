@@ -54,15 +54,15 @@ mod webhooks;
 
 pub use audit::{AuditFound, AuditSearch, EntryProof};
 pub use caller::{Caller, LOOPBACK};
-pub use casemate_sandbox::{SandboxError, Walls};
+pub use casemate_sandbox::{OutboundError, SandboxError, Walls};
 pub use control::{Control, Parts, Settings, Stopped};
 pub use error::{ControlError, FactorError, TaskError};
 pub use factors::{FactorsDetails, NewTotp};
 pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use functions::{
-    Call, Called, DeployFunction, FunctionDetails, FunctionError, FunctionFigures, FunctionSandbox,
-    LATENCY_BOUNDS_MS, LogLine, OF_CONNECTION,
+    ANSWER_BYTES_MAX as FUNCTION_FETCH_BYTES_MAX, Call, Called, DeployFunction, FunctionDetails,
+    FunctionError, FunctionFigures, FunctionSandbox, LATENCY_BOUNDS_MS, LogLine, OF_CONNECTION, OwnApi,
 };
 pub use idempotency::{Begun, IdempotencyRules, Underway};
 pub use invitations::Registration;

@@ -6,8 +6,8 @@ use casemate_identity::Maker;
 use casemate_model::{Principal, RequestId, ScheduleId, Timestamp};
 use casemate_policy::{Resource, operation};
 use casemate_tasks::{
-    Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleState, SubmitTask,
-    TaskInput, TaskKey, Timetable, TimetableError,
+    Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleName, ScheduleState,
+    SubmitTask, TaskInput, Timetable, TimetableError,
 };
 
 use crate::{Caller, Control, ControlError};
@@ -23,7 +23,7 @@ const ROUND_MAX: u32 = 64;
 #[derive(Clone, Debug)]
 pub struct NewSchedule {
     /// What people call it.
-    pub name: TaskKey,
+    pub name: ScheduleName,
     /// When.
     pub timetable: Timetable,
     /// What becomes of a time at which the task before is open.
@@ -40,7 +40,7 @@ pub enum ScheduleError {
     NotFound(ScheduleId),
     /// Another one has the name.
     #[error("there is a schedule `{0}` already")]
-    NameTaken(TaskKey),
+    NameTaken(ScheduleName),
     /// The project has as many as it may have.
     #[error("the project has {SCHEDULES_MAX} schedules already")]
     TooMany,
@@ -51,7 +51,9 @@ pub enum ScheduleError {
     #[error(transparent)]
     Timetable(#[from] TimetableError),
     /// Its task holds something that is of one time only.
-    #[error("the task of a schedule has no `{0}`, which is of one time only")]
+    #[error(
+        "the task of a schedule has nothing in `{0}` that is of one time only, such as the output of another task"
+    )]
     OfOneTime(&'static str),
 }
 
@@ -202,7 +204,7 @@ impl Control {
             }
             Fired::Nothing(reason) => {
                 metrics::counter!("casemate_schedule_firings_total", "outcome" => "nothing").increment(1);
-                tracing::info!(schedule = %schedule.id, reason, "a time of a schedule gave no task");
+                tracing::debug!(schedule = %schedule.id, reason, "a time of a schedule gave no task");
             }
             Fired::Lost => {}
         }
@@ -216,7 +218,7 @@ impl Control {
             let event = self.halted(schedule, &reason);
             return Ok(FiringOf::Halt(reason, event));
         };
-        let caller = Caller { principal, request, address: None };
+        let caller = Caller::new(principal, request, None);
         let mut wanted = schedule.task.clone();
         if schedule.overlap == Overlap::Skip {
             wanted.plan.key = format!("{SCHEDULE_KEYS}{}", schedule.id).parse().ok();
@@ -254,12 +256,13 @@ impl Control {
 
 /// Refuses what could be submitted once only.
 fn check(task: &SubmitTask) -> Result<(), ScheduleError> {
-    let inputs = task.stdin.iter().chain(task.inputs.iter().map(|(_, input)| input));
+    let is_output = |input: &TaskInput| matches!(input, TaskInput::Output(..));
     let of_one_time = [
         ("after", !task.after.is_empty()),
         ("plan/not_before", task.plan.not_before.is_some()),
         ("plan/key", task.plan.key.is_some()),
-        ("output of another task", inputs.into_iter().any(|input| matches!(input, TaskInput::Output(..)))),
+        ("stdin", task.stdin.as_ref().is_some_and(is_output)),
+        ("inputs", task.inputs.iter().any(|(_, input)| is_output(input))),
     ];
     match of_one_time.into_iter().find(|(_, there)| *there) {
         Some((what, _)) => Err(ScheduleError::OfOneTime(what)),

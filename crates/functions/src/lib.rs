@@ -17,11 +17,17 @@ mod name;
 mod ports;
 mod records;
 mod route;
+mod values;
 
 pub use hosts::{HostRule, HostRuleError, HostRules};
 pub use name::{FunctionName, FunctionNameError};
-pub use ports::{Deployed, Functions, Routed};
+pub use ports::{Deployed, FunctionValues, Functions, Routed};
 pub use records::{
-    Access, CONCURRENCY_MAX, FUNCTIONS_MAX, Function, HOSTS_MAX, RATE_MAX, Settings, VERSIONS_MAX, Version,
+    Access, CONCURRENCY_MAX, FUNCTIONS_MAX, Function, GRANTABLE, HOSTS_MAX, RATE_MAX, Settings, VERSIONS_MAX,
+    Version,
 };
 pub use route::{Route, RouteError};
+pub use values::{
+    VALUE_BYTES_MAX, VALUES_BYTES_MAX, VALUES_MAX, ValueBefore, ValueChanged, ValueInfo, ValueKey,
+    ValueKeyError, ValuePage,
+};

@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, Timestamp};
 
-use crate::{Function, FunctionName, Route, Version};
+use crate::{
+    Function, FunctionName, Route, ValueBefore, ValueChanged, ValueInfo, ValueKey, ValuePage, Version,
+};
 
 /// What became of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,4 +85,43 @@ pub trait Functions: Send + Sync + 'static {
         before: Option<u32>,
         limit: u32,
     ) -> Result<Vec<Version>, StoreError>;
+}
+
+/// Values that functions keep from one request to the next. They go with their function.
+#[async_trait]
+pub trait FunctionValues: Send + Sync + 'static {
+    /// A value of a project's function with its bytes.
+    async fn value(
+        &self,
+        project: &Project,
+        name: &FunctionName,
+        key: &ValueKey,
+    ) -> Result<Option<(ValueInfo, Vec<u8>)>, StoreError>;
+
+    /// Values of a project's function, by key.
+    async fn values(
+        &self,
+        project: &Project,
+        name: &FunctionName,
+        page: &ValuePage,
+    ) -> Result<Vec<ValueInfo>, StoreError>;
+
+    /// Sets a value to `bytes`, at most [`VALUE_BYTES_MAX`](crate::VALUE_BYTES_MAX), if `before` is what is there.
+    async fn set_value(
+        &self,
+        project: &Project,
+        (name, key): (&FunctionName, &ValueKey),
+        bytes: &[u8],
+        before: ValueBefore,
+        event: Event,
+    ) -> Result<ValueChanged, StoreError>;
+
+    /// Removes a value if `before` is what is there.
+    async fn remove_value(
+        &self,
+        project: &Project,
+        (name, key): (&FunctionName, &ValueKey),
+        before: ValueBefore,
+        event: Event,
+    ) -> Result<ValueChanged, StoreError>;
 }

@@ -1,4 +1,4 @@
-use casemate_model::{Digest, Project, RunLimits, Timestamp};
+use casemate_model::{Digest, Project, RunLimits, Scope, Scopes, Timestamp};
 
 use crate::hosts::HostRules;
 use crate::{FunctionName, Route};
@@ -13,6 +13,10 @@ pub const HOSTS_MAX: usize = 32;
 pub const CONCURRENCY_MAX: u32 = 256;
 /// Most requests a second that a limit may allow.
 pub const RATE_MAX: u32 = 100_000;
+
+/// What a version may be granted: content, and nothing by which it could come to more.
+pub const GRANTABLE: [Scope; 4] =
+    [Scope::FunctionsValues, Scope::NamesRead, Scope::ObjectsRead, Scope::ObjectsWrite];
 
 /// A function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +48,9 @@ pub struct Version {
     pub settings: Settings,
     /// Who deployed it.
     pub actor: String,
+    /// In whose name it asks the node, in a form that only the port to identities reads. Versions from before there were grants
+    /// have none.
+    pub maker: Option<String>,
     /// When.
     pub created: Timestamp,
 }
@@ -57,6 +64,8 @@ pub struct Settings {
     pub env: Vec<(String, String)>,
     /// Whom it may ask.
     pub hosts: HostRules,
+    /// What it may ask of the node itself, of [`GRANTABLE`] and as far as its maker may do that.
+    pub grants: Scopes,
     /// What one request may use.
     pub limits: RunLimits,
     /// How many requests it answers at once.

@@ -13,6 +13,8 @@ pub enum Scope {
     FunctionsCall,
     /// Listing functions, and reading their logs.
     FunctionsRead,
+    /// Reading and changing the values that functions keep.
+    FunctionsValues,
     /// Deploying, routing and removing functions.
     FunctionsWrite,
     /// Listing API keys.
@@ -106,10 +108,11 @@ const PARTIAL_MAX: usize = 64;
 
 impl Scope {
     /// Every scope, in the order of their text.
-    pub const EVERY: [Self; 23] = [
+    pub const EVERY: [Self; 24] = [
         Self::AuditRead,
         Self::FunctionsCall,
         Self::FunctionsRead,
+        Self::FunctionsValues,
         Self::FunctionsWrite,
         Self::KeysRead,
         Self::KeysWrite,
@@ -138,6 +141,7 @@ impl Scope {
             Self::AuditRead => "audit:read",
             Self::FunctionsCall => "functions:call",
             Self::FunctionsRead => "functions:read",
+            Self::FunctionsValues => "functions:values",
             Self::FunctionsWrite => "functions:write",
             Self::KeysRead => "keys:read",
             Self::KeysWrite => "keys:write",

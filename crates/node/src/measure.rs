@@ -51,6 +51,7 @@ async fn fuel_per_second(sandbox: &Sandbox) -> Result<u64, NodeError> {
         deadline: now + Duration::from_millis(RunLimits::DEFAULT.wall_ms),
         accepted: now,
         serving: None,
+        slow: false,
         watcher: None,
     };
     let report = sandbox.run(job, CancellationToken::new()).await;

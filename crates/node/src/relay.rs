@@ -13,13 +13,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use casemate_api::relays::{RelayOffer, RelayOrder, Relayed};
 use casemate_api::tls::crypto_provider;
-use casemate_egress::Dialer;
+use casemate_egress::{DialError, Dialer};
 use casemate_model::Digest;
 use casemate_relays::{Destinations, TokenDigest};
 use data_encoding::BASE64;
 use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -84,6 +84,7 @@ enum Refused {
     Method,
     Token,
     Destination,
+    Prohibited,
     TooMany,
     Unreachable,
 }
@@ -159,7 +160,7 @@ impl Relay {
         self: Arc<Self>,
         request: Request<Incoming>,
         place: Arc<OwnedSemaphorePermit>,
-    ) -> Response<Empty<Bytes>> {
+    ) -> Response<Full<Bytes>> {
         match self.open(&request).await {
             Ok((session, place_in_session, to)) => {
                 tokio::spawn(async move {
@@ -168,7 +169,7 @@ impl Relay {
                     }
                     drop((place, place_in_session));
                 });
-                Response::new(Empty::new())
+                Response::new(Full::default())
             }
             Err(refused) => refused.answer(),
         }
@@ -186,7 +187,10 @@ impl Relay {
         let authority = request.uri().authority().ok_or(Refused::Destination)?;
         let (host, port) = session.destinations.allow(authority.as_str()).ok_or(Refused::Destination)?;
         let place = Arc::clone(&session.connections).try_acquire_owned().map_err(|_| Refused::TooMany)?;
-        let to = self.dialer.tunnel(&host, port).await.map_err(|_| Refused::Unreachable)?;
+        let to = self.dialer.tunnel(&host, port).await.map_err(|error| match error {
+            DialError::Refused => Refused::Prohibited,
+            _ => Refused::Unreachable,
+        })?;
         Ok((session, place, to))
     }
 
@@ -330,15 +334,19 @@ impl Session {
 }
 
 impl Refused {
-    fn answer(&self) -> Response<Empty<Bytes>> {
-        let status = match self {
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Token => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
-            Self::Destination => StatusCode::FORBIDDEN,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unreachable => StatusCode::BAD_GATEWAY,
+    fn answer(&self) -> Response<Full<Bytes>> {
+        let (status, text) = match self {
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, "only CONNECT is answered here\n"),
+            Self::Token => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "no open session has this token\n"),
+            Self::Destination => (StatusCode::FORBIDDEN, "the session does not lead there\n"),
+            Self::Prohibited => (
+                StatusCode::FORBIDDEN,
+                "this node connects to no such address: its --relay-allow says which\n",
+            ),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "the session has too many connections\n"),
+            Self::Unreachable => (StatusCode::BAD_GATEWAY, "no connection to the destination came about\n"),
         };
-        let mut response = Response::new(Empty::new());
+        let mut response = Response::new(Full::from(text));
         *response.status_mut() = status;
         if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
             let scheme = HeaderValue::from_static("Basic realm=\"casemate relay\"");

@@ -170,6 +170,7 @@ async fn job(
         deadline,
         accepted,
         serving: None,
+        slow: false,
         watcher: None,
     })
 }

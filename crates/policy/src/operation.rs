@@ -211,6 +211,14 @@ operations! {
     RemoveFunction: "functions.remove", Access::Granted(Scope::FunctionsWrite), changes;
     /// Send a request to a function that is not public.
     CallFunction: "functions.call", Access::Granted(Scope::FunctionsCall), reads;
+    /// List the values that a function keeps.
+    ListFunctionValues: "functions.list_values", Access::Granted(Scope::FunctionsValues), reads;
+    /// Read a value that a function keeps.
+    ReadFunctionValue: "functions.read_value", Access::Granted(Scope::FunctionsValues), reads;
+    /// Set a value that a function keeps.
+    SetFunctionValue: "functions.set_value", Access::Granted(Scope::FunctionsValues), changes;
+    /// Remove a value that a function keeps.
+    RemoveFunctionValue: "functions.remove_value", Access::Granted(Scope::FunctionsValues), changes;
 
     /// Make a webhook.
     CreateWebhook: "webhooks.create", Access::Granted(Scope::WebhooksWrite), changes;

@@ -1,9 +1,9 @@
 use casemate_model::{Role, Scope, Scopes};
 
 use Scope::{
-    AuditRead, FunctionsCall, FunctionsRead, FunctionsWrite, KeysRead, MetricsRead, NamesRead, NamesWrite,
-    NodeRead, NodeWrite, NodesRead, NodesWrite, ObjectsRead, ObjectsShare, ObjectsWrite, TasksRead,
-    TasksWork, TasksWrite, UsersRead, WebhooksRead,
+    AuditRead, FunctionsCall, FunctionsRead, FunctionsValues, FunctionsWrite, KeysRead, MetricsRead,
+    NamesRead, NamesWrite, NodeRead, NodeWrite, NodesRead, NodesWrite, ObjectsRead, ObjectsShare,
+    ObjectsWrite, TasksRead, TasksWork, TasksWrite, UsersRead, WebhooksRead,
 };
 
 /// What a role that is built in stands for; `None` for any other.
@@ -13,6 +13,7 @@ pub fn built_in(role: &Role) -> Option<Scopes> {
         "developer" => Scopes::of(&[
             FunctionsCall,
             FunctionsRead,
+            FunctionsValues,
             FunctionsWrite,
             NamesRead,
             NamesWrite,

@@ -1,6 +1,6 @@
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_groth16::{Groth16, Proof, VerifyingKey, prepare_verifying_key};
-use ark_serialize::CanonicalDeserialize;
+use ark_serialize::{CanonicalDeserialize, SerializationError};
 
 use crate::system::{KEY_BYTES_MAX, PROOF_BYTES_MAX};
 use crate::{ProofError, ProofSystem, Statement};
@@ -21,8 +21,9 @@ impl ProofSystem for Groth16Bn254 {
         let key = read_key(key)?;
         let proof: Proof<Bn254> = read(proof, PROOF_BYTES_MAX)?;
         let inputs = statement.public_inputs().map(Fr::from);
-        let malformed = |error| ProofError::Malformed(format!("{error}"));
-        Groth16::<Bn254>::verify_proof(&prepare_verifying_key(&key), &proof, &inputs).map_err(malformed)
+        // It fails only where the inputs are not as many as the key wants, which was looked at.
+        let unfit = |_| ProofError::Malformed("it does not fit the key".to_owned());
+        Groth16::<Bn254>::verify_proof(&prepare_verifying_key(&key), &proof, &inputs).map_err(unfit)
     }
 }
 
@@ -45,7 +46,13 @@ fn read<T: CanonicalDeserialize>(mut bytes: &[u8], bytes_max: usize) -> Result<T
         return Err(ProofError::TooLarge { given: bytes.len(), max: bytes_max });
     }
     let value = T::deserialize_compressed(&mut bytes);
-    let value = value.map_err(|error| ProofError::Malformed(format!("{error}")))?;
+    let value = value.map_err(|error| {
+        let what = match error {
+            SerializationError::IoError(_) | SerializationError::NotEnoughSpace => "it ends too early",
+            _ => "it holds no compressed points of the curve BN254",
+        };
+        ProofError::Malformed(what.to_owned())
+    })?;
     if bytes.is_empty() {
         Ok(value)
     } else {

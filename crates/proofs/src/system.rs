@@ -3,10 +3,10 @@ use std::str::FromStr;
 
 use crate::{Groth16Bn254, Statement};
 
-/// Most bytes of a key, and of a proof.
-pub const KEY_BYTES_MAX: usize = 64 << 10;
-/// Most bytes of a proof.
-pub const PROOF_BYTES_MAX: usize = 1 << 20;
+/// Most bytes of a key: as many as are a text of 64 KiB in Base64, which is the longest that the API takes.
+pub const KEY_BYTES_MAX: usize = 48 << 10;
+/// Most bytes of a proof, for the same reason.
+pub const PROOF_BYTES_MAX: usize = 48 << 10;
 
 /// A system of proofs. What it reads comes from strangers; it checks all of it, and takes no longer than its sizes explain.
 pub trait ProofSystem: Send + Sync {

@@ -50,6 +50,7 @@ fn attempt(attempt: &'static str) -> impl FnOnce(rustix::io::Errno) -> JailError
 /// Raises every wall that must stand before threads start. Must be called while the process has one thread.
 pub(crate) fn enter(scratch: Option<BorrowedFd<'_>>, uid: u32, bounds: &Bounds) -> Result<Walls, JailError> {
     process::leave_session()?;
+    process::take_short_turns();
     let network_namespace = namespaces::enter();
     let root_directory = namespaces::change_root(scratch)?;
     let user = identity::become_user(uid)?;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_fs::SealedBytes;
-use casemate_model::{Digest, Outcome, Project, RunLimits, Usage};
+use casemate_model::{Digest, LimitKind, Outcome, Project, RunLimits, Usage};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -61,6 +61,9 @@ pub struct Job {
     pub accepted: Instant,
     /// The request to answer; absent for a command.
     pub serving: Option<Serving>,
+    /// Whether it runs at the lowest priority from its first instruction on; otherwise a run that answers a request does once it has
+    /// computed for a while.
+    pub slow: bool,
     /// Who sees what a command writes while it writes it.
     pub watcher: Option<Arc<dyn Watcher>>,
 }
@@ -101,6 +104,8 @@ pub struct RunReport {
     pub started: Option<Instant>,
     /// From loaded code to an instance ready to start.
     pub instantiate: Duration,
+    /// Whether it ran at the lowest priority, from the beginning or after a while.
+    pub slow: bool,
 }
 
 impl RunReport {
@@ -116,6 +121,18 @@ impl RunReport {
             status: None,
             started: None,
             instantiate: Duration::ZERO,
+            slow: false,
         }
+    }
+}
+
+/// Whether the engine ended a run at a point of its own choosing, so that nothing of it goes on and its worker is as good as
+/// before. At the deadline a host call may still be under way, and who writes too many files may have left more than can be
+/// removed.
+pub(crate) fn ended_by_itself(outcome: &Outcome, output_directory: bool) -> bool {
+    match outcome {
+        Outcome::Exited(_) | Outcome::Trapped(_) => true,
+        Outcome::LimitReached(kind) => *kind != LimitKind::Wall && !output_directory,
+        Outcome::Cancelled | Outcome::Refused(_) | Outcome::EngineFailed(_) => false,
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Pool<W> {
 pub(crate) struct Idle<W> {
     /// The worker.
     pub(crate) worker: W,
+    /// Whether it runs at the lowest priority, which it does for good.
+    pub(crate) slow: bool,
     project: Option<Project>,
     runs: u32,
 }
@@ -19,7 +21,7 @@ pub(crate) struct Idle<W> {
 impl<W> Idle<W> {
     /// A worker that has served nobody.
     pub(crate) fn fresh(worker: W) -> Self {
-        Self { worker, project: None, runs: 0 }
+        Self { worker, slow: false, project: None, runs: 0 }
     }
 
     /// Binds the worker to the project of its run.
@@ -36,9 +38,11 @@ impl<W> Pool<W> {
         Self { idle: Vec::new(), runs_max }
     }
 
-    /// Takes a worker for `project`: one that served it before, whose code is warm, else a fresh one.
-    pub(crate) fn take(&mut self, project: &Project) -> Option<Idle<W>> {
-        let bound = self.idle.iter().rposition(|idle| idle.project.as_ref() == Some(project));
+    /// Takes a worker for `project`: one that served it before, whose code is warm, and that is slow or not as is wanted, else a
+    /// fresh one.
+    pub(crate) fn take(&mut self, project: &Project, slow: bool) -> Option<Idle<W>> {
+        let fits = |idle: &Idle<W>| idle.project.as_ref() == Some(project) && idle.slow == slow;
+        let bound = self.idle.iter().rposition(fits);
         let index = bound.or_else(|| self.idle.iter().position(|idle| idle.project.is_none()))?;
         Some(self.idle.remove(index))
     }
@@ -88,12 +92,25 @@ mod tests {
         let mut pool = Pool::new(10);
         assert!(pool.put(Idle::fresh(1)).is_none());
         assert!(pool.put(Idle::fresh(2)).is_none());
-        let mut first = pool.take(&project("a")).unwrap();
+        let mut first = pool.take(&project("a"), false).unwrap();
         first.bind(&project("a"));
         assert!(pool.put(first).is_none());
-        assert_eq!(pool.take(&project("b")).unwrap().worker, 2);
-        assert!(pool.take(&project("b")).is_none());
-        assert_eq!(pool.take(&project("a")).unwrap().worker, 1);
+        assert_eq!(pool.take(&project("b"), false).unwrap().worker, 2);
+        assert!(pool.take(&project("b"), false).is_none());
+        assert_eq!(pool.take(&project("a"), false).unwrap().worker, 1);
+    }
+
+    #[test]
+    fn a_worker_that_is_slow_serves_only_who_wants_that() {
+        let mut pool = Pool::new(10);
+        let mut slow = Idle::fresh(1);
+        slow.bind(&project("a"));
+        slow.slow = true;
+        assert!(pool.put(slow).is_none());
+        assert!(pool.take(&project("a"), false).is_none());
+        assert_eq!(pool.take(&project("a"), true).unwrap().worker, 1);
+        assert!(pool.put(Idle::fresh(2)).is_none());
+        assert_eq!(pool.take(&project("a"), true).unwrap().worker, 2, "else a fresh one");
     }
 
     #[test]
@@ -102,7 +119,7 @@ mod tests {
         let mut idle = Idle::fresh(1);
         idle.bind(&project("a"));
         assert!(pool.put(idle).is_none());
-        let mut idle = pool.take(&project("a")).unwrap();
+        let mut idle = pool.take(&project("a"), false).unwrap();
         idle.bind(&project("a"));
         assert_eq!(pool.put(idle).unwrap().worker, 1);
         assert_eq!(pool.counts(), (0, 0));
@@ -119,7 +136,7 @@ mod tests {
                     pool.put(Idle::fresh(served.len() - 1));
                 }
                 let project = project(&format!("p{name}"));
-                if let Some(mut idle) = pool.take(&project) {
+                if let Some(mut idle) = pool.take(&project, false) {
                     let former = served[idle.worker].replace(project.to_string());
                     prop_assert!(former.is_none_or(|former| former == project.to_string()));
                     idle.bind(&project);

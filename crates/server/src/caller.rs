@@ -37,7 +37,7 @@ impl FromRequestParts<AppState> for From {
         };
         let ClientAddress(address) =
             *parts.extensions.get().expect("the layer of client addresses is outside");
-        Ok(Self(Caller { principal, request, address }))
+        Ok(Self(Caller::new(principal, request, address)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io::Write as _;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -28,6 +29,7 @@ use crate::app::AppState;
 use crate::caller::recognise;
 use crate::client_address::ClientAddress;
 use crate::listen::Peer;
+use crate::own_api::Own;
 use crate::problem::Problem;
 use crate::routes::flowing;
 
@@ -147,7 +149,8 @@ pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> R
     let id = request_id(&parts);
     let request = forwarded(&state, parts, (&name, path), own_site)?;
     let bytes_max = body.size_hint().exact().unwrap_or(Call::BODY_BYTES_MAX);
-    let called = call.run(id, request, bytes_max, || seal(body)).await?;
+    let own = Arc::new(Own(state.clone()));
+    let called = call.run((id, own), request, bytes_max, || seal(body)).await?;
     let (mut head, ()) = called.head.into_parts();
     head.extensions.insert(OfFunction);
     if !own_site {
@@ -231,7 +234,7 @@ async fn caller(state: &AppState, parts: &mut request::Parts) -> Result<Caller, 
     }
     parts.headers.remove(header::COOKIE);
     match recognise(parts, state).await {
-        Ok(principal) => Ok(Caller { principal, request: request_id(parts), address }),
+        Ok(principal) => Ok(Caller::new(principal, request_id(parts), address)),
         Err(problem) => {
             if let Some(network) = network.filter(|_| problem.code() == ProblemCode::Unauthenticated) {
                 throttle.presented_badly(network, now);

@@ -20,6 +20,7 @@ use crate::idempotency;
 pub use cors::{Origin, OriginError};
 pub(crate) use measure::Measures;
 pub(crate) use rate_limit::S3Charge;
+pub(crate) use request_id::say as say_request_id;
 pub(crate) use security_headers::SecurityHeaders;
 
 /// Refuses what the API's description does not have, and carries out once what it says may be asked for once.

@@ -22,6 +22,7 @@ mod json;
 mod layers;
 mod listen;
 mod metrics_listener;
+mod own_api;
 mod page;
 mod problem;
 mod range;

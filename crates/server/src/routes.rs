@@ -22,6 +22,7 @@ mod shares;
 mod tasks;
 mod uploads;
 mod users;
+mod values;
 mod versions;
 mod webhooks;
 mod work;
@@ -61,6 +62,21 @@ pub fn openapi_document() -> String {
     let mut text = api().1.to_pretty_json().expect("a document of plain values is JSON");
     text.push('\n');
     text
+}
+
+/// The routes that functions may be granted: content, and nothing by which they could come to more.
+pub(crate) fn for_functions() -> Router<AppState> {
+    let (router, _) = OpenApiRouter::new()
+        .routes(routes!(objects::list_objects))
+        .routes(routes!(objects::list_folder))
+        .routes(routes!(objects::stat_object))
+        .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
+        .routes(routes!(names::show_name))
+        .routes(routes!(names::name_history))
+        .routes(routes!(values::list_values))
+        .routes(routes!(values::read_value, values::set_value, values::remove_value))
+        .split_for_parts();
+    router
 }
 
 /// Every route. What a JSON body may hold is the budget's to say, and the engine limits what is streamed.
@@ -144,6 +160,8 @@ fn of_functions() -> OpenApiRouter<AppState> {
         .routes(routes!(functions::function_log))
         .routes(routes!(functions::route_function))
         .routes(routes!(functions::roll_back_function))
+        .routes(routes!(values::list_values))
+        .routes(routes!(values::read_value, values::set_value, values::remove_value))
 }
 
 /// Who comes in, and as what.

@@ -1,6 +1,7 @@
-//! Functions and their versions.
+//! Functions, their versions and the values that they keep.
 
 mod stored;
+mod values;
 
 use async_trait::async_trait;
 use casemate_functions::{
@@ -9,6 +10,8 @@ use casemate_functions::{
 use casemate_ledger::Event;
 use casemate_model::{Project, StoreError, Timestamp};
 use casemate_objects::BlobId;
+
+pub(crate) use values::{ALL_KEPT, kept_and_counted};
 
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -101,7 +104,7 @@ impl Change for Deploy {
     const ACTION: &'static str = "deploy a function";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Deployed, Failure> {
-        let Version { number, module, module_project, settings, actor, created } = &self.version;
+        let Version { number, module, module_project, settings, actor, maker, created } = &self.version;
         let there = tx.function(&self.name).await?;
         let function = match there {
             Some(there) if there.project != self.project => return Ok(Deployed::NameTaken),
@@ -139,7 +142,7 @@ impl Change for Deploy {
         }
         tx.refer_to_known(&module_id).await?;
         let settings = stored::settings_text(settings);
-        let values = values![self.name, number, module, module_project, settings, actor, created];
+        let values = values![self.name, number, module, module_project, settings, actor, maker, created];
         tx.execute(&INSERT_VERSION, values).await?;
         tx.remove_old_versions(&function, *created).await?;
         tx.record(&self.event).await?;
@@ -191,6 +194,7 @@ impl Change for Remove {
             return Ok(false);
         };
         tx.remove_versions(&there, u32::MAX, self.event.time).await?;
+        tx.execute(&values::DELETE_ALL, values![self.name]).await?;
         tx.execute(&DELETE_FUNCTION, values![self.name]).await?;
         tx.record(&self.event).await?;
         Ok(true)
@@ -261,6 +265,7 @@ fn version_record(row: Row) -> Result<Version, Failure> {
         module_project: columns.next()?,
         settings: stored::read_settings(&columns.next::<String>()?)?,
         actor: columns.next()?,
+        maker: columns.next()?,
         created: columns.next()?,
     })
 }
@@ -292,16 +297,16 @@ const SET_NEWEST: Statement =
 const SET_ROUTE: Statement = statement!("UPDATE functions SET route = $2, updated = $3 WHERE name = $1");
 const DELETE_FUNCTION: Statement = statement!("DELETE FROM functions WHERE name = $1");
 const VERSION: Statement = statement!(
-    "SELECT number, module, module_project, settings, actor, created FROM function_versions \
+    "SELECT number, module, module_project, settings, actor, maker, created FROM function_versions \
      WHERE name = $1 AND number = $2"
 );
 const VERSIONS: Statement = statement!(
-    "SELECT number, module, module_project, settings, actor, created FROM function_versions \
+    "SELECT number, module, module_project, settings, actor, maker, created FROM function_versions \
      WHERE name = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
 );
 const INSERT_VERSION: Statement = statement!(
-    "INSERT INTO function_versions (name, number, module, module_project, settings, actor, created) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)"
+    "INSERT INTO function_versions (name, number, module, module_project, settings, actor, maker, created) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 );
 const MODULES_UP_TO: Statement = statement!(
     "SELECT number, module, module_project FROM function_versions WHERE name = $1 AND number <= $2 ORDER BY number"
@@ -319,4 +324,6 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a version of a function", &VERSION),
     ("list versions of a function", &VERSIONS),
     ("find old versions of a function", &MODULES_UP_TO),
+    ("read a value of a function", &values::VALUE),
+    ("list values of a function", &values::VALUES),
 ];

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(21, "0021_schedules"),
     migration!(22, "0022_relays"),
     migration!(23, "0023_proofs"),
+    migration!(24, "0024_values_of_functions"),
 ];
 
 /// The version that this program brings a database to.

@@ -48,8 +48,8 @@ pub use records::{
 };
 pub use request::{InputSource, ModuleSource, SubmitTask, TaskInput};
 pub use schedule::{
-    Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleState,
-    ScheduleWordError, Schedules,
+    Fired, Firing, FiringOf, Overlap, SCHEDULES_MAX, Schedule, ScheduleCreated, ScheduleName,
+    ScheduleNameError, ScheduleState, ScheduleWordError, Schedules,
 };
 pub use state::{TaskState, TaskStateError};
 pub use statistics::{HOURS_MAX, HourFigures};

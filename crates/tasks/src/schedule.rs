@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Project, ScheduleId, StoreError, TaskId, Timestamp};
 
-use crate::{SubmitTask, TaskKey, TaskRecord, Timetable};
+use crate::{SubmitTask, TaskRecord, Timetable};
 
 /// Most schedules of a project.
 pub const SCHEDULES_MAX: u32 = 100;
@@ -18,7 +18,7 @@ pub struct Schedule {
     /// Whose it is.
     pub project: Project,
     /// What people call it; one of a project has it.
-    pub name: TaskKey,
+    pub name: ScheduleName,
     /// When.
     pub timetable: Timetable,
     /// What becomes of a time at which the task before is open.
@@ -40,6 +40,19 @@ pub struct Schedule {
     /// When it was made.
     pub created: Timestamp,
 }
+
+/// What people call a schedule: 1 to 128 bytes of text without control characters, and no space at either end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ScheduleName(String);
+
+/// Text that is no [`ScheduleName`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the name of a schedule has 1 to {NAME_BYTES_MAX} bytes, no control characters, and no space at either end"
+)]
+pub struct ScheduleNameError;
+
+const NAME_BYTES_MAX: usize = 128;
 
 /// What becomes of a time at which the task before is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +78,24 @@ pub enum ScheduleState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a word of schedules")]
 pub struct ScheduleWordError;
+
+impl FromStr for ScheduleName {
+    type Err = ScheduleNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let printable = text.trim() == text && !text.chars().any(char::is_control);
+        if !(1..=NAME_BYTES_MAX).contains(&text.len()) || !printable {
+            return Err(ScheduleNameError);
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ScheduleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
 
 impl Overlap {
     /// The text form.

@@ -17,8 +17,15 @@ pub struct Timetable {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimetableError {
     /// The pattern is none.
-    #[error("`{0}` is no pattern of cron: use five fields, or six with seconds first, such as `0 3 * * *`")]
-    Pattern(String),
+    #[error(
+        "`{pattern}` is no pattern of cron ({reason}): use five fields, or six with seconds first, such as `0 3 * * *`"
+    )]
+    Pattern {
+        /// What it is.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no such zone.
     #[error("there is no time zone `{0}`: use a name such as Europe/Vienna, or UTC")]
     Zone(String),
@@ -43,12 +50,16 @@ impl Timetable {
 
     fn read(&self) -> Result<(Cron, TimeZone), TimetableError> {
         let shown = |text: &str| text.chars().take(TEXT_BYTES_MAX).collect::<String>();
-        let bad_pattern = || TimetableError::Pattern(shown(&self.pattern));
+        let bad_pattern = |reason: &str| TimetableError::Pattern {
+            pattern: shown(&self.pattern).escape_debug().to_string(),
+            reason: reason.to_owned(),
+        };
         if self.pattern.len() > TEXT_BYTES_MAX || self.pattern.chars().any(char::is_control) {
-            return Err(bad_pattern());
+            return Err(bad_pattern("it is too long, or has control characters"));
         }
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let cron = parser.parse(&self.pattern).map_err(|_| bad_pattern())?;
+        let cron = parser.parse(&self.pattern);
+        let cron = cron.map_err(|error| bad_pattern(error.to_string().trim_end_matches('.')))?;
         let known = (self.zone.len() <= TEXT_BYTES_MAX).then(|| TimeZone::get(&self.zone).ok()).flatten();
         Ok((cron, known.ok_or_else(|| TimetableError::Zone(shown(&self.zone)))?))
     }
@@ -117,7 +128,7 @@ mod tests {
     fn what_is_no_timetable_is_said_to_be_none() {
         for bad in ["", "x", "* * * *", "60 * * * *", "* * * * * * *", "* * * * *\n", &"* ".repeat(100)] {
             let refused = Timetable::new(bad, "UTC");
-            assert!(matches!(refused, Err(TimetableError::Pattern(_))), "{bad}: {refused:?}");
+            assert!(matches!(refused, Err(TimetableError::Pattern { .. })), "{bad}: {refused:?}");
         }
         for bad in ["", "Vienna", "../../etc/passwd", "/etc/passwd", &"x".repeat(1_000)] {
             let refused = Timetable::new("0 3 * * *", bad);

@@ -134,8 +134,36 @@ static void describe(wasi_http_types_borrow_incoming_request_t request, outparam
     finish(&answer);
 }
 
-// Gets the URL that stands behind the question mark, and answers with what came of it.
-static void fetch(const char *url, outparam_t outparam) {
+// Copies a body to another.
+static void pass_on(wasi_http_types_borrow_incoming_request_t incoming, answer_t *to) {
+    wasi_http_types_own_incoming_body_t body;
+    wasi_http_types_method_incoming_request_consume(incoming, &body);
+    copy(body, to);
+    finish(to);
+}
+
+// Takes over the headers that are conditions, as far as the request has them.
+static wasi_http_types_own_fields_t conditions(wasi_http_types_borrow_incoming_request_t incoming) {
+    static const char *const NAMES[] = { "if-match", "if-none-match", "range" };
+    wasi_http_types_own_fields_t to = wasi_http_types_constructor_fields();
+    wasi_http_types_own_headers_t from = wasi_http_types_method_incoming_request_headers(incoming);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        proxy_string_t name = { (uint8_t *)NAMES[i], strlen(NAMES[i]) };
+        wasi_http_types_list_field_value_t values;
+        wasi_http_types_method_fields_get(wasi_http_types_borrow_fields(from), &name, &values);
+        for (size_t j = 0; j < values.len; j++) {
+            wasi_http_types_header_error_t refused;
+            wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(to), &name, &values.ptr[j], &refused);
+        }
+        wasi_http_types_list_field_value_free(&values);
+    }
+    wasi_http_types_fields_drop_own(from);
+    return to;
+}
+
+// Asks the URL that stands behind the question mark, with method, conditions and body of the request, and answers with what
+// came of it.
+static void fetch(wasi_http_types_borrow_incoming_request_t incoming, const char *url, outparam_t outparam) {
     bool secure = strncmp(url, "https://", 8) == 0;
     const char *host = strstr(url, "://") ? strstr(url, "://") + 3 : url;
     size_t host_length = strcspn(host, "/");
@@ -145,8 +173,14 @@ static void fetch(const char *url, outparam_t outparam) {
     proxy_string_t path = { (uint8_t *)rest, strlen(rest) };
 
     wasi_http_types_own_outgoing_request_t request =
-        wasi_http_types_constructor_outgoing_request(wasi_http_types_constructor_fields());
+        wasi_http_types_constructor_outgoing_request(conditions(incoming));
     wasi_http_types_borrow_outgoing_request_t borrowed = wasi_http_types_borrow_outgoing_request(request);
+    wasi_http_types_method_t method;
+    wasi_http_types_method_incoming_request_method(incoming, &method);
+    wasi_http_types_method_outgoing_request_set_method(borrowed, &method);
+    answer_t asked;
+    wasi_http_types_method_outgoing_request_body(borrowed, &asked.body);
+    wasi_http_types_method_outgoing_body_write(wasi_http_types_borrow_outgoing_body(asked.body), &asked.stream);
     if (!wasi_http_types_method_outgoing_request_set_scheme(borrowed, &scheme) ||
         !wasi_http_types_method_outgoing_request_set_authority(borrowed, &authority) ||
         !wasi_http_types_method_outgoing_request_set_path_with_query(borrowed, &path)) {
@@ -161,6 +195,7 @@ static void fetch(const char *url, outparam_t outparam) {
         say(outparam, 502, text);
         return;
     }
+    pass_on(incoming, &asked);
     wasi_http_types_borrow_future_incoming_response_t waiting = wasi_http_types_borrow_future_incoming_response(future);
     wasi_io_poll_own_pollable_t pollable = wasi_http_types_method_future_incoming_response_subscribe(waiting);
     wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable(pollable));
@@ -252,7 +287,7 @@ void exports_wasi_http_incoming_handler_handle(
         fprintf(stderr, "to standard error\n");
         say(outparam, 200, "logged\n");
     } else if (strcmp(path, "/fetch") == 0 && query != NULL) {
-        fetch(query, outparam);
+        fetch(request, query, outparam);
     } else if (strcmp(path, "/page") == 0) {
         answer_t answer = begin(outparam, 200, "set-cookie", "a=b");
         const char *page = "<script>document.title = document.cookie || 'none'</script>";

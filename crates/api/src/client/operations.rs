@@ -21,6 +21,7 @@ mod webhooks;
 
 use super::path::Path;
 
+pub use functions::ValueBefore;
 pub use tasks::TaskStream;
 
 /// Which page of a list is asked for.

@@ -1,5 +1,7 @@
 //! `casemate fn`: components that answer HTTP requests.
 
+mod values;
+
 use std::time::Duration;
 
 use casemate_api::functions::{
@@ -7,7 +9,10 @@ use casemate_api::functions::{
     RoutePart,
 };
 use casemate_functions::FunctionName;
+use casemate_model::Grant;
 use clap::{Args, Subcommand};
+
+use values::Values;
 
 use super::run::{module_source, pair};
 use crate::address::Module;
@@ -31,6 +36,8 @@ pub(crate) enum Function {
     Rollback(Rollback),
     #[command(visible_alias = "remove")]
     Rm(Remove),
+    #[command(subcommand)]
+    Values(Values),
 }
 
 impl Function {
@@ -44,6 +51,7 @@ impl Function {
             Self::Route(command) => command.execute(context).await,
             Self::Rollback(command) => command.execute(context).await,
             Self::Rm(command) => command.execute(context).await,
+            Self::Values(command) => command.execute(context).await,
         }
     }
 }
@@ -57,6 +65,7 @@ impl Function {
 Examples:
   casemate fn deploy edge edge.wasm --public
   casemate fn deploy edge edge.wasm --allow-host api.example.org --env GREETING=hello --limit wall=2s
+  casemate fn deploy edge edge.wasm --grant objects:read:models/* --grant functions:values:edge
   casemate fn deploy edge edge-2.wasm --percent 10 && casemate fn route edge 1=50 2=50")]
 pub(crate) struct Deploy {
     /// The function.
@@ -72,6 +81,10 @@ pub(crate) struct Deploy {
     /// A host that it may send requests to: api.example.org, *.example.org, example.org:8443, http://10.0.0.1:8080.
     #[arg(long = "allow-host", value_name = "HOST")]
     hosts: Vec<String>,
+    /// What it may ask of this node at http://casemate.internal/api/v1/, in your name: objects:read, objects:write,
+    /// names:read or functions:values, each with a pattern if not for all, such as objects:read:models/*.
+    #[arg(long = "grant", value_name = "SCOPE[:PATTERN]")]
+    grants: Vec<Grant>,
     /// A limit of each request, such as wall=5s; wall is 10s otherwise.
     #[arg(long = "limit", value_name = "KEY=VALUE")]
     limits: Vec<Limit>,
@@ -94,6 +107,7 @@ impl Deploy {
             public: self.public,
             env: self.env.iter().cloned().collect(),
             hosts: self.hosts.clone(),
+            grants: self.grants.iter().map(Grant::to_string).collect(),
             limits: limits::request(&self.limits),
             concurrency: self.concurrency,
             rate: self.rate,
@@ -227,6 +241,7 @@ fn show(output: crate::output::Output, function: &Shown) -> Result<Status, CliEr
         ("module", version.module.clone()),
         ("access", access(version.public).to_owned()),
         ("hosts", none(&version.hosts)),
+        ("grants", none(&version.grants)),
         ("env", none(&version.env)),
         ("concurrency", version.concurrency.to_string()),
         ("rate", version.rate.map_or("no limit".to_owned(), |rate| format!("{rate} a second"))),

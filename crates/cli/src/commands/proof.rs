@@ -12,7 +12,7 @@ use crate::report::{CliError, Status};
 use crate::tables::Column;
 
 /// Most bytes of a key or a proof.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: u64 = 48 << 10;
 
 /// Have proofs of tasks checked, under keys that were registered.
 ///
@@ -99,7 +99,9 @@ impl Verify {
         } else if verdict.checked.valid {
             output.note(&format!("valid, of {} under {}", verdict.checked.statement, self.key));
         } else {
-            let why = verdict.error_message.unwrap_or_else(|| "it is of something else".to_owned());
+            let why = verdict
+                .error_message
+                .unwrap_or_else(|| "it does not hold for this statement under this key".to_owned());
             output.note(&format!("not valid: {why}"));
         }
         Ok(if verdict.checked.valid { Status::Done } else { Status::Failed })

@@ -1,7 +1,7 @@
 //! `casemate relay`: somebody's way through a node.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use casemate_api::relays::{RelaySession, RelayStatus, StartRelay, StartedRelay};
@@ -83,9 +83,11 @@ impl Open {
             duration_seconds: self.duration_ms / 1_000,
             bytes_max: Some(self.bytes.as_u64()),
         };
-        let started = client.relays_start(&wanted).await?;
         let label = self.certificate.display().to_string();
+        // First, so that a session whose certificate cannot be kept is never opened. Nothing is replaced before it is committed.
+        refuse_other_file(&self.certificate)?;
         let mut file = casemate_fs::create_user_file(&self.certificate)?;
+        let started = client.relays_start(&wanted).await?;
         file.write_all(started.certificate.as_bytes())
             .map_err(|source| CliError::Write { what: format!("`{label}`"), source })?;
         file.commit()?;
@@ -103,6 +105,19 @@ impl Open {
         keep_open(&client, id, output).await
     }
 }
+
+/// Refuses a file that is something else than the certificate of a session before, so that a slip of the pen costs nothing.
+fn refuse_other_file(path: &Path) -> Result<(), CliError> {
+    match casemate_fs::read_config_file(path, CERTIFICATE_BYTES_MAX) {
+        Ok(there) if there.is_empty() || there.starts_with(PEM_BEGINS) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Ok(_) | Err(_) => Err(CliError::NotReplaced { path: path.display().to_string() }),
+    }
+}
+
+/// How a certificate in PEM begins, and more bytes than one has.
+const CERTIFICATE_BYTES_MAX: u64 = 64 << 10;
+const PEM_BEGINS: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// The address of a session's proxy, with what opens it.
 fn proxy(started: &StartedRelay) -> String {

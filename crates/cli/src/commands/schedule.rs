@@ -2,7 +2,9 @@
 
 use casemate_api::schedules::{CreateSchedule, Overlap, Schedule as Shown, ScheduleState};
 use casemate_api::tasks::ModuleSource;
+use casemate_api::{Client, PageRequest};
 use casemate_model::ScheduleId;
+use casemate_tasks::SCHEDULES_MAX;
 use clap::{Args, Subcommand};
 
 use super::run::Work;
@@ -119,20 +121,53 @@ impl List {
     }
 }
 
+/// A schedule as people name it.
+#[derive(Clone, Debug)]
+struct Wanted(String);
+
+impl From<&str> for Wanted {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl Wanted {
+    /// Its id; that of what is called so, if it is no id itself.
+    async fn id(&self, client: &Client) -> Result<String, CliError> {
+        let Self(text) = self;
+        if text.parse::<ScheduleId>().is_ok() {
+            return Ok(text.clone());
+        }
+        let mut page = PageRequest { limit: Some(SCHEDULES_MAX), after: None };
+        loop {
+            let listed = client.schedules_list(&page).await?;
+            if let Some(found) = listed.items.into_iter().find(|schedule| schedule.name == *text) {
+                return Ok(found.id);
+            }
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return Err(CliError::NoSchedule { name: text.clone() }),
+            }
+        }
+    }
+}
+
 /// Show a schedule.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  casemate schedule show nightly
   casemate schedule show sch_01kg9ys7kv040g2081040g2081")]
 pub(crate) struct Show {
-    /// The schedule's id.
+    /// The schedule's id or name.
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    schedule: Wanted,
 }
 
 impl Show {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let schedule = context.client()?.schedules_show(&self.id.to_string()).await?;
+        let client = context.client()?;
+        let schedule = client.schedules_show(&self.schedule.id(&client).await?).await?;
         show(context.output, &schedule)
     }
 }
@@ -141,16 +176,18 @@ impl Show {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  casemate schedule pause nightly
   casemate schedule pause sch_01kg9ys7kv040g2081040g2081")]
 pub(crate) struct Pause {
-    /// The schedule's id.
+    /// The schedule's id or name.
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    schedule: Wanted,
 }
 
 impl Pause {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let schedule = context.client()?.schedules_pause(&self.id.to_string()).await?;
+        let client = context.client()?;
+        let schedule = client.schedules_pause(&self.schedule.id(&client).await?).await?;
         said(context.output, &schedule, &format!("{} is paused", schedule.name))
     }
 }
@@ -159,16 +196,17 @@ impl Pause {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  casemate schedule resume sch_01kg9ys7kv040g2081040g2081")]
+  casemate schedule resume nightly")]
 pub(crate) struct Resume {
-    /// The schedule's id.
+    /// The schedule's id or name.
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    schedule: Wanted,
 }
 
 impl Resume {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let schedule = context.client()?.schedules_resume(&self.id.to_string()).await?;
+        let client = context.client()?;
+        let schedule = client.schedules_resume(&self.schedule.id(&client).await?).await?;
         let next = schedule.next.clone().unwrap_or_default();
         said(context.output, &schedule, &format!("{} runs next at {next}", schedule.name))
     }
@@ -178,17 +216,19 @@ impl Resume {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  casemate schedule rm sch_01kg9ys7kv040g2081040g2081")]
+  casemate schedule rm nightly")]
 pub(crate) struct Remove {
-    /// The schedule's id.
+    /// The schedule's id or name.
     #[arg(value_name = "SCHEDULE")]
-    id: ScheduleId,
+    schedule: Wanted,
 }
 
 impl Remove {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        context.client()?.schedules_remove(&self.id.to_string()).await?;
-        context.output.note(&format!("removed {}", self.id));
+        let client = context.client()?;
+        let id = self.schedule.id(&client).await?;
+        client.schedules_remove(&id).await?;
+        context.output.note(&format!("removed {id}"));
         Ok(Status::Done)
     }
 }
@@ -236,7 +276,10 @@ fn show(output: Output, schedule: &Shown) -> Result<Status, CliError> {
     }
     output.fields(&fields)?;
     if schedule.state == ScheduleState::Halted {
-        output.note(&format!("`casemate schedule resume {}` has it go on", schedule.id));
+        output.note(&format!(
+            "`casemate schedule resume {}` has it go on, once the reason is gone",
+            schedule.id
+        ));
     }
     Ok(Status::Done)
 }

@@ -23,9 +23,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::Client(error) => return of_client(error),
         CliError::Refused { source, .. } => of_refusal(source)?,
         CliError::Config(_) => "`casemate config show` prints every key with its value",
-        CliError::NoHome { variable } => {
-            return Some(format!("set HOME or {variable} to an absolute path"));
-        }
+        CliError::NoHome { variable } => return Some(set_home(variable)),
         CliError::KeyInClear { .. } => ENCRYPT,
         CliError::PasswordInClear { .. } => TUNNEL,
         CliError::Authorities { .. } => "name the certificate of the authority that signed the node's",
@@ -80,6 +78,8 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::Write { .. }
         | CliError::NotText { .. }
         | CliError::PathNotText { .. }
+        | CliError::NoSchedule { .. }
+        | CliError::NotReplaced { .. }
         | CliError::ProjectOverNetwork
         | CliError::SignInWhere
         | CliError::NoVersions { .. }
@@ -89,6 +89,10 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::Tour { .. } => return None,
     };
     Some(fixed.to_owned())
+}
+
+fn set_home(variable: &str) -> String {
+    format!("set HOME or {variable} to an absolute path")
 }
 
 const BUILD_GUESTS: &str = "build the guests with `make guests`, or name their directory with --guests";

@@ -44,6 +44,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         CliError::TourFile { .. }
         | CliError::Nothing { .. }
         | CliError::SourceEmpty { .. }
+        | CliError::NoSchedule { .. }
         | CliError::NoRule { .. } => Kind::NotFound,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),
@@ -73,6 +74,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::MoveHere
         | CliError::RemoteAddress(_)
         | CliError::NotMany
+        | CliError::NotReplaced { .. }
         | CliError::NeedsRecursive { .. } => Kind::Usage,
         CliError::InputTooLong { .. } => Kind::Limited,
         CliError::State(error) => of_state(error),

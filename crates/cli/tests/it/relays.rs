@@ -119,7 +119,7 @@ fn a_node_leads_to_no_private_address_unless_its_operator_says_so() {
     for host in [&target, &by_name] {
         let url = format!("http://{host}/api/v1/health/live");
         wait_until("the node knows of the session", || way.get(&token, &url).0 != "407");
-        assert_eq!(way.get(&token, &url).0, "502", "{host}");
+        assert_eq!(way.get(&token, &url).0, "403", "{host}");
     }
 }
 

@@ -84,7 +84,8 @@ fn a_schedule_submits_in_its_makers_name_and_halts_when_that_may_not() {
         ("a", "61 * * * *", &[][..], "is no pattern of cron"),
         ("a", "0 3 * * *", &["--zone", "Vienna"][..], "there is no time zone `Vienna`"),
         ("a", "0 0 30 2 *", &[], "no time fits"),
-        ("a b", "0 3 * * *", &[], "printable characters"),
+        (" a", "0 3 * * *", &[], "no space at either end"),
+        ("a", "0 3 * * fun", &[], "is no pattern of cron ("),
         ("a", "0 3 * * *", &["--key", "k"], "of one time only"),
     ] {
         let refused = add(name, cron, more);

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use casemate_fs::SealedBytes;
-use casemate_functions::{Function, FunctionName, Version};
+use casemate_functions::{Function, FunctionName, Settings, Version};
+use casemate_identity::Maker;
 use casemate_model::{Outcome, Project, RequestId};
 use casemate_objects::BlobId;
 use casemate_policy::operation;
@@ -19,11 +20,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::live::{Ended, Known, LiveFunction, Place, Places, Running};
 use super::outbound::{FunctionOutbound, OF_CONNECTION};
+use super::own_api::{Granted, OwnApi};
 use super::{FunctionError, MODULE_BYTES_MAX, is_public, resource};
 use crate::{Caller, Control, ControlError};
 
-/// How long a run that was stopped at a limit keeps its place, because it cost the node a worker: others would wait while those
-/// of a function that does nothing else are replaced.
+/// How long a run that was stopped at a limit keeps its place, because it may have cost the node a worker: others would wait while
+/// those of a function that does nothing else are replaced.
 const COOL_DOWN: Duration = Duration::from_millis(500);
 /// How long a body may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -116,10 +118,10 @@ impl Call {
         Err(FunctionError::NotFound(name.clone()).into())
     }
 
-    /// Has the function answer, in its turn. `body`, of at most `bytes_max`, is read only when there is room for it.
+    /// Has the function answer, in its turn; what it asks of the node itself, `api` answers. `body`, of at most `bytes_max`, is read only when there is room for it.
     pub async fn run<B>(
         self,
-        id: RequestId,
+        (id, api): (RequestId, Arc<dyn OwnApi>),
         request: Request<()>,
         bytes_max: u64,
         body: impl FnOnce() -> B,
@@ -143,7 +145,8 @@ impl Call {
         let running = self.live.run();
         let sandbox = self.control.parts.function_sandbox.get().await?.clone();
         let (answer, mut pieces) = mpsc::unbounded_channel();
-        let job = self.job(Serving { request, answer, outbound: Arc::new(self.outbound()) }, body).await?;
+        let outbound = Arc::new(self.outbound(id, api)?);
+        let job = self.job(Serving { request, answer, outbound }, body).await?;
         let cancel = self.control.closing.child_token();
         let end = cancel.clone().drop_guard();
         let (ended, outcome) = oneshot::channel();
@@ -186,9 +189,21 @@ impl Call {
         FunctionError::Busy(self.function.name.clone())
     }
 
-    fn outbound(&self) -> FunctionOutbound {
-        let rules = self.version.settings.hosts.clone();
-        FunctionOutbound { rules, dialer: self.control.parts.function_dialer.clone() }
+    fn outbound(&self, request: RequestId, api: Arc<dyn OwnApi>) -> Result<FunctionOutbound, ControlError> {
+        let Settings { hosts, grants, .. } = &self.version.settings;
+        let maker = self.version.maker.as_deref().filter(|_| !grants.is_empty());
+        let maker: Option<Maker> = maker.map(str::parse).transpose().map_err(FunctionError::Maker)?;
+        let granted = maker.map(|maker| Granted {
+            api,
+            control: self.control.clone(),
+            project: self.function.project.clone(),
+            function: self.function.name.clone(),
+            request,
+            maker,
+            scopes: grants.clone(),
+        });
+        let dialer = self.control.parts.function_dialer.clone();
+        Ok(FunctionOutbound { rules: hosts.clone(), dialer, granted })
     }
 
     async fn job(&self, serving: Serving, body: Option<SealedBytes>) -> Result<Job, ControlError> {
@@ -205,7 +220,8 @@ impl Call {
             }
         };
         let job = job(&self.function.project, &self.version, module_bytes, (self.accepted, self.deadline));
-        Ok(Job { stdin: body, serving: Some(serving), ..job })
+        let slow = self.live.is_slow(self.accepted);
+        Ok(Job { stdin: body, serving: Some(serving), slow, ..job })
     }
 
     /// Runs the guest to its end, and notes what came of it.
@@ -216,7 +232,8 @@ impl Call {
         (running, place, _memory): (Running, Arc<Place>, OwnedSemaphorePermit),
         ended: oneshot::Sender<Outcome>,
     ) {
-        let RunReport { outcome, status, stderr, .. } = sandbox.run(job, cancel).await;
+        let slow_before = job.slow;
+        let RunReport { outcome, status, stderr, slow, .. } = sandbox.run(job, cancel).await;
         let took = self.accepted.elapsed();
         let ending = match (&outcome, status) {
             // Whoever asked has gone.
@@ -245,6 +262,9 @@ impl Call {
             self.live.log.add(now, (id, self.version.number), line.as_bytes());
         }
         let costly = matches!(outcome, Outcome::LimitReached(_) | Outcome::EngineFailed(_));
+        if costly || (slow && !slow_before) {
+            self.live.slow_down(Instant::now());
+        }
         // Whoever asked may have gone.
         let _ = ended.send(outcome);
         if costly {
@@ -280,6 +300,7 @@ pub(super) fn job(
         deadline,
         accepted,
         serving: None,
+        slow: false,
         watcher: None,
     }
 }

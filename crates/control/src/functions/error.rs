@@ -1,5 +1,8 @@
-use casemate_functions::{CONCURRENCY_MAX, FUNCTIONS_MAX, FunctionName, RATE_MAX, RouteError};
-use casemate_model::Outcome;
+use casemate_functions::{
+    CONCURRENCY_MAX, FUNCTIONS_MAX, FunctionName, GRANTABLE, RATE_MAX, RouteError, VALUES_BYTES_MAX,
+    VALUES_MAX, ValueKey,
+};
+use casemate_model::{Outcome, Scopes};
 use casemate_sandbox::ModuleError;
 
 /// Why something about functions was not done.
@@ -43,6 +46,29 @@ pub enum FunctionError {
     /// A function would answer none a second, or too many.
     #[error("a limit of requests a second is 1 to {RATE_MAX}")]
     Rate,
+    /// In whose name a version asks the node cannot be read.
+    #[error("in whose name the function asks the node cannot be read")]
+    Maker(#[source] casemate_identity::MakerError),
+    /// A function would be granted what none may have.
+    #[error("a function may be granted no more than {}", Scopes::of(&GRANTABLE))]
+    NotGrantable,
+    /// A function would be granted what its maker may not do.
+    #[error("the function would reach further than whoever deploys it")]
+    ExceedsMaker,
+    /// There is no such value.
+    #[error("the function {name} keeps no value under `{key}`")]
+    NoValue {
+        /// The function.
+        name: FunctionName,
+        /// The key.
+        key: ValueKey,
+    },
+    /// Another value is there than the caller saw.
+    #[error("{}", other_value(.0))]
+    OtherValue(Option<u64>),
+    /// The function keeps as much as it may.
+    #[error("a function keeps at most {VALUES_MAX} values of {} MiB together", VALUES_BYTES_MAX >> 20)]
+    ValuesFull,
     /// The node has no memory for it.
     #[error("the node has no memory for the component")]
     Memory,
@@ -79,4 +105,11 @@ pub enum FunctionError {
         /// How the run ended.
         outcome: Outcome,
     },
+}
+
+fn other_value(revision: &Option<u64>) -> String {
+    match revision {
+        Some(revision) => format!("another value is there, of revision {revision}"),
+        None => "there is no value any more".to_owned(),
+    }
 }

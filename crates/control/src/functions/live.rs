@@ -8,6 +8,7 @@ use casemate_functions::{Function, FunctionName, Version};
 use casemate_limits::{Gate, Quota, Slot};
 use casemate_model::{Digest, Project, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::log::FunctionLog;
 
@@ -24,6 +25,8 @@ const MODULES_BYTES_MAX: u64 = 128 << 20;
 const BODIES_KIB_MAX: usize = 512 << 10;
 /// Functions that metrics tell apart; what comes later is counted as `other`.
 const LABELS_MAX: usize = 500;
+/// How long requests of a function give way to others' after one of it that computed for long or was stopped at a limit.
+const SLOW_FOR: Duration = Duration::from_secs(5);
 /// Memory for answers that are not read yet, of runs that are over: 256 MiB.
 const UNREAD_KIB_MAX: usize = 256 << 10;
 /// Requests that wait for their turn, for each that is answered.
@@ -74,6 +77,8 @@ pub(crate) struct LiveFunction {
     known: Mutex<Option<(Known, Timestamp)>>,
     places: Mutex<HashMap<u32, Arc<Places>>>,
     arrivals_us: Mutex<u64>,
+    /// When it was last one that others have to be kept from.
+    slowed: Mutex<Option<Instant>>,
     figures: Mutex<Figures>,
     running: AtomicU64,
 }
@@ -204,6 +209,7 @@ impl LiveFunction {
             known: Mutex::default(),
             places: Mutex::default(),
             arrivals_us: Mutex::default(),
+            slowed: Mutex::default(),
             figures: Mutex::default(),
             running: AtomicU64::new(0),
         }
@@ -237,6 +243,17 @@ impl LiveFunction {
         let mut arrivals = self.arrivals_us.lock().unwrap_or_else(PoisonError::into_inner);
         let verdict = quota.take(&mut arrivals, 1, now.as_millis() * 1_000);
         if verdict.allowed { Ok(()) } else { Err(verdict.retry_after) }
+    }
+
+    /// Notes that it computed for long, or was stopped at a limit.
+    pub(super) fn slow_down(&self, now: Instant) {
+        *self.slowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    /// Whether it did of late, so that its requests give way to others'.
+    pub(super) fn is_slow(&self, now: Instant) -> bool {
+        let slowed = self.slowed.lock().unwrap_or_else(PoisonError::into_inner);
+        slowed.is_some_and(|slowed| now.saturating_duration_since(slowed) < SLOW_FOR)
     }
 
     pub(super) fn refused(&self) {

@@ -10,10 +10,12 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use tokio::time::timeout;
 
+use super::own_api::{Granted, is_for_node};
+
 /// How long a request may take altogether. The run's own limit of time may end it earlier.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of an answer, which is held in memory.
-const ANSWER_BYTES_MAX: usize = 8 << 20;
+pub const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// Headers that are of one connection and not of the message.
 pub const OF_CONNECTION: [HeaderName; 8] = [
     header::CONNECTION,
@@ -26,11 +28,13 @@ pub const OF_CONNECTION: [HeaderName; 8] = [
     header::UPGRADE,
 ];
 
-/// Sends what one function asks others for: to hosts that were declared, and of those only to addresses that a node may send
+/// Sends what one function asks others for: to the node itself as far as it was granted that, to hosts that were declared, and of those only to addresses that a node may send
 /// to for others. Redirections are the guest's to follow, through here again.
 pub(super) struct FunctionOutbound {
     pub(super) rules: HostRules,
     pub(super) dialer: Dialer,
+    /// What it may ask of the node itself, if it was granted any of that.
+    pub(super) granted: Option<Granted>,
 }
 
 #[async_trait]
@@ -46,6 +50,10 @@ impl Outbound for FunctionOutbound {
 
 impl FunctionOutbound {
     async fn send_now(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
+        if is_for_node(request.uri()) {
+            let granted = self.granted.as_ref().ok_or(OutboundError::Denied)?;
+            return granted.send(request).await;
+        }
         let (encrypted, host, port) = self.rules.destination(request.uri()).ok_or(OutboundError::Denied)?;
         let (mut parts, body) = request.into_parts();
         for name in OF_CONNECTION {

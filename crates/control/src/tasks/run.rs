@@ -106,6 +106,7 @@ impl Control {
             deadline: Instant::now() + task.deadline_of_attempt(now).saturating_since(now),
             accepted: accepted_at(now, task.available()),
             serving: None,
+            slow: false,
             watcher: Some(self.logs.watcher(task.id, task.progress.attempt)),
         })
     }

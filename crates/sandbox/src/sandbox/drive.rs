@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use super::Shared;
 use super::code::{closing, no_memory_files};
 use super::fetching::Fetching;
-use super::hog::Hog;
+use super::hog::{self, Hog};
 use crate::cache::{Code, CodeKey};
 use crate::conversation::{Conversation, Remains, is_plain_path};
-use crate::job::{Job, OutputStream, RunReport};
+use crate::job::{Job, OutputStream, RunReport, ended_by_itself};
 use crate::keeper::Worker;
 use crate::pool::Idle;
 use crate::process::ProcessError;
@@ -38,6 +38,7 @@ pub(super) struct Progress {
     fuel_max: u64,
     memory_bytes_max: u64,
     table_elements_max: u64,
+    slow: bool,
 }
 
 impl Progress {
@@ -52,6 +53,7 @@ impl Progress {
             fuel_max: job.limits.fuel,
             memory_bytes_max: job.limits.memory_bytes,
             table_elements_max: job.limits.table_elements,
+            slow: false,
         }
     }
 
@@ -85,6 +87,7 @@ impl Progress {
             status: remains.status,
             started: self.started,
             instantiate,
+            slow: self.slow,
         }
     }
 }
@@ -130,6 +133,7 @@ impl Shared {
                 self.nursery.order_refill();
                 continue;
             }
+            progress.slow = idle.slow;
             return Ok(self.converse(job, idle, progress).await);
         }
         Err(Outcome::EngineFailed("workers die as soon as they are idle; see the node's log".to_owned()))
@@ -137,7 +141,7 @@ impl Shared {
 
     /// Takes a worker of the job's project or a fresh one; starts one if there is none, in another's place.
     async fn check_out(&self, job: &Job) -> Result<Idle<Worker>, Outcome> {
-        let taken = self.lock_pool().take(&job.project);
+        let taken = self.lock_pool().take(&job.project, job.slow);
         let mut idle = match taken {
             Some(idle) => idle,
             None => {
@@ -150,6 +154,9 @@ impl Shared {
             }
         };
         idle.bind(&job.project);
+        if job.slow && !idle.slow {
+            idle.slow = hog::slow_down(idle.worker.process());
+        }
         if self.wants_fresh_worker() {
             self.nursery.order_refill();
         }
@@ -163,7 +170,7 @@ impl Shared {
         });
         let process = idle.worker.process();
         let mut fetching = Fetching::default();
-        let mut hog = Hog::watch(process, job.serving.is_some());
+        let mut hog = Hog::watch(process, job.serving.is_some() && !progress.slow);
         let failure = loop {
             let next = tokio::select! {
                 // In this order, so that a guest that floods the node is looked at all the same.
@@ -195,8 +202,11 @@ impl Shared {
                     let ran = Duration::from_micros(done.run_us);
                     progress.started = Instant::now().checked_sub(ran);
                     progress.done = Some(done);
-                    let clean = matches!(outcome, Outcome::Exited(_) | Outcome::Trapped(_));
-                    if clean && process.is_quiet() && !hog.was_slowed() && fetching.is_idle() {
+                    let ended = ended_by_itself(&outcome, job.output_directory);
+                    let clean = ended && process.is_quiet() && fetching.is_idle();
+                    progress.slow |= hog.was_slowed();
+                    idle.slow |= hog.was_slowed();
+                    if clean {
                         self.put(idle);
                     } else {
                         self.nursery.order_refill();

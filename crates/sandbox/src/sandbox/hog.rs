@@ -40,17 +40,29 @@ impl Hog {
         tokio::time::sleep_until(self.next).await;
         self.next = Instant::now() + LOOK;
         if used(pid).is_some_and(|now| now.saturating_sub(self.before) >= FAIR_SHARE) {
-            // A priority once lowered cannot be raised again by everybody, so the worker goes after this run.
-            self.slowed = true;
-            if let Err(error) = rustix::process::setpriority_process(Some(pid), LOWEST) {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a worker keeps its priority");
-            }
+            self.slowed = lower(pid);
+            // Where that is not possible, there is nothing to look at either.
+            self.pid = None;
         }
     }
 
     pub(super) fn was_slowed(&self) -> bool {
         self.slowed
     }
+}
+
+/// Has a worker run at the lowest priority from now on, as a priority once lowered cannot be raised again by everybody. Says whether
+/// it does.
+pub(super) fn slow_down(process: &Process) -> bool {
+    process.pid().is_some_and(lower)
+}
+
+fn lower(pid: Pid) -> bool {
+    let lowered = rustix::process::setpriority_process(Some(pid), LOWEST);
+    if let Err(error) = &lowered {
+        tracing::debug!(error = error as &dyn std::error::Error, "a worker keeps its priority");
+    }
+    lowered.is_ok()
 }
 
 /// The processor time of the thread that runs guests: the first figure of `schedstat`, in nanoseconds.

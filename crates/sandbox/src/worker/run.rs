@@ -24,6 +24,7 @@ use super::randomness::SeededRandomness;
 use super::streams::{Input, Output};
 use super::{Worker, WorkerError};
 use crate::Profile;
+use crate::job::ended_by_itself;
 use crate::wire::frame::REPLY_BYTES_MAX;
 use crate::wire::message::{Done, RunRequest};
 
@@ -123,8 +124,7 @@ pub(super) fn run(
             outputs_refused = files::send_outputs(&output, &worker.channel)?;
         }
     }
-    let ended = matches!(measured.outcome, Outcome::Exited(_) | Outcome::Trapped(_));
-    let clean = ended && !measured.waits;
+    let clean = ended_by_itself(&measured.outcome, run.output_directory) && !measured.waits;
     let mut done = done(measured, load);
     done.outputs_refused = bounded(outputs_refused);
     Ok((done, clean))

@@ -93,6 +93,7 @@ pub(crate) fn job_of(module: &[u8]) -> Job {
         deadline: now + HANG_GUARD,
         accepted: now,
         serving: None,
+        slow: false,
         watcher: None,
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn assign(state: &AppState, request: &mut Request) -> RequestId {
 }
 
 /// Says the id in the answer, also inside a problem.
-pub(super) fn say(id: RequestId, response: &mut Response) {
+pub(crate) fn say(id: RequestId, response: &mut Response) {
     let text = id.to_string();
     response.headers_mut().insert(REQUEST_ID, HeaderValue::try_from(&text).expect("ids are ASCII"));
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -1,6 +1,6 @@
 use casemate_api::ProblemCode as Code;
 use casemate_control::{FunctionError, SandboxError};
-use casemate_functions::RouteError;
+use casemate_functions::{RouteError, VALUE_BYTES_MAX};
 use casemate_model::{LimitKind, Outcome};
 
 use super::Problem;
@@ -10,6 +10,15 @@ impl Problem {
     pub(super) fn no_guests(error: &SandboxError) -> Self {
         tracing::error!(error = error as &dyn std::error::Error, "functions cannot be run");
         Self::new(Code::Unavailable, "the node cannot run functions at this moment").retry(5)
+    }
+
+    /// The body that was to become a value did not come, or is too large.
+    pub(crate) fn value_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Self::new(Code::BodyTooLarge, format!("a value has at most {VALUE_BYTES_MAX} bytes"))
+                .hint("what is larger is an object's affair");
+        }
+        Self::new(Code::UploadBroken, "the value did not come to its end")
     }
 
     pub(super) fn function(error: &FunctionError) -> Self {
@@ -27,6 +36,20 @@ impl Problem {
             FunctionError::Module(_) | FunctionError::NotCompiled(_) => Self::field("/module", text),
             FunctionError::Concurrency => Self::field("/concurrency", text),
             FunctionError::Rate => Self::field("/rate", text),
+            FunctionError::NotGrantable => Self::field("/grants", text),
+            FunctionError::ExceedsMaker => Self::new(Code::Denied, text)
+                .hint("grant only what you may do yourself: `casemate whoami` shows it"),
+            FunctionError::NoValue { .. } => Self::new(Code::NotFound, text),
+            FunctionError::OtherValue(_) => {
+                Self::new(Code::StaleSequence, text).hint("read the value again and decide anew")
+            }
+            FunctionError::ValuesFull => {
+                Self::new(Code::QuotaExceeded, text).hint("remove some with `casemate fn values rm`")
+            }
+            FunctionError::Maker(error) => {
+                tracing::error!(error = error as &dyn std::error::Error, "a stored function is damaged");
+                Self::new(Code::Internal, text)
+            }
             FunctionError::Memory => Self::new(Code::Unavailable, text).retry(1),
             FunctionError::Busy(_) => Self::new(Code::Unavailable, text).retry(1),
             FunctionError::TooOften { retry_after, .. } => {

@@ -3,7 +3,7 @@ use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_control::{DeployFunction, FunctionDetails, FunctionFigures, LATENCY_BOUNDS_MS};
 use casemate_functions::{Access, FunctionName, HostRules, Route, Settings, Version};
-use casemate_model::RunLimits;
+use casemate_model::{Grant, RunLimits, Scopes};
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -44,6 +44,10 @@ pub(crate) async fn deploy_function(
     let hosts = hosts.map(|(at, text)| body_field(&format!("/hosts/{at}"), text));
     let hosts = HostRules::new(hosts.collect::<Result<_, _>>()?)
         .ok_or_else(|| Problem::field("/hosts", "at most 32 hosts".to_owned()))?;
+    let grants = body.grants.iter().enumerate();
+    let grants = grants.map(|(at, text)| body_field::<Grant>(&format!("/grants/{at}"), text));
+    let grants = Scopes::new(grants.collect::<Result<Vec<_>, _>>()?)
+        .map_err(|error| Problem::field("/grants", error.to_string()))?;
     let limits = RunLimits {
         wall_ms: body.limits.wall_ms.unwrap_or(WALL_MS),
         compile_ms: body.limits.compile_ms.unwrap_or(COMPILE_MS),
@@ -56,6 +60,7 @@ pub(crate) async fn deploy_function(
             access: if body.public { Access::Public } else { Access::Project },
             env: body.env.into_iter().collect(),
             hosts,
+            grants,
             limits,
             concurrency: body.concurrency.unwrap_or(CONCURRENCY),
             rate: body.rate,
@@ -209,13 +214,14 @@ fn function(details: &FunctionDetails) -> wire::functions::Function {
 }
 
 fn version(version: &Version) -> wire::functions::FunctionVersion {
-    let Settings { access, env, hosts, limits, concurrency, rate } = &version.settings;
+    let Settings { access, env, hosts, grants, limits, concurrency, rate } = &version.settings;
     wire::functions::FunctionVersion {
         number: version.number,
         module: version.module.to_string(),
         public: *access == Access::Public,
         env: env.iter().map(|(name, _)| name.clone()).collect(),
         hosts: hosts.texts(),
+        grants: grants.iter().map(|grant| grant.to_string()).collect(),
         limits: convert::limits(limits),
         concurrency: *concurrency,
         rate: *rate,

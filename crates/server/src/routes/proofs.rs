@@ -14,7 +14,7 @@ use crate::problem::{Problem, body_field, path_parameter};
 
 /// Register a key that proofs are checked with
 ///
-/// Whoever made the key can prove anything under it, so it is for operators to say which are believed. A key that is registered
+/// Whoever made the key can prove anything under it, so it is for administrators to say which are believed. A key that is registered
 /// stays as it is.
 #[utoipa::path(post, path = "/verification-keys", operation_id = "proofs_add_key", tag = "proofs",
     request_body = wire::proofs::AddVerificationKey,

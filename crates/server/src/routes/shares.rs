@@ -63,10 +63,10 @@ pub(crate) async fn open_share(
 ) -> Result<Response, Problem> {
     let place = state.transfer()?;
     // Whoever follows a link may carry an old cookie of this very address, which must not matter.
-    let caller = Caller { principal: Principal::anonymous(), request, address };
+    let caller = Caller::new(Principal::anonymous(), request, address);
     let (record, blob) = state.control.open_share(&caller, &token).await?;
     let project = record.project.clone();
-    let reader = Caller { principal: Principal { project, ..Principal::anonymous() }, request, address };
+    let reader = Caller::new(Principal { project, ..Principal::anonymous() }, request, address);
     let mut response = download((&state.control, &reader), blob, &record.media_type, place);
     let name = record.key.as_str().rsplit('/').find(|part| !part.is_empty()).unwrap_or("download");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, attachment(name));

@@ -103,7 +103,7 @@ impl S3Access for Listed {
         }
         let request = context.extensions_mut().get::<RequestId>().copied();
         let request = request.unwrap_or_else(|| RequestId::generate(control.now(), control.entropy()));
-        context.extensions_mut().insert(Caller { principal, request, address });
+        context.extensions_mut().insert(Caller::new(principal, request, address));
         Ok(())
     }
 }

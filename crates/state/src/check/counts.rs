@@ -5,9 +5,9 @@ use casemate_objects::{BlobId, BucketRecord};
 
 use super::records::{Counted, Table};
 use super::{Finding, Findings};
-use crate::catalog;
 use crate::failure::Failure;
 use crate::sql::{Sql, Statement, ToValue, statement, values};
+use crate::{catalog, functions};
 
 /// Compares every counter with what was counted.
 pub(super) async fn check(
@@ -20,7 +20,20 @@ pub(super) async fn check(
     check_outputs(sql, counted.outputs, findings).await?;
     check_states(sql, counted.tasks, findings).await?;
     check_queues(sql, counted.open_tasks, findings).await?;
+    check_values(sql, findings).await?;
     check_answers(sql, findings).await
+}
+
+async fn check_values(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<(), Failure> {
+    let functions = Table { statement: &functions::ALL_KEPT, before_first: values![""].to_vec() };
+    functions
+        .walk(sql, findings, |row| {
+            let (name, kept, counted) = functions::kept_and_counted(row)?;
+            let what = |of: &str| format!("{of} of the function `{name}`");
+            Ok(compare(|| what("values"), kept[0], Some(counted[0]))
+                .or_else(|| compare(|| what("bytes of values"), kept[1], Some(counted[1]))))
+        })
+        .await
 }
 
 async fn check_states(

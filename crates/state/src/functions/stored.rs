@@ -10,20 +10,20 @@ use crate::queue::StoredLimits;
 const WHAT: &str = "settings of a function";
 
 pub(super) fn settings_text(settings: &Settings) -> String {
-    let Settings { access, env, hosts, limits, concurrency, rate } = settings.clone();
+    let Settings { access, env, hosts, grants, limits, concurrency, rate } = settings.clone();
     let access = match access {
         Access::Public => StoredAccess::Public,
         Access::Project => StoredAccess::Project,
     };
-    let (hosts, limits) = (hosts.texts(), limits.into());
-    serde_json::to_string(&StoredSettings { access, env, hosts, limits, concurrency, rate })
+    let (hosts, grants, limits) = (hosts.texts(), grants.to_string(), limits.into());
+    serde_json::to_string(&StoredSettings { access, env, hosts, grants, limits, concurrency, rate })
         .expect("plain values are JSON")
 }
 
 pub(super) fn read_settings(text: &str) -> Result<Settings, Failure> {
     JsonBudget::STORED.check(text.as_bytes()).map_err(|error| Failure::damaged(WHAT, error))?;
     let stored: StoredSettings = serde_json::from_str(text).map_err(|error| Failure::damaged(WHAT, error))?;
-    let StoredSettings { access, env, hosts, limits, concurrency, rate } = stored;
+    let StoredSettings { access, env, hosts, grants, limits, concurrency, rate } = stored;
     let hosts = hosts.iter().map(|text| text.parse()).collect::<Result<_, _>>();
     let hosts = HostRules::new(hosts.map_err(|error| Failure::damaged(WHAT, error))?);
     Ok(Settings {
@@ -33,6 +33,7 @@ pub(super) fn read_settings(text: &str) -> Result<Settings, Failure> {
         },
         env,
         hosts: hosts.ok_or_else(|| Failure::damaged(WHAT, TooManyHosts))?,
+        grants: grants.parse().map_err(|error| Failure::damaged(WHAT, error))?,
         limits: limits.into(),
         concurrency,
         rate,
@@ -50,6 +51,8 @@ struct StoredSettings {
     access: StoredAccess,
     env: Vec<(String, String)>,
     hosts: Vec<String>,
+    #[serde(default)]
+    grants: String,
     limits: StoredLimits,
     concurrency: u32,
     rate: Option<u32>,

@@ -13,7 +13,7 @@ use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_proofs::SystemName;
 use casemate_relays::{Destinations, RelayState};
-use casemate_tasks::{Overlap, ScheduleState, TaskKey, TaskState};
+use casemate_tasks::{Overlap, ScheduleName, ScheduleState, TaskKey, TaskState};
 use casemate_throttle::{Subject, Tier};
 use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 
@@ -254,6 +254,7 @@ parsed_cells!(
     Role => "a role",
     RunId => "a run id",
     ScheduleId => "a schedule id",
+    ScheduleName => "the name of a schedule",
     ScheduleState => "the state of a schedule",
     Overlap => "what becomes of an overlap",
     TaskKey => "the key of a task",

@@ -10,7 +10,7 @@ use casemate_names::NameVersionKind;
 use casemate_objects::ETag;
 use casemate_proofs::SystemName;
 use casemate_relays::{Destinations, RelayState};
-use casemate_tasks::{Overlap, ScheduleState, TaskKey, TaskState};
+use casemate_tasks::{Overlap, ScheduleName, ScheduleState, TaskKey, TaskState};
 use casemate_throttle::{Subject, Tier};
 use casemate_webhooks::{Description, Endpoint, EventKind, EventKinds};
 use sqlx::query::Query;
@@ -94,6 +94,7 @@ text_values!(
     RequestId,
     Role,
     ScheduleId,
+    ScheduleName,
     ScheduleState,
     Overlap,
     Scopes,

@@ -138,6 +138,9 @@ impl Seen {
         }
         let (missed, end) = (piece.offset - *seen, piece.offset + piece.bytes);
         *seen = end;
+        if self.output.json() {
+            return self.output.value_line(piece);
+        }
         if missed > 0 {
             self.output.note(&format!("{missed} bytes are left out; they are there when the task is over"));
         }

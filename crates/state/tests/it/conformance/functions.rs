@@ -1,6 +1,7 @@
 use casemate_functions::{
-    Access, Deployed, Function, FunctionName, Functions, HostRules, Route, Routed, Settings, VERSIONS_MAX,
-    Version,
+    Access, Deployed, Function, FunctionName, FunctionValues, Functions, HostRules, Route, Routed, Settings,
+    VALUE_BYTES_MAX, VALUES_BYTES_MAX, VERSIONS_MAX, ValueBefore, ValueChanged, ValueInfo, ValueKey,
+    ValuePage, Version,
 };
 use casemate_model::{Digest, Project, RunLimits};
 
@@ -24,11 +25,13 @@ impl Context {
                 access: Access::Project,
                 env: vec![("B".to_owned(), "2".to_owned()), ("A".to_owned(), "1".to_owned())],
                 hosts: HostRules::new(vec!["*.example.org".parse().unwrap()]).unwrap(),
+                grants: "objects:read:models/* functions:values:edge".parse().unwrap(),
                 limits: RunLimits::DEFAULT,
                 concurrency: 3,
                 rate: Some(7),
             },
             actor: "uid:0".to_owned(),
+            maker: Some("-".to_owned()),
             created: self.now(),
         }
     }
@@ -53,6 +56,92 @@ impl Context {
         let (event, route) = (self.event("functions.route"), route.parse().unwrap());
         self.store.set_route(project, &name(text), &route, self.later(1), event).await.unwrap()
     }
+}
+
+fn value_key(text: &str) -> ValueKey {
+    text.parse().unwrap()
+}
+
+impl Context {
+    async fn try_to_set(&self, key: &str, bytes: &[u8], before: ValueBefore) -> ValueChanged {
+        let (function, key, event) = (name("edge"), value_key(key), self.event("functions.set_value"));
+        self.store.set_value(&self.project, (&function, &key), bytes, before, event).await.unwrap()
+    }
+
+    async fn set_anyway(&self, key: &str, bytes: &[u8]) -> u64 {
+        match self.try_to_set(key, bytes, ValueBefore::Anything).await {
+            ValueChanged::Set(value) => value.revision,
+            other => panic!("{key} is not set: {other:?}"),
+        }
+    }
+
+    async fn unset(&self, key: &str, before: ValueBefore) -> ValueChanged {
+        let (function, key, event) = (name("edge"), value_key(key), self.event("functions.remove_value"));
+        self.store.remove_value(&self.project, (&function, &key), before, event).await.unwrap()
+    }
+
+    async fn value_keys(&self, prefix: &str, after: Option<&str>, limit: u32) -> Vec<String> {
+        let page = ValuePage { prefix: prefix.to_owned(), after: after.map(value_key), limit };
+        let listed = self.store.values(&self.project, &name("edge"), &page).await.unwrap();
+        listed.into_iter().map(|value| value.key.to_string()).collect()
+    }
+}
+
+pub(super) async fn a_value_is_replaced_only_by_who_has_seen_it(context: &Context) {
+    assert_eq!(context.try_to_set("a", b"1", ValueBefore::Anything).await, ValueChanged::NoFunction);
+    let module = context.put("edge.wasm", b"module").await;
+    context.deploy(&context.project, "edge", &context.version(1, module), "1=100").await;
+    let first = ValueInfo { key: value_key("a"), size_bytes: 1, revision: 1, updated: context.now() };
+    assert_eq!(context.try_to_set("a", b"1", ValueBefore::Nothing).await, ValueChanged::Set(first.clone()));
+    assert_eq!(context.try_to_set("a", b"2", ValueBefore::Nothing).await, ValueChanged::Other(Some(1)));
+    assert_eq!(context.try_to_set("b", b"2", ValueBefore::Revision(1)).await, ValueChanged::Other(None));
+    let found = context.store.value(&context.project, &name("edge"), &value_key("a")).await.unwrap();
+    assert_eq!(found, Some((first, b"1".to_vec())));
+    assert_eq!(context.set_anyway("a", b"").await, 2);
+    assert_eq!(context.try_to_set("a", b"3", ValueBefore::Revision(1)).await, ValueChanged::Other(Some(2)));
+    assert_eq!(context.unset("a", ValueBefore::Revision(1)).await, ValueChanged::Other(Some(2)));
+    assert_eq!(context.unset("a", ValueBefore::Revision(2)).await, ValueChanged::Removed);
+    assert_eq!(context.unset("a", ValueBefore::Anything).await, ValueChanged::NoValue);
+    // What was there before does not come back with its revision.
+    assert_eq!(context.set_anyway("a", b"1").await, 4);
+    assert_eq!(context.store.value(&other(), &name("edge"), &value_key("a")).await.unwrap(), None);
+    let changes =
+        context.actions().await.into_iter().filter(|action| action.starts_with("functions.set_value"));
+    assert_eq!(changes.count(), 3, "what was refused is no change");
+}
+
+pub(super) async fn values_are_listed_by_prefix_and_go_with_their_function(context: &Context) {
+    let module = context.put("edge.wasm", b"module").await;
+    context.deploy(&context.project, "edge", &context.version(1, module), "1=100").await;
+    for key in ["b/2", "a", "b/1", "c", "b/\u{e4}"] {
+        context.set_anyway(key, key.as_bytes()).await;
+    }
+    assert_eq!(context.value_keys("", None, 10).await, ["a", "b/1", "b/2", "b/\u{e4}", "c"]);
+    assert_eq!(context.value_keys("b/", None, 2).await, ["b/1", "b/2"]);
+    assert_eq!(context.value_keys("b/", Some("b/2"), 10).await, ["b/\u{e4}"]);
+    assert_eq!(context.value_keys("x", None, 10).await, [""; 0]);
+    let event = context.event("functions.remove");
+    assert!(context.store.remove_function(&context.project, &name("edge"), event).await.unwrap());
+    context.deploy(&context.project, "edge", &context.version(1, module), "1=100").await;
+    assert_eq!(context.value_keys("", None, 10).await, [""; 0]);
+}
+
+pub(super) async fn a_function_keeps_only_so_many_bytes(context: &Context) {
+    let module = context.put("edge.wasm", b"module").await;
+    context.deploy(&context.project, "edge", &context.version(1, module), "1=100").await;
+    let large = vec![7; VALUE_BYTES_MAX];
+    let most = VALUES_BYTES_MAX / VALUE_BYTES_MAX as u64;
+    for number in 0..most {
+        context.set_anyway(&format!("{number}"), &large).await;
+    }
+    assert_eq!(context.try_to_set("more", b"1", ValueBefore::Anything).await, ValueChanged::Full);
+    // What is replaced makes room for what replaces it.
+    context.set_anyway("0", &large).await;
+    context.set_anyway("0", &large[1..]).await;
+    context.set_anyway("more", b"1").await;
+    assert_eq!(context.try_to_set("again", b"1", ValueBefore::Anything).await, ValueChanged::Full);
+    assert_eq!(context.unset("more", ValueBefore::Anything).await, ValueChanged::Removed);
+    context.set_anyway("again", b"1").await;
 }
 
 pub(super) async fn versions_are_added_in_order_and_never_change(context: &Context) {
