@@ -11,7 +11,7 @@ use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
 use casemate_objects::Objects;
-use casemate_policy::{Denied, Operation, Permit, Resource, authorize};
+use casemate_policy::{Denied, DeniedReason, Operation, Permit, Resource, authorize};
 use casemate_proofs::Proofs;
 use casemate_relays::Relays;
 use casemate_sandbox::Sandbox;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::denials::Denials;
-use crate::functions::{FunctionSandbox, Live};
+use crate::functions::{FunctionError, FunctionSandbox, Live};
 use crate::invitations::Registration;
 use crate::log_keeper::LogKeeper;
 use crate::nodes::HandedIn;
@@ -279,6 +279,9 @@ impl Control {
         denied: Denied,
     ) -> Result<ControlError, ControlError> {
         self.record_refused(caller, denied.action, resource, &denied.reason.to_string()).await?;
+        if let (Some(name), DeniedReason::ScopeMissing { scope, .. }) = (&caller.function, &denied.reason) {
+            return Ok(FunctionError::NotGranted { name: name.clone(), scope: *scope }.into());
+        }
         if caller.principal.scopes.is_empty() && self.must_show_two_factors(caller).await? {
             return Ok(FactorError::NotSetUp.into());
         }

@@ -41,7 +41,9 @@ impl Default for Denials {
 impl Denials {
     /// The refusals that were only counted since the last entry, if this one is to have an entry; else `None`.
     pub(crate) fn record(&self, caller: &Caller, now: Timestamp) -> Option<u64> {
-        if self.has_room(caller.principal.kind, caller.from(), now) {
+        // Whoever calls a function may be anybody, and must not use up what is its maker's.
+        let kind = if caller.function.is_some() { PrincipalKind::Anonymous } else { caller.principal.kind };
+        if self.has_room(kind, caller.from(), now) {
             return Some(self.unrecorded.swap(0, Ordering::Relaxed));
         }
         self.unrecorded.fetch_add(1, Ordering::Relaxed);

@@ -249,6 +249,9 @@ impl Control {
         if !(1..=CONCURRENCY_MAX).contains(&settings.concurrency) {
             return Err(FunctionError::Concurrency.into());
         }
+        if own_api::names_node(&settings.hosts) {
+            return Err(FunctionError::NodeAsHost.into());
+        }
         if settings.rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
             return Err(FunctionError::Rate.into());
         }

@@ -51,9 +51,7 @@ pub enum ScheduleError {
     #[error(transparent)]
     Timetable(#[from] TimetableError),
     /// Its task holds something that is of one time only.
-    #[error(
-        "the task of a schedule has nothing in `{0}` that is of one time only, such as the output of another task"
-    )]
+    #[error("the task of a schedule has no `{0}` that is of one time only")]
     OfOneTime(&'static str),
 }
 

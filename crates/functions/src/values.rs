@@ -12,13 +12,14 @@ pub const VALUES_BYTES_MAX: u64 = 64 << 20;
 /// Most bytes of a key.
 const KEY_BYTES_MAX: usize = 256;
 
-/// What a value is kept under: 1 to 256 bytes of text without control characters.
+/// What a value is kept under: 1 to 256 bytes of text without control characters, and not `.` or `..`, which programs take out of
+/// addresses.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValueKey(String);
 
 /// Text that is no [`ValueKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key of a value has 1 to {KEY_BYTES_MAX} bytes and no control characters")]
+#[error("a key of a value has 1 to {KEY_BYTES_MAX} bytes and no control characters, and is not `.` or `..`")]
 pub struct ValueKeyError;
 
 /// A value without its bytes.
@@ -95,7 +96,8 @@ impl FromStr for ValueKey {
     type Err = ValueKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if !(1..=KEY_BYTES_MAX).contains(&text.len()) || text.chars().any(char::is_control) {
+        let is_path = matches!(text, "." | "..");
+        if !(1..=KEY_BYTES_MAX).contains(&text.len()) || is_path || text.chars().any(char::is_control) {
             return Err(ValueKeyError);
         }
         Ok(Self(text.to_owned()))
@@ -117,7 +119,7 @@ mod tests {
         for good in ["a", "a/b c", "\u{e4}", &"x".repeat(256)] {
             assert_eq!(good.parse::<ValueKey>().unwrap().as_str(), good);
         }
-        for bad in ["", "a\nb", "\0", "\u{7f}", "\u{85}", &"x".repeat(257)] {
+        for bad in ["", ".", "..", "a\nb", "\0", "\u{7f}", "\u{85}", &"x".repeat(257)] {
             assert_eq!(bad.parse::<ValueKey>(), Err(ValueKeyError), "{bad:?}");
         }
     }

@@ -138,7 +138,8 @@ pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> R
     let (name, path) = split(&parts.uri)?;
     let call = state.control.find_call(&name).await?;
     if !call.is_public() {
-        call.allow(&caller(&state, &mut parts).await?).await?;
+        let caller = caller(&state, &mut parts).await?;
+        call.allow(&caller).await.map_err(Problem::of_caller)?;
         parts.headers.remove(header::AUTHORIZATION);
     }
     // Which version answers is left to chance, and who deployed it is not who asks: no guest sees what opens the node.

@@ -51,7 +51,7 @@ impl Own {
     fn router(&self) -> Router {
         Router::new()
             .nest("/api/v1", routes::for_functions())
-            .fallback(async || Problem::route_not_found())
+            .fallback(async || Problem::not_grantable())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(from_fn_with_state(self.0.clone(), layers::hold_contract))
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(|_| Problem::internal().into_response()))

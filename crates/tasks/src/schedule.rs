@@ -48,7 +48,7 @@ pub struct ScheduleName(String);
 /// Text that is no [`ScheduleName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the name of a schedule has 1 to {NAME_BYTES_MAX} bytes, no control characters, and no space at either end"
+    "the name of a schedule has 1 to {NAME_BYTES_MAX} bytes, no control characters, no space at either end, and is no id"
 )]
 pub struct ScheduleNameError;
 
@@ -84,7 +84,9 @@ impl FromStr for ScheduleName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let printable = text.trim() == text && !text.chars().any(char::is_control);
-        if !(1..=NAME_BYTES_MAX).contains(&text.len()) || !printable {
+        // An id would hide it.
+        let is_id = text.parse::<ScheduleId>().is_ok();
+        if !(1..=NAME_BYTES_MAX).contains(&text.len()) || !printable || is_id {
             return Err(ScheduleNameError);
         }
         Ok(Self(text.to_owned()))

@@ -59,7 +59,7 @@ impl Timetable {
         }
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
         let cron = parser.parse(&self.pattern);
-        let cron = cron.map_err(|error| bad_pattern(error.to_string().trim_end_matches('.')))?;
+        let cron = cron.map_err(|error| bad_pattern(&plainly(&error.to_string())))?;
         let known = (self.zone.len() <= TEXT_BYTES_MAX).then(|| TimeZone::get(&self.zone).ok()).flatten();
         Ok((cron, known.ok_or_else(|| TimetableError::Zone(shown(&self.zone)))?))
     }
@@ -85,6 +85,15 @@ impl Timetable {
         let millis = next.map_err(|_| never())?.timestamp().as_millisecond();
         u64::try_from(millis).ok().and_then(|millis| Timestamp::from_millis(millis).ok()).ok_or_else(never)
     }
+}
+
+/// The parser's word for what is wrong, without its names for its own parts.
+fn plainly(error: &str) -> String {
+    let text = error.rsplit(": ").next().unwrap_or(error).trim_end_matches('.');
+    let text = text.replace("CronPattern", "it");
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(characters).collect()
 }
 
 #[cfg(test)]

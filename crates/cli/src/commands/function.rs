@@ -8,8 +8,8 @@ use casemate_api::functions::{
     DeployFunction, Function as Shown, FunctionFigures, FunctionLogLine, RollBackFunction, RouteFunction,
     RoutePart,
 };
-use casemate_functions::FunctionName;
-use casemate_model::Grant;
+use casemate_functions::{FunctionName, GRANTABLE};
+use casemate_model::{Grant, Scopes};
 use clap::{Args, Subcommand};
 
 use values::Values;
@@ -65,7 +65,7 @@ impl Function {
 Examples:
   casemate fn deploy edge edge.wasm --public
   casemate fn deploy edge edge.wasm --allow-host api.example.org --env GREETING=hello --limit wall=2s
-  casemate fn deploy edge edge.wasm --grant objects:read:models/* --grant functions:values:edge
+  casemate fn deploy edge edge.wasm --grant 'objects:read:models/*' --grant functions:values:edge
   casemate fn deploy edge edge-2.wasm --percent 10 && casemate fn route edge 1=50 2=50")]
 pub(crate) struct Deploy {
     /// The function.
@@ -83,7 +83,7 @@ pub(crate) struct Deploy {
     hosts: Vec<String>,
     /// What it may ask of this node at http://casemate.internal/api/v1/, in your name: objects:read, objects:write,
     /// names:read or functions:values, each with a pattern if not for all, such as objects:read:models/*.
-    #[arg(long = "grant", value_name = "SCOPE[:PATTERN]")]
+    #[arg(long = "grant", value_name = "SCOPE[:PATTERN]", value_parser = grant)]
     grants: Vec<Grant>,
     /// A limit of each request, such as wall=5s; wall is 10s otherwise.
     #[arg(long = "limit", value_name = "KEY=VALUE")]
@@ -129,6 +129,16 @@ impl Deploy {
         output.line(&function.newest.to_string())?;
         Ok(Status::Done)
     }
+}
+
+/// Text that is no grant of a function.
+#[derive(Debug, thiserror::Error)]
+#[error("a function may be granted {}, each with a pattern or without, such as objects:read:models/*", Scopes::of(&GRANTABLE))]
+struct NoGrant;
+
+fn grant(text: &str) -> Result<Grant, NoGrant> {
+    let grant: Grant = text.parse().map_err(|_| NoGrant)?;
+    if GRANTABLE.contains(&grant.scope) { Ok(grant) } else { Err(NoGrant) }
 }
 
 /// How many requests a version answers, in words.

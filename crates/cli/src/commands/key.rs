@@ -16,6 +16,7 @@ use crate::tables::Column;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Key {
     Create(Create),
+    #[command(visible_alias = "ls")]
     List(List),
     Rotate(Rotate),
     Certificate(certificate::GetCertificate),

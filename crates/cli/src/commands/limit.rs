@@ -10,6 +10,7 @@ use crate::tables::Column;
 /// Show the limits of requests, and make exceptions from them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Limit {
+    #[command(visible_alias = "ls")]
     List(List),
     Set(Set),
     Remove(Remove),

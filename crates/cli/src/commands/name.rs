@@ -15,6 +15,7 @@ pub(crate) enum Name {
     Claim(Claim),
     Set(Set),
     Show(Show),
+    #[command(visible_alias = "ls")]
     List(List),
     History(History),
     Release(Release),

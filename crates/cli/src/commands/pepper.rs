@@ -17,6 +17,7 @@ use crate::world::{SystemClock, SystemEntropy};
 /// Change the secret that every stored hash is made with, without logging anybody out.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Pepper {
+    #[command(visible_alias = "ls")]
     List(List),
     Rotate(Rotate),
     Retire(Retire),

@@ -8,6 +8,7 @@ use casemate_api::relays::{RelaySession, RelayStatus, StartRelay, StartedRelay};
 use casemate_api::{Client, ClientError, ProblemCode};
 use casemate_model::{ByteSize, NodeId, RelayId, TaskId};
 use clap::{Args, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::context::Context;
 use crate::output::Output;
@@ -126,8 +127,14 @@ fn proxy(started: &StartedRelay) -> String {
 
 /// Says that somebody is there until Ctrl-C, or until the session is over.
 async fn keep_open(client: &Client, id: &str, output: Output) -> Result<Status, CliError> {
+    // Told to end in another way, it ends as by Ctrl-C.
+    let mut terminated = signal(SignalKind::terminate()).map_err(|source| CliError::Runtime { source })?;
     loop {
         tokio::select! {
+            Some(()) = terminated.recv() => {
+                client.relays_stop(id).await?;
+                return Ok(Status::Done);
+            }
             _ = tokio::signal::ctrl_c() => {
                 let stopped = client.relays_stop(id).await?;
                 output.note(&told(&stopped));

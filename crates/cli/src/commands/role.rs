@@ -9,6 +9,7 @@ use crate::tables::Column;
 /// List the roles of the project, and make roles of its own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
+    #[command(visible_alias = "ls")]
     List(List),
     Set(Set),
     Remove(Remove),

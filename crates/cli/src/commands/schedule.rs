@@ -228,7 +228,7 @@ impl Remove {
         let client = context.client()?;
         let id = self.schedule.id(&client).await?;
         client.schedules_remove(&id).await?;
-        context.output.note(&format!("removed {id}"));
+        context.output.note(&format!("removed {}", self.schedule.0));
         Ok(Status::Done)
     }
 }
@@ -277,7 +277,7 @@ fn show(output: Output, schedule: &Shown) -> Result<Status, CliError> {
     output.fields(&fields)?;
     if schedule.state == ScheduleState::Halted {
         output.note(&format!(
-            "`casemate schedule resume {}` has it go on, once the reason is gone",
+            "`casemate schedule resume {}` has it go on, if the reason is gone; otherwise add it again in your name",
             schedule.id
         ));
     }

@@ -21,6 +21,7 @@ use crate::transfer;
 /// Look at tasks, follow them, wait for them, cancel them, and fetch what came of them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
+    #[command(visible_alias = "ls")]
     List(List),
     Show(Show),
     Wait(Wait),

@@ -17,6 +17,7 @@ pub(crate) enum User {
     Invitations(Invitations),
     Withdraw(Withdraw),
     Create(Create),
+    #[command(visible_alias = "ls")]
     List(List),
     Show(Show),
     Members(Members),

@@ -344,6 +344,10 @@ fn a_function_reaches_what_it_was_granted_and_its_maker_may_do_and_nothing_else(
     let put = ask("edge", "PUT", &format!("{api}/objects/inbox/a"), "", "call me Ishmael");
     assert_eq!(put.status, 201, "{}", put.body);
     assert_eq!(user.run(&["cp", "cm://inbox/a", "-"]).text(), "call me Ishmael");
+    let again =
+        |headers: &str| ask("edge", "PUT", &format!("{api}/objects/inbox/a"), headers, "another").status;
+    assert_eq!((again("if-none-match: *\r\n"), again("if-match: \"x\"\r\n")), (412, 400));
+    assert_eq!(user.run(&["cp", "cm://inbox/a", "-"]).text(), "call me Ishmael");
     let entries = user.run(&["audit", "search", "objects.put", "inbox/a", "--json"]).text();
     assert!(entries.lines().count() == 1 && entries.contains("\"edge\""), "{entries}");
     assert_eq!(ask("edge", "DELETE", &format!("{api}/objects/inbox/a"), "", "").status, 204);
@@ -391,11 +395,23 @@ fn a_function_reaches_what_it_was_granted_and_its_maker_may_do_and_nothing_else(
         assert_eq!(ask(function, "GET", &url, "", "").status, 502, "{function}: {url}");
     }
 
+    // Its maker learns why, and whoever calls it does not.
+    let said = |name: &str| user.run(&["fn", "logs", name]).text();
+    wait_until("its log has it", || {
+        said("bare").contains("GET to http://casemate.internal failed: this version was granted nothing")
+    });
+    assert!(
+        said("edge").contains("GET to https://casemate.internal failed: the host is none that was declared")
+    );
+    let as_host =
+        user.run(&["fn", "deploy", "more", &guest("edge.wasm"), "--allow-host", "http://casemate.internal"]);
+    assert!(as_host.code == 2 && as_host.stderr.contains("is granted"), "{}", as_host.stderr);
+
     // Nobody hands out what they do not have, and what the maker loses the function loses.
     for grant in ["keys:write", "functions:write", "tasks:write", "objects:share"] {
         let refused = user.run(&["fn", "deploy", "more", &guest("edge.wasm"), "--grant", grant]);
         assert!(
-            refused.code == 2 && refused.stderr.contains("may be granted no more than"),
+            refused.code == 2 && refused.stderr.contains("a function may be granted functions:values"),
             "{}",
             refused.stderr
         );
@@ -434,6 +450,7 @@ fn a_function_reaches_what_it_was_granted_and_its_maker_may_do_and_nothing_else(
     assert_eq!(ask("narrow", "PUT", &inbox, "", "one").status, 201);
     assert_eq!(user.run(&["key", "revoke", id]).code, 0);
     assert_eq!(ask("narrow", "PUT", &inbox, "", "two").status, 502);
+    wait_until("its log has it", || said("narrow").contains("may not do anything any more"));
     assert_eq!(user.run(&["cp", "cm://inbox/b", "-"]).text(), "one");
     node.stop();
     assert_eq!(user.run(&["db", "check", "--json"]).json()["findings"], json!([]));

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::live::{Ended, Known, LiveFunction, Place, Places, Running};
+use super::log::RequestLog;
 use super::outbound::{FunctionOutbound, OF_CONNECTION};
 use super::own_api::{Granted, OwnApi};
 use super::{FunctionError, MODULE_BYTES_MAX, is_public, resource};
@@ -31,6 +32,9 @@ const COOL_DOWN: Duration = Duration::from_millis(500);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long whoever reads an answer may take nothing of it.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+/// How long a guest goes on when nobody reads its answer any more. Who has the whole of it, by its length, looks away before the
+/// guest has returned, and a run that is ended costs a worker.
+const FINISH_WITHIN: Duration = Duration::from_millis(100);
 /// Pieces of an answer that are handed on before anybody takes them.
 const PIECES_AHEAD: usize = 4;
 /// How long a request waits for its turn before it is refused.
@@ -203,7 +207,9 @@ impl Call {
             scopes: grants.clone(),
         });
         let dialer = self.control.parts.function_dialer.clone();
-        Ok(FunctionOutbound { rules: hosts.clone(), dialer, granted })
+        let (live, control, version) = (Arc::clone(&self.live), self.control.clone(), self.version.number);
+        let log = RequestLog { live, control, request, version };
+        Ok(FunctionOutbound { rules: hosts.clone(), dialer, granted, log })
     }
 
     async fn job(&self, serving: Serving, body: Option<SealedBytes>) -> Result<Job, ControlError> {
@@ -346,10 +352,16 @@ impl HandedOn {
                         room.send(Piece::Bytes(piece));
                         idle = Instant::now() + IDLE_MAX;
                     }
-                    _ => return,
+                    _ => {
+                        let _ = timeout(FINISH_WITHIN, outcome).await;
+                        return;
+                    }
                 },
                 () = sleep_until(idle), if !waiting.is_empty() => return,
-                () = to.closed() => return,
+                () = to.closed() => {
+                    let _ = timeout(FINISH_WITHIN, outcome).await;
+                    return;
+                }
             }
         }
         let last = match outcome.await.unwrap_or_else(|_| lost()) {

@@ -2,7 +2,7 @@ use casemate_functions::{
     CONCURRENCY_MAX, FUNCTIONS_MAX, FunctionName, GRANTABLE, RATE_MAX, RouteError, VALUES_BYTES_MAX,
     VALUES_MAX, ValueKey,
 };
-use casemate_model::{Outcome, Scopes};
+use casemate_model::{Outcome, Scope, Scopes};
 use casemate_sandbox::ModuleError;
 
 /// Why something about functions was not done.
@@ -49,6 +49,17 @@ pub enum FunctionError {
     /// In whose name a version asks the node cannot be read.
     #[error("in whose name the function asks the node cannot be read")]
     Maker(#[source] casemate_identity::MakerError),
+    /// The node's own host would be declared.
+    #[error("the node itself is no host to declare: what a function may ask of it is granted")]
+    NodeAsHost,
+    /// A function asked the node for something that it was not granted.
+    #[error("the function {name} was not granted {scope} on this")]
+    NotGranted {
+        /// The function.
+        name: FunctionName,
+        /// What it takes.
+        scope: Scope,
+    },
     /// A function would be granted what none may have.
     #[error("a function may be granted no more than {}", Scopes::of(&GRANTABLE))]
     NotGrantable,

@@ -1,7 +1,10 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use casemate_model::{RequestId, Timestamp};
+
+use super::live::LiveFunction;
+use crate::Control;
 
 /// Most lines that are kept of a function, and most bytes of them.
 const LINES_MAX: usize = 2_000;
@@ -33,6 +36,21 @@ struct Lines {
     kept: VecDeque<LogLine>,
     bytes: usize,
     last: u64,
+}
+
+/// The log of a function, for what is said of one request while it is answered.
+pub(super) struct RequestLog {
+    pub(super) live: Arc<LiveFunction>,
+    pub(super) control: Control,
+    pub(super) request: RequestId,
+    pub(super) version: u32,
+}
+
+impl RequestLog {
+    /// Adds a line.
+    pub(super) fn say(&self, line: &str) {
+        self.live.log.add(self.control.now(), (self.request, self.version), line.as_bytes());
+    }
 }
 
 impl FunctionLog {

@@ -10,6 +10,7 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use tokio::time::timeout;
 
+use super::log::RequestLog;
 use super::own_api::{Granted, is_for_node};
 
 /// How long a request may take altogether. The run's own limit of time may end it earlier.
@@ -35,13 +36,21 @@ pub(super) struct FunctionOutbound {
     pub(super) dialer: Dialer,
     /// What it may ask of the node itself, if it was granted any of that.
     pub(super) granted: Option<Granted>,
+    /// Where what came of it is said, if it came to nothing.
+    pub(super) log: RequestLog,
 }
 
 #[async_trait]
 impl Outbound for FunctionOutbound {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let sent = timeout(REQUEST_TIMEOUT, self.send_now(request)).await;
         let answered = sent.unwrap_or(Err(OutboundError::TimedOut));
+        if let Err(error) = answered {
+            let why = self.why(&uri, error);
+            // Of the address no more than where it leads: the rest may be a secret.
+            self.log.say(&format!("casemate: {method} to {} failed: {why}", destination(&uri)));
+        }
         let word = answered.as_ref().map_or_else(|error| word(*error), |_| "answered");
         metrics::counter!("casemate_function_fetches_total", "outcome" => word).increment(1);
         answered
@@ -49,6 +58,21 @@ impl Outbound for FunctionOutbound {
 }
 
 impl FunctionOutbound {
+    fn why(&self, uri: &Uri, error: OutboundError) -> String {
+        match (error, &self.granted) {
+            (OutboundError::Denied, None) if is_for_node(uri) => {
+                "this version was granted nothing (--grant)".to_owned()
+            }
+            (OutboundError::Denied, Some(_)) if is_for_node(uri) => {
+                "whoever deployed this version may not do anything any more".to_owned()
+            }
+            (OutboundError::TooLarge, Some(_)) if is_for_node(uri) => {
+                format!("the answer has more than {} MiB; ask for it in ranges", ANSWER_BYTES_MAX >> 20)
+            }
+            (error, _) => error.to_string(),
+        }
+    }
+
     async fn send_now(&self, request: Request<Bytes>) -> Result<Response<Bytes>, OutboundError> {
         if is_for_node(request.uri()) {
             let granted = self.granted.as_ref().ok_or(OutboundError::Denied)?;
@@ -83,6 +107,11 @@ impl FunctionOutbound {
         }
         Ok(Response::from_parts(parts, content.freeze()))
     }
+}
+
+fn destination(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or("no scheme");
+    format!("{scheme}://{}", uri.authority().map_or("", |authority| authority.as_str()))
 }
 
 fn of_dial(error: DialError) -> OutboundError {

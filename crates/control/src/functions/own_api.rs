@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use casemate_functions::FunctionName;
+use casemate_functions::{FunctionName, HostRules};
 use casemate_identity::Maker;
 use casemate_model::{Principal, Project, RequestId, Scopes};
 use casemate_sandbox::OutboundError;
@@ -33,10 +33,21 @@ pub(super) struct Granted {
     pub(super) scopes: Scopes,
 }
 
+/// Whether the node's own host is among those that were declared, where it does nothing.
+pub(super) fn names_node(hosts: &HostRules) -> bool {
+    ["http", "https"].into_iter().any(|scheme| {
+        let uri = Uri::try_from(format!("{scheme}://{HOST}/")).expect("a host is an address");
+        hosts.destination(&uri).is_some()
+    })
+}
+
 /// Whether a request is for the node itself.
 pub(super) fn is_for_node(uri: &Uri) -> bool {
-    let authority = uri.authority().map(|authority| authority.as_str());
-    uri.scheme() == Some(&Scheme::HTTP) && authority == Some(HOST)
+    let Some(authority) = uri.authority().filter(|authority| !authority.as_str().contains('@')) else {
+        return false;
+    };
+    let usual_port = matches!(authority.port_u16(), None | Some(80));
+    uri.scheme() == Some(&Scheme::HTTP) && usual_port && authority.host().eq_ignore_ascii_case(HOST)
 }
 
 impl Granted {
@@ -69,9 +80,10 @@ mod tests {
     fn the_node_is_at_one_address_only() {
         let is = |uri: &str| is_for_node(&uri.parse().unwrap());
         assert!(is("http://casemate.internal/api/v1/objects/a/b"));
+        assert!(is("http://Casemate.INTERNAL:80/api/v1/objects/a/b"));
         for other in [
             "https://casemate.internal/",
-            "http://casemate.internal:80/",
+            "http://casemate.internal:81/",
             "http://x@casemate.internal/",
             "http://casemate.internal.example.org/",
             "http://a.casemate.internal/",

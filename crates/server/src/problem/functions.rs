@@ -12,6 +12,23 @@ impl Problem {
         Self::new(Code::Unavailable, "the node cannot run functions at this moment").retry(5)
     }
 
+    /// Functions find nothing there, whatever they were granted.
+    pub(crate) fn not_grantable() -> Self {
+        Self::new(Code::NotFound, "there is nothing at this address for functions")
+            .hint("below /api/v1/ are objects, object-info, buckets/BUCKET/objects, names and functions/NAME/values")
+    }
+
+    /// A caller of a function that is not public presented nothing, or not the right thing.
+    pub(crate) fn of_caller(error: casemate_control::ControlError) -> Self {
+        let problem = Self::from(error);
+        match problem.code() {
+            Code::Unauthenticated => {
+                problem.hint("send an API key with the scope functions:call as X-API-Key")
+            }
+            _ => problem,
+        }
+    }
+
     /// The body that was to become a value did not come, or is too large.
     pub(crate) fn value_body(error: &(dyn std::error::Error + 'static)) -> Self {
         if error.is::<http_body_util::LengthLimitError>() {
@@ -36,9 +53,13 @@ impl Problem {
             FunctionError::Module(_) | FunctionError::NotCompiled(_) => Self::field("/module", text),
             FunctionError::Concurrency => Self::field("/concurrency", text),
             FunctionError::Rate => Self::field("/rate", text),
+            FunctionError::NodeAsHost => Self::field("/hosts", text).hint("grant it something with --grant"),
+            FunctionError::NotGranted { scope, .. } => {
+                Self::new(Code::Denied, text).hint(&format!("deploy it with --grant {scope}:…"))
+            }
             FunctionError::NotGrantable => Self::field("/grants", text),
             FunctionError::ExceedsMaker => Self::new(Code::Denied, text)
-                .hint("grant only what you may do yourself: `casemate whoami` shows it"),
+                .hint("grant only what you may do yourself: `casemate key list` shows it of keys, `casemate role list` of roles"),
             FunctionError::NoValue { .. } => Self::new(Code::NotFound, text),
             FunctionError::OtherValue(_) => {
                 Self::new(Code::StaleSequence, text).hint("read the value again and decide anew")

@@ -15,9 +15,8 @@ impl Problem {
             | ObjectsError::UploadNotFound { .. } => Self::new(Code::NotFound, text),
             ObjectsError::BucketNotEmpty { .. } => Self::new(Code::Conflict, text)
                 .hint("`casemate rm -r --versions cm://BUCKET` deletes every object and version in it"),
-            ObjectsError::BucketContended { .. } | ObjectsError::Unfit { .. } => {
-                Self::new(Code::Conflict, text)
-            }
+            ObjectsError::BucketContended { .. } => Self::new(Code::Conflict, text),
+            ObjectsError::Unfit { .. } => Self::new(Code::StaleSequence, text),
             ObjectsError::PartNumber { .. }
             | ObjectsError::PartOrder
             | ObjectsError::PartMissing { .. }

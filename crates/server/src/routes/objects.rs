@@ -107,7 +107,8 @@ pub(crate) async fn stat_object(
 #[utoipa::path(put, path = "/objects/{bucket}/{*key}", operation_id = "objects_put", tag = "objects",
     params(("bucket" = String, Path, description = "The bucket; it is made when absent"),
         ("key" = String, Path, description = "The key"),
-        ("x-casemate-digest" = Option<String>, Header, description = "The content's digest, checked before the answer")),
+        ("x-casemate-digest" = Option<String>, Header, description = "The content's digest, checked before the answer"),
+        ("if-none-match" = Option<String>, Header, description = "`*`, if there may be no object of the key")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, body = wire::objects::Object), (status = "default", body = wire::Problem)))]
 pub(crate) async fn put_object(
@@ -125,7 +126,7 @@ pub(crate) async fn put_object(
         media_type: media_type(&headers),
         expected: announced(&headers)?,
         attributes: Attributes::default(),
-        rule: PutRule::default(),
+        rule: PutRule { before: before(&headers)?, ..PutRule::default() },
         with_md5: false,
         expected_md5: None,
     };
@@ -188,7 +189,9 @@ pub(crate) async fn delete_object(
     From(caller): From,
     Path((bucket, key)): Path<(String, String)>,
     query: Answer<Query<VersionQuery>>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
+    refuse_if_match(&headers)?;
     let ((bucket, key), version) = (address(&bucket, &key)?, query.into_inner()?.version()?);
     if let Version::Given(version) = version {
         let deleted = state.control.delete_version(&caller, (&bucket, &key), version).await?;
@@ -265,6 +268,27 @@ fn is_known(headers: &HeaderMap, digest: &Digest) -> bool {
 
 pub(super) fn address(bucket: &str, key: &str) -> Result<(BucketName, ObjectKey), Problem> {
     Ok((path_parameter("bucket", bucket)?, path_parameter("key", key)?))
+}
+
+/// What must be there before a put. A condition that is not understood is refused, as passing over it would overwrite what it
+/// guards.
+fn before(headers: &HeaderMap) -> Result<Before, Problem> {
+    refuse_if_match(headers)?;
+    match headers.get(header::IF_NONE_MATCH).map(HeaderValue::as_bytes) {
+        None => Ok(Before::Anything),
+        Some(b"*") => Ok(Before::Absent),
+        Some(_) => Err(Problem::parameter_text("if-none-match", "must be `*` for a put".to_owned())),
+    }
+}
+
+fn refuse_if_match(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(header::IF_MATCH) {
+        return Err(Problem::parameter_text(
+            "if-match",
+            "is not for changes of objects here; S3 has it".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The media type as given, if it is short and printable; it is shown, never trusted.

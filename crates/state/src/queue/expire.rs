@@ -54,7 +54,7 @@ impl Tx<'_> {
             self.execute(&FORGET_OUTPUT, values![task.project, digest]).await?;
         }
         self.execute(&crate::proofs::FORGET, values![task.project, task.id]).await?;
-        self.execute(&COUNT_DOWN, values![task.project, task.progress.state]).await?;
+        self.execute(&COUNT_DOWN, values![task.project, task.progress.state, 1u64]).await?;
         self.execute(&DELETE, values![task.id]).await.map(drop)
     }
 }

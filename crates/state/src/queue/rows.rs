@@ -88,11 +88,26 @@ impl Tx<'_> {
             task.spec.replica_of,
         ];
         self.execute(&INSERT_TASK, values).await?;
-        self.execute(&COUNT_UP, values![task.project, progress.state]).await.map(drop)
+        self.execute(&COUNT_UP, values![task.project, progress.state, 1u64]).await.map(drop)
     }
 
-    /// Writes down how a task stands after it was in state `before`, and keeps the counts.
+    /// Saves what has changed of a task whose state was `before`, and counts it anew.
     pub(super) async fn save_task(&mut self, task: &TaskRecord, before: TaskState) -> Result<(), Failure> {
+        self.save_row(task).await?;
+        let after = task.progress.state;
+        if after != before {
+            self.count_moved(&task.project, (before, after), 1).await?;
+        }
+        if after.is_final() && !before.is_final() {
+            self.execute(&CLOSE_TASK, values![task.project]).await?;
+            self.count_in_hour(task).await?;
+            self.tell_who_needs(task.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Saves what has changed of a task; what is counted is the caller's to move.
+    pub(super) async fn save_row(&mut self, task: &TaskRecord) -> Result<(), Failure> {
         let progress = &task.progress;
         let schedule = Schedule::of(progress);
         let values = values![
@@ -113,17 +128,18 @@ impl Tx<'_> {
             task.result.as_ref().map(|result| result.entry),
             schedule.is_ready(task.updated),
         ];
-        self.execute(&UPDATE_TASK, values).await?;
-        if progress.state != before {
-            self.execute(&COUNT_DOWN, values![task.project, before]).await?;
-            self.execute(&COUNT_UP, values![task.project, progress.state]).await?;
-        }
-        if progress.state.is_final() && !before.is_final() {
-            self.execute(&CLOSE_TASK, values![task.project]).await?;
-            self.count_in_hour(task).await?;
-            self.tell_who_needs(task.id).await?;
-        }
-        Ok(())
+        self.execute(&UPDATE_TASK, values).await.map(drop)
+    }
+
+    /// Counts tasks of a project in another state.
+    pub(super) async fn count_moved(
+        &mut self,
+        project: &Project,
+        (before, after): (TaskState, TaskState),
+        tasks: u64,
+    ) -> Result<(), Failure> {
+        self.execute(&COUNT_DOWN, values![project, before, tasks]).await?;
+        self.execute(&COUNT_UP, values![project, after, tasks]).await.map(drop)
     }
 }
 
@@ -200,10 +216,10 @@ pub(super) const UPDATE_TASK: Statement = statement!(
      entry = $15, ready = $16 WHERE id = $1"
 );
 const COUNT_UP: Statement = statement!(
-    "INSERT INTO task_counts (project, state, tasks) VALUES ($1, $2, 1) \
-     ON CONFLICT (project, state) DO UPDATE SET tasks = task_counts.tasks + 1"
+    "INSERT INTO task_counts (project, state, tasks) VALUES ($1, $2, $3) \
+     ON CONFLICT (project, state) DO UPDATE SET tasks = task_counts.tasks + excluded.tasks"
 );
 pub(super) const COUNT_DOWN: Statement =
-    statement!("UPDATE task_counts SET tasks = tasks - 1 WHERE project = $1 AND state = $2");
+    statement!("UPDATE task_counts SET tasks = tasks - $3 WHERE project = $1 AND state = $2");
 pub(super) const CLOSE_TASK: Statement =
     statement!("UPDATE task_queues SET open_tasks = open_tasks - 1 WHERE project = $1");

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use casemate_model::{NodeLabels, TaskId, Timestamp};
@@ -23,7 +23,7 @@ impl Change for Take {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
         tx.make_due_tasks_ready(self.now, self.limit).await?;
-        let mut taken = Vec::new();
+        let (mut taken, mut moved) = (Vec::new(), BTreeMap::<_, u64>::new());
         for mut task in self.due(tx).await? {
             if let Some(of) = task.spec.replica_of
                 && !self.may_take(tx, of, task.id).await?
@@ -36,11 +36,15 @@ impl Change for Take {
             let Ok(progress) = step else { continue };
             task.progress = progress;
             task.updated = self.now;
-            tx.save_task(&task, before).await?;
+            tx.save_row(&task).await?;
+            *moved.entry((task.project.clone(), before, task.progress.state)).or_default() += 1;
             if task.spec.replica_of.is_some() || self.taker.lease.node.is_some() {
                 tx.execute(&NOTE_TAKEN, values![task.id, self.taker.owner]).await?;
             }
             taken.push(task);
+        }
+        for ((project, before, after), tasks) in moved {
+            tx.count_moved(&project, (before, after), tasks).await?;
         }
         Ok(taken)
     }

@@ -1,5 +1,5 @@
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use casemate_api::ValueBefore;
 use casemate_functions::{FunctionName, VALUE_BYTES_MAX, ValueKey};
@@ -60,7 +60,10 @@ impl List {
             return Ok(Status::Done);
         }
         if values.is_empty() {
-            output.note("no such values; a function sets some, or `casemate fn values set NAME KEY VALUE`");
+            output.note(match prefix {
+                "" => "no values yet; the function sets them, or `casemate fn values set NAME KEY VALUE`",
+                _ => "no value has a key that begins so",
+            });
         }
         let rows = values.into_iter().map(|value| {
             vec![value.key, value.size_bytes.to_string(), value.revision.to_string(), value.updated]
@@ -109,11 +112,11 @@ pub(crate) struct Set {
     name: FunctionName,
     /// The key.
     key: ValueKey,
-    /// The value.
-    #[arg(required_unless_present = "file", conflicts_with = "file")]
+    /// The value, or `-` for standard input.
+    #[arg(required_unless_present = "file", allow_negative_numbers = true)]
     value: Option<String>,
-    /// A file whose content is the value; `-` for standard input.
-    #[arg(long, value_name = "FILE")]
+    /// A file whose content is the value.
+    #[arg(long, value_name = "FILE", conflicts_with = "value")]
     file: Option<PathBuf>,
     /// Only if there is none.
     #[arg(long, conflicts_with = "if_revision")]
@@ -126,8 +129,9 @@ pub(crate) struct Set {
 impl Set {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let value = match (&self.value, &self.file) {
+            (Some(value), _) if value == "-" => read_input()?,
             (Some(value), _) => value.clone().into_bytes(),
-            (None, Some(file)) => read(file)?,
+            (None, Some(file)) => casemate_fs::read_config_file(file, BYTES_MAX)?,
             (None, None) => Vec::new(),
         };
         let before = match (self.if_absent, self.if_revision) {
@@ -140,9 +144,7 @@ impl Set {
         if context.output.json() {
             context.output.value(&set)?;
         } else {
-            context
-                .output
-                .note(&format!("set {} ({} bytes, revision {})", set.key, set.size_bytes, set.revision));
+            context.output.note(&format!("set {}, revision {}", set.key, set.revision));
         }
         Ok(Status::Done)
     }
@@ -168,14 +170,12 @@ impl Remove {
     }
 }
 
-/// Reads at most one byte more than a value may have, so that the node says what is too large.
-fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let bytes_max = VALUE_BYTES_MAX as u64 + 1;
-    if path != Path::new("-") {
-        return Ok(casemate_fs::read_config_file(path, bytes_max)?);
-    }
+/// One byte more than a value may have, so that the node says what is too large.
+const BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 1;
+
+fn read_input() -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().take(bytes_max).read_to_end(&mut bytes);
+    let read = std::io::stdin().lock().take(BYTES_MAX).read_to_end(&mut bytes);
     read.map_err(|source| CliError::Input { what: "standard input".to_owned(), source })?;
     Ok(bytes)
 }

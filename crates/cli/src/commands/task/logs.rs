@@ -181,7 +181,16 @@ impl Seen {
         while let Some(bytes) = download.chunk().await? {
             let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
             skip -= skipped as u64;
-            self.sink.take(&bytes[skipped..])?;
+            let rest = &bytes[skipped..];
+            if self.output.json() && !rest.is_empty() {
+                let seen = &mut self.bytes[stream as usize];
+                let text = String::from_utf8_lossy(rest).into_owned();
+                let (attempt, offset, bytes) = (self.attempt, *seen, rest.len() as u64);
+                *seen += bytes;
+                self.output.value_line(&LogPiece { attempt, stream, offset, bytes, text })?;
+            } else {
+                self.sink.take(rest)?;
+            }
         }
         self.sink.finish()
     }
