@@ -14,6 +14,7 @@ mod events;
 mod factors;
 mod fsck;
 mod functions;
+mod grants;
 mod headers;
 mod help;
 mod hostile;
