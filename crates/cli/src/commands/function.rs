@@ -81,7 +81,7 @@ pub(crate) struct Deploy {
     /// A host that it may send requests to: api.example.org, *.example.org, example.org:8443, http://10.0.0.1:8080.
     #[arg(long = "allow-host", value_name = "HOST")]
     hosts: Vec<String>,
-    /// What it may ask of this node at http://casemate.internal/api/v1/, in your name: objects:read, objects:write,
+    /// What it may ask of this node (at the host casemate.internal, in your name): objects:read, objects:write,
     /// names:read or functions:values, each with a pattern if not for all, such as objects:read:models/*.
     #[arg(long = "grant", value_name = "SCOPE[:PATTERN]", value_parser = grant)]
     grants: Vec<Grant>,
