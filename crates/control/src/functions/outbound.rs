@@ -109,9 +109,13 @@ impl FunctionOutbound {
     }
 }
 
+/// Scheme, host and port, without the user and the password that an address may have.
 fn destination(uri: &Uri) -> String {
-    let scheme = uri.scheme_str().unwrap_or("no scheme");
-    format!("{scheme}://{}", uri.authority().map_or("", |authority| authority.as_str()))
+    let (scheme, host) = (uri.scheme_str().unwrap_or("no scheme"), uri.host().unwrap_or_default());
+    match uri.port() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    }
 }
 
 fn of_dial(error: DialError) -> OutboundError {
@@ -133,5 +137,17 @@ fn word(error: OutboundError) -> &'static str {
         | OutboundError::NotTrusted
         | OutboundError::TooLarge
         | OutboundError::Broken => "failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_an_address_holds_no_secret() {
+        let of = |uri: &str| destination(&uri.parse().unwrap());
+        assert_eq!(of("https://ada:secret@example.org:8443/secret?key=secret"), "https://example.org:8443");
+        assert_eq!(of("http://[::1]/secret"), "http://[::1]");
     }
 }
