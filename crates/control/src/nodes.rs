@@ -10,7 +10,9 @@ mod work;
 
 use std::time::Duration;
 
-use casemate_identity::{JoinTokenRecord, Maker, NODES_MAX, NodeRecord, NodeState, issue_join_token};
+use casemate_identity::{
+    JoinTokenRecord, Maker, NODES_MAX, NodeOrder, NodeRecord, Ordered, issue_join_token,
+};
 use casemate_model::{JoinTokenId, NodeId, NodeLabels, Project};
 use casemate_policy::{Permit, Resource, operation};
 use casemate_tasks::TaskState;
@@ -101,13 +103,13 @@ impl Control {
     /// Has a node end what it works on and take nothing more.
     pub async fn drain_node(&self, caller: &Caller, id: NodeId) -> Result<NodeRecord, ControlError> {
         let permit = self.permit::<operation::DrainNode>(caller, &node_resource(id)).await?;
-        self.set_node_state(caller, &permit, id, (NodeState::Draining, "draining")).await
+        self.order_node(caller, &permit, id, (NodeOrder::Drain, "draining")).await
     }
 
     /// Has a node take tasks again; one that was caught is believed again.
     pub async fn resume_node(&self, caller: &Caller, id: NodeId) -> Result<NodeRecord, ControlError> {
         let permit = self.permit::<operation::ResumeNode>(caller, &node_resource(id)).await?;
-        let node = self.set_node_state(caller, &permit, id, (NodeState::Ready, "resumed")).await?;
+        let node = self.order_node(caller, &permit, id, (NodeOrder::Resume, "resumed")).await?;
         self.runs.wake();
         Ok(node)
     }
@@ -115,23 +117,24 @@ impl Control {
     /// Removes a node for good. It is refused from now on, and what it works on goes to others when its leases end.
     pub async fn remove_node(&self, caller: &Caller, id: NodeId) -> Result<(), ControlError> {
         let permit = self.permit::<operation::RemoveNode>(caller, &node_resource(id)).await?;
-        let node = self.set_node_state(caller, &permit, id, (NodeState::Removed, "removed")).await?;
+        let node = self.order_node(caller, &permit, id, (NodeOrder::Remove, "removed")).await?;
         self.authenticator().forget_key(node.key);
         Ok(())
     }
 
-    async fn set_node_state<O: casemate_policy::Operation>(
+    async fn order_node<O: casemate_policy::Operation>(
         &self,
         caller: &Caller,
         permit: &Permit<O>,
         id: NodeId,
-        (state, outcome): (NodeState, &str),
+        (order, outcome): (NodeOrder, &str),
     ) -> Result<NodeRecord, ControlError> {
         let event = self.event(caller, permit.action(), node_resource(id), outcome);
-        if !self.parts.nodes.set_node_state(permit.project(), id, state, event).await? {
-            return Err(NodeError::NotFound(id).into());
+        match self.parts.nodes.order_node(permit.project(), id, order, event).await? {
+            Ordered::Done => self.find_node(permit.project(), id).await,
+            Ordered::Missing => Err(NodeError::NotFound(id).into()),
+            Ordered::Refused(_) => Err(NodeError::Caught(id).into()),
         }
-        self.find_node(permit.project(), id).await
     }
 
     async fn find_node(&self, project: &Project, id: NodeId) -> Result<NodeRecord, ControlError> {

@@ -45,8 +45,8 @@ pub use invitation::{claimed_invitation, issue_invitation, opens_invitation};
 pub use login_links::{LOGIN_LINK_LIFETIME, LoginLink, LoginLinks};
 pub use maker::{Maker, MakerError};
 pub use nodes::{
-    Capabilities, JoinTokenRecord, Joined, NODES_MAX, NodeRecord, NodeState, NodeStateError, Nodes,
-    WorkRecord, claimed_join_token, issue_join_token, opens_join,
+    Capabilities, JoinTokenRecord, Joined, NODES_MAX, NodeOrder, NodeRecord, NodeState, NodeStateError,
+    Nodes, Ordered, WorkRecord, claimed_join_token, issue_join_token, opens_join,
 };
 pub use passkey::{
     Assertion, ChallengeUse, CredentialId, CredentialIdError, Label, LabelError, NewPasskey, PASSKEYS_MAX,

@@ -65,6 +65,28 @@ pub enum NodeState {
     Removed,
 }
 
+/// What an operator has a node do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeOrder {
+    /// End what it has and take no more.
+    Drain,
+    /// Take tasks, and be believed again if it was caught.
+    Resume,
+    /// Be gone for good.
+    Remove,
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// It is done.
+    Done,
+    /// There is no such node.
+    Missing,
+    /// It does not apply to a node in that state, which stays as it is.
+    Refused(NodeState),
+}
+
 /// What is known of a node's work, counted since it joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkRecord {
@@ -174,14 +196,14 @@ pub trait Nodes: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<NodeRecord>, StoreError>;
 
-    /// Puts a node that was not removed into a state; false if there is none. One that is removed loses its API key too.
-    async fn set_node_state(
+    /// Carries out an order; see [`NodeState::after`]. A node that is removed loses its API key too.
+    async fn order_node(
         &self,
         project: &Project,
         id: NodeId,
-        state: NodeState,
+        order: NodeOrder,
         event: Event,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Ordered, StoreError>;
 
     /// Gives a node another public key.
     async fn set_node_key(
@@ -197,6 +219,17 @@ pub trait Nodes: Send + Sync + 'static {
 
 impl NodeState {
     const ALL: [Self; 4] = [Self::Ready, Self::Draining, Self::Distrusted, Self::Removed];
+
+    /// The state after an order; `None` if it does not apply. Draining forgives nothing: one that was caught gets nothing
+    /// already, and only resuming it has it believed again.
+    pub const fn after(self, order: NodeOrder) -> Option<Self> {
+        match (self, order) {
+            (Self::Removed, _) | (Self::Distrusted, NodeOrder::Drain) => None,
+            (_, NodeOrder::Drain) => Some(Self::Draining),
+            (_, NodeOrder::Resume) => Some(Self::Ready),
+            (_, NodeOrder::Remove) => Some(Self::Removed),
+        }
+    }
 
     /// The text form.
     pub const fn as_str(self) -> &'static str {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use casemate_identity::{
-    Capabilities, JoinTokenRecord, Joined, KeyRecord, NODES_MAX, NodeRecord, NodeState, Nodes, SecretMac,
-    WorkRecord,
+    Capabilities, JoinTokenRecord, Joined, KeyRecord, NODES_MAX, NodeOrder, NodeRecord, NodeState, Nodes,
+    Ordered, SecretMac, WorkRecord,
 };
 use casemate_ledger::{Event, NodePublicKey};
 use casemate_model::{JoinTokenId, KeyId, NodeId, Outcome, Project, StoreError, Timestamp, Usage};
@@ -78,14 +78,14 @@ impl Nodes for Store {
         read_all(rows, action, node_record)
     }
 
-    async fn set_node_state(
+    async fn order_node(
         &self,
         project: &Project,
         id: NodeId,
-        state: NodeState,
+        order: NodeOrder,
         event: Event,
-    ) -> Result<bool, StoreError> {
-        self.change(SetState { project: project.clone(), id, state, event }).await
+    ) -> Result<Ordered, StoreError> {
+        self.change(Order { project: project.clone(), id, order, event }).await
     }
 
     async fn set_node_key(
@@ -198,29 +198,33 @@ impl Change for Join {
     }
 }
 
-struct SetState {
+struct Order {
     project: Project,
     id: NodeId,
-    state: NodeState,
+    order: NodeOrder,
     event: Event,
 }
 
 #[async_trait]
-impl Change for SetState {
-    type Answer = bool;
+impl Change for Order {
+    type Answer = Ordered;
     const ACTION: &'static str = "change a node";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Ordered, Failure> {
         let Some(row) = tx.row(&LOCK_NODE, values![self.id, self.project]).await? else {
-            return Ok(false);
+            return Ok(Ordered::Missing);
         };
-        let key: KeyId = row.only("node")?;
-        tx.execute(&SET_STATE, values![self.id, self.state]).await?;
-        if self.state == NodeState::Removed {
+        let mut columns = row.read("node");
+        let (key, state): (KeyId, NodeState) = (columns.next()?, columns.next()?);
+        let Some(after) = state.after(self.order) else {
+            return Ok(Ordered::Refused(state));
+        };
+        tx.execute(&SET_STATE, values![self.id, after]).await?;
+        if after == NodeState::Removed {
             tx.execute(&REVOKE_KEY, values![key, self.event.time]).await?;
         }
         tx.record(&self.event).await?;
-        Ok(true)
+        Ok(Ordered::Done)
     }
 }
 
@@ -379,7 +383,7 @@ const NODES: Statement = statement!(
     " FROM nodes WHERE project = $1 AND id > $2 AND state <> 'removed' ORDER BY id LIMIT $3"
 );
 const LOCK_NODE: Statement =
-    locking!("SELECT key FROM nodes WHERE id = $1 AND project = $2 AND state <> 'removed'");
+    locking!("SELECT key, state FROM nodes WHERE id = $1 AND project = $2 AND state <> 'removed'");
 const SET_STATE: Statement = statement!("UPDATE nodes SET state = $2 WHERE id = $1");
 const SET_KEY: Statement = statement!("UPDATE nodes SET public_key = $2 WHERE id = $1");
 const SET_SEEN: Statement = statement!("UPDATE nodes SET seen = $2 WHERE id = $1 AND seen < $2");

@@ -25,7 +25,7 @@ use rows::task_record;
 use crate::sql::{Statement, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
-pub(crate) use rows::{ALL_TASKS, Schedule, read_task};
+pub(crate) use rows::{ALL_TASKS, Moments, read_task};
 pub(crate) use stored::{StoredError, StoredLimits, StoredPlan, bad_value, result_blobs, spec_blobs};
 pub(crate) use submit::Submit;
 
@@ -37,6 +37,11 @@ impl Queue for Store {
 
     async fn take(&self, taker: Taker, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError> {
         self.change(work::Take { taker, now, limit: limit.min(PAGE_MAX) }).await
+    }
+
+    async fn is_any_claimable(&self, project: &Project, now: Timestamp) -> Result<bool, StoreError> {
+        let found = self.row("look for tasks to take", &work::ANY_CLAIMABLE, values![project, now]).await?;
+        Ok(found.is_some())
     }
 
     async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError> {
@@ -98,6 +103,14 @@ impl Queue for Store {
         read_one(self.row(action, &rows::TASK, values![id, project]).await?, action, task_record)
     }
 
+    async fn audits(&self, project: &Project, task: TaskId) -> Result<Vec<TaskRecord>, StoreError> {
+        let action = "find who looked at a task";
+        let mut audits =
+            read_all(self.rows(action, &audit::AUDITS, values![task]).await?, action, task_record)?;
+        audits.retain(|audit| audit.project == *project);
+        Ok(audits)
+    }
+
     async fn tasks(&self, page: &TaskPage) -> Result<Vec<TaskRecord>, StoreError> {
         let action = "list tasks";
         // Past every id, which is the prefix, an underscore and digits and letters.
@@ -156,6 +169,8 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("note that a task is over", &rows::CLOSE_TASK),
     ("find what ready tasks want", &work::PLACES),
     ("find what ready tasks of a project want", &work::PLACES_OF_PROJECT),
+    ("look for tasks to take", &work::ANY_CLAIMABLE),
+    ("lease tasks", &work::LEASE),
     ("take tasks", &work::TAKE),
     ("take tasks of a project", &work::TAKE_OF_PROJECT),
     ("look for tasks to move on", &needs::ANY_OVER),

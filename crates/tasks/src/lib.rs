@@ -24,6 +24,7 @@
 mod audit;
 mod live;
 mod needs;
+mod place;
 mod plan;
 mod ports;
 mod progress;
@@ -39,6 +40,7 @@ mod types;
 pub use audit::{AuditPolicy, Review};
 pub use live::{LiveLog, LogPiece, LogStream, RunProgress};
 pub use needs::{Awaited, NEEDS_MAX, OutputMissing};
+pub use place::{Place, PlaceError};
 pub use plan::{Plan, Priority, PriorityError, RetryOn, RetryPolicy, TaskKey, TaskKeyError};
 pub use ports::{Cancelled, Completed, EndEvent, Extended, Held, Queue, Settled, Submitted, Taker, TaskPage};
 pub use progress::{Progress, REPORT_GRACE, Refusal, Step};

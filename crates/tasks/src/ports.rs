@@ -14,6 +14,9 @@ pub trait Queue: Send + Sync + 'static {
     /// each project in turn, and of a project the oldest first.
     async fn take(&self, taker: Taker, now: Timestamp, limit: u32) -> Result<Vec<TaskRecord>, StoreError>;
 
+    /// Whether there may be something of `project` to take. Asking costs little, and taking a turn of who writes.
+    async fn is_any_claimable(&self, project: &Project, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Notes that the holder of `fence` starts the guest; false if the lease was lost.
     async fn start(&self, id: TaskId, fence: u64, now: Timestamp) -> Result<bool, StoreError>;
 
@@ -60,6 +63,9 @@ pub trait Queue: Send + Sync + 'static {
     /// Finds a task.
     async fn task(&self, project: &Project, id: TaskId) -> Result<Option<TaskRecord>, StoreError>;
 
+    /// Those that were submitted to look at what `task` gave, and are there yet.
+    async fn audits(&self, project: &Project, task: TaskId) -> Result<Vec<TaskRecord>, StoreError>;
+
     /// A project's tasks, newest first.
     async fn tasks(&self, page: &TaskPage) -> Result<Vec<TaskRecord>, StoreError>;
 
@@ -90,14 +96,18 @@ pub struct Taker {
     pub project: Option<Project>,
     /// Only tasks that want nothing but these labels.
     pub labels: NodeLabels,
+    /// Only tasks that may use no more memory than this.
+    pub memory_bytes: u64,
     /// Whose the taker is. Of the replicas of one task nobody gets two.
     pub owner: String,
 }
 
 impl Taker {
-    /// The server itself, which takes tasks of all projects that want no labels.
+    /// The server itself, which takes tasks of all projects that want no labels. What tasks may use there its configuration
+    /// bounds.
     pub fn of_any(lease: Lease) -> Self {
-        Self { lease, project: None, labels: NodeLabels::default(), owner: "server".to_owned() }
+        let labels = NodeLabels::default();
+        Self { lease, project: None, labels, memory_bytes: u64::MAX, owner: "server".to_owned() }
     }
 }
 

@@ -103,6 +103,12 @@ pub struct Agreement {
 }
 
 impl TaskResult {
+    /// The content that it names; the same may come more than once.
+    pub fn content(&self) -> impl Iterator<Item = Digest> {
+        let outputs = self.outputs.iter().map(|file| file.digest);
+        outputs.chain(self.stdout).chain(self.stderr)
+    }
+
     /// How far what it says was checked.
     pub fn level(&self) -> Level {
         match (self.review, self.agreement) {

@@ -33,6 +33,9 @@ pub enum NodeError {
     /// The node was caught.
     #[error("this node was caught with a result that it cannot have got, and is not believed any more")]
     Distrusted,
+    /// A node that was caught is told to do what it does already.
+    #[error("the node {0} was caught with a result that it cannot have got, and gets no tasks")]
+    Caught(NodeId),
     /// What the node holds on to is not its own, or not any more.
     #[error("the task {0} is not held by this node, or not any more")]
     LeaseLost(TaskId),

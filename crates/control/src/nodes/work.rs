@@ -61,6 +61,10 @@ impl Control {
         worker: WorkerId,
         slots: u32,
     ) -> Result<Vec<TaskRecord>, ControlError> {
+        // Many nodes are woken at once, and there is seldom something for all.
+        if !self.parts.queue.is_any_claimable(&node.project, self.now()).await? {
+            return Ok(Vec::new());
+        }
         // It may have been drained while it waited.
         let node = self.parts.nodes.node(&node.project, node.id).await?.ok_or(NodeError::NotANode)?;
         let idle = node.state != NodeState::Ready || slots == 0 || self.stopping.is_cancelled();
@@ -70,7 +74,9 @@ impl Control {
         let now = self.now();
         let lease = Lease { worker, node: Some(node.id), until: now.saturating_add(LEASE) };
         let owner = node.owner.to_string();
-        let taker = Taker { lease, project: Some(node.project.clone()), labels: node.labels, owner };
+        let project = Some(node.project.clone());
+        let memory_bytes = node.capabilities.memory_bytes;
+        let taker = Taker { lease, project, labels: node.labels, memory_bytes, owner };
         let taken = self.parts.queue.take(taker, now, slots.min(CLAIM_MAX)).await?;
         taken.iter().for_each(|task| self.announce_task(task));
         Ok(taken)

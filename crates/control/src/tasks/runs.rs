@@ -160,7 +160,8 @@ impl Runs {
 impl Drop for RunSlot {
     fn drop(&mut self) {
         lock(&self.runs.running).remove(&self.held);
-        self.runs.wake();
+        // A free slot of this server is none of a node's.
+        self.runs.woken.notify_one();
     }
 }
 

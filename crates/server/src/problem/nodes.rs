@@ -14,6 +14,8 @@ impl Problem {
                 .hint("set `mutual_listen` in the server's configuration, such as \"127.0.0.1:7073\""),
             NodeError::NameTaken(_) => Self::new(Code::Conflict, text)
                 .hint("choose another with --name, or remove that one with `casemate node rm`"),
+            NodeError::Caught(_) => Self::new(Code::Conflict, text)
+                .hint("remove it with `casemate node rm`; `casemate node resume` believes it again"),
             NodeError::TooMany => Self::new(Code::Conflict, text).hint("remove some with `casemate node rm`"),
             NodeError::NotANode | NodeError::Distrusted | NodeError::NotRead(_) => {
                 Self::new(Code::Denied, text)

@@ -6,7 +6,7 @@ use casemate_tasks::TaskRecord;
 
 use super::{Finding, Findings, STEP};
 use crate::failure::Failure;
-use crate::queue::{ALL_TASKS, Schedule, read_task, result_blobs, spec_blobs};
+use crate::queue::{ALL_TASKS, Moments, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
 use crate::{catalog, credentials, functions, registry, schedules, users, webhooks};
 
@@ -153,7 +153,7 @@ impl Counted {
     fn add_task(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         let mut columns = row.read("task");
         let task: TaskRecord = read_task(&mut columns)?;
-        let schedule = Schedule { take_at: columns.next()?, lapse_at: columns.next()? };
+        let moments = Moments { take_at: columns.next()?, lapse_at: columns.next()? };
         for blob in spec_blobs(&task) {
             self.refer(blob);
         }
@@ -167,7 +167,7 @@ impl Counted {
         if !state.is_final() {
             *self.open_tasks.entry(project).or_default() += 1;
         }
-        let wrong = schedule != Schedule::of(&task.progress);
+        let wrong = moments != Moments::of(&task.progress);
         Ok(wrong.then(|| Finding::Record {
             what: "task",
             text: format!("{} has times in the queue that do not follow from its state", task.id),

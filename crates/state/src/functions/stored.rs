@@ -51,7 +51,7 @@ struct StoredSettings {
     access: StoredAccess,
     env: Vec<(String, String)>,
     hosts: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     grants: String,
     limits: StoredLimits,
     concurrency: u32,

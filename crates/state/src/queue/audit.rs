@@ -1,12 +1,12 @@
 //! Results that are run again, and what becomes of those of a node that was caught.
 
 use async_trait::async_trait;
-use casemate_ledger::Event;
-use casemate_model::{NodeId, Timestamp};
+use casemate_ledger::{Decision, Event, SignedReceipt};
+use casemate_model::{NodeId, PrincipalKind, TaskId, Timestamp};
 use casemate_tasks::{EndEvent, Review, Settled, TaskRecord, TaskState, Vote};
 
 use super::needs::Settle;
-use super::rows::{task_columns, task_record};
+use super::rows::{if_readable, task_columns, task_record};
 use super::stored::{result_text, spec_blobs};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -24,14 +24,19 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let audit = task.audit(purpose, now);
-        if self.insert_more(&audit).await? {
+        if self.insert_more(&audit, (purpose, SignedReceipt::REPLICA_OF, task.id)).await? {
             self.insert_needs(task.id, &[audit.id]).await?;
         }
         Ok(())
     }
 
-    /// Adds a task that the server itself wants, whatever the queue holds; false if what it reads is gone.
-    async fn insert_more(&mut self, task: &TaskRecord) -> Result<bool, Failure> {
+    /// Adds a task that the server itself wants, whatever the queue holds, with the entry that says why and because of which
+    /// other; false if what it reads is gone.
+    async fn insert_more(
+        &mut self,
+        task: &TaskRecord,
+        (purpose, relation, other): (&str, &str, TaskId),
+    ) -> Result<bool, Failure> {
         let blobs = spec_blobs(task);
         for blob in &blobs {
             if !self.is_known(blob).await? {
@@ -43,6 +48,7 @@ impl Tx<'_> {
         }
         self.execute(&OPEN_ONE_MORE, values![task.project]).await?;
         self.insert_task(task).await?;
+        self.record(&event_of(task, "tasks.submit", purpose, (relation, other))).await?;
         Ok(true)
     }
 
@@ -68,7 +74,7 @@ impl Tx<'_> {
             return Ok(());
         }
         let again = task.once_more(now);
-        if self.insert_more(&again).await? {
+        if self.insert_more(&again, ("once more", "repeats", task.id)).await? {
             settled.changed.push(again);
         }
         Ok(())
@@ -88,7 +94,7 @@ impl Settle {
         };
         let mut audits = Vec::new();
         for row in tx.rows(&AUDITS, values![task.id]).await? {
-            let audit = task_record(row)?;
+            let Some(audit) = if_readable(task_record(row))? else { continue };
             if let Some(vote) = audit.result.as_ref().and_then(Vote::of) {
                 audits.push((audit, vote));
             }
@@ -119,6 +125,10 @@ impl Settle {
             self.judge(tx, node, (said == truth, &task), settled).await?;
         }
         if said == truth {
+            if let Some((audit, _)) = audits.iter().find(|(_, vote)| *vote == truth) {
+                task.updated = self.now;
+                tx.record(&event_of(&task, "tasks.review", "confirmed", ("by", audit.id))).await?;
+            }
             tx.review(&mut task, Review::Confirmed).await
         } else {
             tx.take_back_result(task, (Review::Refuted, self.now), settled).await
@@ -163,6 +173,26 @@ impl Settle {
     }
 }
 
+/// The entry of what the server itself does with a task because of another, when it was last changed.
+fn event_of(
+    task: &TaskRecord,
+    action: &'static str,
+    outcome: &str,
+    (relation, other): (&str, TaskId),
+) -> Event {
+    Event {
+        time: task.updated,
+        request: task.request,
+        actor: PrincipalKind::Node,
+        project: task.project.clone(),
+        action: action.into(),
+        resource: format!("task:{}", task.id),
+        decision: Decision::Allowed,
+        outcome: outcome.to_owned(),
+        details: vec![(relation.to_owned(), other.to_string())],
+    }
+}
+
 /// The node that ran a task, if that is one that has joined.
 pub(super) fn node_of(task: &TaskRecord) -> Option<NodeId> {
     task.result.as_ref()?.ran_on.as_ref().map(|ran_on| ran_on.node)
@@ -184,7 +214,7 @@ impl Change for VoidResults {
         let rows = tx.rows(&UNJUDGED, values![self.limit]).await?;
         let mut settled = Settled { more: rows.len() == self.limit as usize, ..Settled::default() };
         for row in rows {
-            let task = task_record(row)?;
+            let Some(task) = if_readable(task_record(row))? else { continue };
             let mut event: Event = (self.event)(&task, self.now);
             event.action = "tasks.void".into();
             event.outcome = "its node was caught".to_owned();

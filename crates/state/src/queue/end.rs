@@ -4,7 +4,7 @@ use casemate_model::{Project, TaskId, Timestamp};
 use casemate_objects::BlobId;
 use casemate_tasks::{Cancelled, Completed, Completion, EndEvent, Progress, Step, TaskRecord, TaskResult};
 
-use super::rows::{task_columns, task_record};
+use super::rows::{if_readable, task_columns, task_record};
 use super::stored::result_blobs;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
@@ -135,7 +135,7 @@ impl Change for Tick {
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<TaskRecord>, Failure> {
         let mut changed = Vec::new();
         for row in tx.rows(&LAPSED, values![self.now, self.limit]).await? {
-            let mut task = task_record(row)?;
+            let Some(mut task) = if_readable(task_record(row))? else { continue };
             let progress = task.step(&Step::Tick, self.now);
             let Some(progress) = progress.ok().filter(|progress| *progress != task.progress) else {
                 continue;

@@ -1,5 +1,5 @@
 use casemate_model::{Project, TaskId, Timestamp, WorkerId};
-use casemate_tasks::{Lease, Progress, TaskRecord, TaskState};
+use casemate_tasks::{Lease, Place, Progress, TaskRecord, TaskState};
 
 use super::stored;
 use super::turns::precedence;
@@ -9,14 +9,14 @@ use crate::sql::{Columns, Row, Statement, locking, statement, values};
 
 /// The two columns that are derived from a task's progress, so that the questions of the queue are index look-ups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Schedule {
+pub(crate) struct Moments {
     /// When the task may be taken; only while it waits.
     pub(crate) take_at: Option<Timestamp>,
     /// When time alone moves it on: the end of its lease while somebody works on it, else its deadline.
     pub(crate) lapse_at: Option<Timestamp>,
 }
 
-impl Schedule {
+impl Moments {
     pub(crate) fn of(progress: &Progress) -> Self {
         match progress.state {
             TaskState::Queued | TaskState::RetryWait => {
@@ -57,9 +57,9 @@ impl Tx<'_> {
     /// Adds a task, and counts it.
     pub(super) async fn insert_task(&mut self, task: &TaskRecord) -> Result<(), Failure> {
         let progress = &task.progress;
-        let schedule = Schedule::of(progress);
+        let moments = Moments::of(progress);
         let plan = &task.spec.plan;
-        let (precedence, ready) = (precedence(plan.priority), schedule.is_ready(task.updated));
+        let (precedence, ready) = (precedence(plan.priority), moments.is_ready(task.updated));
         let turn = if ready { self.next_turn(&task.project, precedence).await? } else { 0 };
         let values = values![
             task.id,
@@ -73,8 +73,8 @@ impl Tx<'_> {
             progress.due,
             progress.deadline,
             progress.cancel_requested,
-            schedule.take_at,
-            schedule.lapse_at,
+            moments.take_at,
+            moments.lapse_at,
             stored::spec_text(&task.spec),
             task.actor,
             task.request,
@@ -84,7 +84,7 @@ impl Tx<'_> {
             turn,
             ready,
             plan.key.as_ref().map(ToString::to_string),
-            plan.labels,
+            Place::of(&plan.labels, task.spec.limits.memory_bytes).to_string(),
             task.spec.replica_of,
         ];
         self.execute(&INSERT_TASK, values).await?;
@@ -106,10 +106,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Saves what has changed of a task; what is counted is the caller's to move.
-    pub(super) async fn save_row(&mut self, task: &TaskRecord) -> Result<(), Failure> {
+    async fn save_row(&mut self, task: &TaskRecord) -> Result<(), Failure> {
         let progress = &task.progress;
-        let schedule = Schedule::of(progress);
+        let moments = Moments::of(progress);
         let values = values![
             task.id,
             progress.state,
@@ -120,13 +119,13 @@ impl Tx<'_> {
             progress.lease.map(|lease| lease.until),
             progress.due,
             progress.cancel_requested,
-            schedule.take_at,
-            schedule.lapse_at,
+            moments.take_at,
+            moments.lapse_at,
             task.updated,
             task.result.as_ref().map(stored::result_text),
             task.result.as_ref().map(|result| result.receipt.as_slice()),
             task.result.as_ref().map(|result| result.entry),
-            schedule.is_ready(task.updated),
+            moments.is_ready(task.updated),
         ];
         self.execute(&UPDATE_TASK, values).await.map(drop)
     }
@@ -140,6 +139,23 @@ impl Tx<'_> {
     ) -> Result<(), Failure> {
         self.execute(&COUNT_DOWN, values![project, before, tasks]).await?;
         self.execute(&COUNT_UP, values![project, after, tasks]).await.map(drop)
+    }
+}
+
+/// A result of which a column is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of its result is not there")]
+struct HalfResult;
+
+/// Passes over a task among others that cannot be read, be it damaged or written by a newer version, so that it keeps none of
+/// them waiting.
+pub(super) fn if_readable(read: Result<TaskRecord, Failure>) -> Result<Option<TaskRecord>, Failure> {
+    match read {
+        Err(failure @ Failure::Damaged { .. }) => {
+            tracing::error!(error = &failure as &dyn std::error::Error, "a task is passed over");
+            Ok(None)
+        }
+        read => read.map(Some),
     }
 }
 
@@ -170,7 +186,8 @@ pub(crate) fn read_task(columns: &mut Columns) -> Result<TaskRecord, Failure> {
         (Some(text), Some(receipt), Some(entry)) => {
             Some(stored::read_result(&text, receipt, entry).map_err(damaged)?)
         }
-        _ => None,
+        (None, None, None) => None,
+        _ => return Err(Failure::damaged("task", HalfResult)),
     };
     Ok(TaskRecord { id, project, spec, progress, actor, request, created, updated, result })
 }

@@ -1,6 +1,8 @@
 //! The parts of a task that no query looks into, as JSON text.
 //!
-//! Fields may be added with a default, never renamed or removed: rows that were written once stay readable.
+//! Fields may be added with a default, never renamed or removed: rows that were written once stay readable. A field that was added
+//! is only written where it says something, so that an older version reads what it knows all of. What it does not know it does
+//! not pass over, as the task would then be another one; it leaves the row to newer versions.
 
 mod plan;
 
@@ -48,8 +50,7 @@ pub(crate) fn spec_blobs(task: &TaskRecord) -> BTreeSet<BlobId> {
 
 /// The blobs that a result refers to, each once.
 pub(crate) fn result_blobs(result: &TaskResult) -> BTreeSet<Digest> {
-    let outputs = result.outputs.iter().map(|file| file.digest);
-    outputs.chain(result.stdout).chain(result.stderr).collect()
+    result.content().collect()
 }
 
 pub(super) fn spec_text(spec: &TaskSpec) -> String {
@@ -138,7 +139,9 @@ pub(super) fn read_result(text: &str, receipt: Vec<u8>, entry: u64) -> Result<Ta
             node: node.parse().map_err(|_| bad_value(part, node, "node id"))?,
             key: key.parse().map_err(|_| bad_value(part, key, "public key"))?,
         }),
-        _ => None,
+        (None, None) => None,
+        // Or it would look as if the server had run it.
+        (node, signer) => return Err(bad_value(part, format!("{node:?} {signer:?}"), "node with its key")),
     };
     Ok(TaskResult {
         run,
@@ -184,9 +187,9 @@ pub(crate) fn bad_value(part: &'static str, text: String, wanted: &'static str) 
 #[serde(deny_unknown_fields)]
 struct StoredSpec {
     module: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     module_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     module_project: Option<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -197,15 +200,15 @@ struct StoredSpec {
     deterministic: bool,
     #[serde(default)]
     plan: StoredPlan,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     repeats: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     needs: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     awaited: Vec<StoredAwaited>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     quorum: Option<StoredQuorum>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     replica_of: Option<String>,
 }
 
@@ -218,13 +221,13 @@ struct StoredResult {
     stdout: Option<String>,
     stderr: Option<String>,
     outputs: Vec<StoredOutput>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     node: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     signer: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     agreement: Option<(u8, u8)>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     review: Option<StoredReview>,
 }
 

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use casemate_model::{NodeLabels, TaskId, Timestamp};
-use casemate_tasks::{EndEvent, Extended, Held, Step, Taker, TaskRecord};
+use casemate_model::{TaskId, Timestamp};
+use casemate_tasks::{EndEvent, Extended, Held, Place, Step, Taker, TaskRecord, TaskState};
 
-use super::rows::{read_task, task_columns};
+use super::rows::{if_readable, read_task, task_columns};
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Statement, skipping_locked, statement, values};
@@ -36,21 +36,31 @@ impl Change for Take {
             let Ok(progress) = step else { continue };
             task.progress = progress;
             task.updated = self.now;
-            tx.save_row(&task).await?;
-            *moved.entry((task.project.clone(), before, task.progress.state)).or_default() += 1;
-            if task.spec.replica_of.is_some() || self.taker.lease.node.is_some() {
-                tx.execute(&NOTE_TAKEN, values![task.id, self.taker.owner]).await?;
-            }
+            *moved.entry((task.project.clone(), before)).or_default() += 1;
             taken.push(task);
         }
-        for ((project, before, after), tasks) in moved {
-            tx.count_moved(&project, (before, after), tasks).await?;
+        self.write_leases(tx, &taken).await?;
+        for ((project, before), tasks) in moved {
+            tx.count_moved(&project, (before, TaskState::Leased), tasks).await?;
         }
         Ok(taken)
     }
 }
 
 impl Take {
+    /// Writes down that `tasks` are taken, in one statement however many they are. It says of the rows what [`Step::Take`] says of
+    /// each task.
+    async fn write_leases(&self, tx: &mut Tx<'_>, tasks: &[TaskRecord]) -> Result<(), Failure> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = tasks.iter().map(|task| task.id.to_string()).collect();
+        let ids = serde_json::to_string(&ids).expect("texts have a JSON form");
+        let Taker { lease, owner, .. } = &self.taker;
+        let values = values![ids, TaskState::Leased, lease.worker, lease.node, lease.until, self.now, owner];
+        tx.execute(&LEASE, values).await.map(drop)
+    }
+
     /// Whether the taker's owner has had nothing of what belongs together. Two nodes of one owner may come at once, through
     /// two servers: the one that finds the whole held by the other waits for another turn.
     async fn may_take(&self, tx: &mut Tx<'_>, of: TaskId, own: TaskId) -> Result<bool, Failure> {
@@ -74,7 +84,7 @@ impl Take {
             };
             for row in rows {
                 let mut columns = row.read("task");
-                let task = read_task(&mut columns)?;
+                let Some(task) = if_readable(read_task(&mut columns))? else { continue };
                 // Two of one task may be due, and the taker gets one.
                 if task.spec.replica_of.is_some_and(|of| !siblings.insert(of)) {
                     continue;
@@ -97,9 +107,13 @@ impl Take {
         let mut places = Vec::new();
         for row in rows {
             let place: String = row.only("place")?;
-            let wanted: NodeLabels = place.parse().map_err(|error| Failure::damaged("place", error))?;
-            if self.taker.labels.satisfy(&wanted) {
-                places.push(place);
+            match place.parse::<Place>() {
+                Ok(wanted) if wanted.is_met_by(&self.taker.labels, self.taker.memory_bytes) => {
+                    places.push(place)
+                }
+                Ok(_) => {}
+                // A newer version may want more than this one knows of.
+                Err(error) => tracing::error!(place, %error, "tasks are passed over"),
             }
         }
         Ok(places)
@@ -240,4 +254,23 @@ pub(super) const OWNER_HAS: Statement = statement!(
     "SELECT id FROM tasks WHERE replica_of = $1 AND taken_by = $2 AND id <> $3 \
      UNION ALL SELECT id FROM tasks WHERE id = $1 AND taken_by = $2 LIMIT 1"
 );
-const NOTE_TAKEN: Statement = statement!("UPDATE tasks SET taken_by = $2 WHERE id = $1");
+/// Whether anything may be there to take. Tasks of others that are due count too, as they have yet to be made ready.
+pub(super) const ANY_CLAIMABLE: Statement = statement!(
+    "SELECT 1 FROM tasks WHERE project = $1 AND ready = 1 \
+     UNION ALL SELECT 1 FROM tasks WHERE take_at <= $2 AND ready = 0 LIMIT 1"
+);
+macro_rules! lease {
+    ($ids:literal) => {
+        concat!(
+            "UPDATE tasks SET state = $2, attempt = attempt + 1, fence = fence + 1, lease_worker = $3, lease_node = $4, \
+             lease_until = $5, take_at = NULL, lapse_at = $5, updated = $6, ready = 0, taken_by = CASE WHEN \
+             replica_of IS NOT NULL OR CAST($4 AS TEXT) IS NOT NULL THEN $7 ELSE taken_by END WHERE id ",
+            $ids
+        )
+    };
+}
+/// `$1` is a JSON list of ids.
+pub(super) const LEASE: Statement = Statement {
+    sqlite: lease!("IN (SELECT value FROM json_each($1))"),
+    postgres: lease!("= ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($1 AS JSONB))))"),
+};

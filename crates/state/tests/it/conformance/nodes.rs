@@ -1,6 +1,6 @@
 use casemate_identity::{
-    Capabilities, Credentials, JoinTokenRecord, Joined, KeyLabel, KeyRecord, Maker, NewKey, NodeRecord,
-    NodeState, Nodes, Pepper, Peppers, WorkRecord, issue_join_token, issue_key,
+    Capabilities, Credentials, JoinTokenRecord, Joined, KeyLabel, KeyRecord, Maker, NewKey, NodeOrder,
+    NodeRecord, NodeState, Nodes, Ordered, Pepper, Peppers, WorkRecord, issue_join_token, issue_key,
 };
 use casemate_ledger::NodeKey;
 use casemate_model::{
@@ -67,6 +67,10 @@ impl Context {
         node
     }
 
+    async fn order(&self, node: &NodeRecord, order: NodeOrder) -> Ordered {
+        self.store.order_node(&self.project, node.id, order, self.event("nodes.order")).await.unwrap()
+    }
+
     async fn found(&self, node: &NodeRecord) -> NodeRecord {
         self.store.node(&self.project, node.id).await.unwrap().expect("the node is there")
     }
@@ -77,6 +81,7 @@ impl Context {
             lease,
             project: Some(node.project.clone()),
             labels: node.labels.clone(),
+            memory_bytes: node.capabilities.memory_bytes,
             owner: node.name.to_string(),
         }
     }
@@ -108,14 +113,11 @@ pub(super) async fn a_join_token_makes_one_node(context: &Context) {
     assert!(context.store.join_token(token).await.unwrap().is_some(), "it was not used");
 
     // One that is removed loses its key, and its name is free.
-    let state = async |state| {
-        let event = context.event("nodes.state");
-        context.store.set_node_state(&context.project, node.id, state, event).await.unwrap()
-    };
-    assert!(state(NodeState::Draining).await);
+    let order = async |order| context.order(&node, order).await;
+    assert_eq!(order(NodeOrder::Drain).await, Ordered::Done);
     assert_eq!(context.found(&node).await.state, NodeState::Draining);
-    assert!(state(NodeState::Removed).await);
-    assert!(!state(NodeState::Ready).await, "it is gone for good");
+    assert_eq!(order(NodeOrder::Remove).await, Ordered::Done);
+    assert_eq!(order(NodeOrder::Resume).await, Ordered::Missing, "it is gone for good");
     assert_eq!(context.store.key(key.id).await.unwrap().unwrap().revoked, Some(context.now()));
     assert_eq!(join(token, &same, &same_key).await, Joined::Done);
     assert_eq!(context.store.nodes(&context.project, None, 9).await.unwrap(), std::slice::from_ref(&same));
@@ -159,6 +161,17 @@ pub(super) async fn a_node_takes_tasks_of_its_project_that_want_its_labels(conte
     assert_eq!(take(context.taker(&node), 9).await, []);
     let in_zone_b = Taker { labels: "zone=b,disk=fast".parse().unwrap(), ..context.taker(&node) };
     assert_eq!(ids(take(in_zone_b, 9).await), [other]);
+
+    // Nor does it get what may use more memory than it has.
+    let is_any = async || context.store.is_any_claimable(&context.project, context.now()).await.unwrap();
+    assert!(!is_any().await);
+    let mut large = context.task(module);
+    large.spec.limits.memory_bytes = 1 << 30;
+    context.store.submit(&large, context.event("tasks.submit")).await.unwrap();
+    assert!(is_any().await);
+    assert_eq!(take(context.taker(&node), 9).await, []);
+    let roomy = Taker { memory_bytes: 1 << 30, ..context.taker(&node) };
+    assert_eq!(ids(take(roomy, 9).await), [large.id]);
 }
 
 pub(super) async fn what_nodes_do_is_counted(context: &Context) {
@@ -315,6 +328,8 @@ pub(super) async fn an_audit_confirms_the_honest_and_catches_the_liar_with_all_t
     context.say(&honest, &audit, b"the truth").await;
     assert_eq!(context.settle().await.refuted, []);
     assert_eq!(context.review_of(&sampled).await, Some(Review::Confirmed));
+    let audits = context.store.audits(&context.project, sampled.id).await.unwrap();
+    assert_eq!(audits.iter().map(|task| task.id).collect::<Vec<_>>(), [audit.id]);
     assert_eq!(context.stored(sampled.id).await.result.unwrap().level().to_string(), "L2 re-executed");
     assert_eq!(context.found(&liar).await.work.confirmed, 1);
     assert_eq!(context.void().await, []);
@@ -329,6 +344,8 @@ pub(super) async fn an_audit_confirms_the_honest_and_catches_the_liar_with_all_t
     assert_eq!(context.review_of(&lied).await, Some(Review::Refuted));
     assert_eq!(settled.changed.iter().map(|task| task.spec.repeats).collect::<Vec<_>>(), [Some(lied.id)]);
     assert_eq!(context.found(&liar).await.state, NodeState::Distrusted);
+    let drained = context.order(&liar, NodeOrder::Drain).await;
+    assert_eq!(drained, Ordered::Refused(NodeState::Distrusted), "or it would be forgotten that it lied");
     let again: Vec<_> = context.void().await.iter().map(|task| task.spec.repeats).collect();
     assert_eq!(again, [Some(unseen.id)], "and not what was confirmed");
     assert_eq!(context.review_of(&unseen).await, Some(Review::Void));
@@ -339,7 +356,11 @@ pub(super) async fn an_audit_confirms_the_honest_and_catches_the_liar_with_all_t
     );
     assert_eq!(context.void().await, []);
     let actions = context.actions().await;
-    assert!(["nodes.refute", "tasks.void"].iter().all(|action| actions.iter().any(|found| found == action)));
+    assert!(
+        ["nodes.refute", "tasks.void", "tasks.review"]
+            .iter()
+            .all(|action| actions.iter().any(|found| found == action))
+    );
     assert_eq!(context.counts().await, [(TaskState::Queued, 2), (TaskState::Succeeded, 5)]);
 }
 
