@@ -244,6 +244,16 @@ pub enum ControlError {
     ShuttingDown,
 }
 
+impl ControlError {
+    /// Whether the same may go through in a moment, as a store did not answer.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_) | Self::Names(NamesError::Store(_)) | Self::Objects(ObjectsError::Store(_))
+        )
+    }
+}
+
 /// What is the matter with a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FactorError {

@@ -14,7 +14,7 @@ use casemate_functions::{
     Access, CONCURRENCY_MAX, Deployed, Function, FunctionName, GRANTABLE, RATE_MAX, Route, Routed, Settings,
     Version,
 };
-use casemate_model::{Digest, Project, Scopes};
+use casemate_model::{Digest, Networks, Principal, Project, RunLimits, Scope, Scopes};
 use casemate_objects::BlobId;
 use casemate_policy::{Permit, Resource, operation};
 use casemate_sandbox::{ModuleCaps, inspect};
@@ -25,7 +25,7 @@ use crate::{Caller, Control, ControlError};
 pub use call::{Call, Called};
 pub use error::FunctionError;
 pub(crate) use live::Live;
-pub use live::{Figures as FunctionFigures, LATENCY_BOUNDS_MS};
+pub use live::{BodyMemory, Figures as FunctionFigures, LATENCY_BOUNDS_MS};
 pub use log::LogLine;
 pub use outbound::{ANSWER_BYTES_MAX, OF_CONNECTION};
 pub use own_api::OwnApi;
@@ -33,6 +33,9 @@ pub use sandbox::FunctionSandbox;
 
 /// Most bytes of a component.
 const MODULE_BYTES_MAX: u64 = 128 << 20;
+
+/// The longest that a request to a function may take. Whoever needs longer submits a task.
+const WALL_MS_MAX: u64 = 15 * 60 * 1_000;
 
 /// A version that is to be deployed.
 #[derive(Clone, Debug)]
@@ -245,7 +248,9 @@ impl Control {
 
     fn checked(&self, settings: Settings) -> Result<Settings, ControlError> {
         check_texts(&[], &settings.env)?;
-        let limits = settings.limits.within(&self.parts.settings.limits_ceiling)?;
+        let ceiling = self.parts.settings.limits_ceiling;
+        let ceiling = RunLimits { wall_ms: ceiling.wall_ms.min(WALL_MS_MAX), ..ceiling };
+        let limits = settings.limits.within(&ceiling)?;
         if !(1..=CONCURRENCY_MAX).contains(&settings.concurrency) {
             return Err(FunctionError::Concurrency.into());
         }
@@ -268,12 +273,23 @@ impl Control {
         if !Scopes::of(&GRANTABLE).cover_all(&settings.grants) {
             return Err(FunctionError::NotGrantable.into());
         }
-        if permit.principal().scopes.cover_all(&settings.grants) {
+        let scopes = &permit.principal().scopes;
+        let why = if !scopes.cover_all(&settings.grants) {
+            FunctionError::ExceedsMaker
+        } else if settings.access == Access::Public && !may_publish(scopes, &settings.grants) {
+            FunctionError::Publishes
+        } else if !settings.grants.is_empty() && self.is_bound(&caller.principal).await? {
+            FunctionError::BoundMaker
+        } else {
             return Ok(());
-        }
-        let why = "the function would reach further than its maker";
-        self.record_refused(caller, permit.action(), &resource(name), why).await?;
-        Err(FunctionError::ExceedsMaker.into())
+        };
+        self.record_refused(caller, permit.action(), &resource(name), &why.to_string()).await?;
+        Err(why.into())
+    }
+
+    /// Whether a principal acts by a key that counts in some networks only, of which a function is in none.
+    async fn is_bound(&self, principal: &Principal) -> Result<bool, ControlError> {
+        Ok(self.key_behind(principal).await?.is_some_and(|key| key.networks != Networks::default()))
     }
 
     /// Finds the component, and looks whether it is one that answers requests.
@@ -326,4 +342,10 @@ fn resource(name: &FunctionName) -> Resource {
 /// Whether a version takes requests of everybody.
 fn is_public(version: &Version) -> bool {
     version.settings.access == Access::Public
+}
+
+/// Whether who has `scopes` may show everybody what a function with `grants` reads.
+fn may_publish(scopes: &Scopes, grants: &Scopes) -> bool {
+    let mut read = grants.iter().filter(|grant| grant.scope == Scope::ObjectsRead);
+    read.all(|grant| scopes.cover(Scope::ObjectsShare, &grant.pattern))
 }

@@ -61,7 +61,7 @@ pub use factors::{FactorsDetails, NewTotp};
 pub use feed::{Change, Feed, FeedItem, Following};
 pub use figures::Measured;
 pub use functions::{
-    ANSWER_BYTES_MAX as FUNCTION_FETCH_BYTES_MAX, Call, Called, DeployFunction, FunctionDetails,
+    ANSWER_BYTES_MAX as FUNCTION_FETCH_BYTES_MAX, BodyMemory, Call, Called, DeployFunction, FunctionDetails,
     FunctionError, FunctionFigures, FunctionSandbox, LATENCY_BOUNDS_MS, LogLine, OF_CONNECTION, OwnApi,
 };
 pub use idempotency::{Begun, IdempotencyRules, Underway};

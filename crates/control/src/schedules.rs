@@ -228,7 +228,7 @@ impl Control {
                 Ok(FiringOf::Task(Box::new(task), event))
             }
             // The store is away: this time is tried again, as it has not passed.
-            Err(ControlError::Store(error)) => Err(error.into()),
+            Err(error) if error.may_pass() => Err(error),
             Err(ControlError::Denied(denied)) => {
                 let reason = format!("whoever made it may not submit it any more: {denied}");
                 let event = self.halted(schedule, &reason);

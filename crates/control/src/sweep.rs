@@ -16,9 +16,10 @@ const USES_INTERVAL: Duration = Duration::from_secs(60);
 /// How often unreferenced content is looked for, at least.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often tasks are removed that were kept for long enough, and how many at once.
 /// How often figures and records are removed that nobody asks for.
 const FORGET_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// How often tasks are removed that were kept for long enough, and how many at once.
 const EXPIRE_INTERVAL: Duration = Duration::from_secs(60);
 const EXPIRE_BATCH: u32 = 64;
 

@@ -143,6 +143,10 @@ impl SignedReceipt {
     pub const DETAIL: &'static str = "receipt";
     /// The detail that holds the key of the signer, if that is not who signs the log.
     pub const SIGNER: &'static str = "signer";
+    /// What an entry calls the task that the run is of too: one that is run by several, or whose result is looked at.
+    pub const REPLICA_OF: &'static str = "replica_of";
+    /// What an entry calls the number of runs that such a task asked for.
+    pub const REPLICAS: &'static str = "replicas";
 
     /// Signs `receipt` as `key`'s node. Odd texts in it are escaped and long ones cut. Fails for more than
     /// [`Receipt::FILES_MAX`] files and for a path that stands twice.

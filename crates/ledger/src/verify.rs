@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use casemate_model::{Digest, StoreError};
+use casemate_model::{Digest, StoreError, TaskId};
 
 use crate::log::ReadError;
 use crate::{
@@ -18,7 +18,7 @@ mod agreement;
 mod whole_log;
 
 pub use crate::log::EntryProblem;
-pub use agreement::{split_bundles, verify_agreement};
+pub use agreement::{level_of, split_bundles};
 pub use whole_log::{LogReport, verify_log};
 
 /// What does not hold, and where.
@@ -124,6 +124,9 @@ pub enum Problem {
         /// What differs.
         what: &'static str,
     },
+    /// The log does not say that several receipts are of one task.
+    #[error("the log does not say that the receipts are of one task")]
+    Unrelated,
     /// Two receipts are signed by one key.
     #[error("one key signed two of them, which says no more than one receipt")]
     SameSigner,
@@ -145,6 +148,10 @@ pub struct Report {
     pub key: NodePublicKey,
     /// The key that signed the receipt, if it is another: that of a node that has joined, which the log names.
     pub signer: Option<NodePublicKey>,
+    /// The task that the run is of too, as the log says; see [`SignedReceipt::REPLICA_OF`].
+    pub replica_of: Option<TaskId>,
+    /// How many runs that task asked for, as the log says; none if its result is looked at.
+    pub replicas: Option<u8>,
     /// Whether the caller knew the key beforehand. If not, anybody could have made the bundle.
     pub key_pinned: bool,
     /// Which output the given one is.
@@ -165,7 +172,7 @@ pub fn verify_bundle(
     if pinned.is_some_and(|pinned| *pinned != bundle.key) {
         return Err(VerifyError { place: Place::Key, problem: Problem::OtherKey });
     }
-    verify_parts(&bundle)?;
+    let event = verify_parts(&bundle)?.event;
     if let Some(known) = known {
         compare_known(known, &bundle.checkpoint)?;
     }
@@ -186,13 +193,16 @@ pub fn verify_bundle(
         checkpoint: bundle.checkpoint,
         key: bundle.key,
         signer: bundle.signer,
+        replica_of: event.detail(SignedReceipt::REPLICA_OF).and_then(|task| task.parse().ok()),
+        replicas: event.detail(SignedReceipt::REPLICAS).and_then(|count| count.parse().ok()),
         key_pinned: pinned.is_some(),
         output,
     })
 }
 
-/// Checks that the parts of a bundle belong together. The checkpoint's signature was checked when it was opened.
-pub(crate) fn verify_parts(bundle: &Bundle) -> Result<(), VerifyError> {
+/// Checks that the parts of a bundle belong together, and returns its entry. The checkpoint's signature was checked when it was
+/// opened.
+pub(crate) fn verify_parts(bundle: &Bundle) -> Result<Entry, VerifyError> {
     let at = |place, problem| Err(VerifyError { place, problem });
     if bundle.checkpoint.origin() != bundle.key.origin() {
         return at(Place::Checkpoint, Problem::OtherKey);
@@ -218,7 +228,7 @@ pub(crate) fn verify_parts(bundle: &Bundle) -> Result<(), VerifyError> {
         return at(Place::Signer, Problem::NotRecorded);
     }
     match bundle.receipt.verify(bundle.signer.as_ref().unwrap_or(&bundle.key)) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(entry),
         Err(error) => at(Place::Receipt, error.into()),
     }
 }

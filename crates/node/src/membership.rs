@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use crate::NodeError;
 
-/// The seed of the node's key: private, and made once.
-const KEY: &str = "node.key";
+/// Where the seed of the node's key lies, which is private. There are two places, so that the next key lies beside the present one
+/// until the server is known to have it.
+const KEYS: [&str; 2] = ["node.key", "node-2.key"];
 /// What the server said when the machine joined.
 const MEMBER: &str = "node.json";
 /// Most bytes of that.
@@ -39,6 +40,12 @@ struct Kept {
     roots: String,
     /// From when on to get another certificate.
     renew_after: String,
+    /// Whether its key lies in the second place.
+    #[serde(default)]
+    second_key: bool,
+    /// Whether the key in the other place is to be the node's, and the server may believe already that it is.
+    #[serde(default)]
+    rotating: bool,
 }
 
 /// Joins the server behind `client`, which is at `url`, and keeps what it says in `directory`.
@@ -72,10 +79,9 @@ impl Membership {
             Err(error) if error.is_not_found() => return Err(NodeError::NotJoined),
             Err(error) => return Err(error.into()),
         };
-        let kept = serde_json::from_slice(&text).map_err(|_| NodeError::Damaged { file: MEMBER })?;
-        let seed = Zeroizing::new(directory.read_private(KEY, 64)?);
-        let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| NodeError::Damaged { file: KEY })?;
-        Ok(Self { directory: directory.clone(), seed: Zeroizing::new(seed), kept })
+        let kept: Kept = serde_json::from_slice(&text).map_err(|_| NodeError::Damaged { file: MEMBER })?;
+        let seed = read_seed(directory, KEYS[usize::from(kept.second_key)])?;
+        Ok(Self { directory: directory.clone(), seed, kept })
     }
 
     /// The node's id.
@@ -115,26 +121,37 @@ impl Membership {
     /// Gets another certificate, for the same key.
     pub(crate) async fn renew(&mut self) -> Result<(), NodeError> {
         let (request, _) = ed25519_request(&self.seed);
-        self.take_certificate(request).await
+        self.take_certificate(request, self.kept.second_key).await
     }
 
-    /// Gets a certificate for another key, and signs with that from now on.
+    /// Whether a [rotation](Self::rotate) was cut off.
+    pub fn is_rotating(&self) -> bool {
+        self.kept.rotating
+    }
+
+    /// Gets a certificate for another key, and signs with that from now on. One that was cut off goes on with the key that it had
+    /// made, as the server may know that already.
     pub async fn rotate(&mut self, entropy: &dyn Entropy) -> Result<(), NodeError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        entropy.fill(seed.as_mut_slice());
+        let second_key = !self.kept.second_key;
+        let place = KEYS[usize::from(second_key)];
+        if !self.kept.rotating {
+            let mut seed = Zeroizing::new([0; 32]);
+            entropy.fill(seed.as_mut_slice());
+            self.directory.replace(place, seed.as_slice())?;
+            self.kept.rotating = true;
+            self.keep()?;
+        }
+        let seed = read_seed(&self.directory, place)?;
         let (request, _) = ed25519_request(&seed);
-        let client = self.client()?;
-        // If this is cut off in between, the server has a key that nobody has: then the machine joins anew.
-        let joined = client.work_certificate(&RotateNode { request }).await?;
-        self.directory.replace(KEY, seed.as_slice())?;
+        self.take_certificate(request, second_key).await?;
         self.seed = seed;
-        self.kept = kept(joined, self.kept.url.clone());
-        self.keep()
+        self.directory.remove_file(KEYS[usize::from(!second_key)])?;
+        Ok(())
     }
 
-    async fn take_certificate(&mut self, request: String) -> Result<(), NodeError> {
+    async fn take_certificate(&mut self, request: String, second_key: bool) -> Result<(), NodeError> {
         let joined = self.client()?.work_certificate(&RotateNode { request }).await?;
-        self.kept = kept(joined, self.kept.url.clone());
+        self.kept = Kept { second_key, ..kept(joined, self.kept.url.clone()) };
         self.keep()
     }
 
@@ -152,24 +169,26 @@ fn kept(joined: JoinedNode, url: String) -> Kept {
         certificate: joined.certificate,
         roots: joined.roots,
         renew_after: joined.renew_after,
+        second_key: false,
+        rotating: false,
     }
+}
+
+fn read_seed(directory: &Dir, file: &'static str) -> Result<Zeroizing<[u8; 32]>, NodeError> {
+    let seed = Zeroizing::new(directory.read_private(file, 64)?);
+    let seed = <[u8; 32]>::try_from(seed.as_slice()).map_err(|_| NodeError::Damaged { file })?;
+    Ok(Zeroizing::new(seed))
 }
 
 /// The seed that an attempt to join has left, or a new one.
 fn seed(directory: &Dir, entropy: &dyn Entropy) -> Result<Zeroizing<[u8; 32]>, NodeError> {
-    match directory.read_private(KEY, 64) {
-        Ok(found) => {
-            let found = Zeroizing::new(found);
-            let seed =
-                <[u8; 32]>::try_from(found.as_slice()).map_err(|_| NodeError::Damaged { file: KEY })?;
-            Ok(Zeroizing::new(seed))
-        }
-        Err(error) if error.is_not_found() => {
+    match read_seed(directory, KEYS[0]) {
+        Err(NodeError::Directory(error)) if error.is_not_found() => {
             let mut seed = Zeroizing::new([0; 32]);
             entropy.fill(seed.as_mut_slice());
-            directory.create_new(KEY, seed.as_slice())?;
+            directory.create_new(KEYS[0], seed.as_slice())?;
             Ok(seed)
         }
-        Err(error) => Err(error.into()),
+        found => found,
     }
 }

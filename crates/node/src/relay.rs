@@ -34,12 +34,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::NodeError;
+use crate::strangers::{Stranger, Strangers};
 
-/// Connections of everybody, and of one session.
+/// Connections of all sessions, and of one.
 const CONNECTIONS_MAX: usize = 512;
 const CONNECTIONS_OF_SESSION: usize = 64;
 /// How long somebody may take to say what it wants, over TLS or in HTTP.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+const HEAD_WITHIN: Duration = Duration::from_secs(3);
 /// The longest head of a request.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Bytes that are handed on at once.
@@ -64,6 +65,7 @@ pub(crate) struct Relay {
     offer: RelayOffer,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     connections: Arc<Semaphore>,
+    strangers: Strangers,
 }
 
 /// A session that the server has told of.
@@ -116,6 +118,7 @@ impl Relay {
             offer: RelayOffer { address, certificate: made.cert.pem() },
             sessions: Mutex::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            strangers: Strangers::default(),
         })
     }
 
@@ -127,22 +130,24 @@ impl Relay {
     /// Takes connections until it is dropped.
     pub(crate) async fn serve(self: Arc<Self>) -> std::convert::Infallible {
         loop {
-            let Ok(place) = Arc::clone(&self.connections).acquire_owned().await else { continue };
-            let Ok((stream, _)) = self.listener.accept().await else {
+            let Ok((stream, from)) = self.listener.accept().await else {
                 // Too many open files, mostly: some end in a moment.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
+            // One that is too many is closed at once.
+            let Some(stranger) = self.strangers.enter(from.ip()) else { continue };
             let relay = Arc::clone(&self);
-            tokio::spawn(async move { relay.take(stream, Arc::new(place)).await });
+            tokio::spawn(async move { relay.take(stream, stranger).await });
         }
     }
 
-    async fn take(self: Arc<Self>, stream: TcpStream, place: Arc<OwnedSemaphorePermit>) {
+    /// Hears what a stranger wants. Once that is known, the connection is a session's, and goes on elsewhere.
+    async fn take(self: Arc<Self>, stream: TcpStream, _stranger: Stranger) {
         let Ok(Ok(stream)) = timeout(HEAD_WITHIN, self.acceptor.accept(stream)).await else { return };
         let service = service_fn(|request| {
-            let (relay, place) = (Arc::clone(&self), Arc::clone(&place));
-            async move { Ok::<_, std::convert::Infallible>(relay.answer(request, place).await) }
+            let relay = Arc::clone(&self);
+            async move { Ok::<_, std::convert::Infallible>(relay.answer(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -155,19 +160,15 @@ impl Relay {
         drop(connection.await);
     }
 
-    /// Lets a request through, or says why not. What it leads to keeps the connection's place.
-    async fn answer(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        place: Arc<OwnedSemaphorePermit>,
-    ) -> Response<Full<Bytes>> {
+    /// Lets a request through, or says why not.
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         match self.open(&request).await {
-            Ok((session, place_in_session, to)) => {
+            Ok((session, places, to)) => {
                 tokio::spawn(async move {
                     if let Ok(from) = hyper::upgrade::on(request).await {
                         session.carry(TokioIo::new(from), to).await;
                     }
-                    drop((place, place_in_session));
+                    drop(places);
                 });
                 Response::new(Full::default())
             }
@@ -178,7 +179,7 @@ impl Relay {
     async fn open(
         &self,
         request: &Request<Incoming>,
-    ) -> Result<(Arc<Session>, OwnedSemaphorePermit, TcpStream), Refused> {
+    ) -> Result<(Arc<Session>, [OwnedSemaphorePermit; 2], TcpStream), Refused> {
         // Who it is comes first: strangers learn nothing.
         let session = self.session_of(request.headers()).ok_or(Refused::Token)?;
         if request.method() != Method::CONNECT {
@@ -186,12 +187,13 @@ impl Relay {
         }
         let authority = request.uri().authority().ok_or(Refused::Destination)?;
         let (host, port) = session.destinations.allow(authority.as_str()).ok_or(Refused::Destination)?;
-        let place = Arc::clone(&session.connections).try_acquire_owned().map_err(|_| Refused::TooMany)?;
+        let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().map_err(|_| Refused::TooMany);
+        let places = [place(&session.connections)?, place(&self.connections)?];
         let to = self.dialer.tunnel(&host, port).await.map_err(|error| match error {
             DialError::Refused => Refused::Prohibited,
             _ => Refused::Unreachable,
         })?;
-        Ok((session, place, to))
+        Ok((session, places, to))
     }
 
     /// The session whose id and token a request presents.

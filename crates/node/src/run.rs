@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use casemate_api::nodes::{Assignment, HeldLease};
 use casemate_api::tasks::{Limits, Profile as WireProfile};
 use casemate_api::{ClientError, ProblemCode, Upload};
 use casemate_ledger::SignedReceipt;
-use casemate_model::{Digest, Outcome, RunId, RunLimits, Timestamp};
+use casemate_model::{Digest, Outcome, Project, RunId, RunLimits, TaskId, Timestamp};
 use casemate_sandbox::{Job, Profile, RunReport, Watcher, engine_build};
 use casemate_tasks::{Circumstances, OutputFile, Plan, TaskResult, TaskSpec, TaskType, TypeLimits};
 use tokio::time::Instant;
@@ -31,15 +32,15 @@ struct BadAssignment(String);
 /// Runs an assigned task, and hands in what came of it.
 pub(crate) async fn run(shared: &Shared, held: &HeldLease, assignment: &Assignment, running: &Running) {
     let began = shared.clock.now();
-    let spec = match spec(assignment) {
-        Ok(spec) => spec,
+    let assigned = match Assigned::read(assignment) {
+        Ok(assigned) => assigned,
         Err(error) => {
             tracing::error!(task = held.task, error = &error as &dyn std::error::Error, "not run");
             return;
         }
     };
     let loaded = tokio::select! {
-        loaded = job(shared, held, assignment, &spec) => Some(loaded),
+        loaded = job(shared, held, assignment, &assigned) => Some(loaded),
         () = running.cancel.cancelled() => None,
     };
     let report = match loaded {
@@ -57,17 +58,11 @@ pub(crate) async fn run(shared: &Shared, held: &HeldLease, assignment: &Assignme
         }
         return;
     }
-    let circumstances = match circumstances(shared, assignment, began) {
-        Ok(circumstances) => circumstances,
-        Err(error) => {
-            tracing::error!(task = held.task, error = &error as &dyn std::error::Error, "not handed in");
-            return;
-        }
-    };
-    let given = Given::of(shared, &spec, circumstances, report);
+    let circumstances = circumstances(shared, assignment.attempt, &assigned, began);
+    let given = Given::of(shared, &assigned.spec, circumstances, report).await;
     match given.hand_in(shared, held).await {
         Ok(()) => {}
-        Err(ClientError::Problem(problem)) if problem.code == ProblemCode::LeaseLost => {
+        Err(error) if is_problem(&error, ProblemCode::LeaseLost) => {
             tracing::info!(task = held.task, "the lease was lost, so the run's result does not count");
         }
         Err(error) => {
@@ -87,6 +82,24 @@ async fn watched(shared: &Shared, held: &HeldLease, mut job: Job, running: &Runn
     tokio::select! {
         report = shared.sandbox.run(job, running.cancel.clone()) => report,
         never = log.hand_on(shared, held) => match never {},
+    }
+}
+
+/// An assignment whose every part is what it should be.
+struct Assigned {
+    task: TaskId,
+    project: Project,
+    spec: TaskSpec,
+}
+
+impl Assigned {
+    fn read(assignment: &Assignment) -> Result<Self, BadAssignment> {
+        let Assignment { task, project, .. } = assignment;
+        Ok(Self {
+            task: task.parse().map_err(|_| BadAssignment(task.clone()))?,
+            project: project.parse().map_err(|_| BadAssignment(project.clone()))?,
+            spec: spec(assignment)?,
+        })
     }
 }
 
@@ -134,7 +147,7 @@ async fn job(
     shared: &Shared,
     held: &HeldLease,
     assignment: &Assignment,
-    spec: &TaskSpec,
+    Assigned { project, spec, .. }: &Assigned,
 ) -> Result<Job, ContentError> {
     let now = Instant::now();
     let deadline = now + Duration::from_millis(assignment.remaining_ms);
@@ -158,7 +171,7 @@ async fn job(
     Ok(Job {
         module,
         module_digest: spec.module,
-        project: assignment.project.parse().unwrap_or_else(|_| casemate_model::Project::default_project()),
+        project: project.clone(),
         args,
         env: spec.env.clone(),
         stdin,
@@ -175,19 +188,15 @@ async fn job(
     })
 }
 
-fn circumstances(
-    shared: &Shared,
-    assignment: &Assignment,
-    began: Timestamp,
-) -> Result<Circumstances, BadAssignment> {
-    Ok(Circumstances {
-        task: assignment.task.parse().map_err(|_| BadAssignment(assignment.task.clone()))?,
-        project: assignment.project.parse().map_err(|_| BadAssignment(assignment.project.clone()))?,
-        attempt: assignment.attempt,
+fn circumstances(shared: &Shared, attempt: u32, assigned: &Assigned, began: Timestamp) -> Circumstances {
+    Circumstances {
+        task: assigned.task,
+        project: assigned.project.clone(),
+        attempt,
         worker: shared.worker,
         engine: engine_build(),
         times: (began, shared.clock.now().max(began)),
-    })
+    }
 }
 
 /// What a run gave: its pieces, and the receipt that names them all.
@@ -197,27 +206,25 @@ struct Given {
 }
 
 impl Given {
-    fn of(shared: &Shared, spec: &TaskSpec, run: Circumstances, report: RunReport) -> Self {
+    async fn of(shared: &Shared, spec: &TaskSpec, run: Circumstances, report: RunReport) -> Self {
         let RunReport { outcome, usage, stdout, stderr, outputs, .. } = report;
-        let mut pieces: Vec<(Digest, Bytes)> =
-            [stdout, stderr].into_iter().map(|bytes| (Digest::of(&bytes), Bytes::from(bytes))).collect();
+        let (paths, files): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
+        let pieces = hashed([stdout, stderr].into_iter().chain(files).collect()).await;
         let mut result = TaskResult {
             run: RunId::generate(run.times.0, &*shared.entropy),
             outcome,
             usage,
             stdout: Some(pieces[0].0),
             stderr: Some(pieces[1].0),
-            outputs: Vec::with_capacity(outputs.len()),
+            outputs: Vec::with_capacity(paths.len()),
             receipt: Vec::new(),
             entry: 0,
             ran_on: None,
             agreement: None,
             review: None,
         };
-        for (path, content) in outputs {
-            let (digest, size_bytes) = (Digest::of(&content), content.len() as u64);
-            result.outputs.push(OutputFile { path, digest, size_bytes });
-            pieces.push((digest, Bytes::from(content)));
+        for (path, (digest, content)) in paths.into_iter().zip(&pieces[2..]) {
+            result.outputs.push(OutputFile { path, digest: *digest, size_bytes: content.len() as u64 });
         }
         let signed = SignedReceipt::sign(spec.receipt(run.clone(), &result), &shared.key);
         let receipt = signed.unwrap_or_else(|error| {
@@ -229,11 +236,13 @@ impl Given {
         Self { pieces, receipt: receipt.as_bytes().to_vec() }
     }
 
-    /// Stores the pieces and hands in the receipt, again and again while the server cannot be reached.
+    /// Stores the pieces and hands in the receipt, again and again while the server cannot be reached. A piece that has arrived is
+    /// not sent again, unless the server has forgotten it.
     async fn hand_in(&self, shared: &Shared, held: &HeldLease) -> Result<(), ClientError> {
         let until = Instant::now() + HAND_IN_FOR;
+        let mut arrived = HashSet::new();
         loop {
-            let error = match self.try_hand_in(shared, held).await {
+            let error = match self.try_hand_in(shared, held, &mut arrived).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -244,13 +253,37 @@ impl Given {
         }
     }
 
-    async fn try_hand_in(&self, shared: &Shared, held: &HeldLease) -> Result<(), ClientError> {
+    async fn try_hand_in(
+        &self,
+        shared: &Shared,
+        held: &HeldLease,
+        arrived: &mut HashSet<Digest>,
+    ) -> Result<(), ClientError> {
         let client = shared.client();
         for (digest, content) in &self.pieces {
-            client.work_store(held, &digest.to_string(), Upload::bytes(content.clone())).await?;
+            if !arrived.contains(digest) {
+                client.work_store(held, &digest.to_string(), Upload::bytes(content.clone())).await?;
+                arrived.insert(*digest);
+            }
         }
-        client.work_hand_in(held, self.receipt.clone()).await.map(drop)
+        let handed_in = client.work_hand_in(held, self.receipt.clone()).await.map(drop);
+        if handed_in.as_ref().is_err_and(|error| is_problem(error, ProblemCode::BlobMissing)) {
+            arrived.clear();
+        }
+        handed_in
     }
+}
+
+/// What the contents are, in their order. Hashing much takes long, and the node says meanwhile that it is there.
+async fn hashed(contents: Vec<Vec<u8>>) -> Vec<(Digest, Bytes)> {
+    let hashing = tokio::task::spawn_blocking(|| {
+        contents.into_iter().map(|bytes| (Digest::of(&bytes), Bytes::from(bytes))).collect()
+    });
+    hashing.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+fn is_problem(error: &ClientError, code: ProblemCode) -> bool {
+    matches!(error, ClientError::Problem(problem) if problem.code == code)
 }
 
 /// Whether the same call may succeed in a moment. A server that was started anew has forgotten what was stored.
@@ -273,6 +306,14 @@ pub(crate) fn may_pass(error: &ClientError) -> bool {
 /// The report of a run that could not begin. What will be the same the next time is the task's fault, not the node's.
 fn not_begun(error: &ContentError) -> RunReport {
     let text = error.to_string();
-    let lasting = matches!(error, ContentError::TooLarge);
+    let lasting = match error {
+        ContentError::TooLarge => true,
+        // As the server says of its own runs.
+        ContentError::Client(error) => {
+            is_problem(error, ProblemCode::BlobMissing) || is_problem(error, ProblemCode::CorruptObject)
+        }
+        _ => false,
+    };
+    tracing::warn!(error = error as &dyn std::error::Error, lasting, "a run could not begin");
     RunReport::not_begun(if lasting { Outcome::Refused(text) } else { Outcome::EngineFailed(text) })
 }

@@ -157,8 +157,13 @@ impl Objects {
         E: std::error::Error + Send + Sync + 'static,
     {
         self.check_before(permit.project(), &new).await?;
-        let (staged, md5) =
-            self.stage(permit.project(), body, new.with_md5 || new.expected_md5.is_some()).await?;
+        let (staged, md5) = self
+            .stage(
+                permit.project(),
+                body,
+                (self.object_bytes_max, new.with_md5 || new.expected_md5.is_some()),
+            )
+            .await?;
         check_md5(new.expected_md5, md5)?;
         let finished = finish(staged, new.expected).await?;
         let hold = self.hold().await;
@@ -223,6 +228,30 @@ impl Objects {
             Ok(staged)
         });
         place(finish(staged.await?, None).await?).await
+    }
+
+    /// Stores what `body` yields as a blob of `project`, if it has that digest and no more bytes. Nothing refers to it, and nothing keeps it
+    /// from being collected: whoever makes something refer to it looks under a hold whether it [is there](Self::is_there).
+    pub async fn put_loose_blob<B, E>(
+        &self,
+        project: &Project,
+        (digest, bytes_max): (Digest, u64),
+        body: B,
+    ) -> Result<StoredBlob, ObjectsError>
+    where
+        B: Stream<Item = Result<Bytes, E>> + Send,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let (staged, _) = self.stage(project, body, (bytes_max, false)).await?;
+        let finished = finish(staged, Some(digest)).await?;
+        let _hold = self.hold().await;
+        place(finished).await
+    }
+
+    /// Whether the content of a blob is there, which stays so while the hold lasts.
+    pub async fn is_there(&self, _hold: &Hold, blob: &BlobId) -> Result<bool, ObjectsError> {
+        let (blobs, blob) = (self.blobs.clone(), blob.clone());
+        off_runtime(move || blobs.of(&blob.project)?.is_there(&blob.digest)).await
     }
 
     /// Finds an object's record, or that of a version.

@@ -11,17 +11,17 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode;
-use casemate_control::{Call, Caller, ControlError, FunctionError, OF_CONNECTION};
+use casemate_control::{BodyMemory, Call, Caller, ControlError, FunctionError, OF_CONNECTION};
 use casemate_fs::SealedBytes;
 use casemate_functions::FunctionName;
 use casemate_identity::AccessTokens;
 use casemate_model::RequestId;
 use futures_util::future::BoxFuture;
 use http::header::{self, HeaderName, HeaderValue};
-use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, StatusCode, request};
+use http::uri::{Authority, PathAndQuery, Uri};
+use http::{HeaderMap, StatusCode, Version, request};
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
 
@@ -96,6 +96,9 @@ impl Service<Request> for ByHost {
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        if let Err(problem) = check_host(&request) {
+            return Box::pin(async { Ok(problem.into_response()) });
+        }
         if let Some(uri) = function_of_host(&request).and_then(|name| below(&name, request.uri())) {
             // What the request's line says of the host stands before the header, and only the header is left.
             let authority =
@@ -107,6 +110,21 @@ impl Service<Request> for ByHost {
             request.extensions_mut().insert(OfHost);
         }
         Box::pin(self.0.clone().oneshot(request))
+    }
+}
+
+/// Refuses a request of which two could think differently for whom it is (RFC 9112, section 3.2).
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let bad = |text: &str| Err(Problem::parameter_text("host", text.to_owned()));
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => bad("is missing"),
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => bad("must be given once"),
+        (Some(host), None) => match host.to_str().map(str::parse::<Authority>) {
+            Ok(Ok(authority)) if !authority.as_str().contains('@') => Ok(()),
+            _ => bad("must be a host, and a port if it is not the usual one"),
+        },
     }
 }
 
@@ -151,7 +169,7 @@ pub(crate) async fn answer(State(state): State<AppState>, request: Request) -> R
     let request = forwarded(&state, parts, (&name, path), own_site)?;
     let bytes_max = body.size_hint().exact().unwrap_or(Call::BODY_BYTES_MAX);
     let own = Arc::new(Own(state.clone()));
-    let called = call.run((id, own), request, bytes_max, || seal(body)).await?;
+    let called = call.run((id, own), request, bytes_max, |memory| seal(body, memory)).await?;
     let (mut head, ()) = called.head.into_parts();
     head.extensions.insert(OfFunction);
     if !own_site {
@@ -297,10 +315,10 @@ fn forwarded(
 }
 
 /// Reads a body into memory that can be handed to a worker.
-async fn seal(body: Body) -> Result<Option<SealedBytes>, ControlError> {
+async fn seal(body: Body, mut memory: BodyMemory) -> Result<(Option<SealedBytes>, BodyMemory), ControlError> {
     let too_large = || FunctionError::BodyTooLarge { bytes_max: Call::BODY_BYTES_MAX };
     if body.is_end_stream() {
-        return Ok(None);
+        return Ok((None, memory));
     }
     if body.size_hint().lower() > Call::BODY_BYTES_MAX {
         return Err(too_large().into());
@@ -315,9 +333,10 @@ async fn seal(body: Body) -> Result<Option<SealedBytes>, ControlError> {
         if builder.len() + data.len() as u64 > Call::BODY_BYTES_MAX {
             return Err(too_large().into());
         }
+        memory.grow(data.len() as u64)?;
         builder.write_all(&data).map_err(|_| FunctionError::Memory)?;
     }
-    Ok(Some(builder.seal().map_err(|_| FunctionError::Memory)?))
+    Ok((Some(builder.seal().map_err(|_| FunctionError::Memory)?), memory))
 }
 
 #[cfg(test)]
@@ -337,6 +356,18 @@ mod tests {
         assert_eq!(of_path("/fn/edge//a/../b?c"), of("edge", "//a/../b?c"));
         assert_eq!(of_path("/fn/"), None);
         assert_eq!(of_path("/fn/E/"), None);
+        let hosts = |hosts: &[&str]| {
+            let request = hosts
+                .iter()
+                .fold(Request::builder().uri("/"), |request, host| request.header(header::HOST, *host));
+            check_host(&request.body(Body::empty()).unwrap()).is_ok()
+        };
+        assert!(hosts(&["localhost:7373"]) && hosts(&["[::1]:80"]));
+        for refused in
+            [&[][..], &[""], &["localhost", "edge.localhost"], &["a@edge.localhost"], &["a b"], &["a/b"]]
+        {
+            assert!(!hosts(refused), "{refused:?}");
+        }
         let of_host = |host: &str| {
             let request =
                 Request::builder().uri("/a?b").header(header::HOST, host).body(Body::empty()).unwrap();

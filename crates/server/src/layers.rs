@@ -19,7 +19,7 @@ use crate::idempotency;
 
 pub use cors::{Origin, OriginError};
 pub(crate) use measure::Measures;
-pub(crate) use rate_limit::S3Charge;
+pub(crate) use rate_limit::{S3Charge, charge_maker};
 pub(crate) use request_id::say as say_request_id;
 pub(crate) use security_headers::SecurityHeaders;
 

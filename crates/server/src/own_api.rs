@@ -54,6 +54,7 @@ impl Own {
             .fallback(async || Problem::not_grantable())
             .method_not_allowed_fallback(async || Problem::method_not_allowed())
             .layer(from_fn_with_state(self.0.clone(), layers::hold_contract))
+            .layer(from_fn_with_state(self.0.clone(), layers::charge_maker))
             .layer(tower_http::catch_panic::CatchPanicLayer::custom(|_| Problem::internal().into_response()))
             .with_state(self.0.clone())
     }

@@ -147,6 +147,10 @@ impl Problem {
         Self::new(Code::UploadBroken, "the body ended before its end")
     }
 
+    pub(crate) fn length_missing() -> Self {
+        Self::new(Code::InvalidBody, "the body comes without a Content-Length")
+    }
+
     pub(crate) fn body_too_slow() -> Self {
         Self::new(Code::UploadBroken, "the body did not arrive in time")
     }

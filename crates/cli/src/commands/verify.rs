@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
 use casemate_ledger::verify::{
-    LogReport, Report, VerifyError, split_bundles, verify_agreement, verify_bundle, verify_log,
+    LogReport, Report, VerifyError, level_of, split_bundles, verify_bundle, verify_log,
 };
 use casemate_ledger::{Bundle, Checkpoint, NodePublicKey};
 use casemate_model::{Digest, Hasher};
@@ -118,11 +118,9 @@ impl Verify {
                 reports.push(check_bundle(&what, bundle, pinned.as_ref(), given.as_ref(), &memory)?);
             }
             let (reports, trust): (Vec<Report>, Vec<Trust>) = reports.into_iter().unzip();
-            verify_agreement(&reports).or_else(|source| match reports.len() {
-                1 => Ok(()),
-                _ => Err(CliError::Refused { what: what.clone(), source }),
-            })?;
-            words::say_receipts(context.output, &what, &reports, &trust)?;
+            let level =
+                level_of(&reports).map_err(|source| CliError::Refused { what: what.clone(), source })?;
+            words::say_receipts(context.output, (&what, level), &reports, &trust)?;
         }
         if let Some(directory) = &self.log {
             let what = directory.display().to_string();

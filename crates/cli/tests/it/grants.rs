@@ -161,3 +161,43 @@ fn a_function_reaches_what_it_was_granted_and_its_maker_may_do_and_nothing_else(
 fn listed_module(user: &User) -> String {
     user.run(&["fn", "show", "edge", "--json"]).json()["version"]["module"].as_str().unwrap().to_owned()
 }
+
+#[test]
+fn a_function_carries_no_key_out_of_its_bounds() {
+    let user = User::new();
+    let node = user.serve();
+    user.file("model.bin", b"weights");
+    assert_eq!(user.run(&["cp", "model.bin", "cm://models/one.bin"]).code, 0);
+    let made = |more: &[&str]| {
+        let made = user.run(&[&["key", "create", "--label", "k", "--role", "developer"][..], more].concat());
+        made.text().trim().to_owned()
+    };
+    let deployed = |key: &str, more: &[&str]| {
+        let component = guest("edge.wasm");
+        let words = [&["fn", "deploy", "edge", &component, "--url", &node.url][..], more].concat();
+        let output = user.command(&words).env("CASEMATE_API_KEY", key).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+
+    // Of networks the node itself knows none, so who is bound to some grants nothing.
+    let bound = made(&["--network", "127.0.0.0/8"]);
+    let (code, said) = deployed(&bound, &["--grant", "objects:read"]);
+    assert!(code != Some(0) && said.contains("bound to networks"), "{said}");
+    assert_eq!(deployed(&bound, &[]).0, Some(0), "without a grant there is nothing to carry");
+
+    // Who may not share objects does not show them to everybody.
+    let scopes = ["--scope", "functions:write", "--scope", "functions:read", "--scope", "objects:read"];
+    let reader = made(&scopes);
+    let (code, said) = deployed(&reader, &["--grant", "objects:read:models/*", "--public"]);
+    assert!(code != Some(0) && said.contains("takes objects:share"), "{said}");
+    assert_eq!(deployed(&reader, &["--grant", "objects:read:models/*"]).0, Some(0));
+
+    // What it asks for is charged to the key that deployed it.
+    let slow = made(&["--per-second", "1", "--burst", "100"]);
+    let (code, said) = deployed(&slow, &["--grant", "functions:values:edge", "--public"]);
+    assert_eq!(code, Some(0), "{said}");
+    let value = "http://casemate.internal/api/v1/functions/edge/values/k";
+    let ask = || call(&node, "PUT", &format!("/fn/edge/fetch?{value}"), "", "1").status;
+    let refused = (0..120).map(|_| ask()).find(|status| *status != 200);
+    assert_eq!(refused, Some(429));
+}

@@ -6,7 +6,7 @@ use casemate_tasks::{Circumstances, Plan, TaskResult, TaskSpec};
 use serde_json::json;
 
 use crate::binary::{Node, User};
-use crate::nodes::{Intruder, Worker, nodes, server, shown, wait_until};
+use crate::nodes::{Intruder, Worker, nodes, server, server_with, shown, wait_until};
 use crate::plans::COPIES;
 
 /// Somebody else, with a key of their own: what they let join is theirs.
@@ -141,7 +141,7 @@ fn a_quorum_outvotes_a_liar_whom_nobody_believes_any_more() {
         got.code == 0
     });
     let file = user.file("receipt.txt", receipt.as_bytes());
-    assert_eq!(user.run(&["verify", &file, "--json"]).json()["level"], "L3 replicated 2 of 2");
+    assert_eq!(user.run(&["verify", &file, "--json"]).json()["level"], "L3 replicated 2 of 3");
     let (first, second) = receipt.split_at(receipt.rfind("casemate bundle v1").unwrap());
     let alone = user.file("alone.txt", second.as_bytes());
     assert_eq!(user.run(&["verify", &alone, "--json"]).json()["level"], "L1 signed");
@@ -190,5 +190,32 @@ fn an_audit_catches_a_liar_and_its_other_results_are_void() {
     assert_eq!(user.run(&["task", "output", again]).stdout, b"call me Ishmael");
     let liar = nodes(&user).into_iter().find(|node| node["name"] == "liar").unwrap();
     assert_eq!((&liar["state"], &liar["work"]["refuted"]), (&json!("distrusted"), &json!(1)));
+    let drained = user.run(&["node", "drain", liar["id"].as_str().unwrap()]);
+    assert!(drained.code == 5 && drained.stderr.contains("was caught"), "{}", drained.stderr);
     drop(workers);
+}
+
+#[test]
+fn what_somebody_else_ran_again_is_shown_offline_by_the_receipts_of_both() {
+    let user = User::new();
+    let server = server_with(&user, "audit_percent = 100\n");
+    let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
+    let book = user.file("book.txt", b"call me Ishmael");
+    let workers = ["one", "two"].map(|name| honest(&user, &server, name));
+    let task = user.run(&["run", &copies, "--input", &book, "--det", "--detach"]).text();
+    let task = task.trim();
+    wait_until("it is confirmed", || shown(&user, task)["result"]["review"] == "confirmed");
+    let mut receipt = String::new();
+    wait_until("the proofs are there", || {
+        let got = user.run(&["task", "receipt", task]);
+        receipt = String::from_utf8(got.stdout).unwrap();
+        got.code == 0
+    });
+    drop(workers);
+    let verify = |name: &str, text: &str| user.run(&["verify", &user.file(name, text.as_bytes()), "--json"]);
+    assert_eq!(verify("both.txt", &receipt).json()["level"], "L2 re-executed");
+    let (own, other) = receipt.split_at(receipt.rfind("casemate bundle v1").unwrap());
+    assert_eq!(verify("own.txt", own).json()["level"], "L1 signed");
+    let turned = verify("turned.txt", &format!("{other}{own}"));
+    assert!(turned.code == 1 && turned.stderr.contains("of one task"), "{}", turned.stderr);
 }

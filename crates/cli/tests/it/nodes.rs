@@ -13,13 +13,18 @@ use crate::edge::{call, key};
 use crate::plans::COPIES;
 
 /// A server that leaves tasks to nodes.
-const CONFIG: &[u8] = b"mutual_listen = \"127.0.0.1:0\"\nrun_tasks = false\n";
+const CONFIG: &str = "mutual_listen = \"127.0.0.1:0\"\nrun_tasks = false\n";
 
 /// A program that never ends by itself.
 const SPINS: &str = r#"(module (memory (export "memory") 1) (func (export "_start") (loop (br 0))))"#;
 
 pub(crate) fn server(user: &User) -> Node {
-    user.file("config.toml", CONFIG);
+    server_with(user, "")
+}
+
+/// The same with more of a configuration, before the tables of it.
+pub(crate) fn server_with(user: &User, more: &str) -> Node {
+    user.file("config.toml", format!("{more}{CONFIG}").as_bytes());
     user.serve_with(&["--config", "config.toml"])
 }
 

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use casemate_policy::operation;
 use casemate_sandbox::{Answer, Job, Profile, RunReport, Sandbox, Serving};
 use futures_util::Stream;
 use http::{Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::live::{Ended, Known, LiveFunction, Place, Places, Running};
+use super::live::{BodyMemory, Ended, Known, LiveFunction, Place, Places, Running};
 use super::log::RequestLog;
 use super::outbound::{FunctionOutbound, OF_CONNECTION};
 use super::own_api::{Granted, OwnApi};
@@ -122,16 +123,17 @@ impl Call {
         Err(FunctionError::NotFound(name.clone()).into())
     }
 
-    /// Has the function answer, in its turn; what it asks of the node itself, `api` answers. `body`, of at most `bytes_max`, is read only when there is room for it.
+    /// Has the function answer, in its turn; what it asks of the node itself, `api` answers. `body`, of at most
+    /// `bytes_max`, is read into memory that it takes as it comes.
     pub async fn run<B>(
         self,
         (id, api): (RequestId, Arc<dyn OwnApi>),
         request: Request<()>,
         bytes_max: u64,
-        body: impl FnOnce() -> B,
+        body: impl FnOnce(BodyMemory) -> B,
     ) -> Result<Called, ControlError>
     where
-        B: Future<Output = Result<Option<SealedBytes>, ControlError>>,
+        B: Future<Output = Result<(Option<SealedBytes>, BodyMemory), ControlError>>,
     {
         let name = self.function.name.clone();
         let places = self.enter()?;
@@ -139,10 +141,10 @@ impl Call {
         if bytes_max > Self::BODY_BYTES_MAX {
             return Err(FunctionError::BodyTooLarge { bytes_max: Self::BODY_BYTES_MAX }.into());
         }
-        let memory = self.control.live.body_memory(bytes_max).ok_or_else(|| self.busy())?;
+        let memory = self.control.live.body_memory(&self.live, name.clone());
         // Whoever sends slowly takes nobody's turn, and nobody's place in the line for long.
-        let body = timeout_at(self.deadline.min(Instant::now() + BODY_WITHIN), body()).await;
-        let body = body.map_err(|_| FunctionError::BodyTooSlow)??;
+        let body = timeout_at(self.deadline.min(Instant::now() + BODY_WITHIN), body(memory)).await;
+        let (body, memory) = body.map_err(|_| FunctionError::BodyTooSlow)??;
         let turn = self.deadline.min(Instant::now() + TURN_WITHIN);
         let place = timeout_at(turn, places.take(waiting)).await;
         let place = Arc::new(place.ok().flatten().ok_or_else(|| self.busy())?);
@@ -185,7 +187,8 @@ impl Call {
             let name = self.function.name.clone();
             return Err(FunctionError::TooOften { name, rate, retry_after }.into());
         }
-        Ok(self.live.places(&self.version, self.control.parts.function_sandbox.share()))
+        let shares = self.control.parts.function_sandbox.shares();
+        Ok(self.live.places(&self.version, &self.control.live, shares))
     }
 
     fn busy(&self) -> FunctionError {
@@ -209,7 +212,7 @@ impl Call {
         let dialer = self.control.parts.function_dialer.clone();
         let (live, control, version) = (Arc::clone(&self.live), self.control.clone(), self.version.number);
         let log = RequestLog { live, control, request, version };
-        Ok(FunctionOutbound { rules: hosts.clone(), dialer, granted, log })
+        Ok(FunctionOutbound { rules: hosts.clone(), dialer, granted, log, said: AtomicU32::new(0) })
     }
 
     async fn job(&self, serving: Serving, body: Option<SealedBytes>) -> Result<Job, ControlError> {
@@ -235,7 +238,7 @@ impl Call {
         self,
         (id, sandbox): (RequestId, Sandbox),
         (job, cancel): (Job, CancellationToken),
-        (running, place, _memory): (Running, Arc<Place>, OwnedSemaphorePermit),
+        (running, place, _memory): (Running, Arc<Place>, BodyMemory),
         ended: oneshot::Sender<Outcome>,
     ) {
         let slow_before = job.slow;

@@ -66,6 +66,14 @@ pub enum FunctionError {
     /// A function would be granted what its maker may not do.
     #[error("the function would reach further than whoever deploys it")]
     ExceedsMaker,
+    /// What is read would be everybody's.
+    #[error(
+        "who calls a public function may be shown all that it reads: granting it objects:read takes objects:share on the same"
+    )]
+    Publishes,
+    /// A key that is bound to networks would be used outside of them.
+    #[error("a function asks the node from within: a key that is bound to networks can grant it nothing")]
+    BoundMaker,
     /// There is no such value.
     #[error("the function {name} keeps no value under `{key}`")]
     NoValue {

@@ -1,6 +1,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use casemate_fs::SealedBytes;
@@ -10,6 +10,7 @@ use casemate_model::{Digest, Project, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::FunctionError;
 use super::log::FunctionLog;
 
 /// Upper bounds of the counts of a [`Figures::latency`], in milliseconds; one more count is of what took longer.
@@ -21,8 +22,11 @@ const BELIEVED_FOR: Duration = Duration::from_secs(1);
 const FUNCTIONS_KEPT: usize = 4_096;
 /// Memory for components that were called lately. Their code is kept elsewhere: they are wanted again only when that is not.
 const MODULES_BYTES_MAX: u64 = 128 << 20;
-/// Memory for bodies of requests: 512 MiB.
+/// Memory for bodies of requests, which is taken as they come: 512 MiB, and 128 MiB of one function.
 const BODIES_KIB_MAX: usize = 512 << 10;
+const BODIES_KIB_OF_ONE: usize = BODIES_KIB_MAX / 4;
+/// So much of it is taken at once.
+const BODY_STEP_KIB: u64 = 64;
 /// Functions that metrics tell apart; what comes later is counted as `other`.
 const LABELS_MAX: usize = 500;
 /// How long requests of a function give way to others' after one of it that computed for long or was stopped at a limit.
@@ -56,6 +60,8 @@ pub(crate) struct Live {
     labels: Mutex<HashSet<FunctionName>>,
     unread: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    /// The workers that functions of a project may have at once.
+    projects: Mutex<HashMap<Project, Arc<Semaphore>>>,
 }
 
 impl Default for Live {
@@ -66,6 +72,7 @@ impl Default for Live {
             labels: Mutex::default(),
             unread: Arc::new(Semaphore::new(UNREAD_KIB_MAX)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB_MAX)),
+            projects: Mutex::default(),
         }
     }
 }
@@ -76,6 +83,9 @@ pub(crate) struct LiveFunction {
     pub(super) log: FunctionLog,
     known: Mutex<Option<(Known, Timestamp)>>,
     places: Mutex<HashMap<u32, Arc<Places>>>,
+    /// The workers that its versions may have at once.
+    workers: OnceLock<Arc<Semaphore>>,
+    bodies: Arc<Semaphore>,
     arrivals_us: Mutex<u64>,
     /// When it was last one that others have to be kept from.
     slowed: Mutex<Option<Instant>>,
@@ -90,16 +100,48 @@ pub(super) struct Known {
     pub(super) versions: Arc<[Version]>,
 }
 
+/// How many workers a function may have at once, and the functions of one project, so that others find some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shares {
+    pub(super) function: usize,
+    pub(super) project: usize,
+}
+
 /// The places of one version.
 pub(super) struct Places {
-    running: Arc<Semaphore>,
+    /// Its own, those of its function and those of its project, in the order in which they are taken.
+    running: [Arc<Semaphore>; 3],
     waiting: Gate,
 }
 
 /// A place of one request that is being answered.
 pub(super) struct Place {
-    _running: OwnedSemaphorePermit,
+    _running: [OwnedSemaphorePermit; 3],
     _waiting: Slot,
+}
+
+/// Memory for the body of one request, which it takes as the body comes, and has until it is dropped.
+pub struct BodyMemory {
+    name: FunctionName,
+    /// Of the function, and of all.
+    from: [Arc<Semaphore>; 2],
+    taken: Vec<OwnedSemaphorePermit>,
+    bytes: u64,
+}
+
+impl BodyMemory {
+    /// Takes memory for so many bytes more, or says that there is none.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), FunctionError> {
+        let steps = |bytes: u64| bytes.div_ceil(BODY_STEP_KIB << 10);
+        let more = steps(self.bytes + bytes) - steps(self.bytes);
+        self.bytes += bytes;
+        let kib = u32::try_from(more * BODY_STEP_KIB).unwrap_or(u32::MAX);
+        for from in &self.from {
+            let taken = Arc::clone(from).try_acquire_many_owned(kib);
+            self.taken.push(taken.map_err(|_| FunctionError::Busy(self.name.clone()))?);
+        }
+        Ok(())
+    }
 }
 
 /// How a request ended.
@@ -126,10 +168,11 @@ impl Live {
     /// The same, made if it has not been. What was known of another function of the name is forgotten. Nothing if too many are
     /// being called.
     pub(super) fn of(&self, function: &Function) -> Option<Arc<LiveFunction>> {
-        if let Some(found) = self.find(function) {
-            return Some(found);
-        }
         let mut all = self.all();
+        let found = all.get(&function.name).filter(|live| live.identity == identity(function));
+        if let Some(found) = found {
+            return Some(Arc::clone(found));
+        }
         if all.len() >= FUNCTIONS_KEPT && !all.contains_key(&function.name) {
             let idle = all.iter().find(|(_, live)| live.running.load(Ordering::Relaxed) == 0);
             let idle = idle.map(|(name, _)| name.clone())?;
@@ -154,8 +197,12 @@ impl Live {
 
     /// A component that was called lately.
     pub(super) fn module(&self, digest: Digest) -> Option<SealedBytes> {
-        let modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        modules.iter().find(|(other, _)| *other == digest).map(|(_, module)| module.clone())
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = modules.iter().position(|(other, _)| *other == digest)?;
+        let found = modules.remove(place)?;
+        let module = found.1.clone();
+        modules.push_back(found);
+        Some(module)
     }
 
     pub(super) fn keep_module(&self, digest: Digest, module: SealedBytes) {
@@ -178,10 +225,21 @@ impl Live {
         "other".to_owned()
     }
 
-    /// Memory for a body of so many bytes at most, as long as it is held; nothing if there is none.
-    pub(super) fn body_memory(&self, bytes_max: u64) -> Option<OwnedSemaphorePermit> {
-        let kib = u32::try_from(bytes_max.div_ceil(1 << 10)).ok()?;
-        Arc::clone(&self.bodies).try_acquire_many_owned(kib).ok()
+    /// Memory for the body of a request to a function.
+    pub(super) fn body_memory(&self, function: &LiveFunction, name: FunctionName) -> BodyMemory {
+        let from = [Arc::clone(&function.bodies), Arc::clone(&self.bodies)];
+        BodyMemory { name, from, taken: Vec::new(), bytes: 0 }
+    }
+
+    /// The workers that functions of a project may have at once.
+    pub(super) fn workers_of(&self, project: &Project, share: usize) -> Arc<Semaphore> {
+        let mut projects = self.projects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workers) = projects.get(project) {
+            return Arc::clone(workers);
+        }
+        // Those of which no version knows are nobody's.
+        projects.retain(|_, workers| Arc::strong_count(workers) > 1);
+        Arc::clone(projects.entry(project.clone()).or_insert_with(|| Arc::new(Semaphore::new(share))))
     }
 
     /// Room for answers of runs that are over, in KiB.
@@ -208,6 +266,8 @@ impl LiveFunction {
             log: FunctionLog::default(),
             known: Mutex::default(),
             places: Mutex::default(),
+            workers: OnceLock::new(),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB_OF_ONE)),
             arrivals_us: Mutex::default(),
             slowed: Mutex::default(),
             figures: Mutex::default(),
@@ -227,13 +287,15 @@ impl LiveFunction {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((known, now));
     }
 
-    /// The places of a version.
-    pub(super) fn places(&self, version: &Version, share: usize) -> Arc<Places> {
+    /// The places of a version, as far as its function and its project have workers.
+    pub(super) fn places(&self, version: &Version, live: &Live, shares: Shares) -> Arc<Places> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry(version.number).or_insert_with(|| {
             let at_once = usize::try_from(version.settings.concurrency).unwrap_or(1);
-            let waiting = Gate::new(at_once * (1 + WAITING_FOR_EACH));
-            Arc::new(Places { running: Arc::new(Semaphore::new(at_once.min(share))), waiting })
+            let of_function = self.workers.get_or_init(|| Arc::new(Semaphore::new(shares.function)));
+            let of_project = live.workers_of(&self.identity.0, shares.project);
+            let running = [Arc::new(Semaphore::new(at_once)), Arc::clone(of_function), of_project];
+            Arc::new(Places { running, waiting: Gate::new(at_once * (1 + WAITING_FOR_EACH)) })
         }))
     }
 
@@ -279,7 +341,9 @@ impl Places {
 
     /// A place among those that are answered, after a wait for one.
     pub(super) async fn take(&self, waiting: Slot) -> Option<Place> {
-        let running = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        let [version, function, project] =
+            self.running.each_ref().map(|places| Arc::clone(places).acquire_owned());
+        let running = [version.await.ok()?, function.await.ok()?, project.await.ok()?];
         Some(Place { _running: running, _waiting: waiting })
     }
 }
@@ -306,3 +370,6 @@ impl Drop for Running {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

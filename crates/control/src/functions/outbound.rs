@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +18,8 @@ use super::own_api::{Granted, is_for_node};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of an answer, which is held in memory.
 pub const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Of so many requests of one run that failed it is said why.
+const SAID_MAX: u32 = 4;
 /// Headers that are of one connection and not of the message.
 pub const OF_CONNECTION: [HeaderName; 8] = [
     header::CONNECTION,
@@ -38,6 +41,8 @@ pub(super) struct FunctionOutbound {
     pub(super) granted: Option<Granted>,
     /// Where what came of it is said, if it came to nothing.
     pub(super) log: RequestLog,
+    /// How often something was said.
+    pub(super) said: AtomicU32,
 }
 
 #[async_trait]
@@ -47,9 +52,16 @@ impl Outbound for FunctionOutbound {
         let sent = timeout(REQUEST_TIMEOUT, self.send_now(request)).await;
         let answered = sent.unwrap_or(Err(OutboundError::TimedOut));
         if let Err(error) = answered {
-            let why = self.why(&uri, error);
-            // Of the address no more than where it leads: the rest may be a secret.
-            self.log.say(&format!("casemate: {method} to {} failed: {why}", destination(&uri)));
+            // Who calls a function decides how often it asks in vain, and is not to push all else out of its log.
+            match self.said.fetch_add(1, Ordering::Relaxed) {
+                said if said < SAID_MAX => {
+                    let why = self.why(&uri, error);
+                    // Of the address no more than where it leads: the rest may be a secret.
+                    self.log.say(&format!("casemate: {method} to {} failed: {why}", destination(&uri)));
+                }
+                SAID_MAX => self.log.say("casemate: further requests failed, of which no more is said"),
+                _ => {}
+            }
         }
         let word = answered.as_ref().map_or_else(|error| word(*error), |_| "answered");
         metrics::counter!("casemate_function_fetches_total", "outcome" => word).increment(1);

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use casemate_identity::NodeRecord;
 use casemate_ledger::{Receipt, SignedReceipt};
 use casemate_model::{Digest, Outcome, TaskId};
+use casemate_objects::BlobId;
 use casemate_tasks::{Circumstances, Completed, Completion, Held, OutputFile, RanOn, TaskRecord, TaskResult};
+use futures_util::Stream;
 
 use super::NodeError;
 use super::work::lost;
@@ -48,13 +50,13 @@ impl HandedIn {
         fits
     }
 
-    /// Notes what became of content that there was room for.
-    fn settle(&self, held: Held, digest: &Digest, stored: bool) {
+    /// Notes what became of content that there was room for: its size if it is stored.
+    fn settle(&self, held: Held, digest: &Digest, stored: Option<u64>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(run) = all.get_mut(&held.task).filter(|run| run.fence == held.fence) else { return };
-        if stored {
+        if let Some(size) = stored {
             if let Some(piece) = run.pieces.get_mut(digest) {
-                piece.stored = true;
+                *piece = Piece { size, stored: true };
             }
         } else if run.pieces.get(digest).is_some_and(|piece| !piece.stored) {
             run.pieces.remove(digest);
@@ -80,39 +82,52 @@ fn given_bytes_max(task: &TaskRecord) -> u64 {
     task.spec.limits.output_bytes.saturating_add(task.spec.limits.log_bytes)
 }
 
+/// Room for content on its way, which is given back unless it arrives.
+struct Room<'c> {
+    handed_in: &'c HandedIn,
+    held: Held,
+    digest: Digest,
+    stored: Option<u64>,
+}
+
+impl Room<'_> {
+    fn used(mut self, size: u64) {
+        self.stored = Some(size);
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.handed_in.settle(self.held, &self.digest, self.stored);
+    }
+}
+
 /// Files of a run, with both streams.
 const FILES_MAX: usize = Receipt::FILES_MAX + 2;
 
 impl Control {
-    /// Stores what a run of the calling node gave, piece by piece: streams and files.
-    pub async fn store_for_task(
+    /// Stores what a run of the calling node gave, piece by piece: streams and files. `body` must yield as many bytes as were
+    /// announced; nothing of it is read unless there is room for them.
+    pub async fn store_for_task<B, E>(
         &self,
         caller: &Caller,
         held: Held,
-        announced: Digest,
-        content: Bytes,
-    ) -> Result<(), ControlError> {
+        (announced, size_bytes): (Digest, u64),
+        body: B,
+    ) -> Result<(), ControlError>
+    where
+        B: Stream<Item = Result<Bytes, E>> + Send,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let node = self.working_node(caller).await?;
         let task = self.held_task(&node, held).await?;
-        let size = content.len() as u64;
-        if !self.handed_in.reserve(held, announced, size, given_bytes_max(&task)) {
+        if !self.handed_in.reserve(held, announced, size_bytes, given_bytes_max(&task)) {
             return Err(NodeError::TooMuch.into());
         }
-        let hold = self.parts.objects.hold().await;
-        let put = self.parts.objects.put_blob(&hold, &task.project, content).await;
-        let found = put.as_ref().map(|stored| stored.digest).ok();
-        self.handed_in.settle(held, &announced, found == Some(announced));
-        let found = put?.digest;
-        if found == announced {
-            return Ok(());
-        }
-        Err(casemate_objects::ObjectsError::DigestMismatch { expected: announced, found }.into())
-    }
-
-    /// How many bytes the calling node may store at once for a task that it holds.
-    pub async fn most_for_task(&self, caller: &Caller, held: Held) -> Result<u64, ControlError> {
-        let node = self.working_node(caller).await?;
-        Ok(given_bytes_max(&self.held_task(&node, held).await?))
+        let room = Room { handed_in: &self.handed_in, held, digest: announced, stored: None };
+        let stored = self.parts.objects.put_loose_blob(&task.project, (announced, size_bytes), body).await?;
+        room.used(stored.size_bytes);
+        Ok(())
     }
 
     /// Accepts what came of a run from the node that holds its lease: the receipt, signed by the node, says all of it.
@@ -141,6 +156,7 @@ impl Control {
             ("owner".to_owned(), node.owner.to_string()),
             (SignedReceipt::SIGNER.to_owned(), node.public_key.to_string()),
         ]);
+        self.say_replica(&mut event, &task).await?;
         let size = |digest: Option<Digest>| digest.map_or(Ok(0), |digest| self.handed_in.size(held, &digest));
         let completion = Completion {
             task: task.id,
@@ -151,8 +167,15 @@ impl Control {
             at: self.now(),
             audit: self.parts.settings.audits.chooses(node.work.confirmed, self.random()),
         };
-        let _hold = self.parts.objects.hold().await;
-        match self.complete(&completion, event).await? {
+        let hold = self.parts.objects.hold().await;
+        // Nothing has referred to it yet, so it may have been collected since it was stored.
+        for digest in completion.result.content() {
+            if !self.parts.objects.is_there(&hold, &BlobId::new(&task.project, digest)).await? {
+                self.handed_in.forget(held.task);
+                return Err(NodeError::NotStored(digest).into());
+            }
+        }
+        match self.complete(&hold, &completion, event).await? {
             Completed::Accepted(task) => {
                 self.handed_in.forget(held.task);
                 Ok(*task)

@@ -151,7 +151,8 @@ impl Control {
             review: None,
         };
         result.receipt = sign_receipt(self, task, &result, (began, self.now()))?;
-        let event = self.end_event(caller, task, &result);
+        let mut event = self.end_event(caller, task, &result);
+        self.say_replica(&mut event, task).await?;
         let completion = Completion {
             task: task.id,
             fence: task.progress.fence,
@@ -161,15 +162,16 @@ impl Control {
             at: self.now(),
             audit: false,
         };
-        if self.complete(&completion, event).await? == Completed::Stale {
+        if self.complete(&hold, &completion, event).await? == Completed::Stale {
             tracing::info!(task = %completion.task, "the lease was lost, so the run's result does not count");
         }
         Ok(())
     }
 
-    /// Records the end of a run, however often the store fails for a moment.
+    /// Records the end of a run, however often the store fails for a moment. What the run gave was there under the hold.
     pub(crate) async fn complete(
         &self,
+        _hold: &Hold,
         completion: &Completion,
         event: Event,
     ) -> Result<Completed, ControlError> {

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::{Place, Problem, Report, VerifyError};
-use crate::Receipt;
+use crate::{Level, Receipt};
 
 /// The bundles of a text that holds several, one behind the other; of one bundle, that.
 pub fn split_bundles(bytes: &[u8]) -> Vec<&[u8]> {
@@ -17,25 +17,47 @@ pub fn split_bundles(bytes: &[u8]) -> Vec<&[u8]> {
     parts
 }
 
-/// Checks that receipts, each of which holds, are of the same deterministic run by different signers, and came to the same:
-/// the same module, arguments and input within the same limits gave the same outcome, output and fuel.
-pub fn verify_agreement(reports: &[Report]) -> Result<(), VerifyError> {
+/// What receipts, each of which holds, come to together. One says what it says. Several must be of the same deterministic run by
+/// different signers, and have come to the same: the same module, arguments and input within the same limits gave the same
+/// outcome, output and fuel; and the log must say that they are of one task. They are replicas of it, or the first is of the task
+/// itself and the others of those that ran it again.
+pub fn level_of(reports: &[Report]) -> Result<Level, VerifyError> {
     let refused = |problem| Err(VerifyError { place: Place::Receipt, problem });
-    let Some((first, others)) = reports.split_first() else { return Ok(()) };
-    if first.receipt.profile != "det-1" {
-        return refused(Problem::Disagree { what: "profile, which is not det-1" });
+    let Some((first, others)) = reports.split_first() else { return refused(Problem::Missing) };
+    if others.is_empty() {
+        return Ok(first.receipt.level);
     }
-    for other in others {
-        if let Some(what) = difference(&first.receipt, &other.receipt) {
-            return refused(Problem::Disagree { what });
-        }
+    if let Err(problem) = verify_agreement(first, others) {
+        return refused(problem);
     }
     let signers: BTreeSet<String> =
         reports.iter().map(|report| report.signer.as_ref().unwrap_or(&report.key).to_string()).collect();
     if signers.len() < reports.len() {
         return refused(Problem::SameSigner);
     }
-    Ok(())
+    let whole = (first.replica_of, first.replicas);
+    if let (Some(_), Some(nodes)) = whole
+        && others.iter().all(|other| (other.replica_of, other.replicas) == whole)
+        && reports.len() <= usize::from(nodes)
+    {
+        let agreed = u8::try_from(reports.len()).unwrap_or(nodes);
+        return Ok(Level::Replicated { agreed, nodes });
+    }
+    let again = |other: &Report| other.replica_of == Some(first.receipt.task) && other.replicas.is_none();
+    if first.replica_of.is_none() && others.iter().all(again) {
+        return Ok(Level::ReExecuted);
+    }
+    refused(Problem::Unrelated)
+}
+
+fn verify_agreement(first: &Report, others: &[Report]) -> Result<(), Problem> {
+    if first.receipt.profile != "det-1" {
+        return Err(Problem::Disagree { what: "profile, which is not det-1" });
+    }
+    match others.iter().find_map(|other| difference(&first.receipt, &other.receipt)) {
+        Some(what) => Err(Problem::Disagree { what }),
+        None => Ok(()),
+    }
 }
 
 fn difference(one: &Receipt, other: &Receipt) -> Option<&'static str> {

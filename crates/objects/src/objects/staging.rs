@@ -14,20 +14,20 @@ use crate::blobs::StagedBlob;
 const PIECES_WAITING_MAX: usize = 4;
 
 impl Objects {
-    /// Writes an upload to a staged file. The disk works beside the network, with a short queue between them, and MD5
+    /// Writes an upload of at most so many bytes to a staged file. The disk works beside the network, with a short queue between them, and MD5
     /// beside SHA-256, as neither is fast.
     pub(super) async fn stage<B, E>(
         &self,
         project: &Project,
         body: B,
-        with_md5: bool,
+        (bytes_max, with_md5): (u64, bool),
     ) -> Result<(StagedBlob, Option<[u8; 16]>), ObjectsError>
     where
         B: Stream<Item = Result<Bytes, E>> + Send,
         E: std::error::Error + Send + Sync + 'static,
     {
         let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES_WAITING_MAX);
-        let (blobs, project, bytes_max) = (self.blobs.clone(), project.clone(), self.object_bytes_max);
+        let (blobs, project) = (self.blobs.clone(), project.clone());
         let writing = off_runtime(move || {
             let mut staged = blobs.of(&project)?.stage()?;
             while let Some(piece) = waiting.blocking_recv() {

@@ -169,7 +169,7 @@ impl Shared {
             None => Conversation::new(&job.limits, job.output_directory),
         });
         let process = idle.worker.process();
-        let mut fetching = Fetching::default();
+        let mut fetching = Fetching::new(job.limits.memory_bytes);
         let mut hog = Hog::watch(process, job.serving.is_some() && !progress.slow);
         let failure = loop {
             let next = tokio::select! {

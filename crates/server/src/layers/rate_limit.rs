@@ -17,11 +17,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request};
-use axum::response::Response;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use casemate_api::ProblemCode;
+use casemate_control::Caller;
 use casemate_limits::Quota;
-use casemate_model::{KeyLimit, Principal};
+use casemate_model::{KeyLimit, Principal, PrincipalKind};
 use casemate_throttle::{Charge, Subject};
 use http::{HeaderName, HeaderValue, header};
 
@@ -65,6 +67,20 @@ pub(super) async fn charge(
     }
     let charge = take(state, payer, price).await;
     (request, Some(charge))
+}
+
+/// Charges whoever deployed a function for what it asks of the node. Those on the private socket are charged nothing, here as there.
+pub(crate) async fn charge_maker(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Caller>().map(|caller| caller.principal.clone());
+    let pays = principal.filter(|principal| !matches!(principal.kind, PrincipalKind::Node));
+    if let Some(principal) = pays {
+        let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let charge = take(&state, Payer::holder(&principal), price(request.method(), template)).await;
+        if charge.refused {
+            return refusal(&charge).into_response();
+        }
+    }
+    next.run(request).await
 }
 
 /// What is to be charged for a request to S3, whose signature is verified far inside.

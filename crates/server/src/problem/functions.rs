@@ -58,6 +58,9 @@ impl Problem {
                 Self::new(Code::Denied, text).hint(&format!("deploy it with --grant {scope}:…"))
             }
             FunctionError::NotGrantable => Self::field("/grants", text),
+            FunctionError::Publishes => Self::new(Code::Denied, text)
+                .hint("deploy it without --public, or have somebody deploy it who may share objects"),
+            FunctionError::BoundMaker => Self::new(Code::Denied, text).hint("deploy it by a key that counts anywhere"),
             FunctionError::ExceedsMaker => Self::new(Code::Denied, text)
                 .hint("grant only what you may do yourself: `casemate key list` shows it of keys, `casemate role list` of roles"),
             FunctionError::NoValue { .. } => Self::new(Code::NotFound, text),

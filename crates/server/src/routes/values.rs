@@ -115,13 +115,26 @@ fn before(headers: &HeaderMap) -> Result<ValueBefore, Problem> {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let bad =
         |name: HeaderName, wanted: &str| Problem::parameter_text(name.as_str(), format!("must be {wanted}"));
+    for name in [header::IF_UNMODIFIED_SINCE, header::CONTENT_RANGE] {
+        if headers.contains_key(&name) {
+            return Err(bad(name, "left out: a value is set whole, and told from another by its entity tag"));
+        }
+    }
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        if headers.get_all(&name).iter().count() > 1 {
+            return Err(bad(name, "given once"));
+        }
+    }
     match (text(&header::IF_MATCH), text(&header::IF_NONE_MATCH)) {
         (None, None) => Ok(ValueBefore::Anything),
         (None, Some("*")) => Ok(ValueBefore::Nothing),
         (_, Some(_)) => Err(bad(header::IF_NONE_MATCH, "`*`, and not beside If-Match")),
         (Some(tag), None) => {
             let revision = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            let revision = revision.and_then(|revision| revision.parse().ok());
+            let revision = revision.and_then(|text| {
+                // As it was given: other ways to write a number are no tag of a value.
+                text.parse().ok().filter(|revision: &u64| revision.to_string() == text)
+            });
             revision.map(ValueBefore::Revision).ok_or_else(|| bad(header::IF_MATCH, "the value's entity tag"))
         }
     }
@@ -153,10 +166,20 @@ mod tests {
         assert_eq!(of(None, ""), Ok(ValueBefore::Anything));
         assert_eq!(of(Some(header::IF_NONE_MATCH), "*"), Ok(ValueBefore::Nothing));
         assert_eq!(of(Some(header::IF_MATCH), "\"7\""), Ok(ValueBefore::Revision(7)));
-        for value in ["7", "\"\"", "W/\"7\"", "\"x\"", "*", "\"7\", \"8\""] {
+        for value in ["7", "\"\"", "\"07\"", "W/\"7\"", "\"x\"", "*", "\"7\", \"8\""] {
             assert_eq!(of(Some(header::IF_MATCH), value), Err(Some("if-match".to_owned())), "{value}");
         }
         assert_eq!(of(Some(header::IF_NONE_MATCH), "\"7\""), Err(Some("if-none-match".to_owned())));
+        let twice = [(header::IF_MATCH, "\"7\""), (header::IF_MATCH, "\"8\"")];
+        let since = [(header::IF_UNMODIFIED_SINCE, "Mon, 01 Jan 2001 00:00:00 GMT")];
+        let range = [(header::CONTENT_RANGE, "bytes 0-1/9")];
+        for headers in [&twice[..], &since, &range] {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(name, HeaderValue::from_static(value));
+            }
+            assert!(before(&map).is_err(), "{headers:?}");
+        }
         let both =
             [header::IF_MATCH, header::IF_NONE_MATCH].map(|name| (name, HeaderValue::from_static("*")));
         assert_eq!(before(&both.into_iter().collect()).map_err(|_| ()), Err(()));

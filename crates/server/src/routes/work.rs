@@ -11,7 +11,7 @@ use casemate_ledger::Receipt;
 use casemate_model::{Digest, TaskId, Timestamp, WorkerId};
 use casemate_relays::{RelayOffer, SESSIONS_MAX};
 use casemate_tasks::{Held, LogStream, TaskRecord};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
@@ -170,7 +170,8 @@ pub(crate) async fn content(
 
 /// Store what a run gave
 ///
-/// A stream or a file of it. Storing it again changes nothing. Content that no receipt names is removed after a while.
+/// A stream or a file of it, with its Content-Length. Storing it again changes nothing. Content that no receipt names is removed
+/// after a while.
 #[utoipa::path(put, path = "/nodes/self/tasks/{task}/content/{digest}", operation_id = "nodes_work_store", tag = "nodes",
     params(("task" = String, Path, description = "The task's id"), ("digest" = String, Path, description = "What it is"),
         FenceQuery),
@@ -181,14 +182,14 @@ pub(crate) async fn store(
     From(caller): From,
     Path((task, digest)): Path<(String, String)>,
     query: Answer<Query<FenceQuery>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<axum::Json<()>, Problem> {
     let (held, digest) = (held(&task, query.into_inner()?)?, path_parameter::<Digest>("digest", &digest)?);
     let _place = state.transfer()?;
-    // Who holds nothing sends nothing.
-    let bytes_max = state.control.most_for_task(&caller, held).await?;
-    let content = collect(body, bytes_max).await?;
-    state.control.store_for_task(&caller, held, digest, content).await?;
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length: u64 = length.ok_or_else(Problem::length_missing)?;
+    state.control.store_for_task(&caller, held, (digest, length), super::objects::flowing(body)).await?;
     Ok(axum::Json(()))
 }
 

@@ -135,7 +135,7 @@ impl Run {
         start_logging(context);
         let (directory, _lock) = self.machine.open(context)?;
         let mut joined = Membership::open(&directory)?;
-        if self.rotate_key {
+        if self.rotate_key || joined.is_rotating() {
             joined.rotate(&SystemEntropy).await?;
             context.output.note("the node signs with another key from now on");
         }

@@ -66,18 +66,13 @@ impl Trust {
 /// Says what the receipts of a file come to: one by itself, or several of distinct signers that agree.
 pub(super) fn say_receipts(
     output: Output,
-    what: &str,
+    (what, level): (&str, Level),
     reports: &[Report],
     trust: &[Trust],
 ) -> Result<(), CliError> {
     let (Some(first), Some(of_first)) = (reports.first(), trust.first()) else { return Ok(()) };
-    let count = u8::try_from(reports.len()).unwrap_or(u8::MAX);
-    let level = match count {
-        1 => first.receipt.level,
-        _ => Level::Replicated { agreed: count, nodes: count },
-    };
     say_receipt(output, what, (first, level), of_first)?;
-    if count > 1 && !output.json() {
+    if reports.len() > 1 && !output.json() {
         for report in reports {
             let signer = report.signer.as_ref().unwrap_or(&report.key);
             output.note(&format!("{} agrees, signed with {signer}.", report.receipt.task));
@@ -157,8 +152,10 @@ fn claimed(report: &Report, level: Level) -> String {
             "a worker reported this outcome and output, and the node with this key recorded it".to_owned()
         }
         Level::Signed => signed.to_owned(),
-        Level::ReExecuted => format!("{signed}; it was run again with the same result"),
-        Level::Replicated { agreed, nodes } => format!("{signed}; {agreed} of {nodes} nodes had this result"),
+        Level::ReExecuted => format!("{signed}; somebody else ran it again and signed the same result"),
+        Level::Replicated { agreed, nodes } => {
+            format!("{signed}; of {nodes} that were to run it, {agreed} signed this result")
+        }
         Level::Proved => format!("{signed}; a proof of the execution was checked"),
     }
 }
@@ -169,8 +166,7 @@ fn not_claimed(level: Level) -> &'static str {
         Level::Reported | Level::Signed => {
             "that the node told the truth: nobody else ran it. Run it again with --det to compare"
         }
-        Level::ReExecuted => "that another machine would agree: the same node ran it again",
-        Level::Replicated { .. } => "that the nodes are independent of each other",
+        Level::ReExecuted | Level::Replicated { .. } => "that those who ran it are independent of each other",
         Level::Proved => "that the program is right, or that its input stayed private",
     }
 }
