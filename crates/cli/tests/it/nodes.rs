@@ -362,3 +362,27 @@ fn a_node_reaches_nothing_but_the_tasks_that_it_holds() {
         call(&server, "POST", "/api/v1/nodes/self/claims", "content-type: application/json\r\n", &claim);
     assert_eq!(stranger.status, 401, "{}", stranger.body);
 }
+
+#[test]
+fn a_change_of_key_that_was_cut_off_goes_on_with_the_key_that_the_server_may_know() {
+    let user = User::new();
+    let server = server(&user);
+    let token = user.run(&["node", "token"]).text();
+    let join = ["node", "join", &server.url, "--token", token.trim(), "--name", "box", "--directory", "box"];
+    assert_eq!(user.run(&[&join[..], &["--join-only"]].concat()).code, 0);
+    // As it is when the server's answer was lost.
+    let mut kept: Value = serde_json::from_slice(&user.read("box/node.json")).unwrap();
+    kept["rotating"] = json!(true);
+    user.file("box/node.json", kept.to_string().as_bytes());
+    let next = user.file("box/node-2.key", &[7; 32]);
+    std::fs::set_permissions(&next, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+
+    let worker = Worker::start(&user, &["run", "--directory", "box"]);
+    let kept: Value = serde_json::from_slice(&user.read("box/node.json")).unwrap();
+    assert_eq!((&kept["second_key"], &kept["rotating"]), (&json!(true), &json!(false)));
+    assert!(!user.path("box/node.key").exists(), "the former key is gone");
+    let copies = user.file("copies.wasm", &wat::parse_str(COPIES).unwrap());
+    let ran = user.run(&["run", &copies, "--json"]);
+    assert_eq!(ran.code, 0, "its signature is the one that the server knows: {}", ran.stderr);
+    drop(worker);
+}

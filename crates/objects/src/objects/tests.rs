@@ -284,6 +284,27 @@ async fn files_without_a_row_go_and_others_stay() {
 }
 
 #[tokio::test]
+async fn what_nothing_refers_to_yet_is_looked_for_before_something_does() {
+    let world = World::new();
+    let (project, given) = (Project::default_project(), blob(Digest::of(b"given")));
+    let put = async |bytes_max, body: &'static [u8]| {
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(body))]);
+        world.objects.put_loose_blob(&project, (given.digest, bytes_max), body).await
+    };
+    assert!(matches!(put(9, b"something").await, Err(ObjectsError::DigestMismatch { .. })));
+    assert!(!world.path_of(b"something").exists(), "nothing is kept of what was not announced");
+    assert!(matches!(put(4, b"given").await, Err(ObjectsError::TooLarge { bytes_max: 4 })));
+    assert_eq!(put(5, b"given").await.unwrap(), StoredBlob { digest: given.digest, size_bytes: 5 });
+    let is_there = async || {
+        let hold = world.objects.hold().await;
+        world.objects.is_there(&hold, &given).await.unwrap()
+    };
+    assert!(is_there().await);
+    assert_eq!(world.objects.collect_orphans().await.unwrap(), 1);
+    assert!(!is_there().await);
+}
+
+#[tokio::test]
 async fn sound_content_is_never_set_aside() {
     let world = World::new();
     world.put("a", b"sound", None).await.unwrap();
