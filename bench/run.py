@@ -46,8 +46,9 @@ def tasks(client):
     _, _, metrics = client.request("GET", "/metrics")
     for name, what in (("casemate_run_start_seconds", "acceptance to first guest instruction"),
                        ("casemate_instantiate_seconds", "instantiate")):
-        bound = median_bound(metrics.decode(), name)
-        print(f"{what}: p50 at most {bound} s (bound of the histogram's bucket)")
+        text = metrics.decode()
+        total, count = (float(re.search(rf"^{name}_{part} (\S+)$", text, re.MULTILINE).group(1)) for part in ("sum", "count"))
+        print(f"{what}: mean {total / count * 1e3:.2f} ms, p50 at most {median_bound(text, name)} s (bound of the histogram's bucket)")
 
 
 def median_bound(text, name):

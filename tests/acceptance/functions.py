@@ -136,6 +136,16 @@ def p99(times):
     return sorted(times)[int(len(times) * 0.99)]
 
 
+def address(node):
+    """Where it listens, which it says once it does."""
+    until = time.monotonic() + 10
+    while True:
+        found = re.search(r"http://(127\.0\.0\.1:\d+)", pathlib.Path(node.log.name).read_text())
+        if found or time.monotonic() > until:
+            return found.group(1)
+        time.sleep(0.01)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary", type=pathlib.Path)
@@ -148,7 +158,7 @@ def main():
         module = js_function.component(js_function.tools(scratch))
         node = Node(arguments.binary, scratch / "data")
         node.start()
-        where = re.search(r"http://(127\.0\.0\.1:\d+)", pathlib.Path(node.log.name).read_text()).group(1)
+        where = address(node)
         edge = arguments.guests / "edge.wasm"
         deploy(node, "js", module)
         rate = load(where, problems)

@@ -26,11 +26,14 @@ const HAND_IN_PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn run(control: Control, task: TaskRecord, slot: RunSlot) {
     let caller = control.node_caller(&task.project);
     let began = control.now();
-    control.note_start(&task).await;
-    let report = match control.job(&caller, &task).await {
-        Ok(job) => control.parts.sandbox.run(job, slot.cancel.clone()).await,
-        Err(error) => not_begun(&error),
+    let run = async {
+        match control.job(&caller, &task).await {
+            Ok(job) => control.parts.sandbox.run(job, slot.cancel.clone()).await,
+            Err(error) => not_begun(&error),
+        }
     };
+    // The guest does not wait for the note of its start, and its end does: so the note is never the later one.
+    let ((), report) = tokio::join!(control.note_start(&task), run);
     if let Some(started) = report.started {
         let accepted = accepted_at(control.now(), task.available());
         metrics::histogram!("casemate_run_start_seconds")
