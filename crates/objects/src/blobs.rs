@@ -162,18 +162,6 @@ impl Blobs {
         }
     }
 
-    /// Whether a blob has a file, whole or packed.
-    pub(crate) fn is_there(&self, digest: &Digest) -> Result<bool, ObjectsError> {
-        for path in [path_of(digest), packed_path_of(digest)] {
-            match self.open_file(digest, &path) {
-                Ok(_) => return Ok(true),
-                Err(ObjectsError::BlobMissing { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
-    }
-
     /// Reads all of a blob and checks what it hashes to, whatever a table says; returns its size in bytes.
     pub(crate) fn verify(&self, digest: &Digest) -> Result<u64, ObjectsError> {
         // What is on the disk counts here, and not what is in memory of it.

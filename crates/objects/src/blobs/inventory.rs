@@ -80,6 +80,18 @@ pub enum BaseFault {
 }
 
 impl Blobs {
+    /// Whether a blob has a file, whole or packed.
+    pub(crate) fn is_there(&self, digest: &Digest) -> Result<bool, ObjectsError> {
+        for path in [path_of(digest), packed_path_of(digest)] {
+            match self.open_file(digest, &path) {
+                Ok(_) => return Ok(true),
+                Err(ObjectsError::BlobMissing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
     /// The directories of blobs in the order of their digests, and what is none: files that a crash left half-written,
     /// and strangers.
     pub(crate) fn shelves(&self) -> Result<(Vec<String>, Vec<String>), ObjectsError> {
