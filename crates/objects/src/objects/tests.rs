@@ -288,7 +288,7 @@ async fn what_nothing_refers_to_yet_is_looked_for_before_something_does() {
     let world = World::new();
     let (project, given) = (Project::default_project(), blob(Digest::of(b"given")));
     let put = async |bytes_max, body: &'static [u8]| {
-        let body = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(body))]);
+        let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(body))]);
         world.objects.put_loose_blob(&project, (given.digest, bytes_max), body).await
     };
     assert!(matches!(put(9, b"something").await, Err(ObjectsError::DigestMismatch { .. })));
