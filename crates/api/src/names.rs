@@ -24,6 +24,21 @@ pub struct UpdateName {
     pub digest: String,
 }
 
+/// Whether a name would be the caller's project's, if it claimed it at this moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NameCheck {
+    /// The name.
+    #[schema(example = "wordcount.tools")]
+    pub name: String,
+    /// As people read it: with Unicode in the place of what encodes it.
+    pub unicode: String,
+    /// Whether a claim would be granted.
+    pub free: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// A name that somebody holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Name {

@@ -242,6 +242,12 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// A name that meant nothing else, or not in that version.
+    #[error("the name `{name}` has no earlier version to go back to")]
+    NoFormerVersion {
+        /// The name.
+        name: String,
+    },
     /// A name that cannot be sent.
     #[error("`{}` has a name that is not UTF-8", path.display())]
     PathNotText {

@@ -1,6 +1,6 @@
 use casemate_ledger::Event;
 use casemate_model::{Digest, Name, Pattern};
-use casemate_names::{NameRecord, NameVersion, NameVersionKind};
+use casemate_names::{NameRecord, NameVersion, NameVersionKind, NamesError};
 use casemate_policy::{Resource, operation};
 
 use crate::{Caller, Change, Control, ControlError};
@@ -48,6 +48,12 @@ impl Control {
     pub async fn resolve_name(&self, caller: &Caller, name: &Name) -> Result<NameRecord, ControlError> {
         let permit = self.permit::<operation::ShowName>(caller, &resource(name)).await?;
         Ok(self.parts.names.resolve(&permit, name).await?)
+    }
+
+    /// Says why a claim of the caller's project would be refused at this moment; nothing if it would not be.
+    pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Option<NamesError>, ControlError> {
+        let permit = self.permit::<operation::CheckName>(caller, &resource(name)).await?;
+        Ok(self.parts.names.check(&permit, name, self.now()).await?)
     }
 
     /// Lists versions of a name, newest first.

@@ -4,11 +4,12 @@
 //! [`Registry`], so that of any number of claims at once exactly one succeeds.
 
 mod error;
+mod lists;
 mod names;
 mod ports;
 mod records;
 
 pub use error::NamesError;
-pub use names::Names;
-pub use ports::{Claimed, NameChange, NamePage, Registry, Released, Updated};
+pub use names::{COOL_OFF, Names};
+pub use ports::{Claimed, NameChange, NamePage, Obstacle, Registry, Released, Updated};
 pub use records::{NameRecord, NameVersion, NameVersionKind};

@@ -1,12 +1,17 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use casemate_ledger::Event;
-use casemate_model::{Digest, Name, Timestamp};
+use casemate_model::{Digest, Name, Pattern, Project, Scope, Timestamp};
 use casemate_policy::{Operation, Permit, operation};
 
+use crate::lists::{self, Word};
 use crate::{
-    Claimed, NameChange, NamePage, NameRecord, NameVersion, NamesError, Registry, Released, Updated,
+    Claimed, NameChange, NamePage, NameRecord, NameVersion, NamesError, Obstacle, Registry, Released, Updated,
 };
+
+/// How long nobody but who had it gets a name that was released, or what looks like it.
+pub const COOL_OFF: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The names of this node.
 #[derive(Clone)]
@@ -29,13 +34,26 @@ impl Names {
         at: Timestamp,
         event: Event,
     ) -> Result<NameRecord, NamesError> {
+        check_word(permit, name)?;
         match self.registry.claim(&change(permit, name, digest, at), event).await? {
             Claimed::Done(record) => Ok(record),
-            Claimed::Taken(held) => {
-                Err(NamesError::Taken { name: name.clone(), own: held.project == *permit.project() })
-            }
+            Claimed::Refused(obstacle) => Err(refusal(name, obstacle, permit.project())),
             Claimed::BlobMissing => Err(NamesError::BlobMissing { digest }),
         }
+    }
+
+    /// Says why a claim of the permit's project would be refused at this moment; that of another may be for another reason.
+    pub async fn check(
+        &self,
+        permit: &Permit<operation::CheckName>,
+        name: &Name,
+        now: Timestamp,
+    ) -> Result<Option<NamesError>, NamesError> {
+        if let Err(refused) = check_word(permit, name) {
+            return Ok(Some(refused));
+        }
+        let obstacle = self.registry.obstacle(name, permit.project(), now).await?;
+        Ok(obstacle.map(|obstacle| refusal(name, obstacle, permit.project())))
     }
 
     /// Points a name at another digest, if it still is at version `expected`.
@@ -66,7 +84,7 @@ impl Names {
         at: Timestamp,
         event: Event,
     ) -> Result<(), NamesError> {
-        match self.registry.release(name, permit.project(), at, event).await? {
+        match self.registry.release(name, permit.project(), (at, at.saturating_add(COOL_OFF)), event).await? {
             Released::Done => Ok(()),
             Released::Missing => Err(NamesError::NotClaimed { name: name.clone() }),
             Released::NotOwner => Err(NamesError::NotOwner { name: name.clone() }),
@@ -130,6 +148,26 @@ impl Names {
     ) -> Result<Vec<NameRecord>, NamesError> {
         let page = NamePage { project: permit.project().clone(), prefix, after, limit };
         Ok(self.registry.names(&page).await?)
+    }
+}
+
+/// Refuses a name that ends in a word which nobody gets, or not whoever asks.
+fn check_word<O: Operation>(permit: &Permit<O>, name: &Name) -> Result<(), NamesError> {
+    let is_trusted = permit.principal().scopes.cover(Scope::NodeWrite, &Pattern::all());
+    match lists::word_of(name) {
+        Some(Word::Reserved) => Err(NamesError::Reserved { name: name.clone() }),
+        Some(Word::HighRisk) if !is_trusted => Err(NamesError::HighRisk { name: name.clone() }),
+        Some(Word::HighRisk) | None => Ok(()),
+    }
+}
+
+fn refusal(name: &Name, obstacle: Obstacle, asking: &Project) -> NamesError {
+    let name = name.clone();
+    match obstacle {
+        Obstacle::Held(held) => NamesError::Taken { name, own: held.project == *asking },
+        Obstacle::OfAnother(holder) => NamesError::OfAnother { name, holder },
+        Obstacle::LooksLike(other) => NamesError::LooksLike { name, other },
+        Obstacle::CoolingOff(until) => NamesError::CoolingOff { name, until },
     }
 }
 

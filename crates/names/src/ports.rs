@@ -7,18 +7,28 @@ use crate::{NameRecord, NameVersion};
 /// The one authority over names: each change is one conditional transaction together with its audit entry.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
-    /// Claims a free name. A released name is free again, and its sequence goes on where it ended.
+    /// Claims a name to which nothing stands in the way. A released
+    /// name is free again, and its sequence goes on where it ended.
     async fn claim(&self, change: &NameChange, event: Event) -> Result<Claimed, StoreError>;
 
     /// Points a name that `change.project` owns at another digest, if its sequence still is `expected`.
     async fn update(&self, change: &NameChange, expected: u64, event: Event) -> Result<Updated, StoreError>;
 
-    /// Releases a name that `project` owns. Its history stays.
+    /// What stands in the way of a claim of `project` now. It is said by who decides, so that there is none is true at that
+    /// moment.
+    async fn obstacle(
+        &self,
+        name: &Name,
+        project: &Project,
+        now: Timestamp,
+    ) -> Result<Option<Obstacle>, StoreError>;
+
+    /// Releases a name that `project` owns. Its history stays, and until `free_from` nobody else gets what looks like it.
     async fn release(
         &self,
         name: &Name,
         project: &Project,
-        at: Timestamp,
+        (at, free_from): (Timestamp, Timestamp),
         event: Event,
     ) -> Result<Released, StoreError>;
 
@@ -70,10 +80,23 @@ pub struct NameChange {
 pub enum Claimed {
     /// The name is claimed.
     Done(NameRecord),
-    /// Somebody holds it; perhaps the caller.
-    Taken(NameRecord),
+    /// Something stands in the way.
+    Refused(Obstacle),
     /// No blob with that digest is stored.
     BlobMissing,
+}
+
+/// What stands in the way of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Somebody holds it; perhaps whoever asks.
+    Held(NameRecord),
+    /// Another project holds this name, above or below it.
+    OfAnother(Name),
+    /// This name is held, and looks the same.
+    LooksLike(Name),
+    /// Another project had it, or what looks like it, and until then nobody else gets it.
+    CoolingOff(Timestamp),
 }
 
 /// How an update ended. Only `Done` changed anything.

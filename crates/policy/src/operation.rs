@@ -99,6 +99,8 @@ operations! {
     ReleaseName: "names.release", Access::Granted(Scope::NamesWrite), changes;
     /// Resolve or show a name.
     ShowName: "names.show", Access::Granted(Scope::NamesRead), reads;
+    /// Ask whether a name can be claimed.
+    CheckName: "names.check", Access::Granted(Scope::NamesRead), reads;
     /// Show a name's history.
     NameHistory: "names.history", Access::Granted(Scope::NamesRead), reads;
     /// List a project's names.

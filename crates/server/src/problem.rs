@@ -300,6 +300,12 @@ impl Problem {
             NamesError::Taken { own: true, .. } => Self::new(Code::NameTaken, text)
                 .hint("it is your project's: point it elsewhere with `casemate name set`"),
             NamesError::Taken { own: false, .. } => Self::new(Code::NameTaken, text),
+            NamesError::OfAnother { .. } | NamesError::LooksLike { .. } | NamesError::CoolingOff { .. } => {
+                Self::new(Code::NameTaken, text).hint("choose another")
+            }
+            NamesError::Reserved { .. } => Self::new(Code::Denied, text).hint("choose another last word"),
+            NamesError::HighRisk { .. } => Self::new(Code::Denied, text)
+                .hint("choose another last word, or ask whoever may write the node"),
             NamesError::NotOwner { .. } => Self::new(Code::NotOwner, text),
             NamesError::Stale { .. } => {
                 Self::new(Code::StaleSequence, text).hint("read the name again and decide anew")

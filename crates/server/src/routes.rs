@@ -112,6 +112,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(shares::open_share))
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
+        .routes(routes!(names::check_name))
         .routes(routes!(names::name_history))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))

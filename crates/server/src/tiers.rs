@@ -99,6 +99,7 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/names/{name}", Tier::Names, 1),
     ("PUT", "/names/{name}", Tier::Names, 2),
     ("DELETE", "/names/{name}", Tier::Names, 2),
+    ("GET", "/names/{name}/check", Tier::Names, 2),
     ("GET", "/names/{name}/history", Tier::Names, 1),
     ("GET", "/nodes", Tier::General, 1),
     ("POST", "/nodes", Tier::Auth, 5),

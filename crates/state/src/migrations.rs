@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(22, "0022_relays"),
     migration!(23, "0023_proofs"),
     migration!(24, "0024_values_of_functions"),
+    migration!(25, "0025_names_told_apart"),
 ];
 
 /// The version that this program brings a database to.

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use casemate_ledger::Event;
 use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
 use casemate_names::{
-    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Obstacle, Registry, Released,
+    Updated,
 };
 use casemate_objects::BlobId;
 
@@ -24,14 +25,23 @@ impl Registry for Store {
         self.change(Update { change: change.clone(), expected, event }).await
     }
 
+    async fn obstacle(
+        &self,
+        name: &Name,
+        project: &Project,
+        now: Timestamp,
+    ) -> Result<Option<Obstacle>, StoreError> {
+        self.change(Look { name: name.clone(), project: project.clone(), now }).await
+    }
+
     async fn release(
         &self,
         name: &Name,
         project: &Project,
-        at: Timestamp,
+        (at, free_from): (Timestamp, Timestamp),
         event: Event,
     ) -> Result<Released, StoreError> {
-        self.change(Release { name: name.clone(), project: project.clone(), at, event }).await
+        self.change(Release { name: name.clone(), project: project.clone(), at, free_from, event }).await
     }
 
     async fn name(&self, name: &Name) -> Result<Option<NameRecord>, StoreError> {
@@ -77,8 +87,10 @@ impl Change for Claim {
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Claimed, Failure> {
         let change = &self.change;
-        if let Some(held) = held(tx, &change.name).await? {
-            return Ok(Claimed::Taken(held));
+        // Names of one tree are claimed one after another: else of two that exclude each other both could be.
+        tx.row(&LOCK_TREE, values![change.name.top()]).await?;
+        if let Some(obstacle) = obstacle(tx, &change.name, &change.project, change.at).await? {
+            return Ok(Claimed::Refused(obstacle));
         }
         if !tx.refer_to_readable(&BlobId::new(&change.project, change.digest)).await? {
             return Ok(Claimed::BlobMissing);
@@ -100,12 +112,67 @@ impl Change for Claim {
             record.digest,
             record.claimed,
             record.updated,
+            record.name.reversed(),
         ];
         tx.execute(&INSERT_NAME, values).await?;
+        let skeleton = values![record.name.skeleton(), record.name, record.project];
+        if tx.execute(&TAKE_SKELETON, skeleton).await? == 0 {
+            // Somebody of another tree was first, at the same moment.
+            return Err(Failure::Overtaken);
+        }
         insert_version(tx, version(change, record.sequence, NameVersionKind::Claimed)).await?;
         tx.record(&self.event).await?;
         Ok(Claimed::Done(record))
     }
+}
+
+struct Look {
+    name: Name,
+    project: Project,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for Look {
+    type Answer = Option<Obstacle>;
+    const ACTION: &'static str = "look whether a name is free";
+
+    /// It changes nothing. It takes its turn among those that do, so that what it says was so at one moment.
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Obstacle>, Failure> {
+        obstacle(tx, &self.name, &self.project, self.now).await
+    }
+}
+
+/// What stands in the way of a claim.
+async fn obstacle(
+    tx: &mut Tx<'_>,
+    name: &Name,
+    project: &Project,
+    now: Timestamp,
+) -> Result<Option<Obstacle>, Failure> {
+    if let Some(held) = held(tx, name).await? {
+        return Ok(Some(Obstacle::Held(held)));
+    }
+    for above in name.ancestors() {
+        if let Some(held) = held(tx, &above).await?.filter(|held| held.project != *project) {
+            return Ok(Some(Obstacle::OfAnother(held.name)));
+        }
+    }
+    // A slash is the character after a dot.
+    let reversed = name.reversed();
+    let values = values![format!("{reversed}."), format!("{reversed}/"), project];
+    if let Some(row) = tx.row(&BELOW_OF_ANOTHER, values).await? {
+        return Ok(Some(Obstacle::OfAnother(row.only("name")?)));
+    }
+    let Some(row) = tx.row(&WHO_LOOKS_SO, values![name.skeleton()]).await? else { return Ok(None) };
+    let mut columns = row.read("what a name looks like");
+    let (other, former, free_from): (Name, Project, Option<Timestamp>) =
+        (columns.next()?, columns.next()?, columns.next()?);
+    Ok(match free_from {
+        None => Some(Obstacle::LooksLike(other)),
+        Some(until) if until > now && former != *project => Some(Obstacle::CoolingOff(until)),
+        Some(_) => None,
+    })
 }
 
 struct Update {
@@ -150,6 +217,7 @@ struct Release {
     name: Name,
     project: Project,
     at: Timestamp,
+    free_from: Timestamp,
     event: Event,
 }
 
@@ -165,6 +233,7 @@ impl Change for Release {
             Some(held) => held,
         };
         tx.execute(&DELETE_NAME, values![self.name]).await?;
+        tx.execute(&GIVE_UP_SKELETON, values![self.name.skeleton(), self.name, self.free_from]).await?;
         tx.drop_reference(&BlobId::new(&held.project, held.digest), self.at).await?;
         let released = NameVersion {
             name: held.name,
@@ -256,7 +325,22 @@ const NAMES: Statement = statement!(
 pub(crate) const ALL_NAMES: Statement =
     statement!("SELECT ", name_columns!(), " FROM names WHERE name > $1 ORDER BY name LIMIT $2");
 const INSERT_NAME: Statement =
-    statement!("INSERT INTO names (", name_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6)");
+    statement!("INSERT INTO names (", name_columns!(), ", reversed) VALUES ($1, $2, $3, $4, $5, $6, $7)");
+const LOCK_TREE: Statement = Statement {
+    sqlite: "SELECT $1",
+    postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310038, hashtext($1)) AS held",
+};
+const BELOW_OF_ANOTHER: Statement = statement!(
+    "SELECT name FROM names WHERE reversed >= $1 AND reversed < $2 AND project <> $3 ORDER BY reversed LIMIT 1"
+);
+const WHO_LOOKS_SO: Statement =
+    statement!("SELECT name, project, free_from FROM name_skeletons WHERE skeleton = $1");
+const TAKE_SKELETON: Statement = statement!(
+    "INSERT INTO name_skeletons (skeleton, name, project) VALUES ($1, $2, $3) ON CONFLICT (skeleton) DO UPDATE SET \
+     name = $2, project = $3, free_from = NULL WHERE name_skeletons.free_from IS NOT NULL"
+);
+const GIVE_UP_SKELETON: Statement =
+    statement!("UPDATE name_skeletons SET free_from = $3 WHERE skeleton = $1 AND name = $2");
 const UPDATE_NAME: Statement =
     statement!("UPDATE names SET sequence = $2, digest = $3, updated = $4 WHERE name = $1");
 const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1");
@@ -279,6 +363,9 @@ const INSERT_VERSION: Statement =
 pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a name", &NAME),
     ("find a name to change", &LOCK_NAME),
+    ("find a name below that is another's", &BELOW_OF_ANOTHER),
+    ("find what looks so", &WHO_LOOKS_SO),
+    ("give up what a name looks like", &GIVE_UP_SKELETON),
     ("list names", &NAMES),
     ("update a name", &UPDATE_NAME),
     ("delete a name", &DELETE_NAME),

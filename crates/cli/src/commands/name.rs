@@ -1,5 +1,5 @@
-use casemate_api::Client;
 use casemate_api::names::{ClaimName, Name as NameRecord, UpdateName};
+use casemate_api::{Client, PageRequest};
 use casemate_model::Name as NameText;
 use clap::{Args, Subcommand};
 
@@ -15,6 +15,8 @@ pub(crate) enum Name {
     Claim(Claim),
     Set(Set),
     Show(Show),
+    Check(Check),
+    Rollback(Rollback),
     #[command(visible_alias = "ls")]
     List(List),
     History(History),
@@ -27,6 +29,8 @@ impl Name {
             Self::Claim(command) => command.execute(context).await,
             Self::Set(command) => command.execute(context).await,
             Self::Show(command) => command.execute(context).await,
+            Self::Check(command) => command.execute(context).await,
+            Self::Rollback(command) => command.execute(context).await,
             Self::List(command) => command.execute(context).await,
             Self::History(command) => command.execute(context).await,
             Self::Release(command) => command.execute(context).await,
@@ -101,6 +105,94 @@ pub(crate) struct Show {
 impl Show {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         show(context, context.client()?.names_show(self.name.as_str()).await?)
+    }
+}
+
+/// Say whether a name can be claimed.
+///
+/// By your project, at this moment; somebody else may be first afterwards. Only the node can say so: that a name is not found elsewhere
+/// does not mean that it is free.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate name check wordcount.tools
+  casemate name check wordcount.tools --json | jq .free")]
+pub(crate) struct Check {
+    /// The name.
+    name: NameText,
+}
+
+impl Check {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let check = context.client()?.names_check(self.name.as_str()).await?;
+        if context.output.json() {
+            context.output.value(&check)?;
+            return Ok(Status::Done);
+        }
+        let said = match check.reason {
+            None => "free".to_owned(),
+            Some(reason) => format!("not free: {reason}"),
+        };
+        context.output.line(&said)?;
+        Ok(Status::Done)
+    }
+}
+
+/// Point a name at what it meant before.
+///
+/// It becomes a new version, so nothing of the history is lost.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  casemate name rollback wordcount.tools               what it meant before its present version
+  casemate name rollback wordcount.tools --to 3        what it meant in version 3")]
+pub(crate) struct Rollback {
+    /// The name.
+    name: NameText,
+    /// The version whose meaning it is to have again; the latest that meant something else, if not given.
+    #[arg(long, value_name = "VERSION")]
+    to: Option<u64>,
+}
+
+impl Rollback {
+    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
+        let client = context.client()?;
+        let name = self.name.to_string();
+        let held = client.names_show(&name).await?;
+        let former = match self.to {
+            Some(version) => version_of(&client, &name, version).await?,
+            None => former_of(&client, &held).await?,
+        };
+        let update = UpdateName { digest: former };
+        show(context, client.names_update(&name, &update, held.sequence).await?)
+    }
+}
+
+/// What a name meant in a version.
+async fn version_of(client: &Client, name: &str, version: u64) -> Result<String, CliError> {
+    let page = PageRequest { limit: Some(1), after: Some((version.saturating_add(1)).to_string()) };
+    let found = client.names_history(name, &page).await?.items.into_iter().next();
+    let found = found.filter(|found| found.sequence == version).and_then(|found| found.digest);
+    found.ok_or_else(|| CliError::NoFormerVersion { name: name.to_owned() })
+}
+
+/// What a name meant before it meant what it means, to its present holder.
+async fn former_of(client: &Client, held: &NameRecord) -> Result<String, CliError> {
+    let mut page = PageRequest { limit: None, after: Some(held.sequence.to_string()) };
+    loop {
+        let former = client.names_history(&held.name, &page).await?;
+        for version in former.items {
+            match version.digest {
+                Some(digest) if digest != held.digest => return Ok(digest),
+                Some(_) => {}
+                // Before that it was somebody else's, perhaps.
+                None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
+            }
+        }
+        match former.next {
+            Some(next) => page.after = Some(next),
+            None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
+        }
     }
 }
 
@@ -214,13 +306,19 @@ fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
         context.output.value(&name)?;
         return Ok(Status::Done);
     }
-    context.output.fields(&[
+    let unicode = name.name.parse::<NameText>().ok().map(|text| text.to_unicode().into_owned());
+    let unicode = unicode.filter(|unicode| *unicode != name.name);
+    let mut fields = vec![
         ("name", name.name),
         ("digest", name.digest),
         ("version", name.sequence.to_string()),
         ("project", name.project),
         ("claimed", name.claimed),
         ("updated", name.updated),
-    ])?;
+    ];
+    if let Some(unicode) = unicode {
+        fields.insert(1, ("reads", unicode));
+    }
+    context.output.fields(&fields)?;
     Ok(Status::Done)
 }

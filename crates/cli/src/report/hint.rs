@@ -30,9 +30,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::ContentLost { .. } => PUT_AGAIN,
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
         CliError::CopyFiles => "objects have addresses: cm://BUCKET/KEY",
-        CliError::ContentDiffers { .. } => {
-            "try again; if it stays so, `casemate doctor` and `casemate db check`"
-        }
+        CliError::ContentDiffers { .. } => LOOK_INSIDE,
         CliError::KeyUnknown { .. } => {
             "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first"
         }
@@ -79,6 +77,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::NotText { .. }
         | CliError::PathNotText { .. }
         | CliError::NoSchedule { .. }
+        | CliError::NoFormerVersion { .. }
         | CliError::NotReplaced { .. }
         | CliError::ProjectOverNetwork
         | CliError::SignInWhere
@@ -102,6 +101,8 @@ const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -
 
 const TUNNEL: &str =
     "name an https:// address, or use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST)";
+
+const LOOK_INSIDE: &str = "try again; if it stays so, `casemate doctor` and `casemate db check`";
 
 const PUT_AGAIN: &str =
     "put the same content again; on the node, `casemate fsck --objects` names everything that is missing";

@@ -45,6 +45,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Nothing { .. }
         | CliError::SourceEmpty { .. }
         | CliError::NoSchedule { .. }
+        | CliError::NoFormerVersion { .. }
         | CliError::NoRule { .. } => Kind::NotFound,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),

@@ -24,6 +24,7 @@ mod liars;
 mod limits;
 mod metrics;
 mod mutual;
+mod names;
 mod newcomer;
 mod nodes;
 mod peppers;

@@ -70,6 +70,27 @@ pub(crate) async fn show_name(
     Ok(answer(StatusCode::OK, &state.control.resolve_name(&caller, &name).await?))
 }
 
+/// Say whether a name can be claimed
+///
+/// By the caller's project, at this moment: it is said by who decides, and somebody else may be first afterwards.
+#[utoipa::path(get, path = "/names/{name}/check", operation_id = "names_check", tag = "names",
+    params(("name" = String, Path, description = "The name")),
+    responses((status = 200, body = wire::names::NameCheck), (status = "default", body = wire::Problem)))]
+pub(crate) async fn check_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+) -> Result<axum::Json<wire::names::NameCheck>, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let refused = state.control.check_name(&caller, &name).await?;
+    Ok(axum::Json(wire::names::NameCheck {
+        name: name.to_string(),
+        unicode: name.to_unicode().into_owned(),
+        free: refused.is_none(),
+        reason: refused.map(|refused| refused.to_string()),
+    }))
+}
+
 /// Point a name at another digest
 #[utoipa::path(put, path = "/names/{name}", operation_id = "names_update", tag = "names",
     params(("name" = String, Path, description = "The name"),

@@ -135,6 +135,8 @@ const CASES: &[Case] = cases![
     registry::an_update_needs_the_owner_and_the_present_sequence,
     registry::a_name_means_only_what_its_project_may_read,
     registry::a_released_name_goes_on_where_it_ended,
+    registry::of_names_that_look_alike_one_is_held,
+    registry::what_is_above_and_below_a_name_is_its_holders,
     registry::history_and_names_come_in_pages,
 ];
 

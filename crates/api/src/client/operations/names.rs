@@ -3,7 +3,7 @@ use http::{HeaderValue, Method, header};
 use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
-use crate::names::{ClaimName, Name, NameVersion, UpdateName};
+use crate::names::{ClaimName, Name, NameCheck, NameVersion, UpdateName};
 use crate::{Client, ClientError, Page};
 
 impl Client {
@@ -40,6 +40,12 @@ impl Client {
     pub async fn names_release(&self, name: &str) -> Result<(), ClientError> {
         let call = Call::new("names.release", Method::DELETE, Path::new("/names").segment(name));
         self.whole(call).await.map(drop)
+    }
+
+    /// `names.check`: whether a name can be claimed.
+    pub async fn names_check(&self, name: &str) -> Result<NameCheck, ClientError> {
+        let path = Path::new("/names").segment(name).then("/check");
+        self.json(Call::new("names.check", Method::GET, path)).await
     }
 
     /// `names.history`: every version of a name, newest first.

@@ -15,12 +15,12 @@ pub(super) async fn every_change_has_an_entry_and_a_refusal_has_none(context: &C
 
     // Refused, every one of them.
     let claimed = context.store.claim(&change, context.event("refused")).await.unwrap();
-    assert!(matches!(claimed, Claimed::Taken(_)), "{claimed:?}");
+    assert!(matches!(claimed, Claimed::Refused(_)), "{claimed:?}");
     let unknown = context.name_change("other", Digest::of(b"unknown"));
     assert_eq!(context.store.claim(&unknown, context.event("refused")).await.unwrap(), Claimed::BlobMissing);
     let (nobody, now) = ("nobody".parse().unwrap(), context.now());
     let released =
-        context.store.release(&nobody, &context.project, now, context.event("refused")).await.unwrap();
+        context.store.release(&nobody, &context.project, (now, now), context.event("refused")).await.unwrap();
     assert_eq!(released, Released::Missing);
     let missing = context.object("missing", b"");
     let deleted = context

@@ -102,7 +102,7 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
     context.delete("other").await;
     assert!(!context.is_unreferenced(other).await, "the name refers to it");
     let (name, now) = ("app".parse().unwrap(), context.now());
-    context.store.release(&name, &context.project, now, context.event("names.release")).await.unwrap();
+    context.store.release(&name, &context.project, (now, now), context.event("names.release")).await.unwrap();
     assert!(context.is_unreferenced(other).await, "history does not count");
 }
 

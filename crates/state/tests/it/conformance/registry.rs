@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use casemate_model::{Digest, Name, Project};
 use casemate_names::{
-    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Registry, Released, Updated,
+    COOL_OFF, Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Obstacle, Registry,
+    Released, Updated,
 };
 use casemate_objects::{Before, Deleted, ObjectCatalog, ObjectRecord, PutRule};
 use futures_util::future::join_all;
@@ -44,7 +45,7 @@ pub(super) async fn of_many_claims_one_wins(context: &Context) {
     let winner = context.held("app").await.unwrap();
     for claim in &claims {
         assert!(
-            matches!(claim, Claimed::Done(record) | Claimed::Taken(record) if *record == winner),
+            matches!(claim, Claimed::Done(record) | Claimed::Refused(Obstacle::Held(record)) if *record == winner),
             "{claim:?}"
         );
     }
@@ -114,7 +115,8 @@ pub(super) async fn a_released_name_goes_on_where_it_ended(context: &Context) {
     let theirs = ObjectRecord { project: stranger.clone(), ..context.object("one", b"one") };
     context.store.put_object(&theirs, &PutRule::default(), context.event("objects.put")).await.unwrap();
     let release = async |project: &Project| {
-        context.store.release(&name, project, context.now(), context.event("names.release")).await.unwrap()
+        let times = (context.now(), context.now().saturating_add(COOL_OFF));
+        context.store.release(&name, project, times, context.event("names.release")).await.unwrap()
     };
     assert_eq!(release(&stranger).await, Released::NotOwner);
     assert!(context.held("app").await.is_some());
@@ -122,8 +124,18 @@ pub(super) async fn a_released_name_goes_on_where_it_ended(context: &Context) {
     assert_eq!(context.held("app").await, None);
     assert_eq!(release(&context.project).await, Released::Missing);
 
-    let change = NameChange { project: stranger.clone(), ..context.name_change("app", digest) };
-    let claimed = context.store.claim(&change, context.event("names.claim")).await.unwrap();
+    // Who had it may have it back, and others when what they see of it is out of their memories.
+    let until = context.now().saturating_add(COOL_OFF);
+    let change =
+        |context: &Context| NameChange { project: stranger.clone(), ..context.name_change("app", digest) };
+    let claimed = context.store.claim(&change(context), context.event("names.claim")).await.unwrap();
+    assert_eq!(claimed, Claimed::Refused(Obstacle::CoolingOff(until)));
+    let in_the_way = async |project| context.store.obstacle(&name, project, context.now()).await.unwrap();
+    assert_eq!(in_the_way(&stranger).await, Some(Obstacle::CoolingOff(until)));
+    assert_eq!(in_the_way(&context.project).await, None);
+    context.clock.advance(COOL_OFF);
+    assert_eq!(in_the_way(&stranger).await, None);
+    let claimed = context.store.claim(&change(context), context.event("names.claim")).await.unwrap();
     let Claimed::Done(record) = claimed else { panic!("the name was free: {claimed:?}") };
     assert_eq!((record.sequence, record.project), (3, stranger));
     let versions = context.versions("app", None, 10).await;
@@ -173,4 +185,73 @@ pub(super) async fn history_and_names_come_in_pages(context: &Context) {
     for (prefix, found) in [("", 3), ("b", 1), ("bravo", 1), ("br%", 0), ("z", 0), ("~", 0)] {
         assert_eq!(context.store.names(&names(prefix, None)).await.unwrap().len(), found, "{prefix}");
     }
+}
+
+impl Context {
+    /// A claim by another project, which has the content.
+    async fn claim_as(&self, project: &str, name: &str) -> Claimed {
+        let project: Project = project.parse().unwrap();
+        let object = ObjectRecord { project: project.clone(), ..self.object("own", b"own") };
+        self.store.put_object(&object, &PutRule::default(), self.event("objects.put")).await.unwrap();
+        let change = NameChange { project, ..self.name_change(name, object.digest) };
+        self.store.claim(&change, self.event("names.claim")).await.unwrap()
+    }
+
+    async fn release(&self, name: &str) -> Released {
+        let name = name.parse().unwrap();
+        let times = (self.now(), self.now().saturating_add(COOL_OFF));
+        self.store.release(&name, &self.project, times, self.event("names.release")).await.unwrap()
+    }
+}
+
+pub(super) async fn of_names_that_look_alike_one_is_held(context: &Context) {
+    let digest = context.put("one", b"one").await;
+    let held = |name: &str| Claimed::Refused(Obstacle::LooksLike(name.parse().unwrap()));
+    assert!(matches!(context.claim("modern-1", digest).await, Claimed::Done(_)));
+    for other in ["rnodern-1", "modern-l", "rnodern-l"] {
+        assert_eq!(context.claim(other, digest).await, held("modern-1"), "also to its own holder");
+    }
+    assert_eq!(context.claim_as("stranger", "rnodern-1").await, held("modern-1"));
+    assert_eq!(context.release("modern-1").await, Released::Done);
+    let until = context.now().saturating_add(COOL_OFF);
+    let cooling = Claimed::Refused(Obstacle::CoolingOff(until));
+    assert_eq!(context.claim_as("stranger", "rnodern-1").await, cooling, "nor what looks like it");
+    context.clock.advance(COOL_OFF);
+    assert!(matches!(context.claim_as("stranger", "rnodern-1").await, Claimed::Done(_)));
+    assert_eq!(context.claim("modern-1", digest).await, held("rnodern-1"));
+
+    // Also of those that come at once.
+    let claims = ["pail", "pai1"].repeat(8);
+    let claims = join_all(claims.into_iter().map(|name| context.claim(name, digest))).await;
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, Claimed::Done(_))).count(), 1, "{claims:?}");
+}
+
+pub(super) async fn what_is_above_and_below_a_name_is_its_holders(context: &Context) {
+    let digest = context.put("one", b"one").await;
+    let of = |name: &str| Claimed::Refused(Obstacle::OfAnother(name.parse().unwrap()));
+    assert!(matches!(context.claim("b.acme", digest).await, Claimed::Done(_)));
+    // What nobody holds the top of, all may claim in.
+    assert!(matches!(context.claim_as("stranger", "c.acme").await, Claimed::Done(_)));
+    for (name, holder) in [("a.b.acme", "b.acme"), ("x.a.b.acme", "b.acme"), ("acme", "b.acme")] {
+        assert_eq!(context.claim_as("stranger", name).await, of(holder), "{name}");
+    }
+    assert_eq!(context.claim("acme", digest).await, of("c.acme"));
+    // It is by the dots that one is below another.
+    for name in ["bb.acme", "ab.acme", "acme.b", "acmes"] {
+        let claimed = context.claim_as("stranger", &format!("{name}.shop")).await;
+        assert!(matches!(claimed, Claimed::Done(_)), "{name}: {claimed:?}");
+    }
+    assert!(matches!(context.claim("a.b.acme", digest).await, Claimed::Done(_)), "its holder's own");
+    assert_eq!(context.release("b.acme").await, Released::Done);
+    assert_eq!(context.claim_as("stranger", "b.acme").await, of("a.b.acme"));
+    assert_eq!(context.release("a.b.acme").await, Released::Done);
+    assert!(
+        matches!(context.claim_as("stranger", "acme").await, Claimed::Done(_)),
+        "it has all that is below"
+    );
+    assert_eq!(context.claim("d.acme", digest).await, of("acme"));
+
+    // Of a name and one below it, asked for at once by two, one is held.
+    let both = join_all([context.claim_as("one", "tools"), context.claim_as("two", "x.tools")]).await;
+    assert_eq!(both.iter().filter(|claim| matches!(claim, Claimed::Done(_))).count(), 1, "{both:?}");
 }
