@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::NodeError;
 
-/// Measures the machine: what it has is what a run shows, not what anybody says.
+/// Measures the machine, so that nobody has to say what it has. The server believes the node.
 pub async fn measure(sandbox: &Sandbox) -> Result<Capabilities, NodeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Capabilities {
