@@ -112,12 +112,18 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     share: (share) => json("POST", "/shares", { body: share }),
     // names
     names: (query, signal) => list("/names", query, signal),
-    name: (name, signal) => json("GET", `/names/${encodeURIComponent(name)}`, { signal }),
-    nameHistory: (name, query, signal) => list(`/names/${encodeURIComponent(name)}/history`, query, signal),
-    claimName: (name, digest) => json("POST", "/names", { body: { name, digest } }),
-    updateName: (name, digest, sequence) =>
-      json("PUT", `/names/${encodeURIComponent(name)}`, { body: { digest }, headers: { "if-match": `"${sequence}"` } }),
-    releaseName: (name) => json("DELETE", `/names/${encodeURIComponent(name)}`),
+    name: (name, signal) => json("GET", namePath(name), { signal }),
+    nameHistory: (name, query, signal) => list(namePath(name, "/history"), query, signal),
+    claimName: (claim) => json("POST", "/names", { body: claim }),
+    updateName: (name, update, sequence) => json("PUT", namePath(name), { body: update, headers: { "if-match": `"${sequence}"` } }),
+    renewName: (name) => json("POST", namePath(name, "/renew")),
+    offerName: (name, to) => json("POST", namePath(name, "/offer"), { body: { to } }),
+    withdrawName: (name) => json("DELETE", namePath(name, "/offer")),
+    acceptName: (name, accept) => json("POST", namePath(name, "/accept"), { body: accept }),
+    declineName: (name) => json("POST", namePath(name, "/decline")),
+    stopName: (name, how, reason) => json("POST", namePath(name, `/${how}`), { body: reason ? { reason } : {} }),
+    nameProof: (name, version, signal) => text("GET", namePath(name, "/proof"), { query: { version }, signal }),
+    releaseName: (name) => json("DELETE", namePath(name)),
     // tasks
     tasks: (query, signal) => list("/tasks", query, signal),
     task: (id, signal) => json("GET", taskPath(id), { signal }),
@@ -174,6 +180,7 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
   };
 }
 
+export const namePath = (name, below = "") => `/names/${encodeURIComponent(name)}${below}`;
 const functionPath = (name, below = "") => `/functions/${encodeURIComponent(name)}${below}`;
 
 const nodePath = (id, below = "") => `/nodes/${encodeURIComponent(id)}${below}`;

@@ -94,7 +94,7 @@ async function show() {
   shell.mark(found.route.pattern[0]);
   fill(shell.main, loading());
   try {
-    const element = await page.render({ api, events, signal, navigate, can, user: principal?.user ?? null, signedIn, refreshed, params: found.params, query: found.query });
+    const element = await page.render({ api, events, signal, navigate, can, user: principal?.user ?? null, project: principal?.project ?? null, signedIn, refreshed, params: found.params, query: found.query });
     if (!signal.aborted) fill(shell.main, element);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return undefined;

@@ -6,6 +6,7 @@ export const commands = {
   claim: "casemate name claim hello.tools cm://builds/hello.wasm",
   createKey: "casemate key create --label ci --role developer",
   verify: "casemate verify receipt.txt",
+  verifyName: "casemate verify hello.tools.proof",
   tail: "casemate audit tail",
   login: "casemate login",
   setLimit: "casemate limit set objects 203.0.113.7 --per-second 1 --burst 2 --expires 2027-01-01T00:00:00Z",

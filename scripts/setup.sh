@@ -54,6 +54,8 @@ need_test() {
     need postgresql file_like "/usr/lib/postgresql/*/bin/initdb"
     need redis-server has redis-server
     need strace has strace
+    need bind9-dnsutils has delv
+    need knot-dnsutils has kdig
     need xdelta3 has xdelta3
 }
 

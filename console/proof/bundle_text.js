@@ -4,9 +4,11 @@ import { fromBase64 } from "./bytes.js";
 import { parseCheckpoint, parseNote } from "./note.js";
 
 const HEADER = "casemate bundle v1";
+const NAME_HEADER = "casemate name v1";
 const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
 const HASHES_MAX = 64;
 const CHARACTERS_MAX = 64 * 1024 * 1024;
+const NAME_CHARACTERS_MAX = 256 * 1024;
 
 /**
  * Reads a bundle into `{ key, signer, receipt, entry, leaf, sequence, size, hashes, note }`; `signer` is null unless another than
@@ -20,6 +22,21 @@ export function parseBundle(text) {
   const key = lines.after("key ", "key");
   const signer = lines.perhapsAfter("signer ");
   const receipt = lines.bytes("receipt ", "receipt");
+  return { key, signer, receipt, ...inscription(lines) };
+}
+
+/** Reads the proof of a name into `{ key, record, entry, leaf, sequence, size, hashes, note }`, as `parseBundle` does. */
+export function parseNameBundle(text) {
+  if (text.length > NAME_CHARACTERS_MAX) throw new Error("the bundle is too large");
+  const lines = linesOf(text);
+  lines.exactly(NAME_HEADER, "header");
+  const key = lines.after("key ", "key");
+  const record = lines.bytes("record ", "record");
+  return { key, record, ...inscription(lines) };
+}
+
+/** Where the log has it: the same in all bundles. */
+function inscription(lines) {
   const entry = lines.bytes("entry ", "entry");
   const leaf = lines.bytes("leaf ", "leaf");
   lines.exactly("", "frame");
@@ -34,7 +51,7 @@ export function parseBundle(text) {
   const note = lines.rest();
   const { size } = parseCheckpoint(parseNote(note).text);
   if (leaf.length !== 32) throw damaged("leaf");
-  return { key, signer, receipt, entry, leaf, sequence: Number(index), size, hashes, note };
+  return { entry, leaf, sequence: Number(index), size, hashes, note };
 }
 
 function linesOf(text) {

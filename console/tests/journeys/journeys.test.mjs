@@ -225,6 +225,48 @@ journey("claims a name, moves it and reads its history", async () => {
   await page.locator(".facts .clip", { hasText: digestOf(copyGuest()) }).waitFor();
   await page.locator("tbody tr").nth(1).waitFor();
   assert.equal(await page.locator("tbody tr").count(), 2);
+  await button("DNS and tags").click();
+  await dialog.getByLabel("DNS records").fill("A 192.0.2.1\nMX 10 host.example");
+  await dialog.getByLabel("Tags").fill("prod");
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await dialog.getByText("is no DNS record").waitFor();
+  await dialog.getByLabel("DNS records").fill("A 192.0.2.1");
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await page.locator(".facts", { hasText: "A 192.0.2.1" }).waitFor();
+});
+
+journey("proves a name here, and refuses a proof that was changed on the way", async () => {
+  await button("Prove it here").click();
+  await page.locator(".verdict", { hasText: "The registry's log holds version 3 of this name" }).waitFor();
+  assert.equal(await page.locator(".step.bad").count(), 0);
+  await page.route("**/proof?*", async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    const at = text.indexOf("record ") + 120;
+    await route.fulfill({ response, body: text.slice(0, at) + (text[at] === "A" ? "B" : "A") + text.slice(at + 1) });
+  });
+  await button("Prove it here").click();
+  await page.locator(".verdict", { hasText: "Refused." }).waitFor();
+  await page.unroute("**/proof?*");
+});
+
+journey("stops a name, and lists names by their ends, tags and offers", async () => {
+  const dialog = page.getByRole("dialog");
+  await button("Suspend").click();
+  await dialog.getByLabel("Reason").fill("a complaint");
+  await dialog.getByRole("button", { name: "Suspend", exact: true }).click();
+  await page.locator(".facts .badge", { hasText: "suspended" }).waitFor();
+  await button("Resume").click();
+  await dialog.getByRole("button", { name: "Resume", exact: true }).click();
+  await page.locator(".facts .badge", { hasText: "active" }).waitFor();
+  await page.getByRole("link", { name: "prod", exact: true }).click();
+  await page.getByText("With the tag").waitFor();
+  await page.locator("tbody tr", { hasText: "copy.journeys" }).waitFor();
+  await page.getByRole("link", { name: "Ending first" }).click();
+  await page.locator("tbody tr", { hasText: "copy.journeys" }).waitFor();
+  await page.getByRole("link", { name: "Offered to you" }).click();
+  await page.getByText("Nothing is offered to you").waitFor();
+  await visit("#/names/copy.journeys", "copy.journeys");
 });
 
 journey("runs the named module on an input, and its output cannot steer the page", async () => {

@@ -34,7 +34,7 @@ test("changes carry the anti-forgery header, reads do not", async () => {
 test("a problem keeps its code, hint, pointer and request", async () => {
   const problem = { type: "about:blank", title: "Taken", status: 409, code: "name_taken", detail: "the name is taken", hint: "Choose another.", pointer: "/name", request: "req_9" };
   const { fetch } = fakeFetch(answer(409, problem, "application/problem+json"));
-  await assert.rejects(createApi({ fetch }).claimName("a", "b"), { name: "ApiError", status: 409, code: "name_taken", message: "the name is taken", hint: "Choose another.", pointer: "/name", request: "req_9" });
+  await assert.rejects(createApi({ fetch }).claimName({ name: "a", digest: "b" }), { name: "ApiError", status: 409, code: "name_taken", message: "the name is taken", hint: "Choose another.", pointer: "/name", request: "req_9" });
 });
 
 test("an answer that is no problem document still says its status and request", async () => {

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 pub use body::{Download, Upload};
 pub use error::ClientError;
 pub use events::{Event, Events, TaskEvent, TaskEvents};
-pub use operations::{PageRequest, TaskStream, ValueBefore};
+pub use operations::{NamesWanted, PageRequest, TaskStream, ValueBefore};
 pub use trust::{Trust, TrustError};
 pub use url::{BaseUrl, BaseUrlError};
 

@@ -30,8 +30,8 @@ pub mod users;
 pub mod webhooks;
 
 pub use client::{
-    AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, PageRequest,
-    TaskEvent, TaskEvents, TaskStream, Trust, TrustError, Upload, ValueBefore,
+    AccessTokens, BaseUrl, BaseUrlError, Client, ClientError, Connect, Download, Event, Events, NamesWanted,
+    PageRequest, TaskEvent, TaskEvents, TaskStream, Trust, TrustError, Upload, ValueBefore,
 };
 pub use page::Page;
 pub use problem::{Problem, ProblemCode};

@@ -135,6 +135,10 @@ problem_codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "the address does not take this method";
     /// Somebody holds the name already.
     NameTaken = "name_taken", CONFLICT, "the name is taken";
+    /// The name is held, and may not be used now.
+    NameStopped = "name_stopped", CONFLICT, "the name may not be used";
+    /// Whoever has to sign a change did not.
+    SignatureRequired = "signature_required", FORBIDDEN, "a signature is missing, or is another's";
     /// The task has not ended, so there is nothing of the kind yet.
     NotFinished = "not_finished", CONFLICT, "the task has not ended yet";
     /// A request with this idempotency key is being carried out.

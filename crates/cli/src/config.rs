@@ -4,6 +4,7 @@
 mod bounds;
 mod cache;
 mod cors;
+mod dns;
 mod edge;
 mod error;
 mod functions;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
+pub(crate) use dns::{DnsConfig, WrittenDns};
 pub(crate) use error::ConfigError;
 pub(crate) use functions::{FunctionSettings, WrittenFunctions};
 pub(crate) use limits::{RedisServer, WrittenLimits};
@@ -139,6 +141,8 @@ pub(crate) struct Written {
     pub(crate) limits: WrittenLimits,
     /// How functions run, and whom they may ask.
     pub(crate) functions: WrittenFunctions,
+    /// Names over DNS.
+    pub(crate) dns: WrittenDns,
     /// Where webhooks may be sent to.
     pub(crate) webhooks: WrittenWebhooks,
     /// Longest wall-clock time that a task may ask for, in seconds.
@@ -199,6 +203,7 @@ pub(crate) struct Config {
     pub(crate) limits: LimitSettings,
     pub(crate) redis: Option<RedisServer>,
     pub(crate) functions: FunctionSettings,
+    pub(crate) dns: Option<DnsConfig>,
     pub(crate) webhook_networks: Networks,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
@@ -258,6 +263,7 @@ impl Default for Written {
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
             functions: WrittenFunctions::default(),
+            dns: WrittenDns::default(),
             webhooks: WrittenWebhooks::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
@@ -342,6 +348,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         limits: limits::settings(&written.limits)?,
         redis: limits::redis(&written.limits)?,
         functions: functions::settings(&written.functions, cores())?,
+        dns: dns::settings(&written.dns, !written.tls_certificate_file.is_empty())?,
         webhook_networks: webhooks::allowed(&written.webhooks)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {

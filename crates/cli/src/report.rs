@@ -242,6 +242,48 @@ pub(crate) enum CliError {
         /// The file.
         path: PathBuf,
     },
+    /// A key that is not among the user's.
+    #[error("none of your keys is `{name}`")]
+    NoOwnerKey {
+        /// What it is called, or its fingerprint.
+        name: String,
+    },
+    /// There is a key of that name.
+    #[error("you have a key `{name}` already")]
+    OwnerKeyExists {
+        /// What it is called.
+        name: String,
+    },
+    /// A key's file is none.
+    #[error("the file of the key `{name}` does not hold one")]
+    OwnerKeyDamaged {
+        /// What it is called.
+        name: String,
+    },
+    /// A passphrase that does not open a key.
+    #[error("this passphrase does not open the key `{name}`")]
+    WrongPassphrase {
+        /// What the key is called.
+        name: String,
+    },
+    /// A passphrase that is tried out in no time.
+    #[error("a passphrase has {min} characters or more")]
+    ShortPassphrase {
+        /// Fewest characters.
+        min: usize,
+    },
+    /// A node drafted something else than was asked for.
+    #[error("the node drafted another change of `{name}` than was asked for, so nothing was signed")]
+    DraftDiffers {
+        /// The name.
+        name: String,
+    },
+    /// An answer of the node that does not hold what it must.
+    #[error("{what} in the node's answer cannot be read")]
+    OddAnswer {
+        /// What cannot be read.
+        what: &'static str,
+    },
     /// A name that meant nothing else, or not in that version.
     #[error("the name `{name}` has no earlier version to go back to")]
     NoFormerVersion {

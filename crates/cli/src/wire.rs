@@ -11,37 +11,35 @@
 //!     casemate.sock                           -> local callers
 //! ```
 
+mod error;
+
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::sync::Arc;
 
 use casemate_control::{Control, FunctionSandbox, LogKeeper, Parts, Settings as ControlSettings};
-use casemate_fs::{Dir, DirLock, FsError};
-use casemate_identity::{Authenticator, Peppers, RelyingParty, ServerNameError};
-use casemate_ledger::{AuditLog, Decision, Event, Log, LogError, NodeKey, TileStore};
-use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId, StoreError};
+use casemate_fs::{Dir, DirLock};
+use casemate_identity::{Authenticator, Peppers, RelyingParty};
+use casemate_ledger::{AuditLog, Decision, Event, Log, NodeKey, TileStore};
+use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId};
 use casemate_names::Names;
-use casemate_objects::{
-    Encryption, EncryptionError, KeyChange, KeyPlaces, Objects, ObjectsError, PieceKey,
-    Settings as ObjectsSettings,
-};
-use casemate_sandbox::{Sandbox, SandboxConfig, SandboxError};
-use casemate_server::{Listeners, MutualTls, Server, Settings as ServerSettings, Tls, TlsError};
-use casemate_state::{
-    PostgresOptions, RedisAddressError, RedisBuckets, SqliteOptions, StateError, Store, StoreLimits,
-    TileFiles,
-};
+use casemate_objects::{Encryption, KeyChange, KeyPlaces, Objects, PieceKey, Settings as ObjectsSettings};
+use casemate_sandbox::{Sandbox, SandboxConfig};
+use casemate_server::{Listeners, MutualTls, Server, Settings as ServerSettings, Tls};
+use casemate_state::{PostgresOptions, RedisBuckets, SqliteOptions, Store, StoreLimits, TileFiles};
 use casemate_throttle::{SharedBuckets, Throttle};
 use casemate_webhooks::Sender;
-use metrics_exporter_prometheus::BuildError;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::config::{Config, Database, RedisServer, TASK_WAIT_MAX};
+use crate::dns::DnsService;
 use crate::egress::Dialers;
-use crate::peppers::{self, PepperError};
+use crate::peppers;
 use crate::world::{SystemClock, SystemEntropy};
+
+pub(crate) use error::StartError;
 
 /// The name of the private socket in the data directory.
 pub(crate) const SOCKET: &str = "casemate.sock";
@@ -71,77 +69,10 @@ pub(crate) struct Node {
     pub(crate) stopping: CancellationToken,
     /// Whether this start made the node's key, that is, whether the data directory was new.
     pub(crate) first_start: bool,
+    /// Names over DNS, if they are served.
+    pub(crate) dns: Option<DnsService>,
     /// Held as long as the node lives, so that no second one works in the same directory.
     pub(crate) lock: DirLock,
-}
-
-/// Why a node did not start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
-    /// A directory, lock, secret or socket of the data directory.
-    #[error("the data directory cannot be used")]
-    Directory(#[source] FsError),
-    /// A secret's file does not hold what it should.
-    #[error(
-        "`{path}` does not hold 32 bytes: restore it from a backup; without it nothing that it signed or sealed is valid"
-    )]
-    Secret {
-        /// The file.
-        path: String,
-    },
-    /// A secret's file is gone while what it protects is there.
-    #[error(
-        "`{path}` is missing beside the node's data: restore it from a backup, or move the data directory away to start anew"
-    )]
-    SecretMissing {
-        /// The file.
-        path: String,
-    },
-    /// The database.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The peppers.
-    #[error(transparent)]
-    Pepper(#[from] PepperError),
-    /// The address of Redis.
-    #[error(transparent)]
-    Redis(#[from] RedisAddressError),
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The key of the object store.
-    #[error(transparent)]
-    Encryption(#[from] EncryptionError),
-    /// The object store.
-    #[error(transparent)]
-    Objects(#[from] ObjectsError),
-    /// The workers.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// Certificate or key.
-    #[error("the node cannot speak TLS")]
-    Tls(#[source] TlsError),
-    /// A name of the listener of mutual TLS.
-    #[error(transparent)]
-    ServerName(#[from] ServerNameError),
-    /// The public address.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The refusal.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The private socket.
-    #[error("cannot serve the private socket")]
-    Socket(#[source] std::io::Error),
-    /// The audit log.
-    #[error("the start cannot be recorded")]
-    Recording(#[source] StoreError),
-    /// The recorder of metrics.
-    #[error("metrics cannot be recorded")]
-    Metrics(#[from] BuildError),
 }
 
 impl Node {
@@ -175,10 +106,11 @@ impl Node {
             Some(wanted) => Some(listen(wanted.listen).await?),
             None => None,
         };
-        let mutual_address =
-            mutual.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
+        let mutual_address = local_address(mutual.as_ref())?;
+        let outside = (Arc::clone(&clock), Arc::clone(&entropy));
         let world = (clock, entropy, mutual_address.map(|address| address.port()));
         let control = control(config, &root, (peppers, party), (&store, node_key), world).await?;
+        let dns = DnsService::wanted(config, (&secrets, tls.as_deref()), &control, outside).await?;
         let stopping = CancellationToken::new();
         let settings = ServerSettings {
             s3_domain: config.s3_domain.clone(),
@@ -194,7 +126,7 @@ impl Node {
             task_wait_max: TASK_WAIT_MAX,
         };
         let server = Server::new(control.clone(), settings, crate::recorder::recorder()?, stopping.clone());
-        let s3_address = s3.as_ref().map(TcpListener::local_addr).transpose().map_err(StartError::Socket)?;
+        let s3_address = local_address(s3.as_ref())?;
         let mutual = match (mutual, &config.mutual) {
             (Some(listener), Some(wanted)) => {
                 Some((listener, Arc::new(MutualTls::new(control.clone(), wanted.names.clone())?)))
@@ -212,6 +144,7 @@ impl Node {
             store,
             stopping,
             first_start,
+            dns,
             lock,
         })
     }
@@ -356,8 +289,12 @@ fn throttle(config: &Config) -> Result<Throttle, StartError> {
     Ok(Throttle::new(config.limits.clone(), shared))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+fn local_address(listener: Option<&TcpListener>) -> Result<Option<SocketAddr>, StartError> {
+    listener.map(TcpListener::local_addr).transpose().map_err(StartError::Socket)
 }
 
 fn local_listener(root: &Dir) -> Result<UnixListener, StartError> {

@@ -122,6 +122,18 @@ pub enum ControlError {
     /// Objects failed.
     #[error(transparent)]
     Objects(#[from] ObjectsError),
+    /// A reason is too long.
+    #[error("a reason has at most {bytes_max} bytes")]
+    ReasonTooLong {
+        /// Most bytes.
+        bytes_max: usize,
+    },
+    /// Another node has the log that proves it.
+    #[error("the node whose log is {origin} decided this, and it alone can prove it")]
+    ProvedElsewhere {
+        /// The name of that log.
+        origin: String,
+    },
     /// Names failed.
     #[error(transparent)]
     Names(#[from] NamesError),

@@ -1,8 +1,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use casemate_ledger::NameChange;
 use casemate_model::{Project, TaskId, Timestamp, WebhookId};
-use casemate_names::NameVersionKind;
 use casemate_tasks::TaskState;
 use tokio::sync::broadcast;
 
@@ -41,12 +41,12 @@ pub enum Change {
         /// Whether it is there now.
         stored: bool,
     },
-    /// A name was claimed, updated or released.
+    /// A name has a new version.
     Name {
         /// The name.
         name: String,
-        /// What happened to it.
-        kind: NameVersionKind,
+        /// What it changed.
+        change: NameChange,
     },
     /// A webhook was paused by the node.
     Webhook {

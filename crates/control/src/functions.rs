@@ -301,8 +301,9 @@ impl Control {
     ) -> Result<(SealedBytes, Digest, Option<Project>), ControlError> {
         let (digest, other) = match module {
             ModuleSource::Name(name) => {
-                let held = self.parts.names.resolve_for_function(permit, &name).await?;
-                (held.digest, Some(held.project).filter(|holder| holder != permit.project()))
+                let (holder, digest) =
+                    self.parts.names.resolve_for_function(permit, &name, self.now()).await?;
+                (digest, Some(holder).filter(|holder| holder != permit.project()))
             }
             ModuleSource::Content(source) => (self.input_digest(caller, source).await?, None),
         };

@@ -5,12 +5,12 @@
 //!                                                                        -> feed item for whoever watches
 //! ```
 //!
-//! Beside requests run fourteen background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
+//! Beside requests run fifteen background tasks, all owned by [`Control`]: the dispatcher leases and runs tasks, the
 //! keeper of leases extends those that somebody works under and carries cancellations, the keeper of the log moves
 //! audit entries into signed tiles, the sweep applies deadlines, the scheduler submits tasks of
 //! schedules, another removes old tasks, the collector removes content that nothing refers to,
 //! the packer compresses what was put, the measurer keeps figures of buckets, the caretaker
-//! carries out lifecycle rules, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
+//! carries out lifecycle rules, the keeper of names reminds of names that end, the keeper of uses notes when keys were used, the keeper of limits reads exceptions from
 //! them, the teller makes deliveries of webhooks from the log and sends them, and the watch looks at the node's health. If one of them fails the node
 //! stops.
 //!
@@ -22,6 +22,7 @@ mod caller;
 mod certificates;
 mod control;
 mod denials;
+mod dns;
 mod error;
 mod factors;
 mod feed;

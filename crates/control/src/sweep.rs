@@ -10,6 +10,9 @@ use crate::{Control, ControlError};
 /// How often deadlines and lost leases are looked for, at least.
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether names end.
+const TEND_INTERVAL: Duration = Duration::from_secs(60);
+
 /// How often it is kept when keys were used last.
 const USES_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,18 @@ pub(crate) async fn sweep(control: Control) {
                 note(control.end_relays().await);
             }
             () = control.runs.task_ended() => note(control.settle_tasks().await),
+        }
+    }
+}
+
+/// Reminds of names that end, and ends those that nobody renews.
+pub(crate) async fn tend(control: Control) {
+    let mut rounds = tokio::time::interval(TEND_INTERVAL);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            _ = rounds.tick() => note(control.tend_names().await),
         }
     }
 }

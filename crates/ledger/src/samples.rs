@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use casemate_model::{Digest, Outcome, PrincipalKind, Project, RunLimits, Timestamp, Usage};
+use casemate_model::{Digest, Outcome, PrincipalKind, Project, RunLimits, Tags, Timestamp, Usage};
 
 use crate::test_support::MemoryTiles;
-use crate::{Decision, Entry, Event, Level, Log, NodeKey, Receipt, SignedReceipt};
+use crate::{
+    Decision, Entry, Event, Level, Log, NameChange, NameRecord, NodeKey, Receipt, SignedReceipt, Standing,
+};
 
 pub(crate) fn key() -> Arc<NodeKey> {
     Arc::new(NodeKey::from_seed(&[7; 32]))
@@ -132,5 +134,29 @@ impl Random {
         self.0 ^= self.0 >> 27;
         let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
         usize::try_from(high).unwrap() % bound
+    }
+}
+
+/// The record of the example in `docs/formats/name.md`.
+pub(crate) fn name_record() -> NameRecord {
+    NameRecord {
+        registry: "000102030405060708090a0b0c0d0e0f".parse().unwrap(),
+        change: NameChange::Updated,
+        standing: Standing::Good,
+        name: "wordcount.tools".parse().unwrap(),
+        epoch: 1,
+        sequence: 2,
+        project: Project::default_project(),
+        offered_to: None,
+        owner: None,
+        recovery: None,
+        successor: None,
+        digest: Some(Digest::of(b"")),
+        dns: "A 192.0.2.1\nTXT words".parse().unwrap(),
+        tags: "prod tools".parse::<Tags>().unwrap(),
+        issued: time(),
+        take_until: time(),
+        expires: Timestamp::from_millis(1_801_396_800_123).unwrap(),
+        previous: NameRecord::NO_PREVIOUS,
     }
 }

@@ -11,14 +11,17 @@ use casemate_model::{Digest, StoreError, TaskId};
 use crate::log::ReadError;
 use crate::{
     BadSignature, Bundle, Checkpoint, CheckpointError, Decision, DecodeError, Entry, NodePublicKey,
-    ProofError, Receipt, SignedReceipt, TilePath, TreeHash, verify_inclusion,
+    ProofError, Receipt, SignedReceipt, TilePath,
 };
 
 mod agreement;
+mod name;
 mod whole_log;
 
 pub use crate::log::EntryProblem;
 pub use agreement::{level_of, split_bundles};
+pub(crate) use name::verify_name_parts;
+pub use name::{NameReport, verify_name};
 pub use whole_log::{LogReport, verify_log};
 
 /// What does not hold, and where.
@@ -41,6 +44,8 @@ pub enum Place {
     Signer,
     /// The signed receipt.
     Receipt,
+    /// The signed record of a name.
+    Record,
     /// An entry of the log, by its number where that is known.
     Entry(Option<u64>),
     /// The entry's hash in a bundle.
@@ -109,7 +114,7 @@ pub enum Problem {
     /// The proof does not lead from the entry to the checkpoint.
     #[error("it does not lead to the checkpoint")]
     Proof(#[from] ProofError),
-    /// The entry does not name this receipt.
+    /// The entry does not name this receipt or record.
     #[error("the log entry does not name it")]
     NotRecorded,
     /// The run did not give this output.
@@ -174,7 +179,7 @@ pub fn verify_bundle(
     }
     let event = verify_parts(&bundle)?.event;
     if let Some(known) = known {
-        compare_known(known, &bundle.checkpoint)?;
+        compare_known(known, bundle.checkpoint())?;
     }
     let receipt = bundle.receipt.receipt();
     let output = match output {
@@ -189,8 +194,8 @@ pub fn verify_bundle(
     };
     Ok(Report {
         receipt: receipt.clone(),
-        sequence: bundle.index,
-        checkpoint: bundle.checkpoint,
+        sequence: bundle.inscription.index,
+        checkpoint: bundle.inscription.checkpoint,
         key: bundle.key,
         signer: bundle.signer,
         replica_of: event.detail(SignedReceipt::REPLICA_OF).and_then(|task| task.parse().ok()),
@@ -204,16 +209,7 @@ pub fn verify_bundle(
 /// opened.
 pub(crate) fn verify_parts(bundle: &Bundle) -> Result<Entry, VerifyError> {
     let at = |place, problem| Err(VerifyError { place, problem });
-    if bundle.checkpoint.origin() != bundle.key.origin() {
-        return at(Place::Checkpoint, Problem::OtherKey);
-    }
-    verify_place(bundle)?;
-    let here = Place::Entry(Some(bundle.index));
-    let entry =
-        Entry::decode(&bundle.entry).map_err(|error| VerifyError { place: here, problem: error.into() })?;
-    if entry.sequence != bundle.index {
-        return at(here, EntryProblem::Sequence { found: entry.sequence }.into());
-    }
+    let entry = bundle.inscription.verify(&bundle.key)?;
     let receipt = bundle.receipt.receipt();
     let named = entry.event.detail(SignedReceipt::DETAIL) == Some(&bundle.receipt.digest().to_string());
     let about = entry.event.resource == format!("task:{}", receipt.task)
@@ -233,20 +229,6 @@ pub(crate) fn verify_parts(bundle: &Bundle) -> Result<Entry, VerifyError> {
     }
 }
 
-/// Checks that the entry is in the log, and if not, tells whether entry, leaf hash or proof is at fault.
-fn verify_place(bundle: &Bundle) -> Result<(), VerifyError> {
-    let (size, root) = (bundle.checkpoint.size(), bundle.checkpoint.root());
-    let prove = |leaf| verify_inclusion(leaf, bundle.index, size, &bundle.hashes, root);
-    let leaf = TreeHash::of_leaf(&bundle.entry);
-    let (place, problem) = match prove(leaf) {
-        Ok(()) if leaf == bundle.leaf => return Ok(()),
-        Ok(()) => (Place::Leaf, Problem::Differs),
-        Err(error) if prove(bundle.leaf).is_ok() => (Place::Entry(Some(bundle.index)), error.into()),
-        Err(error) => (Place::Proof, error.into()),
-    };
-    Err(VerifyError { place, problem })
-}
-
 fn compare_known(known: &Checkpoint, found: &Checkpoint) -> Result<(), VerifyError> {
     let other_log = known.origin() != found.origin();
     let other_history = known.size() == found.size() && known.root() != found.root();
@@ -263,6 +245,7 @@ impl fmt::Display for Place {
             Self::Key => f.write_str("key"),
             Self::Signer => f.write_str("signer"),
             Self::Receipt => f.write_str("receipt"),
+            Self::Record => f.write_str("record"),
             Self::Entry(Some(sequence)) => write!(f, "entry {sequence}"),
             Self::Entry(None) => f.write_str("entry"),
             Self::Leaf => f.write_str("leaf hash"),

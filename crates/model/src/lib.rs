@@ -4,9 +4,12 @@
 //! reads a clock, a file or the environment, and nothing here is serialised: wire types live in the `api` crate,
 //! stored forms in `state`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+
 mod bucket;
 mod clock;
 mod digest;
+mod dns;
 mod egress;
 mod entropy;
 mod id;
@@ -18,12 +21,14 @@ mod outcome;
 mod pattern;
 mod principal;
 mod project;
+mod registry_id;
 mod request_limit;
 mod role;
 mod run_limits;
 mod scope;
 mod size;
 mod store_error;
+mod tags;
 #[cfg(feature = "test-support")]
 pub mod test_support;
 mod user_name;
@@ -31,6 +36,7 @@ mod user_name;
 pub use bucket::{BucketName, BucketNameError};
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use digest::{Digest, DigestError, Hasher};
+pub use dns::{Binding, DnsData, DnsError, DnsPrefix, DnsRecord, DnsRecords, DnsTarget};
 pub use egress::{EgressPolicy, EgressRefused};
 pub use entropy::Entropy;
 pub use id::{
@@ -45,10 +51,12 @@ pub use outcome::{LimitKind, LimitKindError, Outcome, TrapKind, TrapKindError};
 pub use pattern::{Pattern, PatternError};
 pub use principal::{Principal, PrincipalKind, PrincipalKindError};
 pub use project::{Project, ProjectError};
+pub use registry_id::{RegistryId, RegistryIdError};
 pub use request_limit::{KeyLimit, RequestLimit, RequestLimitError};
 pub use role::{Role, RoleError};
 pub use run_limits::{LimitError, RunLimits, Usage};
 pub use scope::{Grant, GrantError, Scope, ScopeError, Scopes, ScopesError};
 pub use size::{ByteSize, ByteSizeError};
 pub use store_error::StoreError;
+pub use tags::{Tag, Tags, TagsError};
 pub use user_name::{UserName, UserNameError};

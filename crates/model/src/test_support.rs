@@ -15,6 +15,11 @@ impl ManualClock {
         Self(AtomicU64::new(1_767_225_600_000))
     }
 
+    /// Moves the clock to a time, which may be past.
+    pub fn set(&self, to: Timestamp) {
+        self.0.store(to.as_millis(), Ordering::SeqCst);
+    }
+
     /// Moves the clock forward.
     pub fn advance(&self, duration: Duration) {
         let millis = u64::try_from(duration.as_millis()).expect("a test's duration fits");

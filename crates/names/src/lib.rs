@@ -1,15 +1,33 @@
 //! Names: who may change one, what it means, and what it meant before.
 //!
-//! The grammar of names is [`casemate_model::Name`]; every change is one conditional transaction of the port
-//! [`Registry`], so that of any number of claims at once exactly one succeeds.
+//! ```text
+//!   Order --rules--> NameRecord --signatures--> NewVersion --Registry--> one conditional transaction
+//! ```
+//!
+//! The grammar of names is [`casemate_model::Name`], the bytes of their versions [`casemate_ledger::NameRecord`]. What may be done
+//! follows from the name as it stands alone; that it still stands so is the condition of the transaction, so that of any number of
+//! changes at once exactly one succeeds.
 
+mod cache;
 mod error;
-mod lists;
 mod names;
+mod order;
+mod policy;
 mod ports;
+mod read;
 mod records;
+mod rules;
+mod tend;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
 
+pub use cache::{AGE_MAX, Known, NameAt};
 pub use error::NamesError;
-pub use names::{COOL_OFF, Names};
-pub use ports::{Claimed, NameChange, NamePage, Obstacle, Registry, Released, Updated};
-pub use records::{NameRecord, NameVersion, NameVersionKind};
+pub use names::{Given, Names, SKEW_MAX, TAKE_MAX};
+pub use order::{Content, Edit, Keys, Order};
+pub use policy::{ClaimedBy, Class};
+pub use ports::{
+    Claimed, LastVersion, LoggedRecord, NamePage, NewVersion, Obstacle, Registry, Replaced, WhichNames,
+};
+pub use records::{HeldName, NameVersion, Notice, Resolved, Status};
+pub use tend::Tended;

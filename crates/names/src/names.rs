@@ -1,28 +1,58 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_ledger::Event;
-use casemate_model::{Digest, Name, Pattern, Project, Scope, Timestamp};
+use casemate_ledger::{Event, NameChange, NameRecord, OwnerSignature, SignedNameRecord, Standing};
+use casemate_model::{Name, Project, Timestamp};
 use casemate_policy::{Operation, Permit, operation};
 
-use crate::lists::{self, Word};
+use crate::cache::ResolveCache;
+use crate::rules::Scene;
 use crate::{
-    Claimed, NameChange, NamePage, NameRecord, NameVersion, NamesError, Obstacle, Registry, Released, Updated,
+    Claimed, ClaimedBy, Class, Content, HeldName, Keys, NamesError, NewVersion, Notice, Obstacle, Order,
+    Registry, Replaced,
 };
 
-/// How long nobody but who had it gets a name that was released, or what looks like it.
-pub const COOL_OFF: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How far the clock of who signs may be ahead.
+pub const SKEW_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// How long a signed record may say that it can be taken.
+pub const TAKE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// How often a change is tried that others overtake.
+const TRIES_MAX: usize = 16;
 
 /// The names of this node.
 #[derive(Clone)]
 pub struct Names {
-    registry: Arc<dyn Registry>,
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) cache: Arc<ResolveCache>,
 }
+
+/// What goes with an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// When.
+    pub at: Timestamp,
+    /// The version that is to be replaced; whichever there is, if absent.
+    pub expected: Option<u64>,
+    /// What the log is to say. The digest of the record is added to it.
+    pub event: Event,
+}
+
+/// Who asks.
+pub(crate) struct Asking<'a> {
+    project: &'a Project,
+    is_operator: bool,
+    actor: String,
+}
+
+/// A record that somebody signed, which is to be what comes of an order.
+type Signed<'a> = Option<&'a SignedNameRecord>;
 
 impl Names {
     /// Names as `registry` keeps them.
     pub fn new(registry: Arc<dyn Registry>) -> Self {
-        Self { registry }
+        Self { registry, cache: Arc::new(ResolveCache::new()) }
     }
 
     /// Claims a free name for the permit's project.
@@ -30,153 +60,285 @@ impl Names {
         &self,
         permit: &Permit<operation::ClaimName>,
         name: &Name,
-        digest: Digest,
-        at: Timestamp,
-        event: Event,
-    ) -> Result<NameRecord, NamesError> {
-        check_word(permit, name)?;
-        match self.registry.claim(&change(permit, name, digest, at), event).await? {
-            Claimed::Done(record) => Ok(record),
-            Claimed::Refused(obstacle) => Err(refusal(name, obstacle, permit.project())),
-            Claimed::BlobMissing => Err(NamesError::BlobMissing { digest }),
-        }
+        (content, keys): (Content, Keys),
+        given: Given,
+    ) -> Result<HeldName, NamesError> {
+        self.claim_as(&Asking::of(permit), name, (&content, &keys), given, None).await
     }
 
-    /// Says why a claim of the permit's project would be refused at this moment; that of another may be for another reason.
-    pub async fn check(
+    /// Carries out an order on a name that is held. What may be done with a permit is said by its operation.
+    pub async fn change<O: Operation>(
         &self,
-        permit: &Permit<operation::CheckName>,
+        permit: &Permit<O>,
         name: &Name,
-        now: Timestamp,
-    ) -> Result<Option<NamesError>, NamesError> {
-        if let Err(refused) = check_word(permit, name) {
-            return Ok(Some(refused));
-        }
-        let obstacle = self.registry.obstacle(name, permit.project(), now).await?;
-        Ok(obstacle.map(|obstacle| refusal(name, obstacle, permit.project())))
+        order: &Order,
+        given: Given,
+    ) -> Result<HeldName, NamesError> {
+        assert_eq!(order.action(), permit.action(), "a permit is for one operation");
+        self.change_as(&Asking::of(permit), name, order, given, None).await
     }
 
-    /// Points a name at another digest, if it still is at version `expected`.
-    pub async fn update(
+    /// Carries out what somebody signed: the record must be what comes of it, to the last byte.
+    pub async fn take(
         &self,
-        permit: &Permit<operation::UpdateName>,
-        name: &Name,
-        (digest, expected): (Digest, u64),
-        at: Timestamp,
-        event: Event,
-    ) -> Result<NameRecord, NamesError> {
-        match self.registry.update(&change(permit, name, digest, at), expected, event).await? {
-            Updated::Done(record) => Ok(record),
-            Updated::Missing => Err(NamesError::NotClaimed { name: name.clone() }),
-            Updated::NotOwner => Err(NamesError::NotOwner { name: name.clone() }),
-            Updated::Conflict(held) => {
-                Err(NamesError::Stale { name: name.clone(), expected, found: held.sequence })
+        permit: &Permit<operation::SignName>,
+        signed: &SignedNameRecord,
+        given: Given,
+    ) -> Result<HeldName, NamesError> {
+        let (record, asking) = (signed.record(), Asking::of(permit));
+        let (name, given) = (&record.name, Given { expected: record.sequence.checked_sub(1), ..given });
+        let otherwise = || NamesError::SignedOtherwise { name: name.clone() };
+        let is_timely = record.issued <= given.at.saturating_add(SKEW_MAX)
+            && given.at <= record.take_until
+            && record.take_until <= record.issued.saturating_add(TAKE_MAX);
+        if !is_timely {
+            let (issued, take_until) = (record.issued, record.take_until);
+            return Err(NamesError::SignedForAnotherTime { name: name.clone(), issued, take_until });
+        }
+        match Order::of(record).ok_or_else(otherwise)? {
+            Order::Claim { content, keys } => {
+                self.claim_as(&asking, name, (&content, &keys), given, Some(signed)).await
             }
-            Updated::BlobMissing => Err(NamesError::BlobMissing { digest }),
+            order => self.change_as(&asking, name, &order, given, Some(signed)).await,
         }
     }
 
-    /// Releases a name of the permit's project. Its history stays.
-    pub async fn release(
+    /// The record that would come of an order now, for its owner to sign. It can be taken for `take_for`.
+    pub async fn draft(
         &self,
-        permit: &Permit<operation::ReleaseName>,
+        permit: &Permit<operation::DraftName>,
         name: &Name,
+        order: &Order,
+        (now, take_for): (Timestamp, Duration),
+    ) -> Result<NameRecord, NamesError> {
+        let asking = Asking::of(permit);
+        let record = match order {
+            Order::Claim { content, keys } => self.first_version(&asking, name, content, keys, now).await?,
+            order => self.next_version(&asking, name, order, (now, now)).await?.0,
+        };
+        Ok(NameRecord { take_until: now.saturating_add(take_for.min(TAKE_MAX)), ..record })
+    }
+
+    async fn claim_as(
+        &self,
+        asking: &Asking<'_>,
+        name: &Name,
+        (content, keys): (&Content, &Keys),
+        given: Given,
+        signed: Signed<'_>,
+    ) -> Result<HeldName, NamesError> {
+        asking.check_class(name)?;
+        for _ in 0..TRIES_MAX {
+            let record = self.first_version(asking, name, content, keys, signed_at(signed, given.at)).await?;
+            let (record, signatures) = checked(record, None, signed).await?;
+            let held = begun(record, given.at);
+            let version = NewVersion { held, signatures, actor: asking.actor.clone(), free_from: given.at };
+            let event = with_record(given.event.clone(), version.record());
+            match self.registry.claim(&version, event).await? {
+                Claimed::Done => {
+                    self.cache.forget(name);
+                    return Ok(version.held);
+                }
+                Claimed::Refused(obstacle) => return Err(refusal(name, obstacle, asking.project)),
+                Claimed::BlobMissing => return Err(NamesError::BlobMissing { digest: content.digest }),
+                Claimed::Overtaken if signed.is_some() => {
+                    return Err(NamesError::SignedOtherwise { name: name.clone() });
+                }
+                Claimed::Overtaken => {}
+            }
+        }
+        Err(NamesError::Contended { name: name.clone() })
+    }
+
+    async fn first_version(
+        &self,
+        asking: &Asking<'_>,
+        name: &Name,
+        content: &Content,
+        keys: &Keys,
         at: Timestamp,
-        event: Event,
-    ) -> Result<(), NamesError> {
-        match self.registry.release(name, permit.project(), (at, at.saturating_add(COOL_OFF)), event).await? {
-            Released::Done => Ok(()),
-            Released::Missing => Err(NamesError::NotClaimed { name: name.clone() }),
-            Released::NotOwner => Err(NamesError::NotOwner { name: name.clone() }),
+    ) -> Result<NameRecord, NamesError> {
+        let (last, above) = (self.registry.last(name).await?, self.registry.family(name).await?);
+        // What is below another project's name ends with it.
+        let lenders = above.iter().filter(|above| above.record.project != *asking.project);
+        let term = at.saturating_add(Class::of(name).term);
+        Ok(NameRecord {
+            registry: self.registry.id(),
+            change: NameChange::Claimed,
+            standing: Standing::Good,
+            name: name.clone(),
+            epoch: last.epoch + 1,
+            sequence: last.sequence + 1,
+            project: asking.project.clone(),
+            offered_to: None,
+            owner: keys.owner.clone(),
+            recovery: keys.recovery.clone(),
+            successor: None,
+            digest: Some(content.digest),
+            dns: content.dns.clone(),
+            tags: content.tags.clone(),
+            issued: at,
+            take_until: at,
+            expires: lenders.map(|above| above.record.expires).fold(term, Ord::min),
+            previous: last.record,
+        })
+    }
+
+    async fn change_as(
+        &self,
+        asking: &Asking<'_>,
+        name: &Name,
+        order: &Order,
+        given: Given,
+        signed: Signed<'_>,
+    ) -> Result<HeldName, NamesError> {
+        if matches!(order, Order::Accept { .. }) {
+            asking.check_class(name)?;
         }
+        for _ in 0..TRIES_MAX {
+            let times = (given.at, signed_at(signed, given.at));
+            let (record, held) = self.next_version(asking, name, order, times).await?;
+            let found = held.record.sequence;
+            if let Some(expected) = given.expected.filter(|expected| *expected != found) {
+                return Err(NamesError::Stale { name: name.clone(), expected, found });
+            }
+            let (record, signatures) = checked(record, Some(&held.record), signed).await?;
+            let (held, free_from) = followed(record, &held, given.at);
+            let version = NewVersion { held, signatures, actor: asking.actor.clone(), free_from };
+            let event = with_record(given.event.clone(), version.record());
+            match (self.registry.replace(&version, event).await?, given.expected) {
+                (Replaced::Done, _) => {
+                    self.cache.forget(name);
+                    return Ok(version.held);
+                }
+                (Replaced::Missing, _) => return Err(NamesError::NotClaimed { name: name.clone() }),
+                (Replaced::BlobMissing, _) => {
+                    let digest = version.record().digest.unwrap_or(NameRecord::NO_PREVIOUS);
+                    return Err(NamesError::BlobMissing { digest });
+                }
+                (Replaced::Conflict(found), Some(expected)) => {
+                    return Err(NamesError::Stale { name: name.clone(), expected, found });
+                }
+                (Replaced::Conflict(_), None) => {}
+            }
+        }
+        Err(NamesError::Contended { name: name.clone() })
     }
 
-    /// Tells what a name means. Any project's names may be resolved: that is what they are for.
-    pub async fn resolve(
+    async fn next_version(
         &self,
-        _permit: &Permit<operation::ShowName>,
+        asking: &Asking<'_>,
         name: &Name,
-    ) -> Result<NameRecord, NamesError> {
-        self.find(name).await
+        order: &Order,
+        (now, issued): (Timestamp, Timestamp),
+    ) -> Result<(NameRecord, HeldName), NamesError> {
+        let (held, above) = self.find(name).await?;
+        let (project, is_operator) = (asking.project, asking.is_operator);
+        let scene = Scene { held: &held, above: &above, project, is_operator, now, issued };
+        Ok((scene.next(order)?, held))
     }
 
-    /// Tells what a name means, for a task that is to run it.
-    pub async fn resolve_for_run(
-        &self,
-        _permit: &Permit<operation::SubmitTask>,
-        name: &Name,
-    ) -> Result<NameRecord, NamesError> {
-        self.find(name).await
-    }
-
-    /// Tells what a name means, for a function that is to be made of it.
-    pub async fn resolve_for_function(
-        &self,
-        _permit: &Permit<operation::DeployFunction>,
-        name: &Name,
-    ) -> Result<NameRecord, NamesError> {
-        self.find(name).await
-    }
-
-    async fn find(&self, name: &Name) -> Result<NameRecord, NamesError> {
-        let found = self.registry.name(name).await?;
-        found.ok_or_else(|| NamesError::NotClaimed { name: name.clone() })
-    }
-
-    /// Versions of a name below `before`, newest first; also of one that was released.
-    pub async fn history(
-        &self,
-        _permit: &Permit<operation::NameHistory>,
-        name: &Name,
-        before: Option<u64>,
-        limit: u32,
-    ) -> Result<Vec<NameVersion>, NamesError> {
-        let versions = self.registry.history(name, before, limit).await?;
-        if versions.is_empty() && before.is_none() {
+    /// A name that is held, and those above it.
+    pub(crate) async fn find(&self, name: &Name) -> Result<(HeldName, Vec<HeldName>), NamesError> {
+        let mut family = self.registry.family(name).await?;
+        if family.first().is_none_or(|first| first.record.name != *name) {
             return Err(NamesError::NotClaimed { name: name.clone() });
         }
-        Ok(versions)
+        let held = family.remove(0);
+        Ok((held, family))
     }
 
-    /// Names that the permit's project holds and that begin with `prefix`, after `after`.
-    pub async fn list(
-        &self,
-        permit: &Permit<operation::ListNames>,
-        prefix: String,
-        after: Option<Name>,
-        limit: u32,
-    ) -> Result<Vec<NameRecord>, NamesError> {
-        let page = NamePage { project: permit.project().clone(), prefix, after, limit };
-        Ok(self.registry.names(&page).await?)
+    /// Forgets what is at hand of a name that has another version.
+    pub(crate) fn forget(&self, name: &Name) {
+        self.cache.forget(name);
+    }
+
+    pub(crate) fn registry(&self) -> &dyn Registry {
+        &*self.registry
     }
 }
 
-/// Refuses a name that ends in a word which nobody gets, or not whoever asks.
-fn check_word<O: Operation>(permit: &Permit<O>, name: &Name) -> Result<(), NamesError> {
-    let is_trusted = permit.principal().scopes.cover(Scope::NodeWrite, &Pattern::all());
-    match lists::word_of(name) {
-        Some(Word::Reserved) => Err(NamesError::Reserved { name: name.clone() }),
-        Some(Word::HighRisk) if !is_trusted => Err(NamesError::HighRisk { name: name.clone() }),
-        Some(Word::HighRisk) | None => Ok(()),
+impl<'a> Asking<'a> {
+    pub(crate) fn of<O: Operation>(permit: &'a Permit<O>) -> Self {
+        Self {
+            project: permit.project(),
+            is_operator: permit.may_write_node(),
+            actor: permit.principal().kind.to_string(),
+        }
+    }
+
+    /// Refuses a name that ends in a word which nobody gets, or not whoever asks.
+    pub(crate) fn check_class(&self, name: &Name) -> Result<(), NamesError> {
+        match Class::of(name).claim {
+            ClaimedBy::Nobody => Err(NamesError::Reserved { name: name.clone() }),
+            ClaimedBy::Operator if !self.is_operator => Err(NamesError::HighRisk { name: name.clone() }),
+            ClaimedBy::Operator | ClaimedBy::Anyone => Ok(()),
+        }
     }
 }
 
-fn refusal(name: &Name, obstacle: Obstacle, asking: &Project) -> NamesError {
+/// The time that a version says: that at which it was signed, if it was.
+fn signed_at(signed: Signed<'_>, now: Timestamp) -> Timestamp {
+    signed.map_or(now, |signed| signed.record().issued)
+}
+
+/// Checks that a version is signed by those who have to, on a thread where computing is in nobody's way, and that what they signed
+/// is it.
+async fn checked(
+    record: NameRecord,
+    former: Option<&NameRecord>,
+    signed: Signed<'_>,
+) -> Result<(NameRecord, Vec<OwnerSignature>), NamesError> {
+    let signers = record.signers(former);
+    let name = || record.name.clone();
+    let Some(signed) = signed else {
+        return match signers.first() {
+            Some(signer) => Err(NamesError::SignatureMissing { name: name(), signer: signer.fingerprint() }),
+            None => Ok((record, Vec::new())),
+        };
+    };
+    let expected = NameRecord { take_until: signed.record().take_until, ..record.clone() };
+    if *signed.record() != expected {
+        return Err(NamesError::SignedOtherwise { name: name() });
+    }
+    let (signed, signers) = (signed.clone(), signers.into_iter().cloned().collect::<Vec<_>>());
+    let verifying = move || signed.verify(&signers.iter().collect::<Vec<_>>()).map(|()| signed);
+    let verified = tokio::task::spawn_blocking(verifying).await.expect("checking a signature does not panic");
+    let signed = verified.map_err(|_| NamesError::BadSignature { name: name() })?;
+    Ok((expected, signed.signatures().to_vec()))
+}
+
+/// A name whose life begins, or begins with another holder.
+fn begun(record: NameRecord, at: Timestamp) -> HeldName {
+    let locked_until = at.saturating_add(Class::of(&record.name).lock);
+    let held = HeldName { record, claimed: at, updated: at, locked_until, noticed: Notice::None, due: at };
+    let (noticed, due) = held.next_look(at);
+    HeldName { noticed, due, ..held }
+}
+
+/// A name as it stands with its next version, and from when on others may have it if that is its last.
+pub(crate) fn followed(record: NameRecord, former: &HeldName, at: Timestamp) -> (HeldName, Timestamp) {
+    let free_from = at.saturating_add(Class::of(&record.name).cool_off);
+    if record.change == NameChange::Transferred {
+        return (begun(record, at), free_from);
+    }
+    let held = HeldName { record, updated: at, ..former.clone() };
+    let (noticed, due) = held.next_look(at);
+    (HeldName { noticed, due, ..held }, free_from)
+}
+
+/// Has an entry of the log name a record.
+pub(crate) fn with_record(mut event: Event, record: &NameRecord) -> Event {
+    event.details.push((SignedNameRecord::DETAIL.to_owned(), record.digest_of().to_string()));
+    event
+}
+
+pub(crate) fn refusal(name: &Name, obstacle: Obstacle, asking: &Project) -> NamesError {
     let name = name.clone();
     match obstacle {
-        Obstacle::Held(held) => NamesError::Taken { name, own: held.project == *asking },
+        Obstacle::Held(holder) => NamesError::Taken { name, own: holder == *asking },
         Obstacle::OfAnother(holder) => NamesError::OfAnother { name, holder },
         Obstacle::LooksLike(other) => NamesError::LooksLike { name, other },
         Obstacle::CoolingOff(until) => NamesError::CoolingOff { name, until },
-    }
-}
-
-fn change<O: Operation>(permit: &Permit<O>, name: &Name, digest: Digest, at: Timestamp) -> NameChange {
-    NameChange {
-        name: name.clone(),
-        project: permit.project().clone(),
-        digest,
-        actor: permit.principal().kind.to_string(),
-        at,
     }
 }

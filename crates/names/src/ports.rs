@@ -1,18 +1,30 @@
 use async_trait::async_trait;
-use casemate_ledger::Event;
-use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
+use casemate_ledger::{Event, NameRecord, OwnerSignature, SignedNameRecord};
+use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Tag, Timestamp};
 
-use crate::{NameRecord, NameVersion};
+use crate::{HeldName, NameAt, NameVersion, Notice};
 
 /// The one authority over names: each change is one conditional transaction together with its audit entry.
 #[async_trait]
 pub trait Registry: Send + Sync + 'static {
-    /// Claims a name to which nothing stands in the way. A released
-    /// name is free again, and its sequence goes on where it ended.
-    async fn claim(&self, change: &NameChange, event: Event) -> Result<Claimed, StoreError>;
+    /// Which registry it is.
+    fn id(&self) -> RegistryId;
 
-    /// Points a name that `change.project` owns at another digest, if its sequence still is `expected`.
-    async fn update(&self, change: &NameChange, expected: u64, event: Event) -> Result<Updated, StoreError>;
+    /// Claims a name to which nothing stands in the way, if the version is the one that comes after its last.
+    async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError>;
+
+    /// Writes the next version of a name, if it is the one that comes after its newest. A version that ends the name leaves its
+    /// history, and until [`NewVersion::free_from`] nobody else gets what looks like it.
+    async fn replace(&self, version: &NewVersion, event: Event) -> Result<Replaced, StoreError>;
+
+    /// Notes what was said about a name's end, and when there is more, if it still is at version `sequence` and at what was said
+    /// before; false if not. `event` says it.
+    async fn note(
+        &self,
+        name: &HeldName,
+        next: (Notice, Timestamp),
+        event: Option<Event>,
+    ) -> Result<bool, StoreError>;
 
     /// What stands in the way of a claim of `project` now. It is said by who decides, so that there is none is true at that
     /// moment.
@@ -23,19 +35,28 @@ pub trait Registry: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Obstacle>, StoreError>;
 
-    /// Releases a name that `project` owns. Its history stays, and until `free_from` nobody else gets what looks like it.
-    async fn release(
-        &self,
-        name: &Name,
-        project: &Project,
-        (at, free_from): (Timestamp, Timestamp),
-        event: Event,
-    ) -> Result<Released, StoreError>;
+    /// The name and all above it, as far as they are held, as one moment had them; the nearest first.
+    async fn family(&self, name: &Name) -> Result<Vec<HeldName>, StoreError>;
 
-    /// Finds a name that is held.
-    async fn name(&self, name: &Name) -> Result<Option<NameRecord>, StoreError>;
+    /// What there is at a name.
+    async fn at(&self, name: &Name) -> Result<NameAt, StoreError>;
 
-    /// Versions of a name with a sequence below `before`, newest first, at most `limit`; also of released names.
+    /// Names that say something in DNS, after `after`, in byte order, at most `limit`.
+    async fn saying(&self, after: Option<&Name>, limit: u32) -> Result<Vec<HeldName>, StoreError>;
+
+    /// A number that grows with every change of any name. It grows at other times, too.
+    async fn serial(&self) -> Result<u64, StoreError>;
+
+    /// Where the history of a name ended; all zero if it has none.
+    async fn last(&self, name: &Name) -> Result<LastVersion, StoreError>;
+
+    /// A version with its signatures, and where the log has it; `None` if there is none, or none with a record.
+    async fn signed(&self, name: &Name, sequence: u64) -> Result<Option<LoggedRecord>, StoreError>;
+
+    /// Names that time has to do with by `now`, the longest due first, at most `limit`.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<HeldName>, StoreError>;
+
+    /// Versions of a name with a sequence below `before`, newest first, at most `limit`; also of names that ended.
     async fn history(
         &self,
         name: &Name,
@@ -43,45 +64,80 @@ pub trait Registry: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<NameVersion>, StoreError>;
 
-    /// Names that a project holds, in byte order.
-    async fn names(&self, page: &NamePage) -> Result<Vec<NameRecord>, StoreError>;
+    /// Names of a project.
+    async fn names(&self, page: &NamePage) -> Result<Vec<HeldName>, StoreError>;
+}
+
+/// A version that is to be the newest of its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The name as it is to stand.
+    pub held: HeldName,
+    /// Who signed it.
+    pub signatures: Vec<OwnerSignature>,
+    /// Who asked, as the audit log spells it.
+    pub actor: String,
+    /// From when on others may have the name, if it ends.
+    pub free_from: Timestamp,
+}
+
+/// Where the history of a name ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastVersion {
+    /// The number of its last life; 0 if it had none.
+    pub epoch: u64,
+    /// The number of its last version; 0 if it had none.
+    pub sequence: u64,
+    /// The digest of that version's record.
+    pub record: Digest,
+}
+
+/// A version with its signatures, and where the log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedRecord {
+    /// The record.
+    pub signed: SignedNameRecord,
+    /// The node whose log it is in, if that is another.
+    pub elsewhere: Option<String>,
+    /// The number of the log's entry.
+    pub entry: u64,
 }
 
 /// Which names to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePage {
-    /// The project that holds them.
+    /// The project.
     pub project: Project,
-    /// What they begin with; empty for all.
-    pub prefix: String,
+    /// What it has to do with them.
+    pub which: WhichNames,
     /// Only names after this one.
     pub after: Option<Name>,
     /// Most names to return.
     pub limit: u32,
 }
 
-/// A claim or an update.
+/// What a project has to do with names that are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameChange {
-    /// The name.
-    pub name: Name,
-    /// Who is to own it, or owns it.
-    pub project: Project,
-    /// What it is to mean.
-    pub digest: Digest,
-    /// Who asked, as the audit log spells it.
-    pub actor: String,
-    /// When.
-    pub at: Timestamp,
+pub enum WhichNames {
+    /// It holds them, and they begin so; in byte order.
+    Prefix(String),
+    /// It holds them, and sorts them so; in byte order.
+    Tagged(Tag),
+    /// It holds them; those that end first come first.
+    Ending,
+    /// They are offered to it; in byte order.
+    Offered,
 }
 
 /// How a claim ended. Only `Done` changed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The name is claimed.
-    Done(NameRecord),
+    Done,
     /// Something stands in the way.
     Refused(Obstacle),
+    /// Its history went on in the meantime.
+    Overtaken,
     /// No blob with that digest is stored.
     BlobMissing,
 }
@@ -89,8 +145,8 @@ pub enum Claimed {
 /// What stands in the way of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// Somebody holds it; perhaps whoever asks.
-    Held(NameRecord),
+    /// This project holds it; perhaps whoever asks.
+    Held(Project),
     /// Another project holds this name, above or below it.
     OfAnother(Name),
     /// This name is held, and looks the same.
@@ -99,28 +155,32 @@ pub enum Obstacle {
     CoolingOff(Timestamp),
 }
 
-/// How an update ended. Only `Done` changed anything.
+/// How a change of a name that is held ended. Only `Done` changed anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Updated {
+pub enum Replaced {
     /// The name has a new version.
-    Done(NameRecord),
+    Done,
     /// Nobody holds the name.
     Missing,
-    /// Another project holds it.
-    NotOwner,
-    /// It was changed in the meantime; this is how it stands.
-    Conflict(NameRecord),
+    /// It was changed in the meantime, and is at this version.
+    Conflict(u64),
     /// No blob with that digest is stored.
     BlobMissing,
 }
 
-/// How a release ended. Only `Done` changed anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Released {
-    /// The name is free.
-    Done,
-    /// Nobody holds the name.
-    Missing,
-    /// Another project holds it.
-    NotOwner,
+impl NewVersion {
+    /// The record with its signatures.
+    pub fn signed(&self) -> SignedNameRecord {
+        SignedNameRecord::new(self.held.record.clone(), self.signatures.clone())
+    }
+
+    /// The record.
+    pub fn record(&self) -> &NameRecord {
+        &self.held.record
+    }
+}
+
+impl LastVersion {
+    /// Of a name that nobody ever had.
+    pub const NONE: Self = Self { epoch: 0, sequence: 0, record: NameRecord::NO_PREVIOUS };
 }

@@ -96,6 +96,11 @@ impl<O: Operation> Permit<O> {
         &self.project
     }
 
+    /// Whether who may act runs the node, too: some things that everybody may do in a project are theirs alone.
+    pub fn may_write_node(&self) -> bool {
+        is_at_home_on_node(&self.principal) && self.principal.scopes.cover(Scope::NodeWrite, &Pattern::all())
+    }
+
     /// The operation's name, as the audit log spells it.
     pub fn action(&self) -> &'static str {
         O::ROW.action

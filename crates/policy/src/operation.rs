@@ -95,8 +95,32 @@ operations! {
     ClaimName: "names.claim", Access::Granted(Scope::NamesWrite), changes;
     /// Point a name at another digest.
     UpdateName: "names.update", Access::Granted(Scope::NamesWrite), changes;
+    /// Keep a name for longer.
+    RenewName: "names.renew", Access::Granted(Scope::NamesWrite), changes;
+    /// Let another project take a name over.
+    OfferName: "names.offer", Access::Granted(Scope::NamesWrite), changes;
+    /// Call off an offer of a name, or a change of its keys.
+    WithdrawName: "names.withdraw", Access::Granted(Scope::NamesWrite), changes;
+    /// Not want a name that is offered.
+    DeclineName: "names.decline", Access::Granted(Scope::NamesWrite), changes;
+    /// Take over a name that is offered.
+    AcceptName: "names.accept", Access::Granted(Scope::NamesWrite), changes;
+    /// Put another key in the place of a lost one.
+    RecoverName: "names.recover", Access::Granted(Scope::NamesWrite), changes;
+    /// Let nobody use a name for now: who runs the node, or holds a name above it.
+    SuspendName: "names.suspend", Access::Granted(Scope::NamesWrite), changes;
+    /// Let a name be used again.
+    ResumeName: "names.resume", Access::Granted(Scope::NamesWrite), changes;
+    /// Take a name away.
+    RevokeName: "names.revoke", Access::Granted(Scope::NamesWrite), changes;
     /// Release a name.
     ReleaseName: "names.release", Access::Granted(Scope::NamesWrite), changes;
+    /// Hand in a change of a name that its owner signed.
+    SignName: "names.sign", Access::Granted(Scope::NamesWrite), changes;
+    /// See what a change of a name would come to, for signing it.
+    DraftName: "names.draft", Access::Granted(Scope::NamesRead), reads;
+    /// Prove what a name means or meant.
+    ProveName: "names.prove", Access::Granted(Scope::NamesRead), reads;
     /// Resolve or show a name.
     ShowName: "names.show", Access::Granted(Scope::NamesRead), reads;
     /// Ask whether a name can be claimed.

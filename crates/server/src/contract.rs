@@ -118,7 +118,8 @@ mod tests {
     }
 
     /// Requests with POST that make nothing which a second one would make again.
-    const NOT_ONCE: [(&str, &str); 31] = [
+    const NOT_ONCE: [(&str, &str); 32] = [
+        ("/api/v1/names/{name}/draft", "a draft changes nothing"),
         ("/api/v1/proofs/verify", "a proof that is handed in again is what it was"),
         ("/api/v1/verification-keys", "a key that is registered is registered"),
         ("/api/v1/connect-sessions/{id}/heartbeat", "who is there is there"),

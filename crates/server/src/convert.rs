@@ -1,6 +1,7 @@
 //! From what use cases answer to what goes over the wire. Written out, so that the inside may change.
 
 pub(crate) mod factors;
+mod names;
 mod objects;
 pub(crate) mod users;
 
@@ -11,41 +12,10 @@ use casemate_control::{Check, CheckStatus, Overview, Walls};
 use casemate_identity::KeyRecord;
 use casemate_ledger::{Decision, Entry};
 use casemate_model::{Outcome, Principal, RunLimits, Timestamp, Usage, UserName};
-use casemate_names::{NameRecord, NameVersion, NameVersionKind};
 use casemate_tasks::{Awaited, Plan, Review, TaskRecord, TaskResult, TaskState};
 
+pub(crate) use names::*;
 pub(crate) use objects::*;
-
-pub(crate) fn name(record: &NameRecord) -> wire::names::Name {
-    wire::names::Name {
-        name: record.name.to_string(),
-        project: record.project.to_string(),
-        sequence: record.sequence,
-        digest: record.digest.to_string(),
-        claimed: record.claimed.to_string(),
-        updated: record.updated.to_string(),
-    }
-}
-
-pub(crate) fn name_version(version: &NameVersion) -> wire::names::NameVersion {
-    wire::names::NameVersion {
-        name: version.name.to_string(),
-        project: version.project.to_string(),
-        sequence: version.sequence,
-        kind: name_change(version.kind),
-        digest: version.digest.map(|digest| digest.to_string()),
-        actor: version.actor.clone(),
-        at: version.at.to_string(),
-    }
-}
-
-pub(crate) fn name_change(kind: NameVersionKind) -> wire::names::NameChange {
-    match kind {
-        NameVersionKind::Claimed => wire::names::NameChange::Claimed,
-        NameVersionKind::Updated => wire::names::NameChange::Updated,
-        NameVersionKind::Released => wire::names::NameChange::Released,
-    }
-}
 
 /// How long before its end a key is said to end soon.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);

@@ -4,6 +4,7 @@
 mod discreet;
 mod factors;
 mod functions;
+mod names;
 mod nodes;
 mod objects;
 mod proofs;
@@ -19,7 +20,6 @@ use casemate_identity::Rejected;
 use casemate_limits::{JsonFault, JsonPlace, JsonRefused};
 use casemate_model::StoreError;
 use casemate_model::{BucketName, ObjectKey};
-use casemate_names::NamesError;
 use casemate_objects::ObjectsError;
 use casemate_policy::{Denied, DeniedReason};
 use casemate_throttle::OverrideError;
@@ -293,28 +293,8 @@ impl Problem {
             .hint("free some space, then send it again")
     }
 
-    fn names(error: &NamesError) -> Self {
-        let text = error.to_string();
-        match error {
-            NamesError::NotClaimed { .. } => Self::new(Code::NotFound, text),
-            NamesError::Taken { own: true, .. } => Self::new(Code::NameTaken, text)
-                .hint("it is your project's: point it elsewhere with `casemate name set`"),
-            NamesError::Taken { own: false, .. } => Self::new(Code::NameTaken, text),
-            NamesError::OfAnother { .. } | NamesError::LooksLike { .. } | NamesError::CoolingOff { .. } => {
-                Self::new(Code::NameTaken, text).hint("choose another")
-            }
-            NamesError::Reserved { .. } => Self::new(Code::Denied, text).hint("choose another last word"),
-            NamesError::HighRisk { .. } => Self::new(Code::Denied, text)
-                .hint("choose another last word, or ask whoever may write the node"),
-            NamesError::NotOwner { .. } => Self::new(Code::NotOwner, text),
-            NamesError::Stale { .. } => {
-                Self::new(Code::StaleSequence, text).hint("read the name again and decide anew")
-            }
-            NamesError::BlobMissing { .. } => {
-                Self::new(Code::BlobMissing, text).hint("store the content first")
-            }
-            NamesError::Store(error) => Self::store(error),
-        }
+    fn service_has_password(text: String) -> Self {
+        Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
     }
 
     fn no_user(text: String) -> Self {
@@ -352,6 +332,7 @@ impl From<ControlError> for Problem {
             | ControlError::UserOutranks
             | ControlError::Oneself
             | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
+            ControlError::ProvedElsewhere { .. } => Self::new(Code::NotFound, text),
             ControlError::Proofs(error) => Self::proofs(error),
             ControlError::Schedule(error) => Self::schedule(error),
             ControlError::Webhook(error) => Self::webhook(error),
@@ -363,15 +344,14 @@ impl From<ControlError> for Problem {
             ControlError::TooManyAttempts { retry_after } => {
                 Self::new(Code::RateLimited, text).try_again_in(retry_after.as_secs() + 1)
             }
-            ControlError::ServiceHasPassword => {
-                Self::new(Code::Conflict, text).hint("`casemate key create` makes it a key")
-            }
+            ControlError::ServiceHasPassword => Self::service_has_password(text),
             ControlError::UserNameTaken(_)
             | ControlError::UserChanged(_)
             | ControlError::InvitationGone
             | ControlError::RoleBuiltIn(_)
             | ControlError::RoleInUse(_) => Self::new(Code::Conflict, text),
             ControlError::CertificateRequest(_) => Self::field("/request", text),
+            ControlError::ReasonTooLong { .. } => Self::field("/reason", text),
             ControlError::KeyOverlap => Self::field("/overlap_seconds", text),
             ControlError::KeyLabel(_) => Self::field("/label", text),
             ControlError::KeyExpiresInPast => Self::field("/expires", text),

@@ -103,6 +103,13 @@ impl Tls {
         self.current.0.read().unwrap_or_else(PoisonError::into_inner).not_after
     }
 
+    /// The same certificates for another protocol than HTTP, such as `dot`.
+    pub fn config_for(&self, protocol: &[u8]) -> Arc<ServerConfig> {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config)
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }

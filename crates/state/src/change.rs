@@ -55,6 +55,11 @@ impl<'c> Tx<'c> {
         &self.limits
     }
 
+    /// The node whose log the entries of the change are in.
+    pub(crate) fn origin(&self) -> &'c str {
+        self.origin
+    }
+
     pub(crate) async fn execute(&mut self, statement: &Statement, values: &[Value]) -> Result<u64, Failure> {
         self.sql.execute(statement, values).await
     }

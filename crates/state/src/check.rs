@@ -2,6 +2,7 @@
 
 mod counts;
 mod log;
+mod names;
 mod records;
 mod sizes;
 

@@ -1,28 +1,46 @@
 //! Names: one conditional transaction each.
 
+mod obstacle;
+pub(crate) mod rows;
+
 use async_trait::async_trait;
-use casemate_ledger::Event;
-use casemate_model::{Digest, Name, Project, StoreError, Timestamp};
+use casemate_ledger::{Event, NameChange};
+use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Timestamp};
 use casemate_names::{
-    Claimed, NameChange, NamePage, NameRecord, NameVersion, NameVersionKind, Obstacle, Registry, Released,
-    Updated,
+    Claimed, HeldName, LastVersion, LoggedRecord, NameAt, NamePage, NameVersion, NewVersion, Notice,
+    Obstacle, Registry, Replaced, WhichNames,
 };
 use casemate_objects::BlobId;
 
 use crate::catalog::first_text_past;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
-use crate::sql::{Row, Statement, locking, statement, values};
+use crate::sql::{Statement, locking, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
+
+use rows::{held_columns, held_name, last_version, logged_record, name_version};
 
 #[async_trait]
 impl Registry for Store {
-    async fn claim(&self, change: &NameChange, event: Event) -> Result<Claimed, StoreError> {
-        self.change(Claim { change: change.clone(), event }).await
+    fn id(&self) -> RegistryId {
+        self.registry()
     }
 
-    async fn update(&self, change: &NameChange, expected: u64, event: Event) -> Result<Updated, StoreError> {
-        self.change(Update { change: change.clone(), expected, event }).await
+    async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError> {
+        self.change(Claim { version: version.clone(), event }).await
+    }
+
+    async fn replace(&self, version: &NewVersion, event: Event) -> Result<Replaced, StoreError> {
+        self.change(Replace { version: version.clone(), event }).await
+    }
+
+    async fn note(
+        &self,
+        name: &HeldName,
+        next: (Notice, Timestamp),
+        event: Option<Event>,
+    ) -> Result<bool, StoreError> {
+        self.change(Note { held: name.clone(), next, event }).await
     }
 
     async fn obstacle(
@@ -31,22 +49,57 @@ impl Registry for Store {
         project: &Project,
         now: Timestamp,
     ) -> Result<Option<Obstacle>, StoreError> {
-        self.change(Look { name: name.clone(), project: project.clone(), now }).await
+        self.change(obstacle::Look { name: name.clone(), project: project.clone(), now }).await
     }
 
-    async fn release(
-        &self,
-        name: &Name,
-        project: &Project,
-        (at, free_from): (Timestamp, Timestamp),
-        event: Event,
-    ) -> Result<Released, StoreError> {
-        self.change(Release { name: name.clone(), project: project.clone(), at, free_from, event }).await
-    }
-
-    async fn name(&self, name: &Name) -> Result<Option<NameRecord>, StoreError> {
+    async fn family(&self, name: &Name) -> Result<Vec<HeldName>, StoreError> {
         let action = "read a name";
-        read_one(self.row(action, &NAME, values![name]).await?, action, name_record)
+        let rows = self.rows(action, &FAMILY, &rows::family_of(name)).await?;
+        let mut family = read_all(rows, action, held_name)?;
+        family.sort_by_key(|held| std::cmp::Reverse(held.record.name.as_str().len()));
+        Ok(family)
+    }
+
+    async fn at(&self, name: &Name) -> Result<NameAt, StoreError> {
+        let action = "read a name";
+        let held = read_one(self.row(action, &NAME, values![name]).await?, action, held_name)?;
+        if held.is_some() {
+            return Ok(NameAt { held, has_below: false });
+        }
+        let reversed = name.reversed();
+        let values = values![format!("{reversed}."), format!("{reversed}/")];
+        let has_below = self.row(action, &HAS_BELOW, values).await?.is_some();
+        Ok(NameAt { held, has_below })
+    }
+
+    async fn saying(&self, after: Option<&Name>, limit: u32) -> Result<Vec<HeldName>, StoreError> {
+        let action = "list names for DNS";
+        let after = after.map(Name::as_str).unwrap_or_default();
+        read_all(self.rows(action, &SAYING, values![after, limit.min(PAGE_MAX)]).await?, action, held_name)
+    }
+
+    async fn serial(&self) -> Result<u64, StoreError> {
+        let action = "read how often something changed";
+        let serial = read_one(self.row(action, &SERIAL, &[]).await?, action, |row| row.only("serial"))?;
+        Ok(serial.unwrap_or(0))
+    }
+
+    async fn last(&self, name: &Name) -> Result<LastVersion, StoreError> {
+        let action = "read the end of a name's history";
+        let last = read_one(self.row(action, &LAST_VERSION, values![name]).await?, action, last_version)?;
+        Ok(last.unwrap_or(LastVersion::NONE))
+    }
+
+    async fn signed(&self, name: &Name, sequence: u64) -> Result<Option<LoggedRecord>, StoreError> {
+        let action = "read a version of a name";
+        let row = self.row(action, &SIGNED, values![name, sequence.min(SEQUENCE_MAX)]).await?;
+        Ok(read_one(row, action, |row| logged_record(row, self.origin()))?.flatten())
+    }
+
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<HeldName>, StoreError> {
+        let action = "read which names are due";
+        let rows = self.rows(action, &DUE, values![now, limit.min(PAGE_MAX)]).await?;
+        read_all(rows, action, held_name)
     }
 
     async fn history(
@@ -61,14 +114,31 @@ impl Registry for Store {
         read_all(rows, action, name_version)
     }
 
-    async fn names(&self, page: &NamePage) -> Result<Vec<NameRecord>, StoreError> {
+    async fn names(&self, page: &NamePage) -> Result<Vec<HeldName>, StoreError> {
         let action = "list names";
-        let after = page.after.as_ref().map(Name::as_str).unwrap_or_default();
-        // All characters of names are less than a tilde.
-        let end = first_text_past(&page.prefix).unwrap_or_else(|| "~".to_owned());
-        let values = values![page.project, after, page.prefix, end, page.limit.min(PAGE_MAX)];
-        let rows = self.rows(action, &NAMES, values).await?;
-        read_all(rows, action, name_record)
+        let (project, after) = (&page.project, page.after.as_ref().map(Name::as_str).unwrap_or_default());
+        let limit = page.limit.min(PAGE_MAX);
+        let rows = match &page.which {
+            WhichNames::Prefix(prefix) => {
+                // All characters of names are less than a tilde.
+                let end = first_text_past(prefix).unwrap_or_else(|| "~".to_owned());
+                self.rows(action, &NAMES, values![project, after, prefix, end, limit]).await?
+            }
+            WhichNames::Tagged(tag) => {
+                self.rows(action, &TAGGED, values![project, tag.as_str(), after, limit]).await?
+            }
+            WhichNames::Ending => match &page.after {
+                None => self.rows(action, &ENDING, values![project, limit]).await?,
+                Some(after) => self.rows(action, &ENDING_AFTER, values![project, after, limit]).await?,
+            },
+            WhichNames::Offered => self.rows(action, &OFFERED, values![project, after, limit]).await?,
+        };
+        let mut names = read_all(rows, action, held_name)?;
+        if let WhichNames::Tagged(_) = page.which {
+            // They come as their rows lie; sorting a page is less than what a database sorts.
+            names.sort_by(|one, other| one.record.name.cmp(&other.record.name));
+        }
+        Ok(names)
     }
 }
 
@@ -76,7 +146,7 @@ impl Registry for Store {
 const SEQUENCE_MAX: u64 = i64::MAX.unsigned_abs();
 
 struct Claim {
-    change: NameChange,
+    version: NewVersion,
     event: Event,
 }
 
@@ -86,289 +156,265 @@ impl Change for Claim {
     const ACTION: &'static str = "claim a name";
 
     async fn apply(&self, tx: &mut Tx<'_>) -> Result<Claimed, Failure> {
-        let change = &self.change;
+        let (held, record) = (&self.version.held, self.version.record());
         // Names of one tree are claimed one after another: else of two that exclude each other both could be.
-        tx.row(&LOCK_TREE, values![change.name.top()]).await?;
-        if let Some(obstacle) = obstacle(tx, &change.name, &change.project, change.at).await? {
+        tx.row(&LOCK_TREE, values![record.name.top()]).await?;
+        if let Some(obstacle) = obstacle::find(tx, &record.name, &record.project, held.updated).await? {
             return Ok(Claimed::Refused(obstacle));
         }
-        if !tx.refer_to_readable(&BlobId::new(&change.project, change.digest)).await? {
+        let last = tx.row(&LAST_VERSION, values![record.name]).await?.map(last_version).transpose()?;
+        let last = last.unwrap_or(LastVersion::NONE);
+        if record.sequence != last.sequence + 1 || record.epoch != last.epoch + 1 {
+            return Ok(Claimed::Overtaken);
+        }
+        let digest = record.digest.ok_or_else(|| Failure::damaged("claim", NoContent))?;
+        if !tx.refer_to_readable(&BlobId::new(&record.project, digest)).await? {
             return Ok(Claimed::BlobMissing);
         }
-        let last = tx.row(&LAST_SEQUENCE, values![change.name]).await?;
-        let last: u64 = last.map(|row| row.only("name version")).transpose()?.unwrap_or(0);
-        let record = NameRecord {
-            name: change.name.clone(),
-            project: change.project.clone(),
-            sequence: last + 1,
-            digest: change.digest,
-            claimed: change.at,
-            updated: change.at,
-        };
-        let values = values![
-            record.name,
-            record.project,
-            record.sequence,
-            record.digest,
-            record.claimed,
-            record.updated,
-            record.name.reversed(),
-        ];
-        tx.execute(&INSERT_NAME, values).await?;
+        tx.execute(&INSERT_NAME, &rows::held_values(held)).await?;
         let skeleton = values![record.name.skeleton(), record.name, record.project];
         if tx.execute(&TAKE_SKELETON, skeleton).await? == 0 {
             // Somebody of another tree was first, at the same moment.
             return Err(Failure::Overtaken);
         }
-        insert_version(tx, version(change, record.sequence, NameVersionKind::Claimed)).await?;
-        tx.record(&self.event).await?;
-        Ok(Claimed::Done(record))
+        tag(tx, held).await?;
+        enter(tx, &self.version, &self.event).await?;
+        Ok(Claimed::Done)
     }
 }
 
-struct Look {
-    name: Name,
-    project: Project,
-    now: Timestamp,
-}
-
-#[async_trait]
-impl Change for Look {
-    type Answer = Option<Obstacle>;
-    const ACTION: &'static str = "look whether a name is free";
-
-    /// It changes nothing. It takes its turn among those that do, so that what it says was so at one moment.
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Obstacle>, Failure> {
-        obstacle(tx, &self.name, &self.project, self.now).await
-    }
-}
-
-/// What stands in the way of a claim.
-async fn obstacle(
-    tx: &mut Tx<'_>,
-    name: &Name,
-    project: &Project,
-    now: Timestamp,
-) -> Result<Option<Obstacle>, Failure> {
-    if let Some(held) = held(tx, name).await? {
-        return Ok(Some(Obstacle::Held(held)));
-    }
-    for above in name.ancestors() {
-        if let Some(held) = held(tx, &above).await?.filter(|held| held.project != *project) {
-            return Ok(Some(Obstacle::OfAnother(held.name)));
-        }
-    }
-    // A slash is the character after a dot.
-    let reversed = name.reversed();
-    let values = values![format!("{reversed}."), format!("{reversed}/"), project];
-    if let Some(row) = tx.row(&BELOW_OF_ANOTHER, values).await? {
-        return Ok(Some(Obstacle::OfAnother(row.only("name")?)));
-    }
-    let Some(row) = tx.row(&WHO_LOOKS_SO, values![name.skeleton()]).await? else { return Ok(None) };
-    let mut columns = row.read("what a name looks like");
-    let (other, former, free_from): (Name, Project, Option<Timestamp>) =
-        (columns.next()?, columns.next()?, columns.next()?);
-    Ok(match free_from {
-        None => Some(Obstacle::LooksLike(other)),
-        Some(until) if until > now && former != *project => Some(Obstacle::CoolingOff(until)),
-        Some(_) => None,
-    })
-}
-
-struct Update {
-    change: NameChange,
-    expected: u64,
+struct Replace {
+    version: NewVersion,
     event: Event,
 }
 
 #[async_trait]
-impl Change for Update {
-    type Answer = Updated;
-    const ACTION: &'static str = "update a name";
+impl Change for Replace {
+    type Answer = Replaced;
+    const ACTION: &'static str = "change a name";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Updated, Failure> {
-        let change = &self.change;
-        let held = match held(tx, &change.name).await? {
-            None => return Ok(Updated::Missing),
-            Some(held) if held.project != change.project => return Ok(Updated::NotOwner),
-            Some(held) if held.sequence != self.expected => return Ok(Updated::Conflict(held)),
-            Some(held) => held,
-        };
-        if held.digest == change.digest {
-            // What the name means already, it may go on meaning.
-            if !tx.refer_to_known(&BlobId::new(&change.project, change.digest)).await? {
-                return Ok(Updated::BlobMissing);
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Replaced, Failure> {
+        let (held, record) = (&self.version.held, self.version.record());
+        let former = match tx.row(&LOCK_NAME, values![record.name]).await?.map(held_name).transpose()? {
+            None => return Ok(Replaced::Missing),
+            Some(former) if former.record.sequence + 1 != record.sequence => {
+                return Ok(Replaced::Conflict(former.record.sequence));
             }
-        } else if !tx.refer_to_readable(&BlobId::new(&change.project, change.digest)).await? {
-            return Ok(Updated::BlobMissing);
+            Some(former) => former,
+        };
+        if !self.refer(tx, &former).await? {
+            return Ok(Replaced::BlobMissing);
         }
-        tx.drop_reference(&BlobId::new(&held.project, held.digest), change.at).await?;
-        let record =
-            NameRecord { sequence: held.sequence + 1, digest: change.digest, updated: change.at, ..held };
-        let values = values![record.name, record.sequence, record.digest, record.updated];
-        tx.execute(&UPDATE_NAME, values).await?;
-        insert_version(tx, version(change, record.sequence, NameVersionKind::Updated)).await?;
-        tx.record(&self.event).await?;
-        Ok(Updated::Done(record))
+        untag(tx, &former).await?;
+        let (name, expected) = (&record.name, former.record.sequence);
+        let changed = if record.change.is_end() {
+            let free_from = values![name.skeleton(), name, self.version.free_from];
+            tx.execute(&GIVE_UP_SKELETON, free_from).await?;
+            tx.execute(&DELETE_NAME, values![name, expected]).await?
+        } else {
+            tag(tx, held).await?;
+            if record.change == NameChange::Transferred {
+                tx.execute(&PASS_ON_SKELETON, values![name.skeleton(), name, record.project]).await?;
+            }
+            tx.execute(&UPDATE_NAME, &rows::update_values(held, expected)).await?
+        };
+        if changed != 1 {
+            return Err(Failure::Overtaken);
+        }
+        enter(tx, &self.version, &self.event).await?;
+        Ok(Replaced::Done)
     }
 }
 
-struct Release {
-    name: Name,
-    project: Project,
-    at: Timestamp,
-    free_from: Timestamp,
-    event: Event,
+impl Replace {
+    /// Refers to what the name means from now on, and no more to what it meant; false if that is not there.
+    async fn refer(&self, tx: &mut Tx<'_>, former: &HeldName) -> Result<bool, Failure> {
+        let blob =
+            |project: &Project, digest: Option<Digest>| digest.map(|digest| BlobId::new(project, digest));
+        let record = self.version.record();
+        let now = blob(&record.project, record.digest);
+        let before = blob(&former.record.project, former.record.digest);
+        // What it means already, it may go on meaning.
+        if now == before {
+            return Ok(true);
+        }
+        if let Some(now) = now
+            && !tx.refer_to_readable(&now).await?
+        {
+            return Ok(false);
+        }
+        if let Some(before) = before {
+            tx.drop_reference(&before, self.version.held.updated).await?;
+        }
+        Ok(true)
+    }
+}
+
+struct Note {
+    held: HeldName,
+    next: (Notice, Timestamp),
+    event: Option<Event>,
 }
 
 #[async_trait]
-impl Change for Release {
-    type Answer = Released;
-    const ACTION: &'static str = "release a name";
+impl Change for Note {
+    type Answer = bool;
+    const ACTION: &'static str = "note what was said of a name";
 
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Released, Failure> {
-        let held = match held(tx, &self.name).await? {
-            None => return Ok(Released::Missing),
-            Some(held) if held.project != self.project => return Ok(Released::NotOwner),
-            Some(held) => held,
-        };
-        tx.execute(&DELETE_NAME, values![self.name]).await?;
-        tx.execute(&GIVE_UP_SKELETON, values![self.name.skeleton(), self.name, self.free_from]).await?;
-        tx.drop_reference(&BlobId::new(&held.project, held.digest), self.at).await?;
-        let released = NameVersion {
-            name: held.name,
-            project: held.project,
-            sequence: held.sequence + 1,
-            kind: NameVersionKind::Released,
-            digest: None,
-            actor: self.event.actor.to_string(),
-            at: self.at,
-        };
-        insert_version(tx, released).await?;
-        tx.record(&self.event).await?;
-        Ok(Released::Done)
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
+        let (record, (noticed, due)) = (&self.held.record, self.next);
+        let values = values![record.name, record.sequence, self.held.noticed, noticed, due];
+        let noted = tx.execute(&NOTE, values).await? == 1;
+        if let Some(event) = self.event.as_ref().filter(|_| noted) {
+            tx.record(event).await?;
+        }
+        Ok(noted)
     }
 }
 
-async fn held(tx: &mut Tx<'_>, name: &Name) -> Result<Option<NameRecord>, Failure> {
-    tx.row(&LOCK_NAME, values![name]).await?.map(name_record).transpose()
-}
-
-fn version(change: &NameChange, sequence: u64, kind: NameVersionKind) -> NameVersion {
-    NameVersion {
-        name: change.name.clone(),
-        project: change.project.clone(),
-        sequence,
-        kind,
-        digest: Some(change.digest),
-        actor: change.actor.clone(),
-        at: change.at,
-    }
-}
-
-async fn insert_version(tx: &mut Tx<'_>, version: NameVersion) -> Result<(), Failure> {
+/// Enters a version into the log and the history.
+async fn enter(tx: &mut Tx<'_>, version: &NewVersion, event: &Event) -> Result<(), Failure> {
+    let entry = tx.record(event).await?;
+    let (record, signed) = (version.record(), version.signed().encode());
     let values = values![
-        version.name,
-        version.sequence,
-        version.project,
-        version.kind,
-        version.digest,
+        record.name,
+        record.sequence,
+        record.project,
+        record.change,
+        record.digest,
         version.actor,
-        version.at,
+        version.held.updated,
+        record.epoch,
+        signed.as_slice(),
+        record.digest_of(),
+        tx.origin(),
+        entry,
     ];
     tx.execute(&INSERT_VERSION, values).await.map(drop)
 }
 
-pub(crate) fn name_record(row: Row) -> Result<NameRecord, Failure> {
-    let mut columns = row.read("name");
-    Ok(NameRecord {
-        name: columns.next()?,
-        project: columns.next()?,
-        sequence: columns.next()?,
-        digest: columns.next::<Digest>()?,
-        claimed: columns.next()?,
-        updated: columns.next()?,
-    })
+async fn tag(tx: &mut Tx<'_>, held: &HeldName) -> Result<(), Failure> {
+    for tag in held.record.tags.iter() {
+        tx.execute(&TAG, values![held.record.project, tag.as_str(), held.record.name]).await?;
+    }
+    Ok(())
 }
 
-pub(crate) fn name_version(row: Row) -> Result<NameVersion, Failure> {
-    let mut columns = row.read("name version");
-    Ok(NameVersion {
-        name: columns.next()?,
-        sequence: columns.next()?,
-        project: columns.next()?,
-        kind: columns.next()?,
-        digest: columns.next()?,
-        actor: columns.next()?,
-        at: columns.next()?,
-    })
+async fn untag(tx: &mut Tx<'_>, held: &HeldName) -> Result<(), Failure> {
+    for tag in held.record.tags.iter() {
+        tx.execute(&UNTAG, values![held.record.project, tag.as_str(), held.record.name]).await?;
+    }
+    Ok(())
 }
 
-macro_rules! name_columns {
-    () => {
-        "name, project, sequence, digest, claimed, updated"
-    };
-}
-macro_rules! version_columns {
-    () => {
-        "name, sequence, project, kind, digest, actor, at"
-    };
-}
+/// A claim of nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("a claim without content")]
+struct NoContent;
 
-const NAME: Statement = statement!("SELECT ", name_columns!(), " FROM names WHERE name = $1");
-const LOCK_NAME: Statement = locking!("SELECT ", name_columns!(), " FROM names WHERE name = $1");
+const FAMILY: Statement =
+    statement!("SELECT ", held_columns!(), " FROM names WHERE name IN ($1, $2, $3, $4, $5, $6, $7, $8)");
+const NAME: Statement = statement!("SELECT ", held_columns!(), " FROM names WHERE name = $1");
+const HAS_BELOW: Statement = statement!("SELECT 1 FROM names WHERE reversed >= $1 AND reversed < $2 LIMIT 1");
+const SAYING: Statement = statement!(
+    "SELECT ",
+    held_columns!(),
+    " FROM names WHERE dns <> '' AND name > $1 ORDER BY name LIMIT $2"
+);
+const SERIAL: Statement = statement!("SELECT CAST(SUM(next_sequence) AS BIGINT) FROM log_heads");
+const LOCK_NAME: Statement = locking!("SELECT ", held_columns!(), " FROM names WHERE name = $1");
 const NAMES: Statement = statement!(
     "SELECT ",
-    name_columns!(),
+    held_columns!(),
     " FROM names WHERE project = $1 AND name > $2 AND name >= $3 AND name < $4 ORDER BY name LIMIT $5"
 );
-pub(crate) const ALL_NAMES: Statement =
-    statement!("SELECT ", name_columns!(), " FROM names WHERE name > $1 ORDER BY name LIMIT $2");
-const INSERT_NAME: Statement =
-    statement!("INSERT INTO names (", name_columns!(), ", reversed) VALUES ($1, $2, $3, $4, $5, $6, $7)");
+const TAGGED: Statement = statement!(
+    "SELECT ",
+    held_columns!(),
+    " FROM names WHERE name IN (SELECT name FROM name_tags WHERE project = $1 AND tag = $2 AND name > $3 \
+     ORDER BY name LIMIT $4)"
+);
+const OFFERED: Statement = statement!(
+    "SELECT ",
+    held_columns!(),
+    " FROM names WHERE offered_to = $1 AND name > $2 ORDER BY name LIMIT $3"
+);
+const ENDING: Statement =
+    statement!("SELECT ", held_columns!(), " FROM names WHERE project = $1 ORDER BY expires, name LIMIT $2");
+const ENDING_AFTER: Statement = statement!(
+    "SELECT ",
+    held_columns!(),
+    " FROM names WHERE project = $1 AND (expires, name) > ((SELECT expires FROM names WHERE name = $2), $2) \
+     ORDER BY expires, name LIMIT $3"
+);
+const DUE: Statement =
+    statement!("SELECT ", held_columns!(), " FROM names WHERE due <= $1 ORDER BY due, name LIMIT $2");
+const INSERT_NAME: Statement = statement!(
+    "INSERT INTO names (project, sequence, digest, claimed, updated, epoch, change, standing, offered_to, owner, recovery, \
+     successor, dns, tags, issued, take_until, expires, previous, locked_until, noticed, due, name, reversed) VALUES ($1, $2, $3, \
+     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"
+);
+const UPDATE_NAME: Statement = statement!(
+    "UPDATE names SET project = $1, sequence = $2, digest = $3, claimed = $4, updated = $5, epoch = $6, change = $7, \
+     standing = $8, offered_to = $9, owner = $10, recovery = $11, successor = $12, dns = $13, tags = $14, issued = $15, \
+     take_until = $16, expires = $17, previous = $18, locked_until = $19, noticed = $20, due = $21 \
+     WHERE name = $22 AND sequence = $23"
+);
+const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1 AND sequence = $2");
+const NOTE: Statement =
+    statement!("UPDATE names SET noticed = $4, due = $5 WHERE name = $1 AND sequence = $2 AND noticed = $3");
+const TAG: Statement = statement!("INSERT INTO name_tags (project, tag, name) VALUES ($1, $2, $3)");
+const UNTAG: Statement = statement!("DELETE FROM name_tags WHERE project = $1 AND tag = $2 AND name = $3");
 const LOCK_TREE: Statement = Statement {
     sqlite: "SELECT $1",
     postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310038, hashtext($1)) AS held",
 };
-const BELOW_OF_ANOTHER: Statement = statement!(
-    "SELECT name FROM names WHERE reversed >= $1 AND reversed < $2 AND project <> $3 ORDER BY reversed LIMIT 1"
-);
-const WHO_LOOKS_SO: Statement =
-    statement!("SELECT name, project, free_from FROM name_skeletons WHERE skeleton = $1");
 const TAKE_SKELETON: Statement = statement!(
     "INSERT INTO name_skeletons (skeleton, name, project) VALUES ($1, $2, $3) ON CONFLICT (skeleton) DO UPDATE SET \
      name = $2, project = $3, free_from = NULL WHERE name_skeletons.free_from IS NOT NULL"
 );
 const GIVE_UP_SKELETON: Statement =
     statement!("UPDATE name_skeletons SET free_from = $3 WHERE skeleton = $1 AND name = $2");
-const UPDATE_NAME: Statement =
-    statement!("UPDATE names SET sequence = $2, digest = $3, updated = $4 WHERE name = $1");
-const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1");
+const PASS_ON_SKELETON: Statement =
+    statement!("UPDATE name_skeletons SET project = $3 WHERE skeleton = $1 AND name = $2");
 const HISTORY: Statement = statement!(
     "SELECT ",
-    version_columns!(),
+    rows::version_columns!(),
     " FROM name_versions WHERE name = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3"
 );
-pub(crate) const ALL_VERSIONS: Statement = statement!(
-    "SELECT ",
-    version_columns!(),
-    " FROM name_versions WHERE (name, sequence) > ($1, $2) ORDER BY name, sequence LIMIT $3"
+const LAST_VERSION: Statement = statement!(
+    "SELECT epoch, sequence, record_digest FROM name_versions WHERE name = $1 ORDER BY sequence DESC LIMIT 1"
 );
-const LAST_SEQUENCE: Statement =
-    statement!("SELECT sequence FROM name_versions WHERE name = $1 ORDER BY sequence DESC LIMIT 1");
-const INSERT_VERSION: Statement =
-    statement!("INSERT INTO name_versions (", version_columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+const SIGNED: Statement =
+    statement!("SELECT record, origin, entry FROM name_versions WHERE name = $1 AND sequence = $2");
+const INSERT_VERSION: Statement = statement!(
+    "INSERT INTO name_versions (name, sequence, project, kind, digest, actor, at, epoch, record, record_digest, origin, entry) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+);
 
 #[cfg(feature = "test-support")]
 pub(crate) const HOT: &[(&str, &Statement)] = &[
+    ("find a name and those above it", &FAMILY),
     ("find a name", &NAME),
+    ("look whether there are names below", &HAS_BELOW),
+    ("list names for DNS", &SAYING),
     ("find a name to change", &LOCK_NAME),
-    ("find a name below that is another's", &BELOW_OF_ANOTHER),
-    ("find what looks so", &WHO_LOOKS_SO),
+    ("find a name below that is another's", &obstacle::BELOW_OF_ANOTHER),
+    ("find the holders of a name and those above it", &obstacle::HOLDERS),
+    ("find what looks so", &obstacle::WHO_LOOKS_SO),
     ("give up what a name looks like", &GIVE_UP_SKELETON),
+    ("pass on what a name looks like", &PASS_ON_SKELETON),
     ("list names", &NAMES),
+    ("list names that have a tag", &TAGGED),
+    ("list names that are offered", &OFFERED),
+    ("list names by their ends", &ENDING),
+    ("list names by their ends from one on", &ENDING_AFTER),
+    ("list names that are due", &DUE),
     ("update a name", &UPDATE_NAME),
+    ("note what was said of a name", &NOTE),
     ("delete a name", &DELETE_NAME),
+    ("remove a tag", &UNTAG),
     ("read a name's history", &HISTORY),
-    ("find a name's last sequence", &LAST_SEQUENCE),
+    ("read a version of a name", &SIGNED),
+    ("find a name's last version", &LAST_VERSION),
 ];

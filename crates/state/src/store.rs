@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_ledger::Entry;
-use casemate_model::{Clock, StoreError};
+use casemate_model::{Clock, RegistryId, StoreError};
 use tokio::sync::Mutex;
 
 use crate::change::Change;
@@ -27,6 +27,8 @@ pub struct Store {
 struct Inner {
     database: Database,
     limits: StoreLimits,
+    /// Which registry of names the database has.
+    registry: RegistryId,
     writer: Writer,
     /// Taken by the one who closes the store.
     writer_task: Mutex<Option<WriterTask>>,
@@ -55,11 +57,16 @@ impl Store {
         migrations::migrate(&database, &mut connection, clock).await?;
         let log = values![database.origin.as_str(), Entry::NO_PREVIOUS];
         connection.sql().execute(&BEGIN_LOG, log).await.map_err(failed)?;
+        let registry = connection.sql().row(&REGISTRY, &[]).await.map_err(failed)?;
+        let registry = registry.ok_or_else(|| Failure::damaged("registry", RegistryMissing));
+        let registry = registry.and_then(|row| row.only("registry")).map_err(failed)?;
         let readers = database.readers(&limits);
         let counters = Arc::new(Counters::default());
         let (writer, task) = Writer::start(database.clone(), connection, limits, Arc::clone(&counters));
         let writer_task = Mutex::new(Some(task));
-        Ok(Self { inner: Arc::new(Inner { database, limits, writer, writer_task, readers, counters }) })
+        Ok(Self {
+            inner: Arc::new(Inner { database, limits, registry, writer, writer_task, readers, counters }),
+        })
     }
 
     /// Which engine the store is in.
@@ -131,6 +138,10 @@ impl Store {
         &self.inner.database.origin
     }
 
+    pub(crate) fn registry(&self) -> RegistryId {
+        self.inner.registry
+    }
+
     pub(crate) fn database(&self) -> &Database {
         &self.inner.database
     }
@@ -160,6 +171,12 @@ pub(crate) fn read_one<T>(
     row.map(read).transpose().map_err(|failure| failure.into_error(action))
 }
 
+/// A database that does not know which registry of names it has.
+#[derive(Debug, thiserror::Error)]
+#[error("the registry's id is not written down")]
+struct RegistryMissing;
+
+const REGISTRY: Statement = statement!("SELECT id FROM registry WHERE one = 1");
 const PING: Statement = statement!("SELECT next_sequence FROM log_heads WHERE origin = $1");
 const BEGIN_LOG: Statement = statement!(
     "INSERT INTO log_heads (origin, next_sequence, digest) VALUES ($1, 0, $2) ON CONFLICT (origin) DO NOTHING"

@@ -39,6 +39,22 @@ events! {
     NameUpdated = "name.updated", NamesRead;
     /// A name was released.
     NameReleased = "name.released", NamesRead;
+    /// A name was renewed.
+    NameRenewed = "name.renewed", NamesRead;
+    /// A name was offered to another project, or an offer came to nothing.
+    NameOffered = "name.offered", NamesRead;
+    /// A name was taken over by another project.
+    NameTransferred = "name.transferred", NamesRead;
+    /// A name has other keys, or is to have.
+    NameKeys = "name.keys", NamesRead;
+    /// A name may not be used for now, or may again.
+    NameSuspended = "name.suspended", NamesRead;
+    /// A name was taken away, which can be taken back for a while.
+    NameRevoked = "name.revoked", NamesRead;
+    /// A name ends soon, or has, and can still be renewed.
+    NameEnding = "name.ending", NamesRead;
+    /// A name ended: nobody renewed it, or it was revoked.
+    NameEnded = "name.ended", NamesRead;
     /// A task was submitted.
     TaskSubmitted = "task.submitted", TasksRead;
     /// Somebody asked for a task to be cancelled.
@@ -161,7 +177,10 @@ mod tests {
     #[test]
     fn events_are_named_alone_in_groups_or_all() {
         let kinds: EventKinds = "task.ended name.* task.ended".parse().unwrap();
-        assert_eq!(kinds.to_string(), "name.claimed name.updated name.released task.ended");
+        let names =
+            "name.claimed name.updated name.released name.renewed name.offered name.transferred name.keys";
+        let more = "name.suspended name.revoked name.ending name.ended task.ended";
+        assert_eq!(kinds.to_string(), format!("{names} {more}"));
         assert_eq!(kinds.to_string().parse(), Ok(kinds));
         assert!(kinds.want(EventKind::TaskEnded) && !kinds.want(EventKind::TaskSubmitted));
         assert_eq!("*".parse(), Ok(EventKinds::all()));

@@ -31,7 +31,7 @@ impl Message {
                 data.insert((*name).to_owned(), Value::String(value.to_owned()));
             }
         }
-        if matches!(kind, EventKind::TaskEnded | EventKind::WebhookPaused) {
+        if tells_outcome(kind) {
             data.insert("outcome".to_owned(), Value::String(event.outcome.clone()));
         }
         Some(Self::new(kind, event.project.clone(), event.time, data))
@@ -64,6 +64,14 @@ fn kind_of(action: &str, outcome: &str) -> Option<(EventKind, &'static [&'static
         ("names.claim", _) => (EventKind::NameClaimed, &["digest"]),
         ("names.update", _) => (EventKind::NameUpdated, &["digest"]),
         ("names.release", _) => (EventKind::NameReleased, &[]),
+        ("names.renew", _) => (EventKind::NameRenewed, &[]),
+        ("names.offer" | "names.withdraw" | "names.decline", _) => (EventKind::NameOffered, &["to"]),
+        ("names.accept", _) => (EventKind::NameTransferred, &["digest"]),
+        ("names.rotate" | "names.recover", _) => (EventKind::NameKeys, &["owner", "successor"]),
+        ("names.suspend" | "names.resume", _) => (EventKind::NameSuspended, &["reason"]),
+        ("names.revoke", _) => (EventKind::NameRevoked, &["reason"]),
+        ("names.remind", _) => (EventKind::NameEnding, &["expires"]),
+        ("names.lapse" | "names.remove", _) => (EventKind::NameEnded, &[]),
         ("tasks.submit", _) => (EventKind::TaskSubmitted, &["module"]),
         ("tasks.cancel", _) => (EventKind::TaskCancelled, &[]),
         ("tasks.end", _) => (EventKind::TaskEnded, &["attempt", "attempts", "receipt", "run"]),
@@ -73,6 +81,20 @@ fn kind_of(action: &str, outcome: &str) -> Option<(EventKind, &'static [&'static
         ("webhooks.pause", _) => (EventKind::WebhookPaused, &["reason"]),
         _ => return None,
     })
+}
+
+/// Whether what came of it is part of what is told.
+const fn tells_outcome(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::TaskEnded
+            | EventKind::WebhookPaused
+            | EventKind::NameOffered
+            | EventKind::NameKeys
+            | EventKind::NameSuspended
+            | EventKind::NameEnding
+            | EventKind::NameEnded
+    )
 }
 
 /// What the event is about, from a resource such as `object:builds/app.wasm`.

@@ -22,6 +22,7 @@ mod webhooks;
 use super::path::Path;
 
 pub use functions::ValueBefore;
+pub use names::NamesWanted;
 pub use tasks::TaskStream;
 
 /// Which page of a list is asked for.

@@ -1,13 +1,20 @@
-use casemate_api::names::{ClaimName, Name as NameRecord, UpdateName};
-use casemate_api::{Client, PageRequest};
-use casemate_model::Name as NameText;
+use casemate_api::Client;
+use casemate_api::names::{ClaimName, Name as NameRecord, NameChange, NameDns, UpdateName};
+use casemate_model::{DnsRecord, DnsRecords, Name as NameText, Tag};
 use clap::{Args, Subcommand};
 
 use crate::address::Content;
 use crate::context::Context;
-use crate::paging::Paging;
 use crate::report::{CliError, Status};
-use crate::tables::Column;
+
+mod hands;
+mod history;
+mod keys;
+mod power;
+mod proof;
+mod signing;
+
+use signing::{KeyOptions, draft, owner_of, sign};
 
 /// Claim names, and say what they mean.
 #[derive(Debug, Subcommand)]
@@ -15,12 +22,26 @@ pub(crate) enum Name {
     Claim(Claim),
     Set(Set),
     Show(Show),
-    Check(Check),
-    Rollback(Rollback),
+    Check(history::Check),
+    Rollback(history::Rollback),
     #[command(visible_alias = "ls")]
-    List(List),
-    History(History),
-    Release(Release),
+    List(history::List),
+    History(history::History),
+    Proof(proof::Proof),
+    Renew(hands::Renew),
+    Offer(hands::Offer),
+    Withdraw(hands::Withdraw),
+    Accept(hands::Accept),
+    Decline(hands::Decline),
+    Suspend(power::Suspend),
+    Resume(power::Resume),
+    Revoke(power::Revoke),
+    Rotate(keys::Rotate),
+    Recover(keys::Recover),
+    /// Keys of yours that own names.
+    #[command(subcommand)]
+    Key(keys::Key),
+    Release(hands::Release),
 }
 
 impl Name {
@@ -33,6 +54,18 @@ impl Name {
             Self::Rollback(command) => command.execute(context).await,
             Self::List(command) => command.execute(context).await,
             Self::History(command) => command.execute(context).await,
+            Self::Proof(command) => command.execute(context).await,
+            Self::Renew(command) => command.execute(context).await,
+            Self::Offer(command) => command.execute(context).await,
+            Self::Withdraw(command) => command.execute(context).await,
+            Self::Accept(command) => command.execute(context).await,
+            Self::Decline(command) => command.execute(context).await,
+            Self::Suspend(command) => command.execute(context).await,
+            Self::Resume(command) => command.execute(context).await,
+            Self::Revoke(command) => command.execute(context).await,
+            Self::Rotate(command) => command.execute(context).await,
+            Self::Recover(command) => command.execute(context).await,
+            Self::Key(command) => command.execute(context).await,
             Self::Release(command) => command.execute(context).await,
         }
     }
@@ -43,36 +76,88 @@ impl Name {
 #[command(after_help = "\
 Examples:
   casemate name claim wordcount.tools cm://builds/wordcount.wasm
-  casemate name claim wordcount.tools sha256:2f0c…")]
+  casemate name claim wordcount.tools sha256:2f0c…
+  casemate name claim www.acme cm://site/index.html --dns 'A 192.0.2.1' --dns 'TXT hello' --tag prod
+  casemate name claim wordcount.tools cm://builds/wordcount.wasm --owner-key mine")]
 pub(crate) struct Claim {
     /// The name.
     name: NameText,
     /// What it is to mean: cm://BUCKET/KEY or sha256:…
     content: Content,
+    #[command(flatten)]
+    says: Says,
+    #[command(flatten)]
+    keys: KeyOptions,
+}
+
+/// What a name says beside its content.
+#[derive(Debug, Args)]
+struct Says {
+    /// A record that it says in DNS, as TYPE DATA: A, AAAA, CNAME, TXT, SRV, SVCB or HTTPS. Again for more.
+    #[arg(long, value_name = "RECORD")]
+    dns: Vec<DnsRecord>,
+    /// Seconds that an answer of DNS may be kept.
+    #[arg(long, value_name = "SECONDS", requires = "dns", default_value_t = DnsRecords::TTL_DEFAULT)]
+    ttl: u32,
+    /// A word to sort it by. Again for more.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<Tag>,
+}
+
+impl Says {
+    fn dns(&self) -> Option<NameDns> {
+        let records = self.dns.iter().map(ToString::to_string).collect();
+        (!self.dns.is_empty()).then_some(NameDns { ttl: self.ttl, records })
+    }
+
+    fn tags(&self) -> Vec<String> {
+        self.tag.iter().map(ToString::to_string).collect()
+    }
 }
 
 impl Claim {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let client = context.client()?;
+        let named = self.keys.named()?;
         let digest = digest_of(&client, &self.content).await?;
-        let claimed = client.names_claim(&ClaimName { name: self.name.to_string(), digest }).await?;
-        show(context, claimed)
+        let Some(owner) = named.owner else {
+            let (dns, tags) = (self.says.dns(), self.says.tags());
+            let claim = ClaimName { name: self.name.to_string(), digest, dns, tags };
+            return show(context, client.names_claim(&claim).await?);
+        };
+        let mut wanted = draft(NameChange::Claimed);
+        (wanted.digest, wanted.dns) = (Some(digest), self.says.dns());
+        wanted.tags = Some(self.says.tags());
+        wanted.owner = Some(owner.to_string());
+        wanted.recovery = named.recovery.map(|key| key.to_string());
+        show(context, sign(&client, &self.name, &wanted, &[owner]).await?)
     }
 }
 
-/// Point a name at other content.
+/// Point a name at other content, or have it say something else.
 ///
-/// It happens only if the name is as it was when this command looked, or at the version that --if-version names.
+/// It happens only if the name is as it was when this command looked, or at the version that --if-version names. What is not named stays.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   casemate name set wordcount.tools cm://builds/wordcount-2.wasm
-  casemate name set wordcount.tools sha256:2f0c… --if-version 3")]
+  casemate name set wordcount.tools sha256:2f0c… --if-version 3
+  casemate name set www.acme --dns 'A 192.0.2.1' --dns 'AAAA 2001:db8::1' --ttl 60
+  casemate name set www.acme --no-dns --tag prod --tag web")]
 pub(crate) struct Set {
     /// The name.
     name: NameText,
     /// What it is to mean: cm://BUCKET/KEY or sha256:…
-    content: Content,
+    #[arg(required_unless_present_any = ["dns", "tag", "no_dns", "no_tags"])]
+    content: Option<Content>,
+    #[command(flatten)]
+    says: Says,
+    /// Say nothing in DNS any more.
+    #[arg(long, conflicts_with = "dns")]
+    no_dns: bool,
+    /// Have no tags any more.
+    #[arg(long, conflicts_with = "tag")]
+    no_tags: bool,
     /// Only if the name is at this version.
     #[arg(long, value_name = "VERSION")]
     if_version: Option<u64>,
@@ -81,14 +166,37 @@ pub(crate) struct Set {
 impl Set {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let client = context.client()?;
-        let name = self.name.to_string();
-        let digest = digest_of(&client, &self.content).await?;
-        let sequence = match self.if_version {
-            Some(sequence) => sequence,
-            None => client.names_show(&name).await?.sequence,
+        let digest = match &self.content {
+            Some(content) => Some(digest_of(&client, content).await?),
+            None => None,
         };
-        show(context, client.names_update(&name, &UpdateName { digest }, sequence).await?)
+        let nothing = NameDns { ttl: DnsRecords::TTL_DEFAULT, records: Vec::new() };
+        let dns = self.says.dns().or_else(|| self.no_dns.then_some(nothing));
+        let tags = (self.no_tags || !self.says.tag.is_empty()).then(|| self.says.tags());
+        let held = client.names_show(self.name.as_str()).await?;
+        let sequence = self.if_version.unwrap_or(held.sequence);
+        point(context, &client, (&self.name, &held), UpdateName { digest, dns, tags }, sequence).await
     }
+}
+
+/// Changes what a name means or says, with its owner's signature if it needs one.
+async fn point(
+    context: &Context,
+    client: &Client,
+    (name, held): (&NameText, &NameRecord),
+    update: UpdateName,
+    sequence: u64,
+) -> Result<Status, CliError> {
+    let Some(owner) = owner_of(held)? else {
+        return show(context, client.names_update(name.as_str(), &update, sequence).await?);
+    };
+    if sequence != held.sequence {
+        // The node says the same; nothing needs to be signed for that.
+        return show(context, client.names_update(name.as_str(), &update, sequence).await?);
+    }
+    let mut wanted = draft(NameChange::Updated);
+    (wanted.digest, wanted.dns, wanted.tags) = (update.digest, update.dns, update.tags);
+    show(context, sign(client, name, &wanted, &[owner]).await?)
 }
 
 /// Show what a name means.
@@ -108,192 +216,6 @@ impl Show {
     }
 }
 
-/// Say whether a name can be claimed.
-///
-/// By your project, at this moment; somebody else may be first afterwards. Only the node can say so: that a name is not found elsewhere
-/// does not mean that it is free.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate name check wordcount.tools
-  casemate name check wordcount.tools --json | jq .free")]
-pub(crate) struct Check {
-    /// The name.
-    name: NameText,
-}
-
-impl Check {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let check = context.client()?.names_check(self.name.as_str()).await?;
-        if context.output.json() {
-            context.output.value(&check)?;
-            return Ok(Status::Done);
-        }
-        let said = match check.reason {
-            None => "free".to_owned(),
-            Some(reason) => format!("not free: {reason}"),
-        };
-        context.output.line(&said)?;
-        Ok(Status::Done)
-    }
-}
-
-/// Point a name at what it meant before.
-///
-/// It becomes a new version, so nothing of the history is lost.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate name rollback wordcount.tools               what it meant before its present version
-  casemate name rollback wordcount.tools --to 3        what it meant in version 3")]
-pub(crate) struct Rollback {
-    /// The name.
-    name: NameText,
-    /// The version whose meaning it is to have again; the latest that meant something else, if not given.
-    #[arg(long, value_name = "VERSION")]
-    to: Option<u64>,
-}
-
-impl Rollback {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let client = context.client()?;
-        let name = self.name.to_string();
-        let held = client.names_show(&name).await?;
-        let former = match self.to {
-            Some(version) => version_of(&client, &name, version).await?,
-            None => former_of(&client, &held).await?,
-        };
-        let update = UpdateName { digest: former };
-        show(context, client.names_update(&name, &update, held.sequence).await?)
-    }
-}
-
-/// What a name meant in a version.
-async fn version_of(client: &Client, name: &str, version: u64) -> Result<String, CliError> {
-    let page = PageRequest { limit: Some(1), after: Some((version.saturating_add(1)).to_string()) };
-    let found = client.names_history(name, &page).await?.items.into_iter().next();
-    let found = found.filter(|found| found.sequence == version).and_then(|found| found.digest);
-    found.ok_or_else(|| CliError::NoFormerVersion { name: name.to_owned() })
-}
-
-/// What a name meant before it meant what it means, to its present holder.
-async fn former_of(client: &Client, held: &NameRecord) -> Result<String, CliError> {
-    let mut page = PageRequest { limit: None, after: Some(held.sequence.to_string()) };
-    loop {
-        let former = client.names_history(&held.name, &page).await?;
-        for version in former.items {
-            match version.digest {
-                Some(digest) if digest != held.digest => return Ok(digest),
-                Some(_) => {}
-                // Before that it was somebody else's, perhaps.
-                None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
-            }
-        }
-        match former.next {
-            Some(next) => page.after = Some(next),
-            None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
-        }
-    }
-}
-
-/// List the project's names.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate name list
-  casemate name list word                those that begin with word")]
-pub(crate) struct List {
-    /// What the names begin with.
-    #[arg(default_value = "")]
-    prefix: String,
-    #[command(flatten)]
-    paging: Paging,
-}
-
-impl List {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let (client, output) = (context.client()?, context.output);
-        let client = &client;
-        let read = |page| async move { client.names_list(&self.prefix, &page).await };
-        let names = self.paging.collect(output, read).await?;
-        if output.json() {
-            output.value(&names)?;
-            return Ok(Status::Done);
-        }
-        if names.is_empty() {
-            output.note("no names yet; `casemate name claim NAME cm://BUCKET/KEY` claims one");
-        }
-        let rows = names
-            .into_iter()
-            .map(|name| vec![name.name, name.sequence.to_string(), name.updated, name.digest]);
-        let columns = [
-            Column::Text("name"),
-            Column::Number("version"),
-            Column::Text("updated"),
-            Column::Text("digest"),
-        ];
-        output.rows(&columns, rows.collect())?;
-        Ok(Status::Done)
-    }
-}
-
-/// Show every version of a name, newest first.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate name history wordcount.tools")]
-pub(crate) struct History {
-    /// The name.
-    name: NameText,
-    #[command(flatten)]
-    paging: Paging,
-}
-
-impl History {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        let (client, output) = (context.client()?, context.output);
-        let (client, name) = (&client, self.name.as_str());
-        let read = |page| async move { client.names_history(name, &page).await };
-        let versions = self.paging.collect(output, read).await?;
-        if output.json() {
-            output.value(&versions)?;
-            return Ok(Status::Done);
-        }
-        let rows = versions.into_iter().map(|version| {
-            let digest = version.digest.unwrap_or_else(|| "-".to_owned());
-            let kind = version.kind.as_str().to_owned();
-            vec![version.sequence.to_string(), kind, version.at, version.actor, digest]
-        });
-        let columns = [
-            Column::Number("version"),
-            Column::Text("change"),
-            Column::Text("time"),
-            Column::Text("actor"),
-            Column::Text("digest"),
-        ];
-        output.rows(&columns, rows.collect())?;
-        Ok(Status::Done)
-    }
-}
-
-/// Give a name up. Anybody may claim it then.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  casemate name release wordcount.tools")]
-pub(crate) struct Release {
-    /// The name.
-    name: NameText,
-}
-
-impl Release {
-    async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        context.client()?.names_release(self.name.as_str()).await?;
-        context.output.note(&format!("released {}", self.name));
-        Ok(Status::Done)
-    }
-}
-
 async fn digest_of(client: &Client, content: &Content) -> Result<String, CliError> {
     match content {
         Content::Digest(digest) => Ok(digest.to_string()),
@@ -306,19 +228,30 @@ fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
         context.output.value(&name)?;
         return Ok(Status::Done);
     }
+    let status = match &name.until {
+        Some(until) => format!("{} until {until}", name.status.as_str()),
+        None => name.status.as_str().to_owned(),
+    };
     let unicode = name.name.parse::<NameText>().ok().map(|text| text.to_unicode().into_owned());
     let unicode = unicode.filter(|unicode| *unicode != name.name);
-    let mut fields = vec![
-        ("name", name.name),
-        ("digest", name.digest),
+    let fingerprint = owner_of(&name)?.map(|owner| owner.fingerprint().to_string());
+    let mut fields = vec![("name", name.name)];
+    fields.extend(unicode.map(|unicode| ("reads", unicode)));
+    fields.extend([
+        ("status", status),
+        ("digest", name.digest.unwrap_or_else(|| "-".to_owned())),
         ("version", name.sequence.to_string()),
         ("project", name.project),
-        ("claimed", name.claimed),
-        ("updated", name.updated),
-    ];
-    if let Some(unicode) = unicode {
-        fields.insert(1, ("reads", unicode));
+    ]);
+    fields.extend(fingerprint.map(|fingerprint| ("owner key", fingerprint)));
+    fields.extend(name.offered_to.map(|to| ("offered to", to)));
+    if !name.tags.is_empty() {
+        fields.push(("tags", name.tags.join(" ")));
     }
+    for record in name.dns.map(|dns| dns.records).unwrap_or_default() {
+        fields.push(("dns", record));
+    }
+    fields.extend([("claimed", name.claimed), ("updated", name.updated), ("expires", name.expires)]);
     context.output.fields(&fields)?;
     Ok(Status::Done)
 }

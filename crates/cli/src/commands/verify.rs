@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
 use casemate_ledger::verify::{
-    LogReport, Report, VerifyError, level_of, split_bundles, verify_bundle, verify_log,
+    LogReport, NameReport, Report, VerifyError, level_of, split_bundles, verify_bundle, verify_log,
+    verify_name,
 };
-use casemate_ledger::{Bundle, Checkpoint, NodePublicKey};
+use casemate_ledger::{Bundle, Checkpoint, NameBundle, NodePublicKey};
 use casemate_model::{Digest, Hasher};
 use clap::Args;
 
@@ -27,7 +28,7 @@ pub(super) use words::{Trust, say_log};
 /// Most bytes of a file with a public key.
 const KEY_FILE_BYTES_MAX: u64 = 4 << 10;
 
-/// Check receipts and whole logs, without node or network, or the content of buckets.
+/// Check receipts, proofs of names and whole logs, without node or network, or the content of buckets.
 ///
 /// A receipt is checked with everything in its file: the node's signature, the log entry that names it, the proof
 /// that the log holds the entry, and the log's signed checkpoint. A log is derived anew from its entries.
@@ -43,6 +44,7 @@ Examples:
   casemate verify receipt.txt
   casemate verify receipt.txt --output result.png      and that this file is what the run gave
   casemate verify receipt.txt --key node.pub           and that exactly this node signed it
+  casemate verify wordcount.proof                      what a name means
   casemate verify --log /srv/casemate/log              a whole log, such as a copy of a node's
   casemate verify s3://releases/app/app-1.4.zip        an object of a bucket elsewhere
   casemate verify s3://releases                        all objects of it
@@ -51,7 +53,7 @@ Examples:
 
 Ends with code 0 if everything holds, with 1 and the place named if anything does not.")]
 pub(crate) struct Verify {
-    /// Files with receipts, as `casemate task receipt` writes them; `-` for standard input. Or addresses such as
+    /// Files with receipts or proofs of names, as `casemate task receipt` and `casemate name proof` write them; `-` for standard input. Or addresses such as
     /// s3://BUCKET/KEY or cm://BUCKET/KEY.
     #[arg(value_name = "FILE", required_unless_present = "log")]
     files: Vec<PathBuf>,
@@ -113,6 +115,11 @@ impl Verify {
         };
         for file in files {
             let (what, bytes) = read_bundle(file)?;
+            if NameBundle::is_meant_by(&bytes) {
+                let (report, trust) = check_name(&what, &bytes, pinned.as_ref(), &memory)?;
+                words::say_name(context.output, &what, &report, trust)?;
+                continue;
+            }
             let mut reports = Vec::new();
             for bundle in split_bundles(&bytes) {
                 reports.push(check_bundle(&what, bundle, pinned.as_ref(), given.as_ref(), &memory)?);
@@ -162,6 +169,23 @@ pub(super) fn check_bundle(
     let key = pinned.or(known.as_ref().map(|known| &known.key));
     let checkpoint = comparable(known.as_ref(), key);
     let report = verify_bundle(bytes, key, output, checkpoint).map_err(refused)?;
+    let trust = Trust::of(pinned, known.as_ref(), memory)?;
+    memory.remember(&Known { key: report.key.clone(), checkpoint: report.checkpoint.clone() })?;
+    Ok((report, trust))
+}
+
+/// Checks the proof of a name against what is known of its node, and remembers what was seen.
+fn check_name(
+    what: &str,
+    bytes: &[u8],
+    pinned: Option<&NodePublicKey>,
+    memory: &Memory,
+) -> Result<(NameReport, Trust), CliError> {
+    let refused = |source: VerifyError| CliError::Refused { what: what.to_owned(), source };
+    let origin = NameBundle::parse(bytes).map_err(refused)?.key().origin().to_owned();
+    let known = memory.recall(&origin)?;
+    let key = pinned.or(known.as_ref().map(|known| &known.key));
+    let report = verify_name(bytes, key, comparable(known.as_ref(), key)).map_err(refused)?;
     let trust = Trust::of(pinned, known.as_ref(), memory)?;
     memory.remember(&Known { key: report.key.clone(), checkpoint: report.checkpoint.clone() })?;
     Ok((report, trust))

@@ -22,6 +22,10 @@ pub(super) fn of(error: &CliError) -> Option<String> {
     let fixed = match error {
         CliError::Client(error) => return of_client(error),
         CliError::Refused { source, .. } => of_refusal(source)?,
+        CliError::NoOwnerKey { .. }
+        | CliError::OwnerKeyExists { .. }
+        | CliError::OwnerKeyDamaged { .. }
+        | CliError::DraftDiffers { .. } => of_owner_key(error),
         CliError::Config(_) => "`casemate config show` prints every key with its value",
         CliError::NoHome { variable } => return Some(set_home(variable)),
         CliError::KeyInClear { .. } => ENCRYPT,
@@ -31,21 +35,13 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::MoveHere => "copy it with `casemate cp`, look at the copy, then remove the old file",
         CliError::CopyFiles => "objects have addresses: cm://BUCKET/KEY",
         CliError::ContentDiffers { .. } => LOOK_INSIDE,
-        CliError::KeyUnknown { .. } => {
-            "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first"
-        }
+        CliError::KeyUnknown { .. } => KEY_UNKNOWN,
         CliError::InputTooLong { .. } => STORE_INPUT,
-        CliError::Memory { .. } => {
-            "somebody changed it; compare the node's key with its operator, then remove the file"
-        }
+        CliError::Memory { .. } => MEMORY,
         CliError::TourFile { part: TourPart::Guest, .. } => BUILD_GUESTS,
-        CliError::TourFile { part: TourPart::Data, .. } => {
-            "go to the root of the sources, or name the directory of the tour's data with --data"
-        }
+        CliError::TourFile { part: TourPart::Data, .. } => TOUR_FILE,
         CliError::CacheSettings(_) => "`casemate cache show --help` lists every setting of the cache",
-        CliError::Cache(_) => {
-            "make its directory yours alone, name another one with --cache-dir, or none with --no-cache"
-        }
+        CliError::Cache(_) => CACHE,
         CliError::NoBackup { .. } => "`casemate db backup FILE` writes one",
         CliError::Node(error) => return of_node(error),
         CliError::NodeName(_) => "name the node with --name",
@@ -78,6 +74,9 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::PathNotText { .. }
         | CliError::NoSchedule { .. }
         | CliError::NoFormerVersion { .. }
+        | CliError::WrongPassphrase { .. }
+        | CliError::ShortPassphrase { .. }
+        | CliError::OddAnswer { .. }
         | CliError::NotReplaced { .. }
         | CliError::ProjectOverNetwork
         | CliError::SignInWhere
@@ -90,11 +89,26 @@ pub(super) fn of(error: &CliError) -> Option<String> {
     Some(fixed.to_owned())
 }
 
+fn of_owner_key(error: &CliError) -> &'static str {
+    match error {
+        CliError::OwnerKeyExists { .. } => "choose another name; a key is never replaced",
+        CliError::OwnerKeyDamaged { .. } => "bring its file back from where you keep a copy",
+        CliError::DraftDiffers { .. } => "tell its operator, and sign nothing with it until you know why",
+        _ => "`casemate name key list` lists them, and `casemate name key create KEY` makes one",
+    }
+}
+
 fn set_home(variable: &str) -> String {
     format!("set HOME or {variable} to an absolute path")
 }
 
 const BUILD_GUESTS: &str = "build the guests with `make guests`, or name their directory with --guests";
+const KEY_UNKNOWN: &str =
+    "name it with --key: `casemate audit checkpoint --key` prints it on the node, or verify a receipt first";
+const MEMORY: &str = "somebody changed it; compare the node's key with its operator, then remove the file";
+const TOUR_FILE: &str = "go to the root of the sources, or name the directory of the tour's data with --data";
+const CACHE: &str =
+    "make its directory yours alone, name another one with --cache-dir, or none with --no-cache";
 const STORE_INPUT: &str = "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input";
 
 const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
@@ -268,6 +282,7 @@ fn of_refusal(error: &VerifyError) -> Option<&'static str> {
         Place::Signer => Some("the log does not name this key as that of the node that ran the task"),
         Place::Bundle
         | Place::Receipt
+        | Place::Record
         | Place::Entry(_)
         | Place::Leaf
         | Place::Proof
@@ -312,6 +327,10 @@ fn of_problem(problem: &Problem) -> Option<String> {
         }
         ProblemCode::Denied => "`casemate key create` makes a key with the role and scopes that it needs",
         ProblemCode::NotOwner | ProblemCode::NameTaken => "`casemate name show NAME` says who holds it",
+        ProblemCode::NameStopped => "`casemate name show NAME` says until when",
+        ProblemCode::SignatureRequired => {
+            "`casemate name show NAME` says which key owns it; `casemate name key list` lists yours"
+        }
         ProblemCode::NotFinished => {
             "`casemate task wait TASK` waits for it, `casemate task logs -f TASK` shows what it writes"
         }

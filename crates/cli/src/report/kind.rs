@@ -46,7 +46,10 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::SourceEmpty { .. }
         | CliError::NoSchedule { .. }
         | CliError::NoFormerVersion { .. }
+        | CliError::NoOwnerKey { .. }
         | CliError::NoRule { .. } => Kind::NotFound,
+        CliError::OwnerKeyExists { .. } => Kind::Conflict,
+        CliError::WrongPassphrase { .. } => Kind::Denied,
         CliError::Bucket(error) => of_bucket(error),
         CliError::DeltaGlider(error) => of_delta_glider(error),
         CliError::Node(error) => of_node(error),
@@ -60,6 +63,7 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Config(_)
         | CliError::CacheSettings(_)
         | CliError::NoBucket { .. }
+        | CliError::ShortPassphrase { .. }
         | CliError::SharedState { .. }
         | CliError::SamePlace { .. }
         | CliError::PasswordsDiffer
@@ -95,6 +99,9 @@ pub(super) fn of(error: &CliError) -> Kind {
         | CliError::Difference { .. }
         | CliError::NoBackup { .. }
         | CliError::UnsafeName { .. }
+        | CliError::OwnerKeyDamaged { .. }
+        | CliError::DraftDiffers { .. }
+        | CliError::OddAnswer { .. }
         | CliError::Tour { .. } => Kind::Failed,
     }
 }
@@ -179,6 +186,8 @@ fn of_start(error: &StartError) -> Kind {
         | StartError::Sandbox(_)
         | StartError::Socket(_)
         | StartError::Tls(_)
+        | StartError::Zone(_)
+        | StartError::TransferKey { .. }
         | StartError::Metrics(_) => Kind::Failed,
     }
 }
@@ -233,10 +242,12 @@ fn of_problem(code: ProblemCode) -> Kind {
         | ProblemCode::SecondFactorWrong
         | ProblemCode::Denied
         | ProblemCode::CrossOrigin
+        | ProblemCode::SignatureRequired
         | ProblemCode::NotOwner => Kind::Denied,
         ProblemCode::IdempotencyInFlight
         | ProblemCode::IdempotencyMismatch
         | ProblemCode::NameTaken
+        | ProblemCode::NameStopped
         | ProblemCode::NotFinished
         | ProblemCode::LeaseLost
         | ProblemCode::Conflict

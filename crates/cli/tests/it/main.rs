@@ -7,6 +7,7 @@ mod bodies;
 mod buckets;
 mod config;
 mod determinism;
+mod dns;
 mod edge;
 mod encryption;
 mod errors;

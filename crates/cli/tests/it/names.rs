@@ -68,3 +68,103 @@ fn a_name_goes_back_to_what_it_meant() {
     assert_eq!(user.run(&["name", "rollback", "app.shop", "--to", "9"]).code, 3);
     assert_eq!(user.run(&["name", "history", "app.shop", "--json"]).json().as_array().unwrap().len(), 5);
 }
+
+#[test]
+fn a_name_goes_from_hand_to_hand_and_comes_back_by_power() {
+    let user = User::new();
+    let _node = user.serve();
+    user.file("app.txt", b"app");
+    for project in ["default", "tenant"] {
+        assert_eq!(user.run(&["cp", "app.txt", "cm://builds/app", "--project", project]).code, 0);
+    }
+    let run = |words: &[&str]| user.run(&[&["name"], words].concat());
+    let ok = |words: &[&str]| {
+        let done = run(words);
+        assert_eq!(done.code, 0, "{words:?}: {}", done.stderr);
+        done.text()
+    };
+    ok(&["claim", "acme", "cm://builds/app"]);
+    let locked = run(&["offer", "acme", "--to", "tenant"]);
+    assert!(locked.code == 5 && locked.stderr.contains("can be offered from"), "{}", locked.stderr);
+    let early = run(&["renew", "acme"]);
+    assert!(early.code == 5 && early.stderr.contains("can be done to the name"), "{}", early.stderr);
+
+    // What is below a name of one's own may be handed on at once, and stays in one's power.
+    ok(&["claim", "shop.acme", "cm://builds/app", "--dns", "A 192.0.2.1", "--tag", "prod"]);
+    assert!(ok(&["list", "--tag", "prod"]).contains("shop.acme"));
+    ok(&["offer", "shop.acme", "--to", "tenant"]);
+    assert!(ok(&["list", "--offered", "--project", "tenant"]).contains("shop.acme"));
+    let not_yours = run(&["accept", "shop.acme"]);
+    assert!(not_yours.code == 3 && not_yours.stderr.contains("is not offered"), "{}", not_yours.stderr);
+    let taken = ok(&["accept", "shop.acme", "--project", "tenant"]);
+    assert!(taken.contains("tenant") && taken.contains("A 192.0.2.1") && !taken.contains("prod"), "{taken}");
+    ok(&["suspend", "shop.acme", "--reason", "a complaint"]);
+    let shown = run(&["show", "shop.acme", "--json"]).json();
+    assert_eq!(
+        (&shown["status"], &shown["digest"], &shown["dns"]),
+        (&"suspended".into(), &().into(), &().into())
+    );
+    let stopped = run(&["set", "shop.acme", "--no-dns", "--project", "tenant"]);
+    assert!(stopped.code == 5 && stopped.stderr.contains("is suspended"), "{}", stopped.stderr);
+    ok(&["resume", "shop.acme"]);
+    assert!(ok(&["show", "shop.acme"]).contains("active"));
+    ok(&["revoke", "shop.acme"]);
+    assert!(ok(&["show", "shop.acme"]).contains("revoked until"));
+    let history = ok(&["history", "shop.acme"]);
+    for change in ["claimed", "offered", "transferred", "suspended", "resumed", "revoked"] {
+        assert!(history.contains(change), "{change}: {history}");
+    }
+    let log = user.run(&["audit", "tail", "-n", "50", "--json"]).stdout;
+    assert!(String::from_utf8_lossy(&log).contains("a complaint"));
+}
+
+#[test]
+fn a_name_with_an_owner_is_changed_by_its_key_and_proved_offline() {
+    let user = User::new();
+    let node = user.serve();
+    user.file("app.txt", b"app");
+    assert_eq!(user.run(&["cp", "app.txt", "cm://builds/app"]).code, 0);
+    let with =
+        |words: &[&str], passphrases: &[u8]| user.run_with_input(&[&["name"], words].concat(), passphrases);
+    let short = with(&["key", "create", "mine"], b"short\n");
+    assert!(short.code == 2 && short.stderr.contains("8 characters"), "{}", short.stderr);
+    assert_eq!(with(&["key", "create", "mine"], b"correct horse\n").code, 0);
+    assert_eq!(with(&["key", "create", "mine"], b"correct horse\n").code, 5);
+    assert_eq!(with(&["key", "create", "vault", "--hybrid"], b"battery staple\n").code, 0);
+    let listed = with(&["key", "list"], b"").text();
+    assert!(listed.contains("mine") && listed.contains("Ed25519 and ML-DSA-65"), "{listed}");
+
+    let claim = ["claim", "app.shop", "cm://builds/app", "--owner-key", "mine", "--recovery-key", "vault"];
+    let wrong = with(&claim, b"wrong horse\n");
+    assert!(wrong.code == 4 && wrong.stderr.contains("does not open the key `mine`"), "{}", wrong.stderr);
+    let claimed = with(&claim, b"correct horse\n");
+    assert_eq!(claimed.code, 0, "{}", claimed.stderr);
+    assert!(claimed.text().contains("owner key"));
+    // The key is found by itself when it is needed, and nobody does without it.
+    let set = with(&["set", "app.shop", "--tag", "prod"], b"correct horse\n");
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    let rotated = with(&["rotate", "app.shop", "--owner-key", "vault"], b"correct horse\nbattery staple\n");
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    let proof = with(&["proof", "app.shop", "-o", "app.proof"], b"");
+    assert_eq!(proof.code, 0, "{}", proof.stderr);
+    let old = with(&["proof", "app.shop", "--version", "1", "-o", "old.proof"], b"");
+    assert_eq!(old.code, 0, "{}", old.stderr);
+    drop(node);
+
+    let verified = user.run(&["verify", "app.proof", "--json"]).json();
+    assert_eq!(
+        (&verified["name"], &verified["change"], &verified["owner_signed"], &verified["resolution"]),
+        (&"app.shop".into(), &"rotated".into(), &true.into(), &"offline".into())
+    );
+    let said = user.run(&["verify", "old.proof"]);
+    assert!(said.code == 0 && said.stderr.contains("its owner signed this version"), "{}", said.stderr);
+    let whole = std::fs::read_to_string(user.path("app.proof")).unwrap();
+    for (line, part) in [("record ", "record"), ("entry ", "entry"), ("leaf ", "leaf hash"), ("index ", "")] {
+        let start = whole.find(line).unwrap() + line.len();
+        let mut bytes = whole.clone().into_bytes();
+        bytes[start + 30.min(whole.len() - start - 1)] ^= 1;
+        user.file("bent.proof", &bytes);
+        let refused = user.run(&["verify", "bent.proof"]);
+        assert!(refused.code == 1 && refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+}

@@ -148,8 +148,8 @@ impl Control {
         let project = permit.project();
         let (module, module_name, module_project) = match wanted.module {
             ModuleSource::Name(name) => {
-                let held = self.parts.names.resolve_for_run(permit, &name).await?;
-                (held.digest, Some(name), Some(held.project).filter(|holder| holder != project))
+                let (holder, digest) = self.parts.names.resolve_for_run(permit, &name, self.now()).await?;
+                (digest, Some(name), Some(holder).filter(|holder| holder != project))
             }
             ModuleSource::Content(source) => (self.input_digest(caller, source).await?, None, None),
         };

@@ -148,8 +148,8 @@ fn event(item: &FeedItem, reader: &Reader) -> Option<Event> {
             };
             ("object", json(&wire::events::ObjectEvent { bucket: bucket.clone(), key: key.clone(), change }))
         }
-        Change::Name { name, kind } => {
-            let change = convert::name_change(*kind);
+        Change::Name { name, change } => {
+            let change = convert::name_change(*change);
             ("name", json(&wire::events::NameEvent { name: name.clone(), change }))
         }
         Change::Webhook { id } => ("webhook", json(&wire::events::WebhookEvent { id: id.to_string() })),

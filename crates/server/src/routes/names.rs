@@ -1,8 +1,10 @@
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
-use casemate_model::{Digest, Name};
-use casemate_names::NameRecord;
+use casemate_ledger::SignedNameRecord;
+use casemate_model::{Name, Tag};
+use casemate_names::{Order, Resolved, WhichNames};
+use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
@@ -22,6 +24,14 @@ pub(crate) struct NamesQuery {
     /// What names must begin with.
     #[serde(default)]
     prefix: String,
+    /// A tag that they must have.
+    tag: Option<String>,
+    /// Whether those that end first come first.
+    #[serde(default)]
+    ending: bool,
+    /// Whether those are wanted that are offered to the project, instead of its own.
+    #[serde(default)]
+    offered: bool,
     /// Most items to return, 1 to 200; 50 unless given.
     limit: Option<u32>,
     /// `next` of the page before.
@@ -37,12 +47,11 @@ pub(crate) async fn claim_name(
     Json(claim): Json<wire::names::ClaimName>,
 ) -> Result<Response, Problem> {
     let name: Name = body_field("/name", &claim.name)?;
-    let digest: Digest = body_field("/digest", &claim.digest)?;
-    let record = state.control.claim_name(&caller, &name, digest).await?;
-    Ok(answer(StatusCode::CREATED, &record))
+    let content = convert::claim_of(&claim)?;
+    Ok(answer(StatusCode::CREATED, &state.control.claim_name(&caller, &name, content).await?))
 }
 
-/// List the project's names
+/// List names that the project has to do with
 #[utoipa::path(get, path = "/names", operation_id = "names_list", tag = "names", params(NamesQuery),
     responses((status = 200, body = wire::Page<wire::names::Name>), (status = "default", body = wire::Problem)))]
 pub(crate) async fn list_names(
@@ -50,11 +59,26 @@ pub(crate) async fn list_names(
     From(caller): From,
     query: Answer<Query<NamesQuery>>,
 ) -> Result<axum::Json<wire::Page<wire::names::Name>>, Problem> {
-    let NamesQuery { prefix, limit, after } = query.into_inner()?;
-    let page = PageQuery::new(limit, after);
-    let rows = state.control.list_names(&caller, prefix, page.after()?, page.rows()?).await?;
+    let query = query.into_inner()?;
+    let which = which(&query)?;
+    let page = PageQuery::new(query.limit, query.after);
+    let rows = state.control.list_names(&caller, which, page.after()?, page.rows()?).await?;
     let names = rows.iter().map(convert::name).collect();
     Ok(axum::Json(page.page(names, |name: &wire::names::Name| name.name.clone())?))
+}
+
+fn which(query: &NamesQuery) -> Result<WhichNames, Problem> {
+    let tag: Option<Tag> = query.tag.as_deref().map(|tag| path_parameter("tag", tag)).transpose()?;
+    match (query.prefix.as_str(), tag, query.ending, query.offered) {
+        (prefix, None, false, false) => Ok(WhichNames::Prefix(prefix.to_owned())),
+        ("", Some(tag), false, false) => Ok(WhichNames::Tagged(tag)),
+        ("", None, true, false) => Ok(WhichNames::Ending),
+        ("", None, false, true) => Ok(WhichNames::Offered),
+        _ => {
+            let text = "goes without the others: ask by prefix, tag, ending or offered".to_owned();
+            Err(Problem::parameter_text("prefix", text))
+        }
+    }
 }
 
 /// Show what a name means
@@ -91,7 +115,7 @@ pub(crate) async fn check_name(
     }))
 }
 
-/// Point a name at another digest
+/// Point a name elsewhere
 #[utoipa::path(put, path = "/names/{name}", operation_id = "names_update", tag = "names",
     params(("name" = String, Path, description = "The name"),
         ("if-match" = String, Header, description = "The name's ETag: the version that is to be replaced")),
@@ -106,9 +130,9 @@ pub(crate) async fn update_name(
 ) -> Result<Response, Problem> {
     let name: Name = path_parameter("name", &name)?;
     let expected = expected_sequence(&headers)?;
-    let digest: Digest = body_field("/digest", &update.digest)?;
-    let record = state.control.update_name(&caller, &name, digest, expected).await?;
-    Ok(answer(StatusCode::OK, &record))
+    let order = Order::Update(convert::edit_of(&update)?);
+    let resolved = state.control.change_name(&caller, &name, order, (Some(expected), None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
 }
 
 /// Release a name
@@ -120,8 +144,222 @@ pub(crate) async fn release_name(
     From(caller): From,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    state.control.release_name(&caller, &path_parameter("name", &name)?).await?;
+    let name: Name = path_parameter("name", &name)?;
+    state.control.change_name(&caller, &name, Order::Release, (None, None)).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Keep a name for longer
+#[utoipa::path(post, path = "/names/{name}/renew", operation_id = "names_renew", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn renew_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved = state.control.change_name(&caller, &name, Order::Renew, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Let another project take a name over
+#[utoipa::path(post, path = "/names/{name}/offer", operation_id = "names_offer", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    request_body = wire::names::OfferName,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn offer_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(body): Json<wire::names::OfferName>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved = state.control.change_name(&caller, &name, offer_of(&body)?, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Call off an offer of a name, or a change of its keys
+#[utoipa::path(delete, path = "/names/{name}/offer", operation_id = "names_withdraw", tag = "names",
+    params(("name" = String, Path, description = "The name")),
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn withdraw_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved = state.control.change_name(&caller, &name, Order::Withdraw, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Not want a name that is offered
+#[utoipa::path(post, path = "/names/{name}/decline", operation_id = "names_decline", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn decline_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved = state.control.change_name(&caller, &name, Order::Decline, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Take over a name that is offered
+#[utoipa::path(post, path = "/names/{name}/accept", operation_id = "names_accept", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    request_body = wire::names::AcceptName,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn accept_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(body): Json<wire::names::AcceptName>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved =
+        state.control.change_name(&caller, &name, convert::acceptance_of(&body)?, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Have the successor of a lost key count
+///
+/// It was named by a record that the recovery key signed, a while ago, and nobody has objected.
+#[utoipa::path(post, path = "/names/{name}/recover", operation_id = "names_recover", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn recover_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved = state.control.change_name(&caller, &name, Order::FinishRecovery, (None, None)).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Let nobody use a name for now
+///
+/// For who runs the node, and who holds a name above it.
+#[utoipa::path(post, path = "/names/{name}/suspend", operation_id = "names_suspend", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    request_body = wire::names::StopName,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn suspend_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(body): Json<wire::names::StopName>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved =
+        state.control.change_name(&caller, &name, Order::Suspend, (None, body.reason.as_deref())).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Let a name be used again
+///
+/// One that was suspended, or revoked not long ago.
+#[utoipa::path(post, path = "/names/{name}/resume", operation_id = "names_resume", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    request_body = wire::names::StopName,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn resume_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(body): Json<wire::names::StopName>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved =
+        state.control.change_name(&caller, &name, Order::Resume, (None, body.reason.as_deref())).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Take a name away
+///
+/// It may not be used from then on, and is gone after a while unless it is resumed. For who runs the node, and who holds a name above it.
+#[utoipa::path(post, path = "/names/{name}/revoke", operation_id = "names_revoke", tag = "names",
+    params(("name" = String, Path, description = "The name"), IdempotencyParams),
+    request_body = wire::names::StopName,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn revoke_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(body): Json<wire::names::StopName>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let resolved =
+        state.control.change_name(&caller, &name, Order::Revoke, (None, body.reason.as_deref())).await?;
+    Ok(answer(StatusCode::OK, &resolved))
+}
+
+/// Draft a change of a name, for signing it
+///
+/// The answer is the record that would come of it, in its canonical bytes. Sign it with the keys that it needs, and hand it in at
+/// `/name-records`. It can be handed in for ten minutes, and fits only while the name stands as it does.
+#[utoipa::path(post, path = "/names/{name}/draft", operation_id = "names_draft", tag = "names",
+    params(("name" = String, Path, description = "The name")),
+    request_body = wire::names::DraftName,
+    responses((status = 200, body = wire::names::NameRecord), (status = "default", body = wire::Problem)))]
+pub(crate) async fn draft_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    Json(draft): Json<wire::names::DraftName>,
+) -> Result<axum::Json<wire::names::NameRecord>, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let record = state.control.draft_name(&caller, &name, &convert::order_of(&draft)?).await?;
+    Ok(axum::Json(wire::names::NameRecord { record: BASE64.encode(&record.encode()) }))
+}
+
+/// Hand in a signed record of a name
+///
+/// It is carried out if it is what comes next, and if those signed it who have to.
+#[utoipa::path(post, path = "/name-records", operation_id = "names_sign", tag = "names", params(IdempotencyParams),
+    request_body = wire::names::NameRecord,
+    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
+pub(crate) async fn sign_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Json(body): Json<wire::names::NameRecord>,
+) -> Result<Response, Problem> {
+    let bytes = BASE64.decode(body.record.as_bytes());
+    let bytes = bytes.map_err(|_| Problem::field("/record", "is not base64".to_owned()))?;
+    let signed = SignedNameRecord::decode(&bytes);
+    let signed = signed.map_err(|error| Problem::field("/record", error.to_string()))?;
+    Ok(answer(StatusCode::OK, &state.control.take_name_record(&caller, &signed).await?))
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ProofQuery {
+    /// The version to prove; the newest unless given.
+    version: Option<u64>,
+}
+
+/// Fetch what proves offline what a name meant
+///
+/// The answer is a bundle: the signed record, the audit entry that names it, the proof that the entry is in the log, and the log's
+/// signed checkpoint. `casemate verify` checks it without node or network.
+#[utoipa::path(get, path = "/names/{name}/proof", operation_id = "names_prove", tag = "names",
+    params(("name" = String, Path, description = "The name"), ProofQuery),
+    responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]
+pub(crate) async fn prove_name(
+    State(state): State<AppState>,
+    From(caller): From,
+    Path(name): Path<String>,
+    query: Answer<Query<ProofQuery>>,
+) -> Result<Response, Problem> {
+    let name: Name = path_parameter("name", &name)?;
+    let version =
+        query.into_inner()?.version.map(|version| counting_number("version", version)).transpose()?;
+    let bundle = state.control.prove_name(&caller, &name, version).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bundle.to_string()).into_response())
 }
 
 /// Show a name's history, newest first
@@ -142,9 +380,13 @@ pub(crate) async fn name_history(
     Ok(axum::Json(query.page(versions, |version: &wire::names::NameVersion| version.sequence.to_string())?))
 }
 
-fn answer(status: StatusCode, record: &NameRecord) -> Response {
-    let tag = [(header::ETAG, format!("\"{}\"", record.sequence))];
-    (status, tag, axum::Json(convert::name(record))).into_response()
+fn offer_of(offer: &wire::names::OfferName) -> Result<Order, Problem> {
+    Ok(Order::Offer { to: body_field("/to", &offer.to)? })
+}
+
+fn answer(status: StatusCode, resolved: &Resolved) -> Response {
+    let tag = [(header::ETAG, format!("\"{}\"", resolved.held.record.sequence))];
+    (status, tag, axum::Json(convert::name(resolved))).into_response()
 }
 
 /// The version that the client saw. Without one an update could undo somebody else's unseen.

@@ -4,11 +4,11 @@ use casemate_model::Digest;
 use casemate_objects::BlobId;
 use casemate_tasks::TaskRecord;
 
-use super::{Finding, Findings, STEP};
+use super::{Finding, Findings, STEP, names};
 use crate::failure::Failure;
 use crate::queue::{ALL_TASKS, Moments, read_task, result_blobs, spec_blobs};
 use crate::sql::{Row, Sql, Statement, ToValue, Value, values};
-use crate::{catalog, credentials, functions, registry, schedules, users, webhooks};
+use crate::{catalog, credentials, functions, schedules, users, webhooks};
 
 /// What was counted while every record was read.
 #[derive(Default)]
@@ -41,11 +41,7 @@ pub(super) async fn check(sql: &mut Sql<'_>, findings: &mut Findings) -> Result<
     webhooks.walk(sql, findings, |row| webhooks::webhook(row).map(|_| None)).await?;
     let objects = Table { statement: &catalog::ALL_OBJECTS, before_first: values!["", "", ""].to_vec() };
     objects.walk(sql, findings, |row| counted.add_object(row)).await?;
-    let names = Table { statement: &registry::ALL_NAMES, before_first: values![""].to_vec() };
-    names.walk(sql, findings, |row| counted.add_name(row)).await?;
-    let versions = Table { statement: &registry::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
-    let mut last = (String::new(), 0);
-    versions.walk(sql, findings, |row| check_version(row, &mut last)).await?;
+    names::check(sql, &mut counted, findings).await?;
     let functions = Table { statement: &functions::ALL_VERSIONS, before_first: values!["", 0u64].to_vec() };
     functions.walk(sql, findings, |row| counted.add_function_version(row)).await?;
     let schedules = Table { statement: &schedules::ALL_SCHEDULES, before_first: values![""].to_vec() };
@@ -132,12 +128,6 @@ impl Counted {
         Ok(None)
     }
 
-    fn add_name(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
-        let name = registry::name_record(row)?;
-        self.refer(BlobId::new(&name.project, name.digest));
-        Ok(None)
-    }
-
     fn add_function_version(&mut self, row: Row) -> Result<Option<Finding>, Failure> {
         self.refer(functions::module_of(row)?);
         Ok(None)
@@ -181,20 +171,7 @@ impl Counted {
         Ok(None)
     }
 
-    fn refer(&mut self, blob: BlobId) {
+    pub(super) fn refer(&mut self, blob: BlobId) {
         *self.references.entry(blob).or_default() += 1;
     }
-}
-
-/// Versions of a name count from 1 without gaps.
-fn check_version(row: Row, last: &mut (String, u64)) -> Result<Option<Finding>, Failure> {
-    let version = registry::name_version(row)?;
-    let name = version.name.to_string();
-    let expected = if name == last.0 { last.1 + 1 } else { 1 };
-    let finding = (version.sequence != expected).then(|| Finding::Record {
-        what: "name history",
-        text: format!("`{name}` has version {} where version {expected} belongs", version.sequence),
-    });
-    *last = (name, version.sequence);
-    Ok(finding)
 }

@@ -3,13 +3,14 @@ use std::str::FromStr;
 
 use casemate_functions::{FunctionName, Route};
 use casemate_identity::{Maker, NodeState};
-use casemate_ledger::NodePublicKey;
+use casemate_ledger::{NameChange, NodePublicKey, OwnerPublicKey, Standing};
 use casemate_model::{
-    BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
-    NodeName, ObjectKey, Project, RefreshId, RelayId, RequestId, Role, RunId, ScheduleId, Scopes, SessionId,
-    TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
+    BucketName, DeliveryId, Digest, DnsRecords, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId,
+    NodeLabels, NodeName, ObjectKey, Project, RefreshId, RegistryId, RelayId, RequestId, Role, RunId,
+    ScheduleId, Scopes, SessionId, Tags, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId,
+    WorkerId,
 };
-use casemate_names::NameVersionKind;
+use casemate_names::Notice;
 use casemate_objects::ETag;
 use casemate_proofs::SystemName;
 use casemate_relays::{Destinations, RelayState};
@@ -82,6 +83,14 @@ impl Row {
     /// Reads the only column of the row.
     pub(crate) fn only<T: FromCell>(self, what: &'static str) -> Result<T, Failure> {
         self.read(what).next()
+    }
+}
+
+impl Row {
+    /// Reads the last column of the row.
+    pub(crate) fn last<T: FromCell>(mut self, what: &'static str) -> Result<T, Failure> {
+        let last = self.0.pop().unwrap_or(Cell::Foreign);
+        Self(vec![last]).only(what)
     }
 }
 
@@ -187,11 +196,35 @@ impl FromCell for Digest {
     }
 }
 
-impl FromCell for NameVersionKind {
-    const WANTED: &'static str = "a kind of name version";
+impl FromCell for NameChange {
+    const WANTED: &'static str = "a change of a name";
 
     fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
         Self::from_text(&String::from_cell(cell)?).ok_or_else(Mismatch::default)
+    }
+}
+
+impl FromCell for Standing {
+    const WANTED: &'static str = "the standing of a name";
+
+    fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
+        Self::from_text(&String::from_cell(cell)?).ok_or_else(Mismatch::default)
+    }
+}
+
+impl FromCell for Notice {
+    const WANTED: &'static str = "the number of a notice";
+
+    fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
+        Self::from_number(u32::from_cell(cell)?).ok_or_else(Mismatch::default)
+    }
+}
+
+impl FromCell for OwnerPublicKey {
+    const WANTED: &'static str = "an owner's key";
+
+    fn from_cell(cell: Cell) -> Result<Self, Mismatch> {
+        Self::from_bytes(&Vec::from_cell(cell)?).ok_or_else(Mismatch::default)
     }
 }
 
@@ -223,6 +256,9 @@ macro_rules! parsed_cells {
 parsed_cells!(
     BucketName => "a bucket name",
     DeliveryId => "a delivery id",
+    DnsRecords => "DNS records",
+    RegistryId => "the id of a registry",
+    Tags => "tags",
     Description => "a description",
     Endpoint => "an endpoint",
     EventKind => "a kind of event",

@@ -1,12 +1,12 @@
 use casemate_functions::{FunctionName, Route};
 use casemate_identity::{Maker, NodeState};
-use casemate_ledger::NodePublicKey;
+use casemate_ledger::{NameChange, NodePublicKey, OwnerPublicKey, Standing};
 use casemate_model::{
-    BucketName, DeliveryId, Digest, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId, NodeLabels,
-    NodeName, ObjectKey, Project, RefreshId, RelayId, RequestId, Role, ScheduleId, Scopes, SessionId, TaskId,
-    Timestamp, UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
+    BucketName, DeliveryId, Digest, DnsRecords, InvitationId, JoinTokenId, KeyId, Name, Networks, NodeId,
+    NodeLabels, NodeName, ObjectKey, Project, RefreshId, RelayId, RequestId, Role, ScheduleId, Scopes,
+    SessionId, Tags, TaskId, Timestamp, UploadId, UserId, UserName, VersionId, WebhookId, WorkerId,
 };
-use casemate_names::NameVersionKind;
+use casemate_names::Notice;
 use casemate_objects::ETag;
 use casemate_proofs::SystemName;
 use casemate_relays::{Destinations, RelayState};
@@ -73,6 +73,8 @@ text_values!(
     str,
     String,
     BucketName,
+    DnsRecords,
+    Tags,
     Networks,
     InvitationId,
     JoinTokenId,
@@ -126,9 +128,27 @@ impl ToValue for Option<VersionId> {
     }
 }
 
-impl ToValue for NameVersionKind {
+impl ToValue for NameChange {
     fn to_value(&self) -> Value {
         self.as_str().to_value()
+    }
+}
+
+impl ToValue for Standing {
+    fn to_value(&self) -> Value {
+        self.as_str().to_value()
+    }
+}
+
+impl ToValue for Notice {
+    fn to_value(&self) -> Value {
+        self.number().to_value()
+    }
+}
+
+impl ToValue for OwnerPublicKey {
+    fn to_value(&self) -> Value {
+        Value::Bytes(Some(self.to_bytes()))
     }
 }
 
@@ -187,7 +207,7 @@ macro_rules! nulls {
 
 nulls!(Value::Integer(None); u32, u64, Timestamp);
 nulls!(Value::Text(None); String, &str, KeyId, NodeId, Project, RefreshId, TaskId, UserId, WorkerId);
-nulls!(Value::Bytes(None); Digest, &[u8]);
+nulls!(Value::Bytes(None); Digest, OwnerPublicKey, &[u8]);
 
 impl<T: ToValue + NullValue> ToValue for Option<T> {
     fn to_value(&self) -> Value {

@@ -18,6 +18,7 @@ mod quotas;
 mod registry;
 mod relays;
 mod schedules;
+mod terms;
 mod uploads;
 mod users;
 mod webhooks;
@@ -138,6 +139,15 @@ const CASES: &[Case] = cases![
     registry::of_names_that_look_alike_one_is_held,
     registry::what_is_above_and_below_a_name_is_its_holders,
     registry::history_and_names_come_in_pages,
+    registry::of_changes_from_one_version_one_wins,
+    terms::a_name_ends_unless_it_is_renewed,
+    terms::a_clock_that_jumps_ahead_takes_no_name,
+    terms::a_name_goes_to_whom_it_is_offered,
+    terms::what_is_handed_on_below_a_name_ends_with_it,
+    terms::a_revocation_can_be_taken_back_for_a_while,
+    terms::names_are_found_by_the_tags_they_have,
+    terms::changes_of_a_name_with_an_owner_are_signed,
+    terms::keys_of_a_name_change_hands_with_those_who_have_them,
 ];
 
 #[test]

@@ -8,7 +8,6 @@ use casemate_model::{
     Clock, Digest, Outcome, PrincipalKind, Project, RequestId, RunId, RunLimits, TaskId, Timestamp, Usage,
     VersionId, WorkerId,
 };
-use casemate_names::NameChange;
 use casemate_objects::{Attributes, BlobCatalog, BlobId, ETag, ObjectCatalog, ObjectRecord, PutRule};
 use casemate_state::test_support::PrivatePostgres;
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
@@ -93,16 +92,6 @@ impl Context {
         let object = self.object(key, content);
         self.store.put_object(&object, &PutRule::default(), self.event("objects.put")).await.unwrap();
         object.digest
-    }
-
-    pub(crate) fn name_change(&self, name: &str, digest: Digest) -> NameChange {
-        NameChange {
-            name: name.parse().unwrap(),
-            project: self.project.clone(),
-            digest,
-            actor: "uid:0".to_owned(),
-            at: self.now(),
-        }
     }
 
     /// Content of the project.

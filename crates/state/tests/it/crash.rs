@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use casemate_fs::Dir;
-use casemate_names::{Claimed, Registry};
 use casemate_objects::{BucketCatalog, ObjectCatalog, PutRule};
 use casemate_state::restore_sqlite;
 use futures_util::future::join_all;
 
 use crate::context::{Context, open_sqlite, run};
+use crate::names::held;
 
 const CYCLES: usize = 30;
 const CALLERS: u32 = 8;
@@ -96,7 +96,7 @@ async fn check_all(directory: &Path, acknowledged: &BTreeSet<String>) {
                 let found = store.object(&object.project, &object.bucket, &object.key).await.unwrap();
                 assert_eq!(found.map(|found| found.digest), Some(object.digest), "{key}");
             }
-            ("claim", name) => assert!(store.name(&name.parse().unwrap()).await.unwrap().is_some(), "{name}"),
+            ("claim", name) => assert!(held(&store, name).await.is_some(), "{name}"),
             other => panic!("{other:?}"),
         }
     }
@@ -114,9 +114,8 @@ async fn write_until_killed(directory: &Path, cycle: String) {
                 let object = context.object(&key, key.as_bytes());
                 store.put_object(&object, &PutRule::default(), context.event("objects.put")).await.unwrap();
                 acknowledge(&format!("put {key}"));
-                let change = context.name_change(&key, object.digest);
-                let claimed = store.claim(&change, context.event("names.claim")).await.unwrap();
-                assert!(matches!(claimed, Claimed::Done(_)), "{claimed:?}");
+                let owner = context.operator_on(store);
+                owner.claim(&key, object.digest).await.unwrap();
                 acknowledge(&format!("claim {key}"));
             }
         }

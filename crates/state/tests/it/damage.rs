@@ -7,13 +7,14 @@ use std::sync::Arc;
 use casemate_fs::Dir;
 use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
-use casemate_names::Registry;
+use casemate_names::{Content, Keys};
 use casemate_state::{Finding, SqliteOptions, StateError, Store, StoreLimits, restore_sqlite};
 use casemate_tasks::Queue;
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 
 use crate::context::{Context, open_sqlite, private_dir, run, with_postgres};
+use crate::names::content;
 
 async fn tamper(database: &Path, statement: &'static str) {
     let mut other = SqliteConnection::connect(&format!("sqlite://{}", database.display())).await.unwrap();
@@ -31,7 +32,8 @@ async fn findings_after(statement: &'static str) -> Vec<String> {
     let store = open_sqlite(&directory, Arc::clone(&clock)).await;
     let context = Context::new(store, clock, None);
     let digest = context.put("key", b"content").await;
-    context.store.claim(&context.name_change("app", digest), context.event("names.claim")).await.unwrap();
+    let tagged = Content { tags: "prod".parse().unwrap(), ..content(digest) };
+    context.operator().claim_with("app", tagged, Keys::default()).await.unwrap();
     context.store.submit(&context.task(digest), context.event("tasks.submit")).await.unwrap();
     tamper(&directory.path().join("casemate.db"), statement).await;
     let report = context.store.check().await.unwrap();
@@ -118,6 +120,33 @@ fn a_check_names_what_is_damaged() {
                 Some("a damaged name history: `app` has version 4 where version 1 belongs".to_owned()),
             ),
             ("UPDATE names SET name = 'No Name'", Some("a damaged name: column 1 is not a name".to_owned())),
+            (
+                "UPDATE names SET reversed = 'app'",
+                Some("a damaged name: `app` does not stand backwards as it is".to_owned()),
+            ),
+            (
+                "UPDATE names SET expires = expires + 1",
+                Some("a damaged name: `app` does not stand as its version 1 says".to_owned()),
+            ),
+            (
+                "UPDATE name_versions SET record_digest = zeroblob(32)",
+                Some(
+                    "a damaged name history: version 1 of `app` has a record that its digest is not of".to_owned(),
+                ),
+            ),
+            (
+                "UPDATE name_tags SET tag = 'other'",
+                Some("a damaged tag: `app` is found by the tag `other`, which it does not have".to_owned()),
+            ),
+            ("DELETE FROM name_tags", Some("a damaged tag: `app` is not found by its tag `prod`".to_owned())),
+            (
+                "DELETE FROM name_skeletons",
+                Some("a damaged name: what `app` looks like is not written down".to_owned()),
+            ),
+            (
+                "UPDATE name_skeletons SET free_from = 1",
+                Some("a damaged name: `app` is held, and its looks are written down for `app`".to_owned()),
+            ),
         ] {
             let findings = findings_after(statement).await;
             match finding {

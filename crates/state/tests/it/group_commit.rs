@@ -7,7 +7,6 @@ use casemate_identity::{Credentials, KeyRecord, SecretMac};
 use casemate_ledger::AuditLog;
 use casemate_model::test_support::ManualClock;
 use casemate_model::{KeyId, Role, Scopes, StoreError};
-use casemate_names::{Claimed, Registry};
 use casemate_objects::{BucketCatalog, ObjectCatalog, ObjectRecord, ProjectQuota, Put, PutRule};
 use casemate_state::{PostgresOptions, SqliteOptions, Store, StoreLimits};
 use casemate_tasks::{Queue, Submitted, Taker};
@@ -159,21 +158,15 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         let context = Context::postgres(url.clone()).await;
         let other = open_postgres(url, "two", Arc::clone(&context.clock)).await;
         let stores = [context.store.clone(), other];
-        let digest = context.object("app.wasm", b"one").digest;
+        let digest = context.object("own", b"own").digest;
         let claims = (0..50usize).map(|number| {
-            let mut object = context.object("app.wasm", b"one");
-            object.project = format!("project-{number}").parse().unwrap();
-            let mut change = context.name_change("app", object.digest);
-            change.project = object.project.clone();
-            let store = &stores[number % 2];
-            let (put, claim) = (context.event("objects.put"), context.event("names.claim"));
+            let (context, store) = (&context, &stores[number % 2]);
             async move {
-                store.put_object(&object, &PutRule::default(), put).await.unwrap();
-                store.claim(&change, claim).await.unwrap()
+                let (holder, digest) = context.holder_on(store, &format!("project-{number}")).await;
+                holder.claim("app", digest).await
             }
         });
-        let won =
-            join_all(claims).await.into_iter().filter(|claim| matches!(claim, Claimed::Done(_))).count();
+        let won = join_all(claims).await.into_iter().filter(Result::is_ok).count();
         assert_eq!(won, 1);
 
         let puts = (0..60usize).map(|number| {

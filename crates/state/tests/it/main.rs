@@ -9,6 +9,7 @@ mod crash;
 mod damage;
 mod group_commit;
 mod migrations;
+mod names;
 mod plans;
 mod shared_limits;
 mod tiles;

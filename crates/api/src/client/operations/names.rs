@@ -3,8 +3,24 @@ use http::{HeaderValue, Method, header};
 use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
-use crate::names::{ClaimName, Name, NameCheck, NameVersion, UpdateName};
+use crate::names::{
+    AcceptName, ClaimName, DraftName, Name, NameCheck, NameRecord, NameVersion, OfferName, StopName,
+    UpdateName,
+};
 use crate::{Client, ClientError, Page};
+
+/// Which names to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamesWanted {
+    /// What they begin with.
+    pub prefix: String,
+    /// A tag that they have.
+    pub tag: Option<String>,
+    /// Those that end first come first.
+    pub ending: bool,
+    /// Those that are offered to the project, instead of its own.
+    pub offered: bool,
+}
 
 impl Client {
     /// `names.claim`: claims a name that nobody holds.
@@ -12,16 +28,24 @@ impl Client {
         self.create(Call::new("names.claim", Method::POST, Path::new("/names")).json(claim)).await
     }
 
-    /// `names.list`: the project's names that start with `prefix`.
-    pub async fn names_list(&self, prefix: &str, page: &PageRequest) -> Result<Page<Name>, ClientError> {
-        let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
-        let path = page.apply(Path::new("/names").maybe("prefix", prefix));
-        self.json(Call::new("names.list", Method::GET, path)).await
+    /// `names.list`: names that the project has to do with.
+    pub async fn names_list(
+        &self,
+        wanted: &NamesWanted,
+        page: &PageRequest,
+    ) -> Result<Page<Name>, ClientError> {
+        let prefix = Some(&wanted.prefix).filter(|prefix| !prefix.is_empty());
+        let path = Path::new("/names")
+            .maybe("prefix", prefix.map(String::as_str))
+            .maybe("tag", wanted.tag.as_deref())
+            .maybe("ending", wanted.ending.then_some("true"))
+            .maybe("offered", wanted.offered.then_some("true"));
+        self.json(Call::new("names.list", Method::GET, page.apply(path))).await
     }
 
     /// `names.show`: what a name means.
     pub async fn names_show(&self, name: &str) -> Result<Name, ClientError> {
-        self.json(Call::new("names.show", Method::GET, Path::new("/names").segment(name))).await
+        self.json(Call::new("names.show", Method::GET, of(name))).await
     }
 
     /// `names.update`: points a name at other content, if it is still at version `sequence`.
@@ -32,20 +56,81 @@ impl Client {
         sequence: u64,
     ) -> Result<Name, ClientError> {
         let tag = HeaderValue::try_from(format!("\"{sequence}\"")).expect("digits and quotes");
-        let call = Call::new("names.update", Method::PUT, Path::new("/names").segment(name));
+        let call = Call::new("names.update", Method::PUT, of(name));
         self.json(call.json(update).header(header::IF_MATCH, tag)).await
+    }
+
+    /// `names.renew`: keeps a name for longer.
+    pub async fn names_renew(&self, name: &str) -> Result<Name, ClientError> {
+        self.create(Call::new("names.renew", Method::POST, of(name).then("/renew"))).await
+    }
+
+    /// `names.offer`: lets another project take a name over.
+    pub async fn names_offer(&self, name: &str, offer: &OfferName) -> Result<Name, ClientError> {
+        self.create(Call::new("names.offer", Method::POST, of(name).then("/offer")).json(offer)).await
+    }
+
+    /// `names.withdraw`: calls off an offer, or a change of keys.
+    pub async fn names_withdraw(&self, name: &str) -> Result<Name, ClientError> {
+        self.json(Call::new("names.withdraw", Method::DELETE, of(name).then("/offer"))).await
+    }
+
+    /// `names.decline`: does not want what is offered.
+    pub async fn names_decline(&self, name: &str) -> Result<Name, ClientError> {
+        self.create(Call::new("names.decline", Method::POST, of(name).then("/decline"))).await
+    }
+
+    /// `names.accept`: takes over what is offered.
+    pub async fn names_accept(&self, name: &str, accept: &AcceptName) -> Result<Name, ClientError> {
+        self.create(Call::new("names.accept", Method::POST, of(name).then("/accept")).json(accept)).await
+    }
+
+    /// `names.recover`: has the successor of a lost key count, now that nobody has objected.
+    pub async fn names_recover(&self, name: &str) -> Result<Name, ClientError> {
+        self.create(Call::new("names.recover", Method::POST, of(name).then("/recover"))).await
+    }
+
+    /// `names.suspend`: lets nobody use a name for now.
+    pub async fn names_suspend(&self, name: &str, stop: &StopName) -> Result<Name, ClientError> {
+        self.create(Call::new("names.suspend", Method::POST, of(name).then("/suspend")).json(stop)).await
+    }
+
+    /// `names.resume`: lets a name be used again.
+    pub async fn names_resume(&self, name: &str, stop: &StopName) -> Result<Name, ClientError> {
+        self.create(Call::new("names.resume", Method::POST, of(name).then("/resume")).json(stop)).await
+    }
+
+    /// `names.revoke`: takes a name away.
+    pub async fn names_revoke(&self, name: &str, stop: &StopName) -> Result<Name, ClientError> {
+        self.create(Call::new("names.revoke", Method::POST, of(name).then("/revoke")).json(stop)).await
     }
 
     /// `names.release`: gives a name up.
     pub async fn names_release(&self, name: &str) -> Result<(), ClientError> {
-        let call = Call::new("names.release", Method::DELETE, Path::new("/names").segment(name));
-        self.whole(call).await.map(drop)
+        self.whole(Call::new("names.release", Method::DELETE, of(name))).await.map(drop)
+    }
+
+    /// `names.draft`: the record that would come of a change, for signing it.
+    pub async fn names_draft(&self, name: &str, draft: &DraftName) -> Result<NameRecord, ClientError> {
+        self.json(Call::new("names.draft", Method::POST, of(name).then("/draft")).json(draft)).await
+    }
+
+    /// `names.sign`: hands in a signed record, which is carried out.
+    pub async fn names_sign(&self, record: &NameRecord) -> Result<Name, ClientError> {
+        let call = Call::new("names.sign", Method::POST, Path::new("/name-records"));
+        self.create(call.json(record)).await
     }
 
     /// `names.check`: whether a name can be claimed.
     pub async fn names_check(&self, name: &str) -> Result<NameCheck, ClientError> {
-        let path = Path::new("/names").segment(name).then("/check");
-        self.json(Call::new("names.check", Method::GET, path)).await
+        self.json(Call::new("names.check", Method::GET, of(name).then("/check"))).await
+    }
+
+    /// `names.prove`: what proves offline what a name meant: its newest version, unless another is asked for.
+    pub async fn names_prove(&self, name: &str, version: Option<u64>) -> Result<String, ClientError> {
+        let version = version.map(|version| version.to_string());
+        let path = of(name).then("/proof").maybe("version", version.as_deref());
+        self.text(Call::new("names.prove", Method::GET, path)).await
     }
 
     /// `names.history`: every version of a name, newest first.
@@ -54,7 +139,11 @@ impl Client {
         name: &str,
         page: &PageRequest,
     ) -> Result<Page<NameVersion>, ClientError> {
-        let path = page.apply(Path::new("/names").segment(name).then("/history"));
+        let path = page.apply(of(name).then("/history"));
         self.json(Call::new("names.history", Method::GET, path)).await
     }
+}
+
+fn of(name: &str) -> Path {
+    Path::new("/names").segment(name)
 }

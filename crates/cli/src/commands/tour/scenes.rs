@@ -80,7 +80,7 @@ async fn say_packing(stage: &Stage<'_>, versions: [&Object; 2]) -> Result<(), Cl
 
 async fn claim(stage: &Stage<'_>, program: &Object) -> Result<(), CliError> {
     stage.say(&format!("2. Claim the name {NAME} for the first version."));
-    let wanted = ClaimName { name: NAME.to_owned(), digest: program.digest.clone() };
+    let wanted = ClaimName { name: NAME.to_owned(), digest: program.digest.clone(), ..ClaimName::default() };
     let name = match stage.client.names_claim(&wanted).await {
         Ok(name) => name,
         Err(ClientError::Problem(problem)) if problem.code == ProblemCode::NameTaken => {
@@ -102,12 +102,13 @@ async fn update(stage: &Stage<'_>, program: &Object) -> Result<(), CliError> {
 
 async fn set(stage: &Stage<'_>, program: &Object) -> Result<Name, CliError> {
     let sequence = stage.client.names_show(NAME).await?.sequence;
-    let update = UpdateName { digest: program.digest.clone() };
+    let update = UpdateName { digest: Some(program.digest.clone()), ..UpdateName::default() };
     Ok(stage.client.names_update(NAME, &update, sequence).await?)
 }
 
 fn say_name(stage: &Stage<'_>, name: &Name) {
-    stage.say(&format!("   {} means {} (version {})\n", name.name, name.digest, name.sequence));
+    let digest = name.digest.as_deref().unwrap_or("nothing");
+    stage.say(&format!("   {} means {digest} (version {})\n", name.name, name.sequence));
 }
 
 async fn count_words(stage: &Stage<'_>, book: &Object, heading: &str) -> Result<Task, CliError> {

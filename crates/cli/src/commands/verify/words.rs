@@ -1,6 +1,6 @@
 //! What a verification says, and what it does not.
 
-use casemate_ledger::verify::{LogReport, Report};
+use casemate_ledger::verify::{LogReport, NameReport, Report};
 use casemate_ledger::{Level, NodePublicKey, Receipt};
 use serde_json::json;
 
@@ -169,6 +169,53 @@ fn not_claimed(level: Level) -> &'static str {
         Level::ReExecuted | Level::Replicated { .. } => "that those who ran it are independent of each other",
         Level::Proved => "that the program is right, or that its input stayed private",
     }
+}
+
+/// Says what a name means, or meant.
+pub(super) fn say_name(
+    output: Output,
+    what: &str,
+    report: &NameReport,
+    trust: Trust,
+) -> Result<(), CliError> {
+    let record = &report.record;
+    let owner = record.owner.as_ref().map(|owner| owner.fingerprint().to_string());
+    if output.json() {
+        return output.value(&json!({
+            "file": what, "name": record.name.to_string(), "change": record.change.as_str(),
+            "standing": record.standing.as_str(), "epoch": record.epoch, "sequence": record.sequence,
+            "project": record.project.to_string(), "digest": record.digest.map(|digest| digest.to_string()),
+            "dns": record.dns.records().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "registry": record.registry.to_string(), "owner": owner, "owner_signed": report.owner_signed,
+            "expires": record.expires.to_string(), "entered": report.entered.to_string(),
+            "entry": report.sequence, "log_size": report.checkpoint.size(), "key": report.key.to_string(),
+            "trust": trust.word(), "resolution": "offline",
+        }));
+    }
+    output.line(&format!("{what}: holds, version {} of {}", record.sequence, record.name))?;
+    let digest = record.digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
+    let mut fields = vec![
+        ("name", record.name.to_string()),
+        ("digest", digest),
+        ("change", record.change.as_str().to_owned()),
+        ("project", record.project.to_string()),
+        ("expires", record.expires.to_string()),
+        ("entered", report.entered.to_string()),
+        ("entry", format!("{} of {}", report.sequence, report.checkpoint.size())),
+        ("key", report.key.to_string()),
+    ];
+    fields.extend(owner.map(|owner| ("owner key", owner)));
+    output.fields(&fields)?;
+    output.note(&format!("The key is {}.", trust.text()));
+    let signed = if report.owner_signed { "its owner signed this version, and " } else { "" };
+    output.note(&format!(
+        "Claimed: {signed}the registry with this key entered it into its log, where nobody can change it unseen."
+    ));
+    output.note(&format!(
+        "Not claimed: that there is no newer version. This was so at {}; `casemate name show {}` asks for now.",
+        report.entered, record.name
+    ));
+    Ok(())
 }
 
 fn root_of(report: &LogReport) -> String {

@@ -1,6 +1,6 @@
 use casemate_ledger::{AuditLog, Entry};
 use casemate_model::Digest;
-use casemate_names::{Claimed, Registry, Released};
+use casemate_names::{NamesError, Order};
 use casemate_objects::{Before, Deleted, ObjectCatalog};
 use futures_util::future::join_all;
 
@@ -8,20 +8,17 @@ use crate::context::Context;
 
 pub(super) async fn every_change_has_an_entry_and_a_refusal_has_none(context: &Context) {
     let digest = context.put("app.wasm", b"one").await;
-    let change = context.name_change("app", digest);
-    let claimed = context.store.claim(&change, context.event("names.claim")).await.unwrap();
-    assert!(matches!(claimed, Claimed::Done(_)), "{claimed:?}");
+    let owner = context.operator();
+    owner.claim("app", digest).await.unwrap();
     context.store.append(context.event("tasks.denied")).await.unwrap();
 
     // Refused, every one of them.
-    let claimed = context.store.claim(&change, context.event("refused")).await.unwrap();
-    assert!(matches!(claimed, Claimed::Refused(_)), "{claimed:?}");
-    let unknown = context.name_change("other", Digest::of(b"unknown"));
-    assert_eq!(context.store.claim(&unknown, context.event("refused")).await.unwrap(), Claimed::BlobMissing);
-    let (nobody, now) = ("nobody".parse().unwrap(), context.now());
-    let released =
-        context.store.release(&nobody, &context.project, (now, now), context.event("refused")).await.unwrap();
-    assert_eq!(released, Released::Missing);
+    let claimed = owner.claim("app", digest).await;
+    assert!(matches!(claimed, Err(NamesError::Taken { .. })), "{claimed:?}");
+    let claimed = owner.claim("other", Digest::of(b"unknown")).await;
+    assert!(matches!(claimed, Err(NamesError::BlobMissing { .. })), "{claimed:?}");
+    let released = owner.order("nobody", Order::Release).await;
+    assert!(matches!(released, Err(NamesError::NotClaimed { .. })), "{released:?}");
     let missing = context.object("missing", b"");
     let deleted = context
         .store

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use casemate_ledger::AuditLog;
 use casemate_model::{Digest, Outcome, Project, VersionId};
-use casemate_names::{Registry, Updated};
+use casemate_names::{Edit, Order};
 use casemate_objects::{
     Before, BlobCatalog, BucketCatalog, BucketTotals, Deleted, Inventory, ObjectCatalog, ObjectPage,
     ObjectRecord, Packing, Put, PutRule,
@@ -86,8 +86,8 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
     assert_eq!(context.put("b", b"same").await, digest);
     assert_eq!(context.put("a", b"same").await, digest);
     let other = context.put("other", b"other").await;
-    let change = context.name_change("app", digest);
-    context.store.claim(&change, context.event("names.claim")).await.unwrap();
+    let owner = context.operator();
+    owner.claim("app", digest).await.unwrap();
     let task = context.task(digest);
     context.store.submit(&task, context.event("tasks.submit")).await.unwrap();
     assert_eq!(context.store.blob_size(&context.blob(digest)).await.unwrap(), Some(4));
@@ -95,14 +95,12 @@ pub(super) async fn blobs_are_counted_over_all_that_refers_to_them(context: &Con
     context.delete("a").await;
     context.delete("b").await;
     assert!(!context.is_unreferenced(digest).await, "the name and the task refer to it");
-    let elsewhere = context.name_change("app", other);
-    let updated = context.store.update(&elsewhere, 1, context.event("names.update")).await.unwrap();
-    assert!(matches!(updated, Updated::Done(_)), "{updated:?}");
+    let elsewhere = Order::Update(Edit { digest: Some(other), ..Edit::default() });
+    owner.order("app", elsewhere).await.unwrap();
     assert!(!context.is_unreferenced(digest).await, "the task refers to it");
     context.delete("other").await;
     assert!(!context.is_unreferenced(other).await, "the name refers to it");
-    let (name, now) = ("app".parse().unwrap(), context.now());
-    context.store.release(&name, &context.project, (now, now), context.event("names.release")).await.unwrap();
+    owner.order("app", Order::Release).await.unwrap();
     assert!(context.is_unreferenced(other).await, "history does not count");
 }
 

@@ -1,0 +1,134 @@
+//! Names as stock tools of DNS see them: dig, kdig and delv.
+
+use std::net::UdpSocket;
+use std::process::Command;
+
+use crate::binary::{Node, User};
+
+const ZONE: &str = "names.example";
+
+/// A node that answers for names below the zone, and the port where.
+fn node(user: &User, more: &str) -> (Node, u16) {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    user.file("transfer.key", b"xfr:hmac-sha256:MDEyMzQ1Njc4OWFiY2RlZg==");
+    let config = format!(
+        "{}[dns]\nlisten = \"127.0.0.1:{port}\"\nzone = \"{ZONE}\"\nservers = [\"ns1.{ZONE}=127.0.0.1\"]\n\
+         transfer_key_file = \"{}\"\nanswers_per_second = 0\n{more}",
+        if more.contains("tls_listen") {
+            format!(
+                "tls_certificate_file = \"{}\"\ntls_key_file = \"{}\"\n",
+                user.path("cert.pem").display(),
+                user.path("key.pem").display()
+            )
+        } else {
+            String::new()
+        },
+        user.path("transfer.key").display(),
+    );
+    user.file("casemate.toml", config.as_bytes());
+    let config = user.path("casemate.toml");
+    (user.serve_with(&["--config", config.to_str().unwrap()]), port)
+}
+
+fn tool(program: &str, port: u16, words: &[&str]) -> String {
+    let port = port.to_string();
+    let done = Command::new(program).args(["@127.0.0.1", "-p", &port]).args(words).output().unwrap();
+    String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
+}
+
+fn claim(user: &User, name: &str, more: &[&str]) {
+    user.file("app.txt", b"app");
+    assert_eq!(user.run(&["cp", "app.txt", "cm://builds/app"]).code, 0);
+    let claimed = user.run(&[&["name", "claim", name, "cm://builds/app"], more].concat());
+    assert_eq!(claimed.code, 0, "{}", claimed.stderr);
+}
+
+#[test]
+fn stock_tools_resolve_names() {
+    let user = User::new();
+    let (_node, port) = node(&user, "");
+    let long = format!("TXT {}", "x".repeat(1_000));
+    let says = ["--dns", "A 192.0.2.1", "--dns", "AAAA 2001:db8::1", "--dns", &long, "--ttl", "60"];
+    claim(&user, "wordcount.tools", &says);
+    let name = format!("wordcount.tools.{ZONE}");
+    let short = |words: &[&str]| tool("dig", port, &[&["+short"], words].concat()).trim().to_owned();
+    assert_eq!(short(&[&name, "A"]), "192.0.2.1");
+    assert_eq!(short(&[&name, "AAAA"]), "2001:db8::1");
+    assert_eq!(short(&[&name, "A", "+tcp"]), "192.0.2.1");
+    let fallen_back = tool("dig", port, &[&name, "TXT", "+bufsize=512"]);
+    assert!(fallen_back.contains("Truncated, retrying in TCP mode"), "{fallen_back}");
+    assert_eq!(fallen_back.matches('x').count() / 1_000, 1);
+    let missing = tool("dig", port, &[&format!("missing.tools.{ZONE}"), "A"]);
+    assert!(missing.contains("status: NXDOMAIN") && missing.contains("SOA"), "{missing}");
+    let outside = tool("dig", port, &["example.org", "A"]);
+    assert!(outside.contains("status: REFUSED"), "{outside}");
+    // What changes counts at once.
+    let set = user.run(&["name", "set", "wordcount.tools", "--dns", "A 192.0.2.2"]);
+    assert_eq!(set.code, 0, "{}", set.stderr);
+    assert_eq!(short(&[&name, "A"]), "192.0.2.2");
+    assert_eq!(user.run(&["name", "suspend", "wordcount.tools"]).code, 0);
+    assert_eq!(short(&[&name, "A"]), "", "a name that may not be used says nothing");
+    assert_eq!(user.run(&["name", "resume", "wordcount.tools"]).code, 0);
+    assert_eq!(short(&[&name, "A"]), "192.0.2.2");
+    assert_eq!(user.run(&["name", "release", "wordcount.tools"]).code, 0);
+    assert!(tool("dig", port, &[&name, "A"]).contains("status: NXDOMAIN"));
+}
+
+#[test]
+fn signatures_hold_for_who_knows_the_key() {
+    let user = User::new();
+    let (_node, port) = node(&user, "");
+    claim(&user, "wordcount.tools", &["--dns", "A 192.0.2.1"]);
+    let key = tool("dig", port, &["+short", ZONE, "DNSKEY"]);
+    let [flags, protocol, algorithm, public] =
+        key.trim().splitn(4, ' ').collect::<Vec<_>>().try_into().unwrap();
+    let anchor = |public: &str| {
+        let text = format!(
+            "trust-anchors {{ \"{ZONE}\" static-key {flags} {protocol} {algorithm} \"{public}\"; }};\n"
+        );
+        user.file("anchor.conf", text.as_bytes());
+        user.path("anchor.conf").display().to_string()
+    };
+    let public = public.replace(' ', "");
+    let delv = |file: &str, name: &str, kind: &str| {
+        let root = format!("+root={ZONE}");
+        tool("delv", port, &["-a", file, &root, &format!("{name}.{ZONE}"), kind])
+    };
+    let file = anchor(&public);
+    let found = delv(&file, "wordcount.tools", "A");
+    assert!(found.contains("; fully validated") && found.contains("192.0.2.1"), "{found}");
+    let none = delv(&file, "wordcount.tools", "AAAA");
+    assert!(none.contains("; negative response, fully validated"), "{none}");
+    let missing = delv(&file, "missing.tools", "A");
+    assert!(missing.contains("; negative response, fully validated"), "{missing}");
+    let other = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let refused = delv(&anchor(other), "wordcount.tools", "A");
+    assert!(!refused.contains("fully validated"), "{refused}");
+    let said = tool("dig", port, &["+dnssec", &format!("wordcount.tools.{ZONE}"), "A"]);
+    assert!(said.contains("RRSIG") && said.contains("flags: do"), "{said}");
+}
+
+#[test]
+fn the_zone_goes_to_who_signs_with_its_key() {
+    let user = User::new();
+    let (_node, port) = node(&user, "");
+    // More than one message: each takes a hundred records.
+    for number in 0..30 {
+        let says: Vec<String> =
+            (0..8).map(|part| format!("TXT {number}-{part}-{}", "x".repeat(300))).collect();
+        let says: Vec<&str> = says.iter().flat_map(|says| ["--dns", says.as_str()]).collect();
+        claim(&user, &format!("name-{number}.tools"), &says);
+    }
+    let transfer = |key: &str| tool("dig", port, &[ZONE, "AXFR", "-y", &format!("hmac-sha256:{key}")]);
+    let whole = transfer("xfr:MDEyMzQ1Njc4OWFiY2RlZg==");
+    assert!(whole.contains("XFR size: 243 records"), "{}", whole.lines().rev().take(8).collect::<String>());
+    assert!(!whole.contains("verify failure") && !whole.contains("BADSIG"), "{whole}");
+    for key in
+        ["xfr:MDEyMzQ1Njc4OWFiY2RlZh==", "xfr:MTEyMzQ1Njc4OWFiY2RlZg==", "other:MDEyMzQ1Njc4OWFiY2RlZg=="]
+    {
+        let refused = transfer(key);
+        assert!(!refused.contains("name-1"), "{key}: {refused}");
+    }
+    let unsigned = tool("dig", port, &[ZONE, "AXFR"]);
+    assert!(unsigned.contains("Transfer failed"), "{unsigned}");
+}

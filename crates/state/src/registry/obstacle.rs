@@ -1,0 +1,80 @@
+//! What stands in the way of a claim.
+
+use async_trait::async_trait;
+use casemate_model::{Name, Project, Timestamp};
+use casemate_names::Obstacle;
+
+use crate::change::{Change, Tx};
+use crate::failure::Failure;
+use crate::sql::{Statement, locking, statement, values};
+
+use super::rows;
+
+pub(super) struct Look {
+    pub(super) name: Name,
+    pub(super) project: Project,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Change for Look {
+    type Answer = Option<Obstacle>;
+    const ACTION: &'static str = "look whether a name is free";
+
+    /// It changes nothing. It takes its turn among those that do, so that what it says was so at one moment.
+    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Obstacle>, Failure> {
+        find(tx, &self.name, &self.project, self.now).await
+    }
+}
+
+pub(super) async fn find(
+    tx: &mut Tx<'_>,
+    name: &Name,
+    project: &Project,
+    now: Timestamp,
+) -> Result<Option<Obstacle>, Failure> {
+    match nearest(tx, name).await? {
+        Some((held, holder)) if held == *name => return Ok(Some(Obstacle::Held(holder))),
+        Some((above, holder)) if holder != *project => return Ok(Some(Obstacle::OfAnother(above))),
+        // Below a name of one's own all is one's own, but for what was handed on.
+        Some(_) => {}
+        None => {
+            // A slash is the character after a dot.
+            let reversed = name.reversed();
+            let values = values![format!("{reversed}."), format!("{reversed}/"), project];
+            if let Some(row) = tx.row(&BELOW_OF_ANOTHER, values).await? {
+                return Ok(Some(Obstacle::OfAnother(row.only("name")?)));
+            }
+        }
+    }
+    let Some(row) = tx.row(&WHO_LOOKS_SO, values![name.skeleton()]).await? else { return Ok(None) };
+    let mut columns = row.read("what a name looks like");
+    let (other, former, free_from): (Name, Project, Option<Timestamp>) =
+        (columns.next()?, columns.next()?, columns.next()?);
+    Ok(match free_from {
+        None => Some(Obstacle::LooksLike(other)),
+        Some(until) if until > now && former != *project => Some(Obstacle::CoolingOff(until)),
+        Some(_) => None,
+    })
+}
+
+/// The name or the nearest above it that is held, and its holder.
+async fn nearest(tx: &mut Tx<'_>, name: &Name) -> Result<Option<(Name, Project)>, Failure> {
+    let mut nearest: Option<(Name, Project)> = None;
+    for row in tx.rows(&HOLDERS, &rows::family_of(name)).await? {
+        let mut columns = row.read("name");
+        let (held, holder): (Name, Project) = (columns.next()?, columns.next()?);
+        if nearest.as_ref().is_none_or(|(other, _)| held.as_str().len() > other.as_str().len()) {
+            nearest = Some((held, holder));
+        }
+    }
+    Ok(nearest)
+}
+
+pub(super) const HOLDERS: Statement =
+    locking!("SELECT name, project FROM names WHERE name IN ($1, $2, $3, $4, $5, $6, $7, $8)");
+pub(super) const BELOW_OF_ANOTHER: Statement = statement!(
+    "SELECT name FROM names WHERE reversed >= $1 AND reversed < $2 AND project <> $3 ORDER BY reversed LIMIT 1"
+);
+pub(super) const WHO_LOOKS_SO: Statement =
+    statement!("SELECT name, project, free_from FROM name_skeletons WHERE skeleton = $1");
