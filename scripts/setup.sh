@@ -64,6 +64,11 @@ need_bench() {
     need python3-pip python3 -m pip --version
     need python3-venv python3 -c "import ensurepip"
     need wrk has wrk
+    # What names are compared with, and what asks for them.
+    need etcd-server has etcd
+    need knot file_like "/usr/sbin/knotd"
+    need knot-dnsutils has kdig
+    need dnsperf has dnsperf
     # The tools that objects are compared with, and what the sets that they store are made with.
     need xdelta3 has xdelta3
     need zstd has zstd

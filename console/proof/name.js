@@ -42,7 +42,7 @@ async function read(text, verifierKey) {
 }
 
 /** Splits a signed record into `{ record, body, signatures }`; no signature is checked yet. */
-export function decodeSignedName(bytes) {
+function decodeSignedName(bytes) {
   const reader = new Reader(bytes, SIGNED_KIND);
   const body = reader.raw("record", reader.u32("record"));
   const signatures = Array.from({ length: reader.u8("signatures") }, () => reader.raw("signature", reader.u16("signature")));

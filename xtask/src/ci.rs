@@ -173,6 +173,7 @@ fn acceptance(workspace: &Workspace, skips: &mut Skips) -> Result<(), XtaskError
     run_command(python("tests/acceptance/schemathesis.py").arg(&binary).arg("--tools").arg(&schemathesis))?;
     run_command(python("tests/acceptance/s3_memory.py").arg(&binary))?;
     run_command(python("tests/acceptance/kill_loop.py").arg(&binary).args(["--cycles", "15"]))?;
+    run_command(python("tests/acceptance/kill_names.py").arg(&binary).args(["--points", "20"]))?;
     run_command(python("tests/acceptance/kill_s3.py").arg(&binary).args(["--cycles", "8"]))?;
     run_command(python("tests/acceptance/kill_refresh.py").arg(&binary).args(["--cycles", "40"]))?;
     run_command(python("tests/acceptance/planted_secrets.py").arg(&binary))?;

@@ -19,6 +19,7 @@ pub mod names;
 pub mod nodes;
 pub mod objects;
 pub mod page;
+pub mod peers;
 pub mod problem;
 pub mod proofs;
 pub mod relays;

@@ -185,6 +185,42 @@ pub struct Name {
     /// From when on it can be offered.
     #[schema(format = DateTime)]
     pub locked_until: String,
+    /// How it is known, where one name is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+}
+
+/// How what a name means is known, and how old that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resolution {
+    /// How.
+    pub kind: ResolutionKind,
+    /// How long ago it was certainly so: 0 if strict, null if offline.
+    #[schema(required = true)]
+    pub age_ms: Option<u64>,
+}
+
+/// How what a name means is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolutionKind {
+    /// Who decides was asked.
+    Strict,
+    /// It was so a while ago; how long is said.
+    Bounded,
+    /// It was so once, by a proof that holds and has not expired; whether there is anything newer is not known.
+    Offline,
+}
+
+impl ResolutionKind {
+    /// The text form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::Bounded => "bounded",
+            Self::Offline => "offline",
+        }
+    }
 }
 
 /// Whether a name may be used.

@@ -21,6 +21,7 @@ mod mv;
 mod name;
 mod node;
 mod node_options;
+mod peer;
 mod pepper;
 mod proof;
 mod purge;
@@ -42,6 +43,7 @@ mod transfer_options;
 mod user;
 mod verify;
 mod webhook;
+mod witness;
 
 use clap::Subcommand;
 
@@ -86,6 +88,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Node(node::Node),
     #[command(subcommand)]
+    Peer(peer::Peer),
+    #[command(subcommand)]
     Relay(relay::Relay),
     #[command(subcommand)]
     User(user::User),
@@ -97,6 +101,8 @@ pub(crate) enum Command {
     Limit(limit::Limit),
     #[command(subcommand)]
     Webhook(webhook::Webhook),
+    #[command(subcommand)]
+    Witness(witness::Witness),
     Login(login::Login),
     Logout(login::Logout),
     #[command(subcommand)]
@@ -118,6 +124,7 @@ impl Command {
     pub(crate) const fn heeds_signals(&self) -> bool {
         match self {
             Self::Serve(_) | Self::Tour(_) | Self::Run(_) | Self::Task(_) | Self::Relay(_) => true,
+            Self::Witness(_) => true,
             Self::Node(command) => command.heeds_signals(),
             _ => false,
         }
@@ -150,12 +157,14 @@ impl Command {
             Self::Function(command) => command.execute(context).await,
             Self::Name(command) => command.execute(context).await,
             Self::Node(command) => command.execute(context).await,
+            Self::Peer(command) => command.execute(context).await,
             Self::Relay(command) => command.execute(context).await,
             Self::User(command) => command.execute(context).await,
             Self::Role(command) => command.execute(context).await,
             Self::Key(command) => command.execute(context).await,
             Self::Limit(command) => command.execute(context).await,
             Self::Webhook(command) => command.execute(context).await,
+            Self::Witness(command) => command.execute(context).await,
             Self::Login(command) => command.execute(context).await,
             Self::Logout(command) => command.execute(context).await,
             Self::Audit(command) => command.execute(context).await,

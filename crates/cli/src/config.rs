@@ -12,10 +12,12 @@ mod idempotency;
 mod json;
 mod limits;
 mod mutual;
+mod peers;
 mod registration;
 mod review;
 mod tls;
 mod webhooks;
+mod witnesses;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,12 +27,14 @@ use std::time::Duration;
 use casemate_control::{IdempotencyRules, Registration};
 use casemate_encryption::MasterKey;
 use casemate_identity::SecondFactor;
+use casemate_ledger::WitnessPublicKey;
 use casemate_limits::JsonBudget;
 use casemate_model::{Networks, RunLimits};
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use casemate_tasks::AuditPolicy;
 use casemate_throttle::Settings as LimitSettings;
+use casemate_witness::WitnessAddress;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -43,6 +47,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use functions::{FunctionSettings, WrittenFunctions};
 pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
+pub(crate) use peers::{PeersConfig, WrittenPeers};
 pub(crate) use review::{Severity, review};
 pub(crate) use webhooks::WrittenWebhooks;
 
@@ -141,8 +146,12 @@ pub(crate) struct Written {
     pub(crate) limits: WrittenLimits,
     /// How functions run, and whom they may ask.
     pub(crate) functions: WrittenFunctions,
+    /// Witnesses that cosign the log: where each is, and its key.
+    pub(crate) witnesses: Vec<String>,
     /// Names over DNS.
     pub(crate) dns: WrittenDns,
+    /// Other nodes that know names.
+    pub(crate) peers: WrittenPeers,
     /// Where webhooks may be sent to.
     pub(crate) webhooks: WrittenWebhooks,
     /// Longest wall-clock time that a task may ask for, in seconds.
@@ -204,6 +213,8 @@ pub(crate) struct Config {
     pub(crate) redis: Option<RedisServer>,
     pub(crate) functions: FunctionSettings,
     pub(crate) dns: Option<DnsConfig>,
+    pub(crate) peers: Option<PeersConfig>,
+    pub(crate) witnesses: Vec<(WitnessAddress, WitnessPublicKey)>,
     pub(crate) webhook_networks: Networks,
     pub(crate) limits_ceiling: RunLimits,
     pub(crate) log_json: bool,
@@ -263,7 +274,9 @@ impl Default for Written {
             metrics_listen_public: false,
             limits: WrittenLimits::default(),
             functions: WrittenFunctions::default(),
+            witnesses: Vec::new(),
             dns: WrittenDns::default(),
+            peers: WrittenPeers::default(),
             webhooks: WrittenWebhooks::default(),
             task_seconds_max: 3_600,
             task_memory_max: "2GiB".to_owned(),
@@ -349,6 +362,8 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         redis: limits::redis(&written.limits)?,
         functions: functions::settings(&written.functions, cores())?,
         dns: dns::settings(&written.dns, !written.tls_certificate_file.is_empty())?,
+        peers: peers::settings(&written.peers)?,
+        witnesses: witnesses::settings(&written.witnesses)?,
         webhook_networks: webhooks::allowed(&written.webhooks)?,
         limits_ceiling,
         log_json: match written.log_format.as_str() {

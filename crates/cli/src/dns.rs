@@ -87,6 +87,11 @@ impl DnsService {
         Ok(Self { dns, listeners, notify: config.notify.clone(), address })
     }
 
+    /// The zone, for those who ask in other ways.
+    pub(crate) fn dns(&self) -> &Dns {
+        &self.dns
+    }
+
     /// Answers until `stop`, and tells the zone's other servers of changes.
     pub(crate) async fn run(self, control: Control, stop: CancellationToken) {
         let Self { dns, listeners, notify, address } = self;

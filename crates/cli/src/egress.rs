@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use casemate_api::tls::crypto_provider;
 use casemate_egress::{Dialer, SystemResolver};
+use casemate_ledger::WitnessPublicKey;
 use casemate_model::{EgressPolicy, Networks};
+use casemate_witness::{Asked, HttpWitness, WitnessAddress};
 use rustls::{ClientConfig, RootCertStore};
 
 /// Makes dialers, which share what they are slow to make: the list of authorities, and the places for looking up names.
@@ -26,6 +28,16 @@ impl Dialers {
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self { tls: Arc::new(tls), resolver: Arc::new(SystemResolver::new()) }
+    }
+
+    /// Witnesses that are asked, wherever the configuration says that they are.
+    pub(crate) fn witnesses(&self, wanted: &[(WitnessAddress, WitnessPublicKey)]) -> Vec<Arc<dyn Asked>> {
+        let everywhere: Networks = "0.0.0.0/0 ::/0".parse().expect("these are networks");
+        let ask = |(address, key): &(WitnessAddress, WitnessPublicKey)| {
+            let witness = HttpWitness::new(address.clone(), key.clone(), self.to(&everywhere));
+            Arc::new(witness) as Arc<dyn Asked>
+        };
+        wanted.iter().map(ask).collect()
     }
 
     /// A dialer that goes to public addresses, and to those of `allowed`.

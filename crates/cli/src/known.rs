@@ -13,7 +13,7 @@ use crate::location;
 use crate::report::CliError;
 
 /// Most bytes of a remembered key and checkpoint.
-const FILE_BYTES_MAX: u64 = 4 << 10;
+const FILE_BYTES_MAX: u64 = 8 << 10;
 
 /// What is remembered, or nothing at all.
 pub(crate) struct Memory(Option<Dir>);

@@ -20,6 +20,7 @@ mod memory;
 mod output;
 mod owner_keys;
 mod paging;
+mod peers;
 mod peppers;
 mod progress;
 mod proofs;

@@ -70,13 +70,14 @@ where
         mutual_url: node.mutual_address.map(|address| format!("https://{address}")),
         first_start: node.first_start,
     };
-    let Node { control, server, listeners, store, stopping, dns, lock, .. } = node;
+    let Node { control, server, listeners, store, stopping, dns, peers, lock, .. } = node;
     let tls = listeners.tls.clone();
     let mut served = tokio::spawn(server.serve(listeners, stop.clone()));
     if let Some(tls) = tls {
         let asked = signal(SignalKind::hangup()).map_err(ServeError::Signals)?;
         tokio::spawn(tls.watch(Arc::new(SystemClock), asked, stop.clone()));
     }
+    let spreading = peers.map(|peers| tokio::spawn(crate::peers::run(peers, control.clone(), stop.clone())));
     let answering = dns.map(|dns| tokio::spawn(dns.run(control.clone(), stop.clone())));
     tokio::spawn(crate::clock_watch::watch(store.clone(), Arc::new(SystemClock), stop.clone()));
     let introduced = tokio::spawn(ready(serving));
@@ -99,8 +100,8 @@ where
         Some(cut_off) => cut_off,
         None => served.await.unwrap_or(0),
     };
-    if let Some(answering) = answering {
-        drop(answering.await);
+    for ending in [answering, spreading].into_iter().flatten() {
+        drop(ending.await);
     }
     control.close().await;
     store.close().await;

@@ -24,6 +24,7 @@ use casemate_ledger::{AuditLog, Decision, Event, Log, NodeKey, TileStore};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RequestId};
 use casemate_names::Names;
 use casemate_objects::{Encryption, KeyChange, KeyPlaces, Objects, PieceKey, Settings as ObjectsSettings};
+use casemate_peers::PeerNode;
 use casemate_sandbox::{Sandbox, SandboxConfig};
 use casemate_server::{Listeners, MutualTls, Server, Settings as ServerSettings, Tls};
 use casemate_state::{PostgresOptions, RedisBuckets, SqliteOptions, Store, StoreLimits, TileFiles};
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 use crate::config::{Config, Database, RedisServer, TASK_WAIT_MAX};
 use crate::dns::DnsService;
 use crate::egress::Dialers;
+use crate::peers;
 use crate::peppers;
 use crate::world::{SystemClock, SystemEntropy};
 
@@ -71,6 +73,8 @@ pub(crate) struct Node {
     pub(crate) first_start: bool,
     /// Names over DNS, if they are served.
     pub(crate) dns: Option<DnsService>,
+    /// This node among peers, if it is to be.
+    pub(crate) peers: Option<PeerNode>,
     /// Held as long as the node lives, so that no second one works in the same directory.
     pub(crate) lock: DirLock,
 }
@@ -108,23 +112,13 @@ impl Node {
         };
         let mutual_address = local_address(mutual.as_ref())?;
         let outside = (Arc::clone(&clock), Arc::clone(&entropy));
+        let peers = peers::wanted(config, &secrets, (&store, &node_key), (&clock, &*entropy))?;
         let world = (clock, entropy, mutual_address.map(|address| address.port()));
-        let control = control(config, &root, (peppers, party), (&store, node_key), world).await?;
+        let control =
+            control(config, &root, (peppers, party), (&store, node_key, peers.as_ref()), world).await?;
         let dns = DnsService::wanted(config, (&secrets, tls.as_deref()), &control, outside).await?;
         let stopping = CancellationToken::new();
-        let settings = ServerSettings {
-            s3_domain: config.s3_domain.clone(),
-            trusted_proxies: config.trusted_proxies.clone(),
-            own_uid: rustix::process::geteuid().as_raw(),
-            console_url: config
-                .console_url
-                .clone()
-                .unwrap_or_else(|| format!("{}://{address}", scheme(config))),
-            cors_origins: config.cors_origins.clone(),
-            encrypted: config.tls.is_some(),
-            json_budget: config.json_budget,
-            task_wait_max: TASK_WAIT_MAX,
-        };
+        let settings = server_settings(config, address, dns.as_ref());
         let server = Server::new(control.clone(), settings, crate::recorder::recorder()?, stopping.clone());
         let s3_address = local_address(s3.as_ref())?;
         let mutual = match (mutual, &config.mutual) {
@@ -145,6 +139,7 @@ impl Node {
             stopping,
             first_start,
             dns,
+            peers,
             lock,
         })
     }
@@ -164,6 +159,21 @@ fn relying_party(config: &Config, address: SocketAddr) -> Option<RelyingParty> {
             tracing::warn!(%url, error = &error as &dyn std::error::Error, "there are no passkeys");
             None
         }
+    }
+}
+
+fn server_settings(config: &Config, address: SocketAddr, dns: Option<&DnsService>) -> ServerSettings {
+    let console_url = || format!("{}://{address}", scheme(config));
+    ServerSettings {
+        s3_domain: config.s3_domain.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        own_uid: rustix::process::geteuid().as_raw(),
+        console_url: config.console_url.clone().unwrap_or_else(console_url),
+        cors_origins: config.cors_origins.clone(),
+        encrypted: config.tls.is_some(),
+        json_budget: config.json_budget,
+        task_wait_max: TASK_WAIT_MAX,
+        dns: dns.map(|service| service.dns().clone()),
     }
 }
 
@@ -196,7 +206,7 @@ async fn control(
     config: &Config,
     root: &Dir,
     (peppers, relying_party): (Peppers, Option<RelyingParty>),
-    (store, node_key): (&Store, Arc<NodeKey>),
+    (store, node_key, peers): (&Store, Arc<NodeKey>, Option<&PeerNode>),
     (clock, entropy, mutual_port): (Arc<dyn Clock>, Arc<dyn Entropy>, Option<u16>),
 ) -> Result<Control, StartError> {
     let subdirectory = |name| root.private_subdir(name).map_err(StartError::Directory);
@@ -232,6 +242,8 @@ async fn control(
         idempotency: store.clone(),
         objects,
         names: Names::new(store.clone()),
+        peers: peers.map(|node| node.peers().clone()),
+        witnesses: dialers.witnesses(&config.witnesses),
         queue: store.clone(),
         schedules: store.clone(),
         relays: store.clone(),

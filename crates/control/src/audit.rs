@@ -150,6 +150,9 @@ impl Control {
     }
 
     pub(crate) async fn prove(&self, sequence: u64) -> Result<Inclusion, ControlError> {
+        if sequence >= self.parts.log.size() && sequence < self.parts.audit.size().await? {
+            self.parts.log.wait_for(sequence).await;
+        }
         match self.parts.log.prove(sequence).await {
             Ok(inclusion) => Ok(inclusion),
             Err(LogError::NotCovered { .. }) if sequence < self.parts.audit.size().await? => {

@@ -11,6 +11,7 @@ use casemate_ledger::{AuditLog, Decision, Event, NodeKey};
 use casemate_model::{Clock, Entropy, PrincipalKind, Project, RunLimits, Timestamp, WorkerId};
 use casemate_names::Names;
 use casemate_objects::Objects;
+use casemate_peers::Peers;
 use casemate_policy::{Denied, DeniedReason, Operation, Permit, Resource, authorize};
 use casemate_proofs::Proofs;
 use casemate_relays::Relays;
@@ -18,6 +19,7 @@ use casemate_sandbox::Sandbox;
 use casemate_tasks::{AuditPolicy, Queue, Schedules};
 use casemate_throttle::{Overrides, Throttle};
 use casemate_webhooks::{Outbox, Sender, Webhooks};
+use casemate_witness::Asked;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +59,10 @@ pub struct Parts {
     pub objects: Objects,
     /// Names.
     pub names: Names,
+    /// Other nodes that know names, if this one works with any.
+    pub peers: Option<Peers>,
+    /// Witnesses that cosign the log.
+    pub witnesses: Vec<Arc<dyn Asked>>,
     /// The queue of tasks.
     pub queue: Arc<dyn Queue>,
     /// Stored schedules of tasks.
@@ -184,6 +190,7 @@ impl Control {
         self.run_beside("the dispatcher", crate::tasks::dispatch(self.clone()));
         self.run_beside("the keeper of leases", crate::tasks::keep_leases(self.clone()));
         self.run_beside("the keeper of the log", crate::log_keeper::keep(self.clone()));
+        self.run_beside("the asker of witnesses", crate::witnesses::witness(self.clone()));
         self.run_beside("the scheduler", crate::schedules::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
         self.run_beside("the keeper of names", crate::sweep::tend(self.clone()));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use casemate_dns::{Look, View};
 use casemate_model::{DnsRecords, Name, StoreError};
-use casemate_names::{NamesError, Status};
+use casemate_names::{AGE_MAX, NamesError, Status};
 
 use crate::Control;
 
@@ -11,7 +11,7 @@ use crate::Control;
 #[async_trait]
 impl View for Control {
     async fn look(&self, name: &Name) -> Result<Look, StoreError> {
-        let known = self.parts.names.known(name, self.now()).await.map_err(stored)?;
+        let known = self.parts.names.known(name, self.now(), AGE_MAX).await.map_err(stored)?;
         let says = match known.resolved {
             Some((held, Status::Active)) => Some(Arc::new(held.record.dns)),
             Some(_) | None => None,
@@ -37,7 +37,7 @@ impl View for Control {
 }
 
 /// Reading names fails for no other reason.
-fn stored(error: NamesError) -> StoreError {
+pub(crate) fn stored(error: NamesError) -> StoreError {
     match error {
         NamesError::Store(error) => error,
         other => StoreError::Damaged { what: "name", source: Box::new(other) },

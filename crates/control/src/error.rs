@@ -128,12 +128,9 @@ pub enum ControlError {
         /// Most bytes.
         bytes_max: usize,
     },
-    /// Another node has the log that proves it.
-    #[error("the node whose log is {origin} decided this, and it alone can prove it")]
-    ProvedElsewhere {
-        /// The name of that log.
-        origin: String,
-    },
+    /// Peers could not say it.
+    #[error(transparent)]
+    Peers(#[from] casemate_peers::PeersError),
     /// Names failed.
     #[error(transparent)]
     Names(#[from] NamesError),

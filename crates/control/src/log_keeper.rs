@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use casemate_ledger::{Inclusion, Log, LogError, TilePath, TileSource as _, TileStore};
+use casemate_ledger::{Checkpoint, Inclusion, Log, LogError, TilePath, TileSource as _, TileStore, TreeHash};
 use casemate_model::{Digest, Timestamp};
+use tokio::sync::watch;
 
 use crate::{Change, Control, ControlError};
 
@@ -12,6 +13,9 @@ const BUILD_INTERVAL: Duration = Duration::from_millis(200);
 /// Most entries that one checkpoint adds.
 const BUILD_BATCH: u32 = 4_096;
 
+/// How long somebody waits for a checkpoint over what was written a moment ago.
+const COVER_WAIT: Duration = Duration::from_secs(2);
+
 /// The Merkle log over the audit entries: tiles and signed checkpoints.
 ///
 /// Only the node's own background task appends. That blocks, so it runs off the runtime, and what requests ask most is
@@ -20,6 +24,8 @@ const BUILD_BATCH: u32 = 4_096;
 pub struct LogKeeper {
     log: Arc<Mutex<Log<Arc<dyn TileStore>>>>,
     published: Arc<RwLock<Published>>,
+    /// The number of entries under the newest checkpoint, for those who wait for more.
+    covered: watch::Sender<u64>,
 }
 
 /// What the log is known to be.
@@ -27,6 +33,8 @@ pub struct LogKeeper {
 struct Published {
     size: u64,
     checkpoint: Arc<str>,
+    /// The newest checkpoint that a witness has seen.
+    cosigned: Option<Arc<Checkpoint>>,
     /// When this process signed it.
     signed: Option<Timestamp>,
     /// Since when the log could not be made longer.
@@ -39,10 +47,12 @@ impl LogKeeper {
         let published = Published {
             size: log.size(),
             checkpoint: log.checkpoint().to_string().into(),
+            cosigned: None,
             signed: None,
             failing: None,
         };
-        Self { log: Arc::new(Mutex::new(log)), published: Arc::new(RwLock::new(published)) }
+        let covered = watch::Sender::new(log.size());
+        Self { log: Arc::new(Mutex::new(log)), published: Arc::new(RwLock::new(published)), covered }
     }
 
     /// The number of entries that the newest checkpoint covers, and when it was signed; `None` before this process
@@ -84,16 +94,51 @@ impl LogKeeper {
             let checkpoint = log.append(&entries)?;
             let (size, text) = (checkpoint.size(), checkpoint.to_string().into());
             keeper.publish(|published| {
-                *published = Published { size, checkpoint: text, signed: Some(now), failing: None };
+                let cosigned = published.cosigned.take();
+                *published = Published { size, checkpoint: text, cosigned, signed: Some(now), failing: None };
             });
+            keeper.covered.send_replace(size);
             Ok(size)
         })
         .await
     }
 
+    /// Waits until a checkpoint covers the entry, for a while.
+    pub(crate) async fn wait_for(&self, sequence: u64) {
+        let _ = tokio::time::timeout(COVER_WAIT, self.covers(sequence)).await;
+    }
+
+    /// Waits until a checkpoint covers the entry.
+    pub(crate) async fn covers(&self, sequence: u64) {
+        let _ = self.covered.subscribe().wait_for(|size| *size > sequence).await;
+    }
+
+    /// Proves that an entry is in the log, under a checkpoint that a witness has seen if one covers it.
     pub(crate) async fn prove(&self, sequence: u64) -> Result<Inclusion, LogError> {
         let keeper = self.clone();
-        off_runtime(move || lock(&keeper.log).prove(sequence)).await
+        let cosigned = self.published().cosigned.filter(|cosigned| sequence < cosigned.size());
+        off_runtime(move || match cosigned {
+            Some(cosigned) => lock(&keeper.log).prove_under(sequence, &cosigned),
+            None => lock(&keeper.log).prove(sequence),
+        })
+        .await
+    }
+
+    /// Proves that the log only grew since it had `old` entries, up to a checkpoint of it.
+    pub(crate) async fn prove_growth(&self, old: u64, new: Checkpoint) -> Result<Vec<TreeHash>, LogError> {
+        let keeper = self.clone();
+        off_runtime(move || lock(&keeper.log).prove_growth(old, &new)).await
+    }
+
+    /// The newest checkpoint.
+    pub(crate) async fn newest(&self) -> Result<Checkpoint, LogError> {
+        let keeper = self.clone();
+        off_runtime(move || Ok(lock(&keeper.log).checkpoint().clone())).await
+    }
+
+    /// Publishes a checkpoint that witnesses have seen.
+    pub(crate) fn publish_cosigned(&self, checkpoint: Checkpoint) {
+        self.publish(|published| published.cosigned = Some(Arc::new(checkpoint)));
     }
 
     /// The digest of the log's last entry.

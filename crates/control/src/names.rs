@@ -115,6 +115,17 @@ impl Control {
         Ok(self.parts.names.resolve(&permit, name, self.now()).await?)
     }
 
+    /// Tells what a name means as it was at most `age_max` ago, and how long ago that is.
+    pub async fn resolve_name_bounded(
+        &self,
+        caller: &Caller,
+        name: &Name,
+        age_max: Duration,
+    ) -> Result<(Resolved, Duration), ControlError> {
+        let permit = self.permit::<operation::ShowName>(caller, &resource(name)).await?;
+        Ok(self.parts.names.resolve_bounded(&permit, name, (self.now(), age_max)).await?)
+    }
+
     /// Says why a claim of the caller's project would be refused at this moment; nothing if it would not be.
     pub async fn check_name(&self, caller: &Caller, name: &Name) -> Result<Option<NamesError>, ControlError> {
         let permit = self.permit::<operation::CheckName>(caller, &resource(name)).await?;
@@ -143,7 +154,7 @@ impl Control {
         let permit = self.permit::<operation::ProveName>(caller, &resource(name)).await?;
         let logged = self.parts.names.version(&permit, name, sequence).await?;
         if let Some(origin) = logged.elsewhere {
-            return Err(ControlError::ProvedElsewhere { origin });
+            return Err(NamesError::ProvedElsewhere { origin }.into());
         }
         let inclusion = self.prove(logged.entry).await?;
         Ok(NameBundle::new(logged.signed, inclusion, self.parts.node_key.public_key())?)

@@ -47,6 +47,8 @@ pub enum Transport {
     Udp,
     /// By a connection.
     Stream,
+    /// In a request of HTTP, whose answer is one message.
+    Http,
 }
 
 /// What is sent back.
@@ -222,6 +224,7 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Stream => "stream",
+            Self::Http => "http",
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 
-use crate::{BadSignature, NodeKey, NodePublicKey, TreeHash};
+use crate::{BadSignature, Cosignature, NodeKey, NodePublicKey, TreeHash};
 
 /// A signed statement of how large a log is and what is in it: a C2SP tlog-checkpoint.
 ///
@@ -14,12 +14,14 @@ use crate::{BadSignature, NodeKey, NodePublicKey, TreeHash};
 ///   — casemate/0f1e2d3c4b5a6978 Az3grlgt…                        key id and Ed25519 signature
 /// ```
 ///
-/// A value of this type had its signature checked: there is no other way to get one. `docs/formats/log.md`.
+/// Witnesses' cosignatures may follow, a line each. A value of this type had the log's signature checked: there is no other way to
+/// get one. Cosignatures are checked by whoever knows the witness's key. `docs/formats/log.md`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     origin: String,
     size: u64,
     root: TreeHash,
+    cosignatures: Vec<Cosignature>,
     text: String,
 }
 
@@ -47,7 +49,10 @@ pub enum CheckpointError {
 
 impl Checkpoint {
     /// Most bytes of a checkpoint.
-    pub const BYTES_MAX: usize = 1024;
+    pub const BYTES_MAX: usize = 1024 + Self::COSIGNATURES_MAX * Cosignature::BYTES_MAX;
+
+    /// Most cosignatures of one.
+    pub const COSIGNATURES_MAX: usize = 8;
 
     pub(crate) fn sign(size: u64, root: TreeHash, key: &NodeKey) -> Self {
         let origin = key.origin().to_owned();
@@ -55,11 +60,11 @@ impl Checkpoint {
         let mut signature = key.public_key().id().to_vec();
         signature.extend(key.sign(body.as_bytes()));
         let text = format!("{body}\n{DASH}{origin} {}\n", BASE64.encode(&signature));
-        Self { origin, size, root, text }
+        Self { origin, size, root, cosignatures: Vec::new(), text }
     }
 
     /// Reads a checkpoint and checks that `key` signed it. Only the exact form that this crate writes is read: no
-    /// extension lines and no further signatures, so that every byte of it counts.
+    /// extension lines, and after the log's signature nothing but cosignatures.
     pub fn open(text: &str, key: &NodePublicKey) -> Result<Self, CheckpointError> {
         let malformed = |part| CheckpointError::Malformed { part };
         if text.len() > Self::BYTES_MAX {
@@ -74,12 +79,39 @@ impl Checkpoint {
         if body.strip_suffix('\n') != Some(note) {
             return Err(malformed("text"));
         }
-        let signature = open_signature(signature, key)?;
+        let (own, others) = match signature.split_once('\n') {
+            Some((own, others)) => (&signature[..=own.len()], others),
+            None => (signature, ""),
+        };
+        let signature = open_signature(own, key)?;
+        let cosignatures = open_cosignatures(others).ok_or(malformed("cosignatures"))?;
         if origin != key.origin() {
             return Err(malformed("origin"));
         }
         key.verify(body.as_bytes(), &signature).map_err(CheckpointError::Signature)?;
-        Ok(Self { origin: origin.to_owned(), size, root, text: text.to_owned() })
+        Ok(Self { origin: origin.to_owned(), size, root, cosignatures, text: text.to_owned() })
+    }
+
+    /// The same with these cosignatures instead of its own, of which at most [`Checkpoint::COSIGNATURES_MAX`] are kept.
+    pub fn with_cosignatures(&self, mut cosignatures: Vec<Cosignature>) -> Self {
+        cosignatures.truncate(Self::COSIGNATURES_MAX);
+        let lines = self.cosignatures.len();
+        let alone: Vec<_> = self.text.split_inclusive('\n').collect();
+        let mut text = alone[..alone.len() - lines].concat();
+        for cosignature in &cosignatures {
+            text.push_str(&format!("{cosignature}\n"));
+        }
+        Self { cosignatures, text, ..self.clone() }
+    }
+
+    /// What witnesses say, unchecked.
+    pub fn cosignatures(&self) -> &[Cosignature] {
+        &self.cosignatures
+    }
+
+    /// What is signed.
+    pub(crate) fn body(&self) -> String {
+        body(&self.origin, self.size, &self.root)
     }
 
     /// The name of the log.
@@ -122,6 +154,14 @@ fn open_signature(line: &str, key: &NodePublicKey) -> Result<[u8; 64], Checkpoin
     signature.try_into().map_err(|_| malformed)
 }
 
+/// Reads what follows the log's signature: lines of cosignatures, in the one way to spell them.
+fn open_cosignatures(text: &str) -> Option<Vec<Cosignature>> {
+    let lines = text.split_inclusive('\n').map(|line| line.strip_suffix('\n').and_then(Cosignature::parse));
+    let read: Vec<_> = lines.take(Checkpoint::COSIGNATURES_MAX + 1).collect::<Option<_>>()?;
+    let written: String = read.iter().map(|cosignature| format!("{cosignature}\n")).collect();
+    (read.len() <= Checkpoint::COSIGNATURES_MAX && written == text).then_some(read)
+}
+
 fn key_name(origin: &str, id: [u8; 4]) -> String {
     crate::text::escape(&format!("{origin}+{:08x}", u32::from_be_bytes(id)), 300)
 }
@@ -142,7 +182,7 @@ impl fmt::Debug for Checkpoint {
 const DASH: &str = "— ";
 
 /// The longest checkpoint: an origin twice, a size of 20 digits, a root, a signature, and the signs between.
-const _: () = assert!(2 * crate::node_key::ORIGIN_BYTES_MAX + 20 + 44 + 92 + 10 <= Checkpoint::BYTES_MAX);
+const _: () = assert!(2 * crate::node_key::ORIGIN_BYTES_MAX + 20 + 44 + 92 + 10 <= 1024);
 
 #[cfg(test)]
 mod tests {

@@ -215,8 +215,13 @@ impl<S: TileStore> Log<S> {
 
     /// Proves that the entry `sequence` is in the log. The proof is checked before it is returned.
     pub fn prove(&self, sequence: u64) -> Result<Inclusion, LogError> {
-        let (size, root) = (self.size(), self.checkpoint.root());
-        if sequence >= size {
+        self.prove_under(sequence, &self.checkpoint)
+    }
+
+    /// The same under an older checkpoint of this log, such as one that witnesses have seen.
+    pub fn prove_under(&self, sequence: u64, checkpoint: &Checkpoint) -> Result<Inclusion, LogError> {
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        if sequence >= size || size > self.size() {
             return Err(LogError::NotCovered { sequence, size });
         }
         let mut reader = Reader::new(&self.store, size);
@@ -226,7 +231,15 @@ impl<S: TileStore> Log<S> {
             let path = TilePath::Entries { index: sequence / u64::from(TILE_WIDTH), width: TILE_WIDTH };
             return Err(LogError::Damaged { path });
         }
-        Ok(Inclusion { sequence, entry, hashes, checkpoint: self.checkpoint.clone() })
+        Ok(Inclusion { sequence, entry, hashes, checkpoint: checkpoint.clone() })
+    }
+
+    /// Proves that the first `old` entries of this log begin that of `new`, one of its checkpoints, for somebody who knows their root.
+    pub fn prove_growth(&self, old: u64, new: &Checkpoint) -> Result<Vec<TreeHash>, LogError> {
+        if old > new.size() || new.size() > self.size() {
+            return Err(LogError::NotCovered { sequence: old.max(new.size()), size: self.size() });
+        }
+        Ok(Reader::new(&self.store, new.size()).ranges(&consistency_plan(old, new.size()))?)
     }
 
     /// Proves that the log of `old` is the beginning of this one, for [`verify_consistency`]. A checkpoint that is

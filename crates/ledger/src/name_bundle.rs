@@ -1,5 +1,6 @@
 use std::fmt;
 
+use casemate_model::Timestamp;
 use data_encoding::BASE64;
 
 use crate::inscription::{Inscription, Lines};
@@ -64,6 +65,11 @@ impl NameBundle {
             return Err(malformed(Place::Proof));
         }
         Ok(bundle)
+    }
+
+    /// Checks that its parts belong together. Says when the record was entered, and whether its owner signed it.
+    pub fn verify(&self) -> Result<(Timestamp, bool), VerifyError> {
+        verify_name_parts(self)
     }
 
     /// The record and its signatures.

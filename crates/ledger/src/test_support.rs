@@ -1,11 +1,33 @@
-//! A log's files in memory, under the test's control.
+//! A log's files in memory, under the test's control, and entries to put there.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use casemate_model::StoreError;
+use casemate_model::{PrincipalKind, Project, StoreError, Timestamp};
 
-use crate::{TilePath, TileSource, TileStore};
+use crate::{Decision, Entry, Event, TilePath, TileSource, TileStore};
+
+/// The bytes of the first `count` entries of a log, each of which says `word` and its number.
+pub fn plain_entries(count: u64, word: &str) -> Vec<Vec<u8>> {
+    let mut previous = Entry::NO_PREVIOUS;
+    let entry = |sequence| {
+        let event = Event {
+            time: Timestamp::EPOCH,
+            request: "req_01kg9ys7kv040g2081040g2081".parse().expect("this is an id"),
+            actor: PrincipalKind::Node,
+            project: Project::default_project(),
+            action: "objects.put".into(),
+            resource: "object:builds/app.wasm".to_owned(),
+            decision: Decision::Allowed,
+            outcome: format!("{word} {sequence}"),
+            details: Vec::new(),
+        };
+        let bytes = Entry::new(sequence, previous, event).encode().expect("it is short");
+        previous = Entry::digest_of(&bytes);
+        bytes
+    };
+    (0..count).map(entry).collect()
+}
 
 /// Keeps the files of a log in memory; it can be told to fail, and lets a test change every file.
 #[derive(Debug, Default)]

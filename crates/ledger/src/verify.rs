@@ -135,6 +135,12 @@ pub enum Problem {
     /// Two receipts are signed by one key.
     #[error("one key signed two of them, which says no more than one receipt")]
     SameSigner,
+    /// A witness that was asked for did not cosign it.
+    #[error("it has no good cosignature of the witness `{witness}`")]
+    NotWitnessed {
+        /// The name of the witness.
+        witness: String,
+    },
     /// The log's files could not be read.
     #[error("it could not be read")]
     Store(#[from] StoreError),

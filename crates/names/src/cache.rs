@@ -57,9 +57,9 @@ impl ResolveCache {
         &self,
         registry: &dyn Registry,
         name: &Name,
-        now: Timestamp,
+        (now, age_max): (Timestamp, Duration),
     ) -> Result<Known, StoreError> {
-        let own = self.entry(registry, name, now).await?;
+        let own = self.entry(registry, name, (now, age_max)).await?;
         let mut oldest = own.read;
         let Some(held) = &own.at.held else {
             let age = now.saturating_since(oldest);
@@ -67,7 +67,7 @@ impl ResolveCache {
         };
         let mut above = Vec::new();
         for ancestor in name.ancestors() {
-            let entry = self.entry(registry, &ancestor, now).await?;
+            let entry = self.entry(registry, &ancestor, (now, age_max)).await?;
             oldest = oldest.min(entry.read);
             above.extend(entry.at.held.clone());
         }
@@ -76,9 +76,14 @@ impl ResolveCache {
         Ok(Known { resolved: Some((held.clone(), status)), has_below: false, age })
     }
 
-    async fn entry(&self, registry: &dyn Registry, name: &Name, now: Timestamp) -> Result<Entry, StoreError> {
+    async fn entry(
+        &self,
+        registry: &dyn Registry,
+        name: &Name,
+        (now, age_max): (Timestamp, Duration),
+    ) -> Result<Entry, StoreError> {
         if let Some(entry) = self.entries.get(name) {
-            if now.saturating_since(entry.read) < AGE_MAX {
+            if now.saturating_since(entry.read) < age_max {
                 return Ok(entry);
             }
             self.entries.remove_if(name, |other| other.read == entry.read);

@@ -206,6 +206,12 @@ pub enum NamesError {
         /// The version asked for.
         sequence: u64,
     },
+    /// Another node has the log that proves it.
+    #[error("the node whose log is {origin} decided this, and it alone can prove it")]
+    ProvedElsewhere {
+        /// The name of that log.
+        origin: String,
+    },
     /// The registry could not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

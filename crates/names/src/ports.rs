@@ -53,6 +53,12 @@ pub trait Registry: Send + Sync + 'static {
     /// A version with its signatures, and where the log has it; `None` if there is none, or none with a record.
     async fn signed(&self, name: &Name, sequence: u64) -> Result<Option<LoggedRecord>, StoreError>;
 
+    /// Versions that are their names' newest, as this node's log has them from entry `after` on, in its order, at most `limit`.
+    async fn logged_changes(&self, after: u64, limit: u32) -> Result<Vec<LoggedRecord>, StoreError>;
+
+    /// The newest versions of names that are held, after a name, in byte order, at most `limit`; those without a record left out.
+    async fn logged_held(&self, after: Option<&Name>, limit: u32) -> Result<Vec<LoggedRecord>, StoreError>;
+
     /// Names that time has to do with by `now`, the longest due first, at most `limit`.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<HeldName>, StoreError>;
 

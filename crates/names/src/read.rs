@@ -1,9 +1,11 @@
 //! What names mean, meant, and who has to do with them.
 
+use std::time::Duration;
+
 use casemate_model::{Digest, Name, Project, Timestamp};
 use casemate_policy::{Permit, operation};
 
-use crate::cache::Known;
+use crate::cache::{AGE_MAX, Known};
 use crate::names::{Asking, refusal};
 use crate::{HeldName, LoggedRecord, NamePage, NameVersion, Names, NamesError, Resolved, Status, rules};
 
@@ -119,9 +121,24 @@ impl Names {
         Ok(Resolved { held, status })
     }
 
-    /// Tells what a name means by what is at hand, which is not older than [`AGE_MAX`](crate::AGE_MAX). What names mean is public.
-    pub async fn known(&self, name: &Name, now: Timestamp) -> Result<Known, NamesError> {
-        Ok(self.cache.resolve(self.registry(), name, now).await?)
+    /// Tells what a name means by what is at hand, which is not older than `age_max` and [`AGE_MAX`](crate::AGE_MAX). What names
+    /// mean is public.
+    pub async fn known(&self, name: &Name, now: Timestamp, age_max: Duration) -> Result<Known, NamesError> {
+        Ok(self.cache.resolve(self.registry(), name, (now, age_max.min(AGE_MAX))).await?)
+    }
+
+    /// Tells what a name means as it was at most `age_max` ago, and how long ago that is.
+    pub async fn resolve_bounded(
+        &self,
+        _permit: &Permit<operation::ShowName>,
+        name: &Name,
+        (now, age_max): (Timestamp, Duration),
+    ) -> Result<(Resolved, Duration), NamesError> {
+        let known = self.known(name, now, age_max).await?;
+        match known.resolved {
+            Some((held, status)) => Ok((Resolved { held, status }, known.age)),
+            None => Err(NamesError::NotClaimed { name: name.clone() }),
+        }
     }
 
     /// Names that may be used and say something in DNS, after `after`, in byte order. Of at most `limit` that are looked at; the last
@@ -142,6 +159,20 @@ impl Names {
             }
         }
         Ok((usable, last))
+    }
+
+    /// Versions that are their names' newest, as this node's log has them from entry `after` on. What names mean is public.
+    pub async fn logged_changes(&self, after: u64, limit: u32) -> Result<Vec<LoggedRecord>, NamesError> {
+        Ok(self.registry.logged_changes(after, limit).await?)
+    }
+
+    /// The newest versions of names that are held, after a name, in byte order.
+    pub async fn logged_held(
+        &self,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Vec<LoggedRecord>, NamesError> {
+        Ok(self.registry.logged_held(after, limit).await?)
     }
 
     /// A number that grows with every change of any name. It grows at other times, too.

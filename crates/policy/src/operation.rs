@@ -129,6 +129,10 @@ operations! {
     NameHistory: "names.history", Access::Granted(Scope::NamesRead), reads;
     /// List a project's names.
     ListNames: "names.list", Access::Granted(Scope::NamesRead), reads;
+    /// Show this node's peers.
+    ShowPeers: "peers.show", Access::Granted(Scope::NamesRead), reads;
+    /// Ask peers what a name means.
+    ResolveAtPeers: "peers.resolve", Access::Granted(Scope::NamesRead), reads;
 
     /// Submit a task.
     SubmitTask: "tasks.submit", Access::Granted(Scope::TasksWrite), changes;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
 use casemate_control::Control;
+use casemate_dns::Dns;
 use casemate_limits::JsonBudget;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,13 +20,13 @@ use crate::layers::{Measures, Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
 use crate::s3::S3Domain;
-use crate::{console, functions, layers, metrics_listener, routes, s3};
+use crate::{console, dns_query, functions, layers, metrics_listener, routes, s3};
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
 
 /// What an operator decides about the face.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The proxies that are believed when they say for whom they ask.
     pub trusted_proxies: TrustedProxies,
@@ -43,6 +44,8 @@ pub struct Settings {
     pub encrypted: bool,
     /// The longest that a request may wait for a task to end.
     pub task_wait_max: Duration,
+    /// Names over DNS, for those who ask by HTTP.
+    pub dns: Option<Dns>,
 }
 
 /// The server of one node.
@@ -75,6 +78,7 @@ pub(crate) struct Shared {
     /// Whether requests from outside come over TLS.
     pub(crate) encrypted: bool,
     pub(crate) task_wait_max: Duration,
+    pub(crate) dns: Option<Dns>,
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) measures: Measures,
     /// Who follows the feed of events.
@@ -110,6 +114,7 @@ impl Server {
             cors_origins: settings.cors_origins,
             encrypted: settings.encrypted,
             task_wait_max: settings.task_wait_max,
+            dns: settings.dns,
             prometheus,
             measures: Measures::default(),
             followers: Followers::default(),
@@ -139,6 +144,7 @@ fn router(state: AppState) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/metrics", get(routes::metrics))
+        .route("/dns-query", get(dns_query::get).post(dns_query::post))
         .route("/fn/{name}", any(functions::answer))
         .route("/fn/{name}/", any(functions::answer))
         .route("/fn/{name}/{*path}", any(functions::answer))

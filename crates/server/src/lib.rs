@@ -13,6 +13,7 @@ mod client_address;
 mod console;
 mod contract;
 mod convert;
+mod dns_query;
 mod document;
 mod extract;
 mod followers;

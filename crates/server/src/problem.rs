@@ -332,7 +332,7 @@ impl From<ControlError> for Problem {
             | ControlError::UserOutranks
             | ControlError::Oneself
             | ControlError::RoleExceedsGiver => Self::new(Code::Denied, text),
-            ControlError::ProvedElsewhere { .. } => Self::new(Code::NotFound, text),
+            ControlError::Peers(error) => Self::peers(error),
             ControlError::Proofs(error) => Self::proofs(error),
             ControlError::Schedule(error) => Self::schedule(error),
             ControlError::Webhook(error) => Self::webhook(error),

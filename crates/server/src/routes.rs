@@ -14,6 +14,7 @@ mod names;
 mod node;
 mod nodes;
 mod objects;
+mod peers;
 mod proofs;
 mod relays;
 mod schedules;
@@ -113,6 +114,8 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(names::claim_name, names::list_names))
         .routes(routes!(names::show_name, names::update_name, names::release_name))
         .routes(routes!(names::check_name))
+        .routes(routes!(peers::show_peers))
+        .routes(routes!(peers::resolve_at_peers))
         .routes(routes!(names::prove_name))
         .routes(routes!(names::renew_name))
         .routes(routes!(names::offer_name, names::withdraw_name))

@@ -113,6 +113,8 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("POST", "/names/{name}/resume", Tier::Names, 2),
     ("POST", "/names/{name}/revoke", Tier::Names, 2),
     ("POST", "/names/{name}/suspend", Tier::Names, 2),
+    ("GET", "/peers", Tier::Names, 1),
+    ("GET", "/peers/names/{name}", Tier::Names, 2),
     ("GET", "/nodes", Tier::General, 1),
     ("POST", "/nodes", Tier::Auth, 5),
     ("POST", "/nodes/self/certificates", Tier::Work, 2),

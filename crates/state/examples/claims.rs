@@ -19,7 +19,7 @@ use casemate_model::test_support::{CountingEntropy, ManualClock};
 use casemate_model::{
     Clock, Digest, DnsRecords, Name, Principal, PrincipalKind, Project, RequestId, Tags, Timestamp,
 };
-use casemate_names::{Content, Given, Keys, Names, Order};
+use casemate_names::{AGE_MAX, Content, Given, Keys, Names, Order};
 use casemate_objects::{Attributes, ETag, ObjectCatalog, ObjectRecord, PutRule};
 use casemate_policy::{Operation, Permit, Resource, authorize};
 use casemate_state::test_support::PrivatePostgres;
@@ -136,11 +136,11 @@ impl Bench {
         let names: Vec<Name> =
             (0..256).map(|number| format!("plain-0-{number}.bench-0-{number}").parse().unwrap()).collect();
         for name in &names {
-            self.names.known(name, self.now).await.unwrap();
+            self.names.known(name, self.now, AGE_MAX).await.unwrap();
         }
         let begun = Instant::now();
         for number in 0..RESOLVES {
-            let known = self.names.known(&names[number % names.len()], self.now).await.unwrap();
+            let known = self.names.known(&names[number % names.len()], self.now, AGE_MAX).await.unwrap();
             assert!(known.resolved.is_some());
         }
         RESOLVES as f64 / begun.elapsed().as_secs_f64()

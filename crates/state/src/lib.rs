@@ -30,6 +30,7 @@ mod migrations;
 mod nodes;
 mod options;
 mod overrides;
+mod peers;
 mod peppers;
 mod proofs;
 mod queue;

@@ -53,6 +53,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(24, "0024_values_of_functions"),
     migration!(25, "0025_names_told_apart"),
     migration!(26, "0026_terms_of_names"),
+    migration!(27, "0027_peers"),
 ];
 
 /// The version that this program brings a database to.

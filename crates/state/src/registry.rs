@@ -1,5 +1,6 @@
 //! Names: one conditional transaction each.
 
+mod logged;
 mod obstacle;
 pub(crate) mod rows;
 
@@ -94,6 +95,22 @@ impl Registry for Store {
         let action = "read a version of a name";
         let row = self.row(action, &SIGNED, values![name, sequence.min(SEQUENCE_MAX)]).await?;
         Ok(read_one(row, action, |row| logged_record(row, self.origin()))?.flatten())
+    }
+
+    async fn logged_changes(&self, after: u64, limit: u32) -> Result<Vec<LoggedRecord>, StoreError> {
+        let action = "read what changed in the log of names";
+        let values = values![self.origin(), after.min(SEQUENCE_MAX), limit.min(PAGE_MAX)];
+        let rows = self.rows(action, &logged::LOGGED_CHANGES, values).await?;
+        let logged = read_all(rows, action, |row| logged_record(row, self.origin()))?;
+        Ok(logged.into_iter().flatten().collect())
+    }
+
+    async fn logged_held(&self, after: Option<&Name>, limit: u32) -> Result<Vec<LoggedRecord>, StoreError> {
+        let action = "read names as the log has them";
+        let after = after.map(Name::as_str).unwrap_or_default();
+        let rows = self.rows(action, &logged::LOGGED_HELD, values![after, limit.min(PAGE_MAX)]).await?;
+        let logged = read_all(rows, action, |row| logged_record(row, self.origin()))?;
+        Ok(logged.into_iter().flatten().collect())
     }
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<HeldName>, StoreError> {
@@ -416,5 +433,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("remove a tag", &UNTAG),
     ("read a name's history", &HISTORY),
     ("read a version of a name", &SIGNED),
+    ("read what changed in the log of names", &logged::LOGGED_CHANGES),
+    ("read names as the log has them", &logged::LOGGED_HELD),
     ("find a name's last version", &LAST_VERSION),
 ];

@@ -11,6 +11,7 @@ mod names;
 mod node;
 mod nodes;
 mod objects;
+mod peers;
 mod proofs;
 mod relays;
 mod schedules;

@@ -1,5 +1,5 @@
 use casemate_api::Client;
-use casemate_api::names::{ClaimName, Name as NameRecord, NameChange, NameDns, UpdateName};
+use casemate_api::names::{ClaimName, Name as NameRecord, NameChange, NameDns, ResolutionKind, UpdateName};
 use casemate_model::{DnsRecord, DnsRecords, Name as NameText, Tag};
 use clap::{Args, Subcommand};
 
@@ -9,6 +9,7 @@ use crate::report::{CliError, Status};
 
 mod hands;
 mod history;
+mod import;
 mod keys;
 mod power;
 mod proof;
@@ -28,6 +29,7 @@ pub(crate) enum Name {
     List(history::List),
     History(history::History),
     Proof(proof::Proof),
+    Import(import::Import),
     Renew(hands::Renew),
     Offer(hands::Offer),
     Withdraw(hands::Withdraw),
@@ -55,6 +57,7 @@ impl Name {
             Self::List(command) => command.execute(context).await,
             Self::History(command) => command.execute(context).await,
             Self::Proof(command) => command.execute(context).await,
+            Self::Import(command) => command.execute(context).await,
             Self::Renew(command) => command.execute(context).await,
             Self::Offer(command) => command.execute(context).await,
             Self::Withdraw(command) => command.execute(context).await,
@@ -204,15 +207,24 @@ async fn point(
 #[command(after_help = "\
 Examples:
   casemate name show wordcount.tools
+  casemate name show wordcount.tools --max-age 5
   casemate name show wordcount.tools --json | jq -r .digest")]
 pub(crate) struct Show {
     /// The name.
     name: NameText,
+    /// How many seconds old the answer may be; what is so now unless given.
+    #[arg(long, value_name = "SECONDS")]
+    max_age: Option<u64>,
 }
 
 impl Show {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
-        show(context, context.client()?.names_show(self.name.as_str()).await?)
+        let (client, name) = (context.client()?, self.name.as_str());
+        let held = match self.max_age {
+            Some(max_age) => client.names_show_bounded(name, max_age).await?,
+            None => client.names_show(name).await?,
+        };
+        show(context, held)
     }
 }
 
@@ -252,6 +264,9 @@ fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
         fields.push(("dns", record));
     }
     fields.extend([("claimed", name.claimed), ("updated", name.updated), ("expires", name.expires)]);
+    if let Some(age) = name.resolution.filter(|how| how.kind == ResolutionKind::Bounded) {
+        fields.push(("known", format!("{} ms ago", age.age_ms.unwrap_or_default())));
+    }
     context.output.fields(&fields)?;
     Ok(Status::Done)
 }

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
 use casemate_ledger::verify::{
-    LogReport, NameReport, Report, VerifyError, level_of, split_bundles, verify_bundle, verify_log,
-    verify_name,
+    LogReport, NameReport, Place, Problem, Report, VerifyError, level_of, split_bundles, verify_bundle,
+    verify_log, verify_name,
 };
-use casemate_ledger::{Bundle, Checkpoint, NameBundle, NodePublicKey};
+use casemate_ledger::{Bundle, Checkpoint, NameBundle, NodePublicKey, WitnessPublicKey};
 use casemate_model::{Digest, Hasher};
 use clap::Args;
 
@@ -63,6 +63,9 @@ pub(crate) struct Verify {
     /// The node's public key: its text, or a file that holds it.
     #[arg(long, value_name = "KEY|FILE")]
     key: Option<String>,
+    /// The key of a witness that must have cosigned the log's checkpoint; give it several times for several.
+    #[arg(long = "witness", value_name = "KEY", requires = "files")]
+    witnesses: Vec<WitnessPublicKey>,
     /// A directory with a whole log.
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -117,6 +120,7 @@ impl Verify {
             let (what, bytes) = read_bundle(file)?;
             if NameBundle::is_meant_by(&bytes) {
                 let (report, trust) = check_name(&what, &bytes, pinned.as_ref(), &memory)?;
+                self.check_witnesses(context, &what, &report.checkpoint)?;
                 words::say_name(context.output, &what, &report, trust)?;
                 continue;
             }
@@ -125,6 +129,9 @@ impl Verify {
                 reports.push(check_bundle(&what, bundle, pinned.as_ref(), given.as_ref(), &memory)?);
             }
             let (reports, trust): (Vec<Report>, Vec<Trust>) = reports.into_iter().unzip();
+            for report in &reports {
+                self.check_witnesses(context, &what, &report.checkpoint)?;
+            }
             let level =
                 level_of(&reports).map_err(|source| CliError::Refused { what: what.clone(), source })?;
             words::say_receipts(context.output, (&what, level), &reports, &trust)?;
@@ -135,6 +142,31 @@ impl Verify {
             let (origin, pinned) = (source.origin()?, pinned.as_ref());
             let (report, trust) = check_log(&what, &source, &origin, pinned, &memory)?;
             say_log(context.output, &what, &report, &trust)?;
+        }
+        Ok(())
+    }
+}
+
+impl Verify {
+    /// Checks that each of the witnesses that were named has seen the checkpoint.
+    fn check_witnesses(
+        &self,
+        context: &Context,
+        what: &str,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), CliError> {
+        for witness in &self.witnesses {
+            let name = witness.name();
+            let at = witness.witnessed(checkpoint).ok_or_else(|| CliError::Refused {
+                what: what.to_owned(),
+                source: VerifyError {
+                    place: Place::Checkpoint,
+                    problem: Problem::NotWitnessed { witness: name.to_owned() },
+                },
+            })?;
+            context
+                .output
+                .note(&format!("{what}: {name} saw a log of {} entries at {at}", checkpoint.size()));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use casemate_api::{ClientError, Problem, ProblemCode};
 use casemate_control::ControlError;
 use casemate_encryption::KeyFileError;
 use casemate_fs::FsError;
-use casemate_ledger::verify::{Place, VerifyError};
+use casemate_ledger::verify::{Place, Problem as Wrong, VerifyError};
 use casemate_node::NodeError;
 use casemate_objects::EncryptionError;
 use casemate_remote::deltaglider::DeltaGliderError;
@@ -271,6 +271,9 @@ fn of_node(error: &NodeError) -> Option<String> {
 }
 
 fn of_refusal(error: &VerifyError) -> Option<&'static str> {
+    if let Wrong::NotWitnessed { .. } = error.problem {
+        return Some("take the proof again: its node asks witnesses a second after a change");
+    }
     match error.place {
         Place::Key => {
             Some("another key signed this: ask the node's operator over another channel which key is theirs")

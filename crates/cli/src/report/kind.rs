@@ -187,6 +187,7 @@ fn of_start(error: &StartError) -> Kind {
         | StartError::Socket(_)
         | StartError::Tls(_)
         | StartError::Zone(_)
+        | StartError::Peers(_)
         | StartError::TransferKey { .. }
         | StartError::Metrics(_) => Kind::Failed,
     }

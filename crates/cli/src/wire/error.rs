@@ -55,6 +55,9 @@ pub(crate) enum StartError {
     /// The workers.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Peers.
+    #[error(transparent)]
+    Peers(casemate_peers::PeersStart),
     /// Certificate or key.
     #[error("the node cannot speak TLS")]
     Tls(#[source] TlsError),

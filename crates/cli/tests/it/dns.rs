@@ -3,7 +3,10 @@
 use std::net::UdpSocket;
 use std::process::Command;
 
+use data_encoding::BASE64URL_NOPAD;
+
 use crate::binary::{Node, User};
+use crate::tls::Authority;
 
 const ZONE: &str = "names.example";
 
@@ -17,7 +20,7 @@ fn node(user: &User, more: &str) -> (Node, u16) {
         if more.contains("tls_listen") {
             format!(
                 "tls_certificate_file = \"{}\"\ntls_key_file = \"{}\"\n",
-                user.path("cert.pem").display(),
+                user.path("certificate.pem").display(),
                 user.path("key.pem").display()
             )
         } else {
@@ -131,4 +134,63 @@ fn the_zone_goes_to_who_signs_with_its_key() {
     }
     let unsigned = tool("dig", port, &[ZONE, "AXFR"]);
     assert!(unsigned.contains("Transfer failed"), "{unsigned}");
+}
+
+#[test]
+fn names_are_answered_for_over_tls_and_https() {
+    let user = User::new();
+    let authority = Authority::new(&user, "authority.pem");
+    authority.issue(&user);
+    let secure = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (node, _) = node(&user, &format!("tls_listen = \"127.0.0.1:{secure}\"\n"));
+    claim(&user, "wordcount.tools", &["--dns", "A 192.0.2.1"]);
+    let name = format!("wordcount.tools.{ZONE}");
+    let ca = format!("+tls-ca={}", authority.file());
+    let asked = |port: u16, words: &[&str]| {
+        tool("kdig", port, &[&["+short", "+tls-hostname=localhost", &ca, &name, "A"], words].concat())
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(asked(secure, &["+tls"]), "192.0.2.1");
+    // Whoever believes another authority gets nothing.
+    let other = Authority::new(&user, "other.pem");
+    let wrong = format!("+tls-ca={}", other.file());
+    let refused = tool("kdig", secure, &["+tls", "+tls-hostname=localhost", &wrong, &name, "A"]);
+    assert!(!refused.contains("192.0.2.1"), "{refused}");
+
+    // Programs that insist on HTTP/2 do not get this far; curl speaks both.
+    let curl = |words: &[&str]| {
+        Command::new("curl").args(["-s", "--cacert", authority.file()]).args(words).output().unwrap().stdout
+    };
+    let address = format!("{}/dns-query", node.url);
+    let question = question(&name);
+    user.file("question", &question);
+    let file = format!("@{}", user.path("question").display());
+    let kind = "content-type: application/dns-message";
+    let posted = curl(&["-H", kind, "--data-binary", &file, &address]);
+    let got = curl(&[&format!("{address}?dns={}", BASE64URL_NOPAD.encode(&question))]);
+    assert_eq!(posted, got);
+    assert!(got.windows(4).any(|bytes| bytes == [192, 0, 2, 1]), "{got:?}");
+    let mut whole = question.clone();
+    let at = whole.len() - 3;
+    whole[at] = 252;
+    let refused = curl(&[&format!("{address}?dns={}", BASE64URL_NOPAD.encode(&whole))]);
+    assert_eq!(refused[3] & 15, 5, "a zone does not go over HTTPS: {refused:?}");
+    for bad in ["", "?dns=", "?dns=****", "?dns=AAAA", "?dns=AAABAAAB"] {
+        let said = String::from_utf8_lossy(&curl(&[&format!("{address}{bad}")])).into_owned();
+        assert!(said.contains("invalid_parameter"), "{bad}: {said}");
+    }
+    let said = curl(&["--data-binary", &file, &address]);
+    assert!(String::from_utf8_lossy(&said).contains("application/dns-message"));
+}
+
+/// A question for the address of a name, as RFC 1035 spells it.
+fn question(name: &str) -> Vec<u8> {
+    let mut bytes = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in name.split('.') {
+        bytes.push(u8::try_from(label.len()).unwrap());
+        bytes.extend(label.as_bytes());
+    }
+    bytes.extend([0, 0, 1, 0, 1]);
+    bytes
 }

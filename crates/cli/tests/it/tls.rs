@@ -50,7 +50,7 @@ impl Authority {
     }
 
     /// Writes a certificate of the node, and its key, where the configuration names them.
-    fn issue(&self, user: &User) {
+    pub(crate) fn issue(&self, user: &User) {
         let (certificate, key) = self.pair_for(&["localhost", "127.0.0.1"]);
         replace(user, "certificate.pem", certificate.as_bytes());
         replace(user, "key.pem", key.as_bytes());

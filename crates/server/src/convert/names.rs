@@ -1,7 +1,11 @@
 //! Names, as they go over the wire and come from it.
 
 use casemate_api as wire;
-use casemate_api::names::{AcceptName, ClaimName, DraftName, NameDns, UpdateName};
+use std::time::Duration;
+
+use casemate_api::names::{
+    AcceptName, ClaimName, DraftName, NameDns, Resolution, ResolutionKind, UpdateName,
+};
 use casemate_ledger::NameChange;
 use casemate_model::{Digest, DnsRecords, Tags};
 use casemate_names::{Content, Edit, Keys, NameVersion, Order, Resolved, Status};
@@ -40,10 +44,20 @@ pub(crate) fn name(resolved: &Resolved) -> wire::names::Name {
         updated: held.updated.to_string(),
         expires: record.expires.to_string(),
         locked_until: held.locked_until.to_string(),
+        resolution: None,
     }
 }
 
-fn name_dns(dns: &DnsRecords) -> NameDns {
+pub(crate) fn bounded(age: Duration) -> Resolution {
+    Resolution { kind: ResolutionKind::Bounded, age_ms: Some(millis(age)) }
+}
+
+/// A duration in milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn name_dns(dns: &DnsRecords) -> NameDns {
     NameDns { ttl: dns.ttl(), records: dns.records().iter().map(ToString::to_string).collect() }
 }
 

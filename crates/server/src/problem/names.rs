@@ -1,9 +1,25 @@
 use casemate_api::ProblemCode as Code;
 use casemate_names::NamesError;
+use casemate_peers::PeersError;
 
 use super::Problem;
 
 impl Problem {
+    pub(super) fn peers(error: &PeersError) -> Self {
+        let text = error.to_string();
+        match error {
+            PeersError::Off => Self::new(Code::Conflict, text),
+            PeersError::UnknownRegistry(_) | PeersError::Unknown(_) => Self::new(Code::NotFound, text),
+            PeersError::WhichRegistry => Self::parameter_text("registry", text),
+            PeersError::TooOld { .. } => Self::new(Code::Unavailable, text)
+                .hint("ask the registry itself, or take an answer that may be older"),
+            PeersError::Timeout | PeersError::Busy | PeersError::Stopping => {
+                Self::new(Code::Unavailable, text).retry(1)
+            }
+            PeersError::Store(_) => Self::failed(error),
+        }
+    }
+
     pub(super) fn names(error: &NamesError) -> Self {
         let text = error.to_string();
         match error {
@@ -33,7 +49,9 @@ impl Problem {
             | NamesError::NoRecovery { .. }
             | NamesError::StandsAlready { .. } => Self::new(Code::Conflict, text),
             NamesError::Contended { .. } => Self::new(Code::Conflict, text).hint("try it again"),
-            NamesError::NotOffered { .. } | NamesError::NoVersion { .. } => Self::new(Code::NotFound, text),
+            NamesError::NotOffered { .. }
+            | NamesError::NoVersion { .. }
+            | NamesError::ProvedElsewhere { .. } => Self::new(Code::NotFound, text),
             NamesError::NoPower { .. } => Self::new(Code::Denied, text),
             NamesError::SignatureMissing { .. } => Self::new(Code::SignatureRequired, text).hint(
                 "sign it with `casemate name` and --owner-key, which drafts, signs and hands in the record",

@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
+use casemate_api::names::{Resolution, ResolutionKind};
 use casemate_ledger::SignedNameRecord;
 use casemate_model::{Name, Tag};
 use casemate_names::{Order, Resolved, WhichNames};
@@ -36,6 +39,14 @@ pub(crate) struct NamesQuery {
     limit: Option<u32>,
     /// `next` of the page before.
     after: Option<String>,
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NameQuery {
+    /// How many seconds old the answer may be. Without it, or with 0, it is what is so now.
+    max_age: Option<u64>,
 }
 
 /// Claim a name
@@ -83,15 +94,29 @@ fn which(query: &NamesQuery) -> Result<WhichNames, Problem> {
 
 /// Show what a name means
 #[utoipa::path(get, path = "/names/{name}", operation_id = "names_show", tag = "names",
-    params(("name" = String, Path, description = "The name")),
+    params(("name" = String, Path, description = "The name"), NameQuery),
     responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
 pub(crate) async fn show_name(
     State(state): State<AppState>,
     From(caller): From,
     Path(name): Path<String>,
+    query: Answer<Query<NameQuery>>,
 ) -> Result<Response, Problem> {
     let name: Name = path_parameter("name", &name)?;
-    Ok(answer(StatusCode::OK, &state.control.resolve_name(&caller, &name).await?))
+    let (resolved, resolution) = match query.into_inner()?.max_age {
+        None | Some(0) => {
+            let strict = Resolution { kind: ResolutionKind::Strict, age_ms: Some(0) };
+            (state.control.resolve_name(&caller, &name).await?, strict)
+        }
+        Some(seconds) => {
+            let age_max = Duration::from_secs(seconds);
+            let (resolved, age) = state.control.resolve_name_bounded(&caller, &name, age_max).await?;
+            (resolved, convert::bounded(age))
+        }
+    };
+    let name = wire::names::Name { resolution: Some(resolution), ..convert::name(&resolved) };
+    let tag = [(header::ETAG, format!("\"{}\"", name.sequence))];
+    Ok((tag, axum::Json(name)).into_response())
 }
 
 /// Say whether a name can be claimed

@@ -3,8 +3,8 @@ use crate::failure::Failure;
 use crate::sql::{Dialect, Sql, Statement};
 use crate::store::Store;
 use crate::{
-    audit, blobs, catalog, change, credentials, functions, idempotency, nodes, overrides, proofs, queue,
-    registry, relays, schedules, users, webhooks,
+    audit, blobs, catalog, change, credentials, functions, idempotency, nodes, overrides, peers, proofs,
+    queue, registry, relays, schedules, users, webhooks,
 };
 
 /// How the engine means to run a statement.
@@ -52,6 +52,7 @@ impl Store {
             functions::HOT,
             schedules::HOT,
             proofs::HOT,
+            peers::HOT,
             relays::HOT,
             webhooks::HOT,
         ];

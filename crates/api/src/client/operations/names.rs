@@ -48,6 +48,12 @@ impl Client {
         self.json(Call::new("names.show", Method::GET, of(name))).await
     }
 
+    /// `names.show`: what a name meant at most so many seconds ago.
+    pub async fn names_show_bounded(&self, name: &str, max_age: u64) -> Result<Name, ClientError> {
+        let path = of(name).maybe("max_age", Some(max_age.to_string().as_str()));
+        self.json(Call::new("names.show", Method::GET, path)).await
+    }
+
     /// `names.update`: points a name at other content, if it is still at version `sequence`.
     pub async fn names_update(
         &self,

@@ -1,0 +1,344 @@
+//! The one task that has the network in hand.
+
+mod direct;
+mod keeping;
+mod search;
+mod show;
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casemate_limits::{Quota, TokenBuckets};
+use casemate_model::{Digest, Name, RegistryId, Timestamp};
+use futures_util::StreamExt as _;
+use libp2p::kad::{self, InboundRequest, QueryId, QueryResult, Quorum, Record, RecordKey};
+use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
+use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::{Multiaddr, PeerId, Swarm, identify};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::address::{ip, is_plain};
+use crate::message::{Answer, Request};
+use crate::peers::{How, Inner};
+use crate::shelf::{Shelf, digest_of};
+use crate::swarm::{Behaviour, BehaviourEvent};
+use crate::{Found, KeptProof, PeerAddress, Peers, PeersError, PeersShown, Refusal, Source, Standing};
+
+use keeping::{Then, Unwritten, load, write};
+use search::Search;
+
+/// What the rest of the node wants of the network.
+pub(crate) enum Command {
+    Get { place: Digest, reply: oneshot::Sender<Result<Option<Found>, PeersError>> },
+    Look { registry: RegistryId, name: Name, reply: oneshot::Sender<Option<Found>> },
+    Keep { proof: Vec<u8>, reply: oneshot::Sender<Result<(), Refusal>> },
+    Spread { place: Digest, proof: Vec<u8>, reply: oneshot::Sender<usize> },
+    Tell { peer: PeerId, request: Request, reply: oneshot::Sender<Option<Answer>> },
+    Show { reply: oneshot::Sender<PeersShown> },
+}
+
+/// Searches, and spreadings, at once.
+const SEARCHES_MAX: usize = 256;
+/// What one peer may send: proofs, and questions.
+const SENT: Quota = Quota { per_second: 100, burst: 400 };
+/// Peers whose sending is counted.
+const COUNTED_MAX: usize = 4_096;
+/// Proofs that wait to be written down.
+const UNWRITTEN_MAX: usize = 1_024;
+/// Addresses of one peer that are taken.
+const ADDRESSES_MAX: usize = 4;
+/// How often peers that were configured are connected to again, and what counts no more is dropped.
+const TICK: Duration = Duration::from_secs(5);
+
+/// What other tasks of the network have for this one.
+enum Done {
+    Answer(ResponseChannel<Answer>, Answer),
+    Loaded(Vec<KeptProof>),
+}
+
+pub(crate) struct Driver {
+    swarm: Swarm<Behaviour>,
+    inbox: mpsc::Receiver<Command>,
+    inner: Arc<Inner>,
+    searches: HashMap<QueryId, Search>,
+    spreading: HashMap<QueryId, oneshot::Sender<usize>>,
+    told: HashMap<OutboundRequestId, oneshot::Sender<Option<Answer>>>,
+    connected: HashMap<PeerId, (Multiaddr, u32)>,
+    sent: TokenBuckets,
+    unwritten: mpsc::Sender<Unwritten>,
+    writing: Option<mpsc::Receiver<Unwritten>>,
+    done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
+    answering: HashSet<InboundRequestId>,
+}
+
+impl Driver {
+    pub(crate) fn new(swarm: Swarm<Behaviour>, inbox: mpsc::Receiver<Command>, peers: &Peers) -> Self {
+        let (unwritten, writing) = mpsc::channel(UNWRITTEN_MAX);
+        Self {
+            swarm,
+            inbox,
+            inner: Arc::clone(&peers.inner),
+            searches: HashMap::new(),
+            spreading: HashMap::new(),
+            told: HashMap::new(),
+            connected: HashMap::new(),
+            sent: TokenBuckets::new(COUNTED_MAX),
+            unwritten,
+            writing: Some(writing),
+            done: mpsc::channel(UNWRITTEN_MAX),
+            answering: HashSet::new(),
+        }
+    }
+
+    /// Works for ever.
+    pub(crate) async fn run(mut self, source: Arc<dyn Source>) {
+        let writing = self.writing.take().expect("it is run once");
+        let writer = write(Arc::clone(&self.inner), writing, self.done.0.clone());
+        let loader = load(Arc::clone(&self.inner), self.done.0.clone());
+        tokio::join!(self.drive(source), writer, loader);
+    }
+
+    async fn drive(&mut self, source: Arc<dyn Source>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let overdue = self.searches.values().filter_map(|search| search.deadline).min();
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.on_event(event, &source),
+                Some(command) = self.inbox.recv() => self.on_command(command),
+                Some(done) = self.done.1.recv() => self.on_done(done),
+                _ = ticks.tick() => self.on_tick(),
+                () = until(overdue) => self.end_overdue(),
+            }
+        }
+    }
+
+    fn shelf(&mut self) -> &mut Shelf {
+        self.swarm.behaviour_mut().kad.store_mut()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Get { place, reply } => {
+                if self.searches.len() >= SEARCHES_MAX {
+                    let _ = reply.send(Err(PeersError::Busy));
+                    return;
+                }
+                let key = RecordKey::new(place.as_bytes());
+                let query = self.swarm.behaviour_mut().kad.get_record(key);
+                self.searches.insert(query, Search::new(place, reply));
+            }
+            Command::Look { registry, name, reply } => {
+                let proof = self.shelf().proof(registry, &name).map(<[u8]>::to_vec);
+                let _ = reply.send(proof.and_then(|proof| search::found(&proof, (1, 0), How::Offline)));
+            }
+            Command::Keep { proof, reply } => match self.take(None, &proof) {
+                Ok(judged) => self.write_down(&judged, Then::Reply(reply)),
+                Err(refusal) => drop(reply.send(Err(refusal))),
+            },
+            Command::Spread { place, proof, reply } => {
+                let record = Record::new(place.as_bytes().to_vec(), proof.clone());
+                if let Ok(judged) = self.take(Some(place), &proof) {
+                    self.write_down(&judged, Then::Nothing);
+                }
+                if self.spreading.len() >= SEARCHES_MAX {
+                    return;
+                }
+                if let Ok(query) = self.swarm.behaviour_mut().kad.put_record(record, Quorum::One) {
+                    self.spreading.insert(query, reply);
+                }
+            }
+            Command::Tell { peer, request, reply } => {
+                if self.connected.contains_key(&peer) {
+                    let request = self.swarm.behaviour_mut().direct.send_request(&peer, request);
+                    self.told.insert(request, reply);
+                } else {
+                    let _ = reply.send(None);
+                }
+            }
+            Command::Show { reply } => drop(reply.send(self.show())),
+        }
+    }
+
+    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>, source: &Arc<dyn Source>) {
+        match event {
+            SwarmEvent::NewListenAddr { address, .. } => {
+                tracing::info!("peers may connect to {address}/p2p/{}", self.swarm.local_peer_id());
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, endpoint, num_established, .. } => {
+                let address = endpoint.get_remote_address().clone();
+                self.connected.insert(peer_id, (address, num_established.get()));
+                self.count_connected();
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established, .. } => {
+                match self.connected.get_mut(&peer_id) {
+                    Some((_, count)) if num_established > 0 => *count = num_established,
+                    _ => drop(self.connected.remove(&peer_id)),
+                }
+                self.count_connected();
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                peer_id,
+                info,
+                ..
+            })) => self.on_identified(peer_id, info),
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(event)) => self.on_kad(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Direct(event)) => self.on_direct(event, source),
+            _ => {}
+        }
+    }
+
+    /// Takes the addresses that a peer says of itself; of strangers only those at the address that they come from, as else
+    /// they could send this node anywhere.
+    fn on_identified(&mut self, peer: PeerId, info: identify::Info) {
+        let from: Option<IpAddr> = self.connected.get(&peer).and_then(|(address, _)| ip(address));
+        let believed = self.standing(&peer) != Standing::Other;
+        let addresses = info.listen_addrs.into_iter().map(|mut address| {
+            if let Some(libp2p::multiaddr::Protocol::P2p(_)) = address.iter().last() {
+                address.pop();
+            }
+            address
+        });
+        let good = addresses.filter(|address| is_plain(address) && (believed || ip(address) == from));
+        let good: Vec<_> = good.take(ADDRESSES_MAX).collect();
+        for address in good {
+            self.swarm.behaviour_mut().kad.add_address(&peer, address);
+        }
+    }
+
+    fn on_kad(&mut self, event: kad::Event) {
+        match event {
+            kad::Event::InboundRequest {
+                request: InboundRequest::PutRecord { source, record: Some(record), .. },
+            } => {
+                let taken = match digest_of(&record.key) {
+                    Some(place) if self.may_send(&source) => self.take(Some(place), &record.value),
+                    Some(_) => Err(Refusal::TooOften),
+                    None => Err(Refusal::Misplaced),
+                };
+                match taken {
+                    Ok(judged) => self.write_down(&judged, Then::Nothing),
+                    Err(refusal) => tracing::debug!(peer = %source, %refusal, "a proof was refused"),
+                }
+            }
+            kad::Event::OutboundQueryProgressed { id, result, step, .. } => match result {
+                QueryResult::GetRecord(result) => self.on_found(id, result, step.last),
+                QueryResult::PutRecord(result) => {
+                    if let Some(reply) = self.spreading.remove(&id) {
+                        let kept = match result {
+                            Ok(_) => 1,
+                            Err(kad::PutRecordError::QuorumFailed { success, .. })
+                            | Err(kad::PutRecordError::Timeout { success, .. }) => success.len(),
+                        };
+                        let _ = reply.send(kept);
+                    }
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn on_found(&mut self, id: QueryId, result: kad::GetRecordResult, last: bool) {
+        if let Some(search) = self.searches.get_mut(&id) {
+            if let Ok(kad::GetRecordOk::FoundRecord(found)) = result {
+                let now = self.inner.clock.now();
+                let shelf = self.swarm.behaviour_mut().kad.store_mut();
+                search.add(found.record.value, |place, proof| shelf.judge(place, proof, now));
+            }
+            if last {
+                self.end_search(id);
+            }
+        }
+    }
+
+    /// Ends a search: what was found is kept here, so that nothing older is believed later.
+    fn end_search(&mut self, id: QueryId) {
+        let Some(search) = self.searches.remove(&id) else { return };
+        if let Some(mut query) = self.swarm.behaviour_mut().kad.query_mut(&id) {
+            query.finish();
+        }
+        if let Some(best) = &search.best
+            && matches!(self.shelf().keep(best), Ok(true))
+        {
+            self.write_down(best, Then::Nothing);
+        }
+        search.end();
+    }
+
+    fn end_overdue(&mut self) {
+        let now = tokio::time::Instant::now();
+        let overdue = self.searches.iter().filter(|(_, search)| search.deadline.is_some_and(|at| at <= now));
+        for id in overdue.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.end_search(id);
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let configured: Vec<_> = self.configured().cloned().collect();
+        for PeerAddress { peer, address } in configured {
+            self.swarm.behaviour_mut().kad.add_address(&peer, address.clone());
+            if !self.connected.contains_key(&peer) {
+                let dial = DialOpts::peer_id(peer)
+                    .addresses(vec![address])
+                    .condition(PeerCondition::DisconnectedAndNotDialing);
+                let _ = self.swarm.dial(dial.build());
+            }
+        }
+        let gone = self.shelf().sweep();
+        if !gone.is_empty() {
+            let store = Arc::clone(&self.inner.store);
+            tokio::spawn(async move {
+                if let Err(error) = store.drop_proofs(&gone).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "proofs that count no more are still written down");
+                }
+            });
+        }
+        let (proofs, bytes) = (self.shelf().len(), self.shelf().bytes());
+        metrics::gauge!("casemate_peer_proofs").set(gauge(proofs));
+        metrics::gauge!("casemate_peer_proof_bytes").set(gauge(bytes));
+    }
+
+    fn configured(&self) -> impl Iterator<Item = &PeerAddress> {
+        self.inner.settings.own.iter().chain(&self.inner.settings.known)
+    }
+
+    fn standing(&self, peer: &PeerId) -> Standing {
+        let is = |list: &[PeerAddress]| list.iter().any(|address| address.peer == *peer);
+        match &self.inner.settings {
+            settings if is(&settings.own) => Standing::Own,
+            settings if is(&settings.known) => Standing::Known,
+            _ => Standing::Other,
+        }
+    }
+
+    fn may_send(&self, peer: &PeerId) -> bool {
+        self.standing(peer) == Standing::Own || self.sent.take(peer, SENT, 1, self.now()).allowed
+    }
+
+    fn count_connected(&self) {
+        self.inner.connected.send_replace(self.connected.len());
+        metrics::gauge!("casemate_peers_connected").set(gauge(self.connected.len()));
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A count as a gauge wants it.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+fn gauge(count: usize) -> f64 {
+    count as f64
+}
