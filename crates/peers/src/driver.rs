@@ -219,6 +219,7 @@ impl Driver {
                 request: InboundRequest::PutRecord { source, record: Some(record), .. },
             } => {
                 let taken = match digest_of(&record.key) {
+                    Some(place) if self.sent_again(place, &record.value) => return,
                     Some(place) if self.may_send(&source) => self.take(Some(place), &record.value),
                     Some(_) => Err(Refusal::TooOften),
                     None => Err(Refusal::Misplaced),

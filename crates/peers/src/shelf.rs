@@ -25,6 +25,9 @@ pub(crate) const KEPT_FOR: Duration = Duration::from_secs(48 * 60 * 60);
 /// How long it is kept that a name ended: as long as any proof of before could count, so that none comes back.
 const END_KEPT_FOR: Duration = Duration::from_secs(500 * 24 * 60 * 60);
 
+/// How often it is written down that a proof was sent again, at most.
+const WRITTEN_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// What a record takes beside its bytes, about.
 const OVERHEAD_BYTES: usize = 512;
 
@@ -35,8 +38,9 @@ pub(crate) struct Judged {
     pub(crate) proof: Arc<[u8]>,
     pub(crate) version: Version,
     pub(crate) until: Timestamp,
-    /// When it may go if nobody sends it again.
+    counts_until: Timestamp,
     lasts: Duration,
+    received: Timestamp,
 }
 
 /// Which of two proofs of one name counts: that of the later version, then that of the longer log.
@@ -52,6 +56,11 @@ pub(crate) struct Held {
     record: Record,
     version: Version,
     until: Timestamp,
+    /// When it counts no more, however often it is sent, and how long it stays when it is not.
+    counts_until: Timestamp,
+    lasts: Duration,
+    /// When it was last written down.
+    written: Timestamp,
 }
 
 /// The proofs that a node keeps.
@@ -100,7 +109,7 @@ impl Shelf {
         }
         let log_size = bundle.checkpoint().size();
         let version = Version { epoch: record.epoch, sequence: record.sequence, log_size };
-        Ok(Judged { place, proof: proof.into(), version, until, lasts })
+        Ok(Judged { place, proof: proof.into(), version, until, counts_until, lasts, received })
     }
 
     /// Keeps a proof that holds, unless a newer one is there. Says whether it is another than before.
@@ -119,8 +128,25 @@ impl Shelf {
         self.bytes = bytes;
         let record =
             Record { key: key.clone(), value: judged.proof.to_vec(), publisher: None, expires: None };
-        self.held.insert(key, Held { record, version: judged.version, until: judged.until });
+        let Judged { version, until, counts_until, lasts, received, .. } = *judged;
+        self.held.insert(key, Held { record, version, until, counts_until, lasts, written: received });
         Ok(!same)
+    }
+
+    /// Notes that a proof was sent again which is kept as it is: it was checked when it came first. Says whether that is to be written
+    /// down; `None` if this is another.
+    pub(crate) fn sent_again(&mut self, place: Digest, proof: &[u8]) -> Option<bool> {
+        let now = self.clock.now();
+        let held = self.held.get_mut(&RecordKey::new(place.as_bytes()))?;
+        if held.record.value != proof || held.until <= now {
+            return None;
+        }
+        held.until = held.counts_until.min(now.saturating_add(held.lasts));
+        let is_due = now.saturating_since(held.written) >= WRITTEN_EVERY;
+        if is_due {
+            held.written = now;
+        }
+        Some(is_due)
     }
 
     /// Drops what counts no more, and says what that was.
@@ -175,6 +201,9 @@ impl RecordStore for Shelf {
     /// Called for what this node publishes, which it keeps like everybody.
     fn put(&mut self, record: Record) -> StoreResult<()> {
         let place = digest_of(&record.key).ok_or(StoreError::ValueTooLarge)?;
+        if self.sent_again(place, &record.value).is_some() {
+            return Ok(());
+        }
         let judged = self.judge(Some(place), &record.value, self.clock.now());
         judged.and_then(|judged| self.keep(&judged)).map(drop).map_err(|_| StoreError::MaxRecords)
     }

@@ -29,6 +29,17 @@ pub(super) enum Then {
 }
 
 impl Driver {
+    /// Whether a proof is kept as it is; that it was sent again is written down now and then.
+    pub(super) fn sent_again(&mut self, place: Digest, proof: &[u8]) -> bool {
+        let Some(is_due) = self.shelf().sent_again(place, proof) else { return false };
+        if is_due {
+            let proof = KeptProof { place, proof: proof.into(), received: self.now() };
+            // If there is no room now, it is written down the next time.
+            let _ = self.unwritten.try_send(Unwritten { proof, then: Then::Nothing });
+        }
+        true
+    }
+
     /// Checks a proof and keeps it in memory.
     pub(super) fn take(&mut self, place: Option<Digest>, proof: &[u8]) -> Result<Judged, Refusal> {
         let now = self.now();
