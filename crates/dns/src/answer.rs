@@ -1,7 +1,8 @@
 //! What a zone answers to one question.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use casemate_model::{DnsPrefix, DnsRecords, Name, StoreError};
 use hickory_proto::op::{Message, ResponseCode};
@@ -18,6 +19,9 @@ pub(crate) const NEGATIVE_TTL: u32 = 60;
 
 /// How long what the zone itself is may be kept, in seconds.
 const ZONE_TTL: u32 = 3_600;
+
+/// How old the zone's serial number may be where it only goes with something else.
+const SERIAL_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// How often other names of a name are followed.
 const ALIASES_MAX: usize = 8;
@@ -111,7 +115,13 @@ async fn find(inner: &Inner, at: &DnsName, wanted: RecordType) -> Result<Found, 
         Place::Outside => return Ok(Found::Outside),
         Place::Nowhere => return Ok(Found::Nothing),
         Place::Origin => return origin(inner, at, wanted).await,
-        Place::Server(addresses) => return Ok(of_server(at, &addresses, wanted)),
+        Place::Server(addresses) => {
+            let all = addresses_at(at, &addresses);
+            let mut types: Vec<_> = all.iter().map(Record::record_type).collect();
+            types.dedup();
+            let records = all.into_iter().filter(|record| record.record_type() == wanted).collect();
+            return Ok(Found::Records { records, types });
+        }
         Place::Name { name, prefix } => (name, prefix),
     };
     let look = inner.view.look(&name).await?;
@@ -163,26 +173,26 @@ fn of_name(
     Found::Records { records: records.map(|found| record(rdata_of(found))).collect(), types }
 }
 
-fn of_server(at: &DnsName, addresses: &[IpAddr], wanted: RecordType) -> Found {
+fn addresses_at(at: &DnsName, addresses: &[IpAddr]) -> Vec<Record> {
     let rdata = |address: &IpAddr| match address {
         IpAddr::V4(address) => RData::A(A(*address)),
         IpAddr::V6(address) => RData::AAAA(AAAA(*address)),
     };
-    let all: Vec<_> =
-        addresses.iter().map(|address| Record::from_rdata(at.clone(), ZONE_TTL, rdata(address))).collect();
-    let mut types: Vec<_> = all.iter().map(Record::record_type).collect();
-    types.dedup();
-    Found::Records {
-        records: all.into_iter().filter(|record| record.record_type() == wanted).collect(),
-        types,
-    }
+    addresses.iter().map(|address| Record::from_rdata(at.clone(), ZONE_TTL, rdata(address))).collect()
+}
+
+/// The addresses of the zone's servers that are in the zone.
+pub(crate) fn addresses_of_servers(inner: &Inner) -> Vec<Record> {
+    let zone = &inner.zone;
+    let servers = zone.servers().iter().filter(|(server, _)| zone.origin().zone_of(server));
+    servers.flat_map(|(server, addresses)| addresses_at(server, addresses)).collect()
 }
 
 async fn origin(inner: &Inner, at: &DnsName, wanted: RecordType) -> Result<Found, StoreError> {
     let mut types = vec![RecordType::NS, RecordType::SOA];
     types.extend(inner.signer.as_ref().map(|_| RecordType::DNSKEY));
     let records = match wanted {
-        RecordType::SOA => vec![soa(inner).await?],
+        RecordType::SOA => vec![fresh_soa(inner).await?],
         RecordType::NS => servers(inner),
         RecordType::DNSKEY => inner
             .signer
@@ -201,14 +211,31 @@ pub(crate) fn servers(inner: &Inner) -> Vec<Record> {
     names.map(|ns| Record::from_rdata(inner.zone.origin().clone(), ZONE_TTL, ns)).collect()
 }
 
-/// The zone's state, and how long it is kept that something is not there.
-pub(crate) async fn soa(inner: &Inner) -> Result<Record, StoreError> {
+/// The zone's state as it is now.
+pub(crate) async fn fresh_soa(inner: &Inner) -> Result<Record, StoreError> {
+    let now = inner.clock.now();
+    let serial = inner.view.serial().await?;
+    *inner.serial.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, serial));
+    Ok(soa_with(inner, serial))
+}
+
+/// The zone's state as it was a moment ago: many ask for what is not there.
+async fn soa(inner: &Inner) -> Result<Record, StoreError> {
+    let known = *inner.serial.lock().unwrap_or_else(PoisonError::into_inner);
+    match known {
+        Some((read, serial)) if inner.clock.now().saturating_since(read) < SERIAL_AGE_MAX => {
+            Ok(soa_with(inner, serial))
+        }
+        _ => fresh_soa(inner).await,
+    }
+}
+
+fn soa_with(inner: &Inner, serial: u32) -> Record {
     let zone = &inner.zone;
     let server = zone.servers().first().map_or_else(DnsName::root, |(name, _)| name.clone());
-    let serial = inner.view.serial().await?;
     // Refresh, retry and expiry are what RIPE-203 recommends for small zones.
     let soa = SOA::new(server, zone.contact().clone(), serial, 3_600, 600, 1_209_600, NEGATIVE_TTL);
-    Ok(Record::from_rdata(zone.origin().clone(), NEGATIVE_TTL, RData::SOA(soa)))
+    Record::from_rdata(zone.origin().clone(), NEGATIVE_TTL, RData::SOA(soa))
 }
 
 /// Says that something is not there: nothing at all, or nothing but these types.
@@ -250,6 +277,10 @@ fn sign_all(records: &mut Vec<Record>, signer: &Signer, inner: &Inner) -> Result
 pub(crate) fn records_of(inner: &Inner, name: &Name, says: &DnsRecords) -> Vec<Record> {
     let record = |record: &casemate_model::DnsRecord| {
         let at = inner.zone.name_of(name, record.prefix.as_ref())?;
+        // Where one of the zone's servers is, nobody else says anything.
+        if let Place::Server(_) = inner.zone.place_of(&at) {
+            return None;
+        }
         Some(Record::from_rdata(at, says.ttl(), rdata_of(record)))
     };
     says.records().iter().filter_map(record).collect()

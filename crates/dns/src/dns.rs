@@ -1,8 +1,8 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use casemate_limits::{Quota, TokenBuckets};
-use casemate_model::{Clock, client_network};
+use casemate_model::{Clock, Timestamp, client_network};
 use hickory_proto::op::{Edns, Message, MessageType, Metadata, OpCode, ResponseCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 
@@ -24,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) signer: SharedSigner,
     pub(crate) transfer_key: Option<TransferKey>,
+    /// The zone's serial number, and when it was read.
+    pub(crate) serial: Mutex<Option<(Timestamp, u32)>>,
     answers: Option<Quota>,
     answered: TokenBuckets,
 }
@@ -78,52 +80,37 @@ impl Dns {
     pub fn new(settings: DnsSettings, view: Arc<dyn View>, clock: Arc<dyn Clock>) -> Self {
         let DnsSettings { zone, signer, transfer_key, answers } = settings;
         let (signer, answered) = (signer.map(Arc::new), TokenBuckets::new(NETWORKS_MAX));
-        Self { inner: Arc::new(Inner { zone, view, clock, signer, transfer_key, answers, answered }) }
+        let serial = Mutex::new(None);
+        Self { inner: Arc::new(Inner { zone, view, clock, signer, transfer_key, serial, answers, answered }) }
     }
 
     /// Answers a message. Whatever is no question gets no answer, or the shortest.
     pub async fn reply(&self, request: &[u8], from: SocketAddr, transport: Transport) -> Reply {
         metrics::counter!("casemate_dns_queries_total", "transport" => transport.as_str()).increment(1);
         let Some(query) = self.read(request) else { return Reply::Silence };
+        if self.is_limited(from, transport) {
+            return cut(query.into_response());
+        }
         let asked = match query {
             Read::Asked(asked) => asked,
-            Read::Refused(refused) => return self.counted(refused, from, transport, DATAGRAM_BYTES_MIN),
+            Read::Refused(refused) => return written(refused, transport, DATAGRAM_BYTES_MIN),
         };
         if asked.query_type == RecordType::AXFR {
             return transfer::begin(self, request, &asked, transport).await;
         }
         let size = asked.datagram_bytes;
-        let message = answer::answer(&self.inner, asked).await;
-        self.counted(message, from, transport, size)
+        written(answer::answer(&self.inner, asked).await, transport, size)
     }
 
-    /// Writes a message, unless its receiver has had too many.
-    fn counted(&self, message: Message, from: SocketAddr, transport: Transport, size: u16) -> Reply {
-        let mut message = message;
-        if transport == Transport::Udp
-            && let Some(quota) = self.inner.answers
-        {
-            let now = self.inner.clock.now();
-            let network = client_network(from.ip());
-            if !self.inner.answered.take(&network, quota, 1, now).allowed {
-                metrics::counter!("casemate_dns_limited_total").increment(1);
-                if u64::from(message.metadata.id) % SLIP != 0 {
-                    return Reply::Silence;
-                }
-                shorten(&mut message);
-            }
+    /// Whether whoever asks by datagrams has had too many answers. That is known before anything is done for them.
+    fn is_limited(&self, from: SocketAddr, transport: Transport) -> bool {
+        let Some(quota) = self.inner.answers.filter(|_| transport == Transport::Udp) else { return false };
+        let network = client_network(from.ip());
+        let allowed = self.inner.answered.take(&network, quota, 1, self.inner.clock.now()).allowed;
+        if !allowed {
+            metrics::counter!("casemate_dns_limited_total").increment(1);
         }
-        let code = message.metadata.response_code;
-        metrics::counter!("casemate_dns_answers_total", "code" => code_name(code)).increment(1);
-        let bytes = message.to_vec().ok();
-        let too_long = |bytes: &Vec<u8>| transport == Transport::Udp && bytes.len() > usize::from(size);
-        match bytes {
-            Some(bytes) if !too_long(&bytes) => Reply::Message(bytes),
-            _ => {
-                shorten(&mut message);
-                message.to_vec().map_or(Reply::Silence, Reply::Message)
-            }
-        }
+        !allowed
     }
 
     /// Reads a message, or refuses it; `None` if it is not even to be answered.
@@ -180,6 +167,38 @@ pub(crate) struct Asked {
 enum Read {
     Asked(Asked),
     Refused(Message),
+}
+
+impl Read {
+    fn into_response(self) -> Message {
+        match self {
+            Self::Asked(asked) => asked.response,
+            Self::Refused(refused) => refused,
+        }
+    }
+}
+
+/// What who asks too often gets: nothing, or no more than that there is more.
+fn cut(mut response: Message) -> Reply {
+    if u64::from(response.metadata.id) % SLIP != 0 {
+        return Reply::Silence;
+    }
+    shorten(&mut response);
+    response.to_vec().map_or(Reply::Silence, Reply::Message)
+}
+
+/// Writes a message, cut short if it does not fit.
+fn written(mut message: Message, transport: Transport, size: u16) -> Reply {
+    metrics::counter!("casemate_dns_answers_total", "code" => code_name(message.metadata.response_code))
+        .increment(1);
+    let too_long = |bytes: &Vec<u8>| transport == Transport::Udp && bytes.len() > usize::from(size);
+    match message.to_vec().ok() {
+        Some(bytes) if !too_long(&bytes) => Reply::Message(bytes),
+        _ => {
+            shorten(&mut message);
+            message.to_vec().map_or(Reply::Silence, Reply::Message)
+        }
+    }
 }
 
 /// An answer to a message with nothing in it.

@@ -11,7 +11,7 @@ use hickory_proto::rr::rdata::tsig::{TsigAlgorithm, TsigError, make_tsig_record}
 use hickory_proto::rr::{Name as DnsName, Record, TSigner};
 use zeroize::Zeroizing;
 
-use crate::answer::{records_of, servers, soa};
+use crate::answer::{addresses_of_servers, fresh_soa, records_of, servers};
 use crate::dns::{Asked, Dns, Inner, Reply, Transport};
 
 /// A key that a zone's other servers have, too. Text form: `NAME:ALGORITHM:BASE64`, as `kdig -y` and `dig -y` have it in another order.
@@ -110,7 +110,7 @@ pub(crate) async fn begin(dns: &Dns, request: &[u8], asked: &Asked, transport: T
     let Some(key) = &inner.transfer_key else { return refuse(ResponseCode::Refused) };
     let now = inner.clock.now().as_millis() / 1_000;
     let Some(mac) = signed(key.signer(), request, now) else { return refuse(ResponseCode::NotAuth) };
-    let Ok(end) = soa(inner).await else { return refuse(ResponseCode::ServFail) };
+    let Ok(end) = fresh_soa(inner).await else { return refuse(ResponseCode::ServFail) };
     let mut response = asked.response.clone();
     response.edns = None;
     Reply::Transfer(Box::new(Transfer {
@@ -144,6 +144,7 @@ impl Transfer {
         if self.is_first {
             records.push(self.end.clone());
             records.extend(servers(&self.inner));
+            records.extend(addresses_of_servers(&self.inner));
         }
         let mut last = after;
         while records.len() < RECORDS_MAX {

@@ -122,9 +122,13 @@ fn the_zone_goes_to_who_signs_with_its_key() {
         let says: Vec<&str> = says.iter().flat_map(|says| ["--dns", says.as_str()]).collect();
         claim(&user, &format!("name-{number}.tools"), &says);
     }
+    // What somebody says at the place of the zone's server says nobody: not here, and not at the servers that get the zone.
+    claim(&user, "ns1", &["--dns", "A 192.0.2.66", "--dns", "_http._tcp TXT words"]);
+    assert_eq!(tool("dig", port, &["+short", &format!("ns1.{ZONE}"), "A"]).trim(), "127.0.0.1");
     let transfer = |key: &str| tool("dig", port, &[ZONE, "AXFR", "-y", &format!("hmac-sha256:{key}")]);
     let whole = transfer("xfr:MDEyMzQ1Njc4OWFiY2RlZg==");
-    assert!(whole.contains("XFR size: 243 records"), "{}", whole.lines().rev().take(8).collect::<String>());
+    assert!(whole.contains("XFR size: 245 records"), "{}", whole.lines().rev().take(8).collect::<String>());
+    assert!(whole.contains("127.0.0.1") && !whole.contains("192.0.2.66"), "{whole}");
     assert!(!whole.contains("verify failure") && !whole.contains("BADSIG"), "{whole}");
     for key in
         ["xfr:MDEyMzQ1Njc4OWFiY2RlZh==", "xfr:MTEyMzQ1Njc4OWFiY2RlZg==", "other:MDEyMzQ1Njc4OWFiY2RlZg=="]
