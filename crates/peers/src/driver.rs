@@ -1,6 +1,7 @@
 //! The one task that has the network in hand.
 
 mod direct;
+mod judging;
 mod keeping;
 mod search;
 mod show;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casemate_limits::{Quota, TokenBuckets};
-use casemate_model::{Digest, Name, RegistryId, Timestamp};
+use casemate_model::{Digest, Name, RegistryId, Timestamp, client_network};
 use futures_util::StreamExt as _;
 use libp2p::kad::{self, InboundRequest, QueryId, QueryResult, Quorum, Record, RecordKey};
 use libp2p::request_response::{InboundRequestId, OutboundRequestId, ResponseChannel};
@@ -23,11 +24,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::address::{ip, is_plain};
 use crate::message::{Answer, Request};
 use crate::peers::{How, Inner};
-use crate::shelf::{Shelf, digest_of};
+use crate::shelf::{Judged, Shelf, digest_of};
 use crate::swarm::{Behaviour, BehaviourEvent};
-use crate::{Found, KeptProof, PeerAddress, Peers, PeersError, PeersShown, Refusal, Source, Standing};
+use crate::{Found, PeerAddress, Peers, PeersError, PeersShown, Refusal, Source, Standing};
 
-use keeping::{Then, Unwritten, load, write};
+use judging::{Judging, Purpose};
+use keeping::{Then, ToWrite, load, write};
 use search::Search;
 
 /// What the rest of the node wants of the network.
@@ -44,7 +46,9 @@ pub(crate) enum Command {
 const SEARCHES_MAX: usize = 256;
 /// What one peer may send: proofs, and questions.
 const SENT: Quota = Quota { per_second: 100, burst: 400 };
-/// Peers whose sending is counted.
+/// What all peers of one network may send: to be many is not to be more.
+const SENT_BY_NETWORK: Quota = Quota { per_second: 200, burst: 800 };
+/// Peers and networks whose sending is counted.
 const COUNTED_MAX: usize = 4_096;
 /// Proofs that wait to be written down.
 const UNWRITTEN_MAX: usize = 1_024;
@@ -56,7 +60,7 @@ const TICK: Duration = Duration::from_secs(5);
 /// What other tasks of the network have for this one.
 enum Done {
     Answer(ResponseChannel<Answer>, Answer),
-    Loaded(Vec<KeptProof>),
+    Judged(Result<Judged, Refusal>, Purpose),
 }
 
 pub(crate) struct Driver {
@@ -68,8 +72,9 @@ pub(crate) struct Driver {
     told: HashMap<OutboundRequestId, oneshot::Sender<Option<Answer>>>,
     connected: HashMap<PeerId, (Multiaddr, u32)>,
     sent: TokenBuckets,
-    unwritten: mpsc::Sender<Unwritten>,
-    writing: Option<mpsc::Receiver<Unwritten>>,
+    unwritten: mpsc::Sender<ToWrite>,
+    writing: Option<mpsc::Receiver<ToWrite>>,
+    judging: Judging,
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
     answering: HashSet<InboundRequestId>,
 }
@@ -88,6 +93,7 @@ impl Driver {
             sent: TokenBuckets::new(COUNTED_MAX),
             unwritten,
             writing: Some(writing),
+            judging: Judging::new(),
             done: mpsc::channel(UNWRITTEN_MAX),
             answering: HashSet::new(),
         }
@@ -97,8 +103,9 @@ impl Driver {
     pub(crate) async fn run(mut self, source: Arc<dyn Source>) {
         let writing = self.writing.take().expect("it is run once");
         let writer = write(Arc::clone(&self.inner), writing, self.done.0.clone());
-        let loader = load(Arc::clone(&self.inner), self.done.0.clone());
-        tokio::join!(self.drive(source), writer, loader);
+        // Before anybody is listened to: what is kept must not be overwritten by something older meanwhile.
+        load(Arc::clone(&self.inner), self.shelf()).await;
+        tokio::join!(self.drive(source), writer);
     }
 
     async fn drive(&mut self, source: Arc<dyn Source>) {
@@ -139,20 +146,12 @@ impl Driver {
                 let proof = self.shelf().proof(registry, &name).map(<[u8]>::to_vec);
                 let _ = reply.send(proof.and_then(|proof| search::found(&proof, (1, 0), How::Offline)));
             }
-            Command::Keep { proof, reply } => match self.take(None, &proof) {
-                Ok(judged) => self.write_down(&judged, Then::Reply(reply)),
-                Err(refusal) => drop(reply.send(Err(refusal))),
-            },
+            Command::Keep { proof, reply } => self.judge(None, proof, Purpose::Keep(Then::Reply(reply))),
             Command::Spread { place, proof, reply } => {
-                let record = Record::new(place.as_bytes().to_vec(), proof.clone());
-                if let Ok(judged) = self.take(Some(place), &proof) {
-                    self.write_down(&judged, Then::Nothing);
-                }
-                if self.spreading.len() >= SEARCHES_MAX {
-                    return;
-                }
-                if let Ok(query) = self.swarm.behaviour_mut().kad.put_record(record, Quorum::One) {
-                    self.spreading.insert(query, reply);
+                if self.sent_again(place, &proof) {
+                    self.spread(Record::new(place.as_bytes().to_vec(), proof), reply);
+                } else {
+                    self.judge(Some(place), proof, Purpose::Spread(reply));
                 }
             }
             Command::Tell { peer, request, reply } => {
@@ -218,15 +217,14 @@ impl Driver {
             kad::Event::InboundRequest {
                 request: InboundRequest::PutRecord { source, record: Some(record), .. },
             } => {
-                let taken = match digest_of(&record.key) {
-                    Some(place) if self.sent_again(place, &record.value) => return,
-                    Some(place) if self.may_send(&source) => self.take(Some(place), &record.value),
-                    Some(_) => Err(Refusal::TooOften),
-                    None => Err(Refusal::Misplaced),
-                };
-                match taken {
-                    Ok(judged) => self.write_down(&judged, Then::Nothing),
-                    Err(refusal) => tracing::debug!(peer = %source, %refusal, "a proof was refused"),
+                let Some(place) = digest_of(&record.key) else { return };
+                if self.sent_again(place, &record.value) {
+                    return;
+                }
+                if self.may_send(&source) && self.may_judge(&source) {
+                    self.judge(Some(place), record.value, Purpose::Keep(Then::Nothing));
+                } else {
+                    tracing::debug!(peer = %source, "a peer sends too much");
                 }
             }
             kad::Event::OutboundQueryProgressed { id, result, step, .. } => match result {
@@ -248,15 +246,30 @@ impl Driver {
     }
 
     fn on_found(&mut self, id: QueryId, result: kad::GetRecordResult, last: bool) {
-        if let Some(search) = self.searches.get_mut(&id) {
-            if let Ok(kad::GetRecordOk::FoundRecord(found)) = result {
-                let now = self.inner.clock.now();
-                let shelf = self.swarm.behaviour_mut().kad.store_mut();
-                search.add(found.record.value, |place, proof| shelf.judge(place, proof, now));
-            }
-            if last {
-                self.end_search(id);
-            }
+        let Some(search) = self.searches.get_mut(&id) else { return };
+        search.is_last |= last;
+        if let Ok(kad::GetRecordOk::FoundRecord(found)) = result
+            && search.wants(&found.record.value)
+        {
+            let place = search.place;
+            self.judge(Some(place), found.record.value, Purpose::Copy(id));
+        }
+        self.end_if_over(id);
+    }
+
+    fn end_if_over(&mut self, id: QueryId) {
+        if self.searches.get(&id).is_some_and(Search::is_over) {
+            self.end_search(id);
+        }
+    }
+
+    /// Gives a proof to the nodes nearest to its place.
+    fn spread(&mut self, record: Record, reply: oneshot::Sender<usize>) {
+        if self.spreading.len() >= SEARCHES_MAX {
+            return;
+        }
+        if let Ok(query) = self.swarm.behaviour_mut().kad.put_record(record, Quorum::One) {
+            self.spreading.insert(query, reply);
         }
     }
 
@@ -295,13 +308,8 @@ impl Driver {
         }
         let gone = self.shelf().sweep();
         if !gone.is_empty() {
-            let store = Arc::clone(&self.inner.store);
-            tokio::spawn(async move {
-                if let Err(error) = store.drop_proofs(&gone).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "proofs that count no more are still written down");
-                }
-            });
+            // In the order in which it was written. What finds no room counts no more when it is read again.
+            let _ = self.unwritten.try_send(ToWrite::Drop(gone));
         }
         let (proofs, bytes) = (self.shelf().len(), self.shelf().bytes());
         metrics::gauge!("casemate_peer_proofs").set(gauge(proofs));
@@ -322,7 +330,13 @@ impl Driver {
     }
 
     fn may_send(&self, peer: &PeerId) -> bool {
-        self.standing(peer) == Standing::Own || self.sent.take(peer, SENT, 1, self.now()).allowed
+        if self.standing(peer) == Standing::Own {
+            return true;
+        }
+        let address = self.connected.get(peer).and_then(|(address, _)| ip(address));
+        let (now, network) = (self.now(), address.map(client_network));
+        self.sent.take(peer, SENT, 1, now).allowed
+            && self.sent.take(&network, SENT_BY_NETWORK, 1, now).allowed
     }
 
     fn count_connected(&self) {

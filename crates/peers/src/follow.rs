@@ -63,8 +63,14 @@ async fn follow_at(peers: &Peers, log: &str, peer: libp2p::PeerId) -> Result<Fol
         // By this node's clock, and before it was asked: what others think of the time does not matter.
         let asked = peers.inner.clock.now();
         let request = Request::Changes { log: log.to_owned(), after: position.next };
-        let Some(Answer::Changes(changes)) = peers.tell(peer, request).await? else {
-            return Ok(Followed::No);
+        let changes = match peers.tell(peer, request).await? {
+            Some(Answer::Changes(changes)) => changes,
+            Some(Answer::Refused(reason)) => {
+                // As a node does that keeps another log.
+                tracing::debug!(log, %peer, %reason, "an own node does not tell of a log");
+                return Ok(Followed::No);
+            }
+            Some(Answer::Kept) | None => return Ok(Followed::No),
         };
         if changes.next < position.next || (changes.more && changes.next == position.next) {
             return Ok(Followed::No);

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Command, Driver};
 use crate::message::{Answer, Request};
+use crate::shelf::Judge;
 use crate::{
     LogPosition, PeerAddress, PeersError, ProofStore, Refusal, Registries, Source, follow, place, publish,
     swarm,
@@ -121,6 +122,7 @@ pub(crate) struct Inner {
     pub(crate) settings: PeersSettings,
     pub(crate) store: Arc<dyn ProofStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) judge: Judge,
     /// How many peers are connected.
     pub(crate) connected: watch::Sender<usize>,
 }
@@ -155,8 +157,9 @@ impl PeerNode {
         store: Arc<dyn ProofStore>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PeersStart> {
-        let mut swarm = swarm::build(&settings, seed, Arc::clone(&clock))
-            .map_err(|error| PeersStart::Key(Box::new(error)))?;
+        let judge = Judge::new(settings.registries.clone(), Arc::clone(&clock));
+        let mut swarm =
+            swarm::build(&settings, seed, judge.clone()).map_err(|error| PeersStart::Key(Box::new(error)))?;
         for address in &settings.listen {
             let failed = |source| PeersStart::Listen { address: address.clone(), source };
             let parsed: Multiaddr = address.parse().map_err(|error| failed(Box::new(error)))?;
@@ -164,7 +167,14 @@ impl PeerNode {
         }
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let peers = Peers {
-            inner: Arc::new(Inner { commands, settings, store, clock, connected: watch::Sender::new(0) }),
+            inner: Arc::new(Inner {
+                commands,
+                settings,
+                store,
+                clock,
+                judge,
+                connected: watch::Sender::new(0),
+            }),
         };
         let driver = Driver::new(swarm, inbox, &peers);
         Ok(Self { peers, driver })

@@ -63,18 +63,16 @@ pub(crate) struct Held {
     written: Timestamp,
 }
 
-/// The proofs that a node keeps.
-pub(crate) struct Shelf {
+/// Checks proofs. That takes a while, and is no work for the task that has the network in hand.
+#[derive(Clone)]
+pub(crate) struct Judge {
     registries: Arc<Registries>,
     clock: Arc<dyn Clock>,
-    held: HashMap<RecordKey, Held>,
-    bytes: usize,
-    bytes_max: usize,
 }
 
-impl Shelf {
-    pub(crate) fn new(registries: Arc<Registries>, clock: Arc<dyn Clock>, bytes_max: usize) -> Self {
-        Self { registries, clock, held: HashMap::new(), bytes: 0, bytes_max }
+impl Judge {
+    pub(crate) fn new(registries: Registries, clock: Arc<dyn Clock>) -> Self {
+        Self { registries: Arc::new(registries), clock }
     }
 
     /// Checks a proof that came for a place, or for wherever it belongs. What is kept there is not looked at.
@@ -111,6 +109,20 @@ impl Shelf {
         let version = Version { epoch: record.epoch, sequence: record.sequence, log_size };
         Ok(Judged { place, proof: proof.into(), version, until, counts_until, lasts, received })
     }
+}
+
+/// The proofs that a node keeps.
+pub(crate) struct Shelf {
+    judge: Judge,
+    held: HashMap<RecordKey, Held>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Shelf {
+    pub(crate) fn new(judge: Judge, bytes_max: usize) -> Self {
+        Self { judge, held: HashMap::new(), bytes: 0, bytes_max }
+    }
 
     /// Keeps a proof that holds, unless a newer one is there. Says whether it is another than before.
     pub(crate) fn keep(&mut self, judged: &Judged) -> Result<bool, Refusal> {
@@ -136,7 +148,7 @@ impl Shelf {
     /// Notes that a proof was sent again which is kept as it is: it was checked when it came first. Says whether that is to be written
     /// down; `None` if this is another.
     pub(crate) fn sent_again(&mut self, place: Digest, proof: &[u8]) -> Option<bool> {
-        let now = self.clock.now();
+        let now = self.judge.clock.now();
         let held = self.held.get_mut(&RecordKey::new(place.as_bytes()))?;
         if held.record.value != proof || held.until <= now {
             return None;
@@ -151,7 +163,7 @@ impl Shelf {
 
     /// Drops what counts no more, and says what that was.
     pub(crate) fn sweep(&mut self) -> Vec<Digest> {
-        let now = self.clock.now();
+        let now = self.judge.clock.now();
         let gone: Vec<_> =
             self.held.iter().filter(|(_, held)| held.until <= now).map(|(key, _)| key.clone()).collect();
         gone.iter().for_each(|key| self.remove(key));
@@ -161,7 +173,7 @@ impl Shelf {
     /// The proof of a name.
     pub(crate) fn proof(&self, registry: RegistryId, name: &Name) -> Option<&[u8]> {
         let key = RecordKey::new(place(registry, name).as_bytes());
-        let held = self.held.get(&key).filter(|held| held.until > self.clock.now())?;
+        let held = self.held.get(&key).filter(|held| held.until > self.judge.clock.now())?;
         Some(&held.record.value)
     }
 
@@ -188,13 +200,13 @@ pub(crate) fn digest_of(key: &RecordKey) -> Option<Digest> {
 }
 
 /// What Kademlia sees of it. It asks for records that others want and to hand them on, and puts none here by itself: what peers
-/// send goes to [`Shelf::judge`] first. Who has what is not told of: there are no provider records.
+/// send goes to [`Judge`] first. Who has what is not told of: there are no provider records.
 impl RecordStore for Shelf {
     type RecordsIter<'a> = std::iter::Map<Values<'a, RecordKey, Held>, fn(&'a Held) -> Cow<'a, Record>>;
     type ProvidedIter<'a> = Empty<Cow<'a, ProviderRecord>>;
 
     fn get(&self, key: &RecordKey) -> Option<Cow<'_, Record>> {
-        let held = self.held.get(key).filter(|held| held.until > self.clock.now())?;
+        let held = self.held.get(key).filter(|held| held.until > self.judge.clock.now())?;
         Some(Cow::Borrowed(&held.record))
     }
 
@@ -204,7 +216,7 @@ impl RecordStore for Shelf {
         if self.sent_again(place, &record.value).is_some() {
             return Ok(());
         }
-        let judged = self.judge(Some(place), &record.value, self.clock.now());
+        let judged = self.judge.judge(Some(place), &record.value, self.judge.clock.now());
         judged.and_then(|judged| self.keep(&judged)).map(drop).map_err(|_| StoreError::MaxRecords)
     }
 

@@ -1,10 +1,8 @@
 //! The network as this program uses libp2p: TCP, Noise, Yamux, Kademlia with its own protocol name, and direct messages.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_model::Clock;
 use libp2p::allow_block_list::{self, AllowedPeers};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::muxing::StreamMuxerBox;
@@ -18,7 +16,7 @@ use libp2p::{PeerId, StreamProtocol, Swarm, Transport as _, identify, noise, tcp
 
 use crate::message::Messages;
 use crate::peers::PeersSettings;
-use crate::shelf::{KEPT_FOR, PROOF_BYTES_MAX, Shelf};
+use crate::shelf::{Judge, KEPT_FOR, PROOF_BYTES_MAX, Shelf};
 
 const KADEMLIA: StreamProtocol = StreamProtocol::new("/casemate/kad/1");
 const DIRECT: StreamProtocol = StreamProtocol::new("/casemate/names/1");
@@ -58,12 +56,11 @@ pub(crate) fn keypair(seed: &[u8; 32]) -> Keypair {
 pub(crate) fn build(
     settings: &PeersSettings,
     seed: &[u8; 32],
-    clock: Arc<dyn Clock>,
+    judge: Judge,
 ) -> Result<Swarm<Behaviour>, noise::Error> {
     let keys = keypair(seed);
     let id = keys.public().to_peer_id();
     let transport = transport(&keys, settings.anyone && !settings.private_addresses)?;
-    let registries = Arc::new(settings.registries.clone());
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(
             ConnectionLimits::default()
@@ -74,7 +71,7 @@ pub(crate) fn build(
                 .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER_MAX)),
         ),
         allowed: listed(settings).into(),
-        kad: kademlia(id, Shelf::new(registries, clock, settings.bytes_max), settings.replicate),
+        kad: kademlia(id, Shelf::new(judge, settings.bytes_max), settings.replicate),
         identify: identify::Behaviour::new(
             identify::Config::new(FAMILY.to_owned(), keys.public())
                 .with_agent_version(concat!("casemate/", env!("CARGO_PKG_VERSION")).to_owned()),

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use casemate_model::StoreError;
 use libp2p::PeerId;
 use libp2p::request_response::{self, InboundRequestId, ResponseChannel};
 use tokio::sync::mpsc;
 
+use super::judging::Purpose;
 use super::keeping::Then;
 use super::{Done, Driver};
 use crate::message::{Answer, CHANGES_BYTES_MAX, Request};
@@ -55,10 +57,10 @@ impl Driver {
         source: &Arc<dyn Source>,
     ) {
         match request {
-            Request::Put(proof) => match self.take(None, &proof) {
-                Ok(judged) => self.write_down(&judged, Then::Answer(channel)),
-                Err(refusal) => self.answer(channel, Answer::Refused(refusal.to_string())),
-            },
+            Request::Put(proof) if self.may_judge(&peer) => {
+                self.judge(None, proof, Purpose::Keep(Then::Answer(channel)));
+            }
+            Request::Put(_) => self.answer(channel, Answer::Refused(Refusal::TooOften.to_string())),
             // Only own nodes get all names in a row.
             Request::Changes { log, after }
                 if self.standing(&peer) == Standing::Own
@@ -87,22 +89,25 @@ async fn look_up(
     channel: ResponseChannel<Answer>,
     done: mpsc::Sender<Done>,
 ) {
-    let answer = match source.changes(after, CHANGES_BATCH).await {
-        Ok(changes) => shortened(changes),
-        Err(error) => {
+    let answer = changes(&*source, after).await.map_or_else(
+        |error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "could not tell an own node of changes");
             Answer::Refused("this node cannot say so now".to_owned())
-        }
-    };
+        },
+        Answer::Changes,
+    );
     let _ = done.send(Done::Answer(channel, answer)).await;
 }
 
-/// Changes as far as one answer holds them; there is room for all of a batch unless records are as large as they can be.
-fn shortened(changes: LogChanges) -> Answer {
-    let bytes: usize = changes.proofs.iter().map(|proof| proof.len() + 4).sum();
-    if bytes <= CHANGES_BYTES_MAX {
-        Answer::Changes(changes)
-    } else {
-        Answer::Refused("these changes are too large for one answer".to_owned())
+/// As many changes as one answer holds. One always fits: an answer has room for ten of the largest.
+async fn changes(source: &dyn Source, after: u64) -> Result<LogChanges, StoreError> {
+    let mut batch = CHANGES_BATCH;
+    loop {
+        let changes = source.changes(after, batch).await?;
+        let bytes: usize = changes.proofs.iter().map(|proof| proof.len() + 4).sum();
+        if bytes <= CHANGES_BYTES_MAX || batch == 1 {
+            return Ok(changes);
+        }
+        batch /= 2;
     }
 }

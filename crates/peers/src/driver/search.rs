@@ -18,39 +18,50 @@ const GRACE: Duration = Duration::from_millis(200);
 const COPIES_MAX: usize = 32;
 
 pub(super) struct Search {
-    place: Digest,
+    pub(super) place: Digest,
     reply: oneshot::Sender<Result<Option<Found>, PeersError>>,
     pub(super) best: Option<Judged>,
     good: usize,
     bad: usize,
+    /// Copies that are being checked.
+    judging: usize,
+    /// Whether no more copies come.
+    pub(super) is_last: bool,
     /// When it ends, if something was found.
     pub(super) deadline: Option<Instant>,
 }
 
 impl Search {
     pub(super) fn new(place: Digest, reply: oneshot::Sender<Result<Option<Found>, PeersError>>) -> Self {
-        Self { place, reply, best: None, good: 0, bad: 0, deadline: None }
+        Self { place, reply, best: None, good: 0, bad: 0, judging: 0, is_last: false, deadline: None }
     }
 
-    /// Takes a copy; `judge` checks it.
-    pub(super) fn add(
-        &mut self,
-        proof: Vec<u8>,
-        judge: impl FnOnce(Option<Digest>, &[u8]) -> Result<Judged, Refusal>,
-    ) {
-        if self.good + self.bad >= COPIES_MAX {
-            return;
+    /// Takes a copy. Says whether it has to be checked.
+    pub(super) fn wants(&mut self, proof: &[u8]) -> bool {
+        if self.good + self.bad + self.judging >= COPIES_MAX {
+            return false;
         }
-        let best = self.best.as_ref();
-        if best.is_some_and(|best| *best.proof == *proof) {
+        if self.best.as_ref().is_some_and(|best| *best.proof == *proof) {
             self.good += 1;
-            return;
+            return false;
         }
-        match judge(Some(self.place), &proof) {
+        self.judging += 1;
+        true
+    }
+
+    /// Whether all copies that come are there, and checked.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_last && self.judging == 0
+    }
+
+    /// Takes a copy that was checked.
+    pub(super) fn add(&mut self, judged: Result<Judged, Refusal>) {
+        self.judging -= 1;
+        match judged {
             Ok(judged) => {
                 self.good += 1;
                 self.deadline.get_or_insert_with(|| Instant::now() + GRACE);
-                if best.is_none_or(|best| best.version < judged.version) {
+                if self.best.as_ref().is_none_or(|best| best.version < judged.version) {
                     self.best = Some(judged);
                 }
             }
