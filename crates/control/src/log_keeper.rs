@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use casemate_ledger::{Checkpoint, Inclusion, Log, LogError, TilePath, TileSource as _, TileStore, TreeHash};
+use casemate_ledger::{
+    Checkpoint, Cosignature, Inclusion, Log, LogError, TilePath, TileSource as _, TileStore, TreeHash,
+};
 use casemate_model::{Digest, Timestamp};
 use tokio::sync::watch;
 
@@ -12,6 +14,9 @@ const BUILD_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Most entries that one checkpoint adds.
 const BUILD_BATCH: u32 = 4_096;
+
+/// Checkpoints that witnesses have seen and that are kept: a witness that is slower than others comes to be among them, too.
+const COSIGNED_MAX: usize = 16;
 
 /// How long somebody waits for a checkpoint over what was written a moment ago.
 const COVER_WAIT: Duration = Duration::from_secs(2);
@@ -33,8 +38,8 @@ pub struct LogKeeper {
 struct Published {
     size: u64,
     checkpoint: Arc<str>,
-    /// The newest checkpoint that a witness has seen.
-    cosigned: Option<Arc<Checkpoint>>,
+    /// Checkpoints that witnesses have seen, the newest last.
+    cosigned: Vec<Arc<Checkpoint>>,
     /// When this process signed it.
     signed: Option<Timestamp>,
     /// Since when the log could not be made longer.
@@ -47,7 +52,7 @@ impl LogKeeper {
         let published = Published {
             size: log.size(),
             checkpoint: log.checkpoint().to_string().into(),
-            cosigned: None,
+            cosigned: Vec::new(),
             signed: None,
             failing: None,
         };
@@ -94,7 +99,7 @@ impl LogKeeper {
             let checkpoint = log.append(&entries)?;
             let (size, text) = (checkpoint.size(), checkpoint.to_string().into());
             keeper.publish(|published| {
-                let cosigned = published.cosigned.take();
+                let cosigned = std::mem::take(&mut published.cosigned);
                 *published = Published { size, checkpoint: text, cosigned, signed: Some(now), failing: None };
             });
             keeper.covered.send_replace(size);
@@ -113,10 +118,11 @@ impl LogKeeper {
         let _ = self.covered.subscribe().wait_for(|size| *size > sequence).await;
     }
 
-    /// Proves that an entry is in the log, under a checkpoint that a witness has seen if one covers it.
+    /// Proves that an entry is in the log: of the checkpoints that cover it under the one that most witnesses have seen.
     pub(crate) async fn prove(&self, sequence: u64) -> Result<Inclusion, LogError> {
         let keeper = self.clone();
-        let cosigned = self.published().cosigned.filter(|cosigned| sequence < cosigned.size());
+        let covering = self.published().cosigned.into_iter().filter(|cosigned| sequence < cosigned.size());
+        let cosigned = covering.max_by_key(|cosigned| (cosigned.cosignatures().len(), cosigned.size()));
         off_runtime(move || match cosigned {
             Some(cosigned) => lock(&keeper.log).prove_under(sequence, &cosigned),
             None => lock(&keeper.log).prove(sequence),
@@ -124,10 +130,10 @@ impl LogKeeper {
         .await
     }
 
-    /// Proves that the log only grew since it had `old` entries, up to a checkpoint of it.
-    pub(crate) async fn prove_growth(&self, old: u64, new: Checkpoint) -> Result<Vec<TreeHash>, LogError> {
+    /// Proves that the log only grew from `old` entries to `new` ones.
+    pub(crate) async fn prove_growth(&self, old: u64, new: u64) -> Result<Vec<TreeHash>, LogError> {
         let keeper = self.clone();
-        off_runtime(move || lock(&keeper.log).prove_growth(old, &new)).await
+        off_runtime(move || lock(&keeper.log).prove_growth(old, new)).await
     }
 
     /// The newest checkpoint.
@@ -136,9 +142,23 @@ impl LogKeeper {
         off_runtime(move || Ok(lock(&keeper.log).checkpoint().clone())).await
     }
 
-    /// Publishes a checkpoint that witnesses have seen.
-    pub(crate) fn publish_cosigned(&self, checkpoint: Checkpoint) {
-        self.publish(|published| published.cosigned = Some(Arc::new(checkpoint)));
+    /// Publishes a checkpoint that a witness has seen; others may have seen it, too.
+    pub(crate) fn publish_cosigned(&self, checkpoint: Checkpoint, cosignature: Cosignature) {
+        self.publish(|published| {
+            let list = &mut published.cosigned;
+            let at = list.partition_point(|known| known.size() < checkpoint.size());
+            match list.get_mut(at).filter(|known| known.size() == checkpoint.size()) {
+                Some(known) => {
+                    let mut cosignatures = known.cosignatures().to_vec();
+                    cosignatures.push(cosignature);
+                    *known = Arc::new(known.with_cosignatures(cosignatures));
+                }
+                None => list.insert(at, Arc::new(checkpoint.with_cosignatures(vec![cosignature]))),
+            }
+            if list.len() > COSIGNED_MAX {
+                list.remove(0);
+            }
+        });
     }
 
     /// The digest of the log's last entry.

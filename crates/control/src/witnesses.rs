@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use casemate_ledger::{AddCheckpoint, Checkpoint, Cosignature, LogError};
 use casemate_witness::{Answered, Asked, AskedError};
+use tokio::sync::watch;
 
 use crate::Control;
 
-/// How long after a checkpoint was cosigned the next one is, at least: witnesses are asked for one of many that come together.
+/// How often a checkpoint is chosen to be cosigned, at most: all witnesses are asked for the same ones.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long is waited when none could be had.
+/// How long is waited before a witness is asked again that did not answer.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// Why a witness's cosignature is missing.
@@ -26,32 +27,40 @@ enum Missing {
     Log(#[from] LogError),
 }
 
-/// Has each checkpoint cosigned, as far as witnesses answer.
+/// Has checkpoints cosigned. Each witness is asked at its own pace: none waits for another.
 pub(crate) async fn witness(control: Control) {
     let witnesses = control.parts.witnesses.clone();
     if witnesses.is_empty() {
         return;
     }
-    // Up to where each is known to have seen the log; a witness that saw more says so.
-    let mut seen = vec![0; witnesses.len()];
-    let mut cosigned = 0;
-    while !control.stopping.is_cancelled() {
-        control.stopping.run_until_cancelled(control.parts.log.covers(cosigned)).await;
+    let (chosen, _) = watch::channel(None);
+    let asking = witnesses.iter().map(|witness| ask(&control, &**witness, chosen.subscribe()));
+    let working = async { tokio::join!(choose(&control, &chosen), futures_util::future::join_all(asking)) };
+    control.stopping.run_until_cancelled(working).await;
+}
+
+/// Chooses checkpoints, one of many that come together.
+async fn choose(control: &Control, chosen: &watch::Sender<Option<Checkpoint>>) {
+    let mut size = 0;
+    loop {
+        control.parts.log.covers(size).await;
         let Ok(checkpoint) = control.parts.log.newest().await else { return };
-        let asked = witnesses
-            .iter()
-            .zip(&mut seen)
-            .map(|(witness, seen)| cosign(&control, &**witness, &checkpoint, seen));
-        let asked = control.stopping.run_until_cancelled(futures_util::future::join_all(asked)).await;
-        let cosignatures: Vec<_> = asked.into_iter().flatten().flatten().collect();
-        let pause = if cosignatures.is_empty() {
-            RETRY
-        } else {
-            cosigned = checkpoint.size();
-            control.parts.log.publish_cosigned(checkpoint.with_cosignatures(cosignatures));
-            PAUSE
-        };
-        control.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
+        size = checkpoint.size();
+        chosen.send_replace(Some(checkpoint));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Has a witness cosign what is chosen, and again what it did not answer to.
+async fn ask(control: &Control, witness: &dyn Asked, mut chosen: watch::Receiver<Option<Checkpoint>>) {
+    // Up to where it is known to have seen the log; if it saw more, it says so.
+    let mut seen = 0;
+    while chosen.wait_for(|chosen| chosen.as_ref().is_some_and(|chosen| chosen.size() > seen)).await.is_ok() {
+        let Some(checkpoint) = chosen.borrow_and_update().clone() else { continue };
+        match cosign(control, witness, &checkpoint, &mut seen).await {
+            Some(cosignature) => control.parts.log.publish_cosigned(checkpoint, cosignature),
+            None => tokio::time::sleep(RETRY).await,
+        }
     }
 }
 
@@ -63,17 +72,17 @@ async fn cosign(
     seen: &mut u64,
 ) -> Option<Cosignature> {
     let name = witness.key().name().to_owned();
-    match try_cosign(control, witness, checkpoint, seen).await {
+    let cosigned = try_cosign(control, witness, checkpoint, seen).await;
+    let outcome = if cosigned.is_ok() { "cosigned" } else { "failed" };
+    metrics::counter!("casemate_witness_answers_total", "witness" => name.clone(), "outcome" => outcome)
+        .increment(1);
+    match cosigned {
         Ok(cosignature) => {
             *seen = checkpoint.size();
-            metrics::counter!("casemate_witness_answers_total", "witness" => name, "outcome" => "cosigned")
-                .increment(1);
             Some(cosignature)
         }
         Err(error) => {
             tracing::warn!(witness = %name, error = &error as &dyn std::error::Error, "a witness did not cosign the log");
-            metrics::counter!("casemate_witness_answers_total", "witness" => name, "outcome" => "failed")
-                .increment(1);
             None
         }
     }
@@ -87,7 +96,7 @@ async fn try_cosign(
 ) -> Result<Cosignature, Missing> {
     // Once more if it is somewhere else than was thought.
     for _ in 0..2 {
-        let hashes = control.parts.log.prove_growth(*seen, checkpoint.clone()).await?;
+        let hashes = control.parts.log.prove_growth(*seen, checkpoint.size()).await?;
         let request = AddCheckpoint { old: *seen, hashes, checkpoint: checkpoint.to_string() };
         match witness.ask(&request, checkpoint).await? {
             Answered::Cosigned(cosignature) => return Ok(cosignature),
