@@ -45,8 +45,11 @@ fn what_is_free_is_taken_over_and_the_rest_is_told() {
     assert_eq!(told, [&[pair("Shop.sov", "new")][..], &rest].concat());
     assert_ne!(user.run(&["name", "show", "shop.sov"]).code, 0, "nothing was changed");
 
-    let taken =
-        user.run(&["name", "import", "records.json", "--to", "imported", "--content", "blobs", "--json"]);
+    let import = ["name", "import", "records.json", "--to", "imported", "--content", "blobs", "--json"];
+    let report: Value = serde_json::from_slice(&user.run(&import).stdout).unwrap();
+    assert_eq!(outcomes(&report)[0], pair("Shop.sov", "incomplete"));
+    assert_ne!(user.run(&["name", "show", "shop.sov"]).code, 0, "what lacks content waits for it");
+    let taken = user.run(&[&import[..], &["--with-missing"]].concat());
     let report: Value = serde_json::from_slice(&taken.stdout).unwrap();
     assert_eq!(outcomes(&report), [&[pair("Shop.sov", "imported")][..], &rest].concat(), "{}", taken.stderr);
     assert_eq!(report[0]["missing"].as_array().unwrap().len(), 2, "{report}");
@@ -54,9 +57,11 @@ fn what_is_free_is_taken_over_and_the_rest_is_told() {
     let stored = user.run(&["stat", "cm://imported/shop.sov/record.json", "--json"]).json();
     assert_eq!(held["digest"], stored["digest"]);
     assert_eq!(user.run(&["cp", "cm://imported/shop.sov/content/index.html", "-"]).stdout, b"<h1>");
-    // Once more changes nothing.
-    let again = user.run(&["name", "import", "records.json", "--to", "imported", "--json"]);
-    let report: Value = serde_json::from_slice(&again.stdout).unwrap();
+    // Once more changes nothing, and what means something else now is somebody's.
+    let report: Value = serde_json::from_slice(&user.run(&import).stdout).unwrap();
+    assert_eq!(outcomes(&report)[0], pair("Shop.sov", "imported"));
+    assert_eq!(user.run(&["name", "set", "shop.sov", "cm://builds/app"]).code, 0);
+    let report: Value = serde_json::from_slice(&user.run(&import).stdout).unwrap();
     assert_eq!(outcomes(&report)[0], pair("Shop.sov", "taken"));
 
     user.file("bad.json", b"{\"domain\": ");

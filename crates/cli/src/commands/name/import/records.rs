@@ -38,6 +38,10 @@ pub(super) enum Outcome {
     Conflict,
     /// The registry does not give it.
     Taken,
+    /// Content of it is missing, so it was left alone.
+    Incomplete,
+    /// The node refused it for another reason.
+    Failed,
     /// It had expired.
     Expired,
     /// It is no name, or no record.
@@ -167,6 +171,8 @@ impl Outcome {
             Self::Imported => "imported",
             Self::Conflict => "conflict",
             Self::Taken => "taken",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
             Self::Expired => "expired",
             Self::Refused => "refused",
         }
