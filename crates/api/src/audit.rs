@@ -56,6 +56,17 @@ impl Decision {
     }
 }
 
+/// The proof that a log only grew from one size to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GrowthProof {
+    /// The number of entries that it had.
+    pub old: u64,
+    /// The number of entries that it had later.
+    pub new: u64,
+    /// The hashes of the consistency proof (RFC 9162), in hex.
+    pub hashes: Vec<String>,
+}
+
 /// An entry with the proof that the signed log holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EntryProof {

@@ -108,7 +108,17 @@ pub struct DraftName {
     pub successor: Option<String>,
 }
 
-/// The record of a version of a name: to be signed, or signed.
+/// A version of a name that somebody may sign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NameDraft {
+    /// The canonical bytes of its record in base64.
+    pub record: String,
+    /// The version that it comes after, as that was signed; null for a claim.
+    #[schema(required = true)]
+    pub former: Option<String>,
+}
+
+/// The signed record of a version of a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NameRecord {

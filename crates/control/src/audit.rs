@@ -142,6 +142,19 @@ impl Control {
         Ok(self.parts.log.checkpoint())
     }
 
+    /// Proves that the log's first `old` entries begin its first `new` ones. The hashes tell nothing about entries.
+    pub async fn prove_growth(
+        &self,
+        caller: &Caller,
+        (old, new): (u64, u64),
+    ) -> Result<Vec<TreeHash>, ControlError> {
+        self.permit::<operation::ProveGrowth>(caller, &Resource::all("audit")).await?;
+        match self.parts.log.prove_growth(old, new).await {
+            Err(LogError::NotCovered { sequence, .. }) => Err(ControlError::EntryNotFound { sequence }),
+            proved => Ok(proved?),
+        }
+    }
+
     /// Reads a file of the log.
     pub async fn log_file(&self, caller: &Caller, path: TilePath) -> Result<Vec<u8>, ControlError> {
         self.permit::<operation::ReadTiles>(caller, &Resource::all("audit")).await?;

@@ -194,6 +194,7 @@ impl Control {
         self.run_beside("the scheduler", crate::schedules::keep(self.clone()));
         self.run_beside("the sweep", crate::sweep::sweep(self.clone()));
         self.run_beside("the keeper of names", crate::sweep::tend(self.clone()));
+        self.run_beside("the hearer of names", crate::sweep::hear(self.clone()));
         self.run_beside("the keeper of uses", crate::sweep::keep_uses(self.clone()));
         self.run_beside("the remover of old tasks", crate::sweep::expire(self.clone()));
         self.run_beside("the collector", crate::sweep::collect(self.clone()));

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use casemate_ledger::{Event, NameBundle, NameChange, NameRecord, SignedNameRecord};
+use casemate_ledger::{Event, NameBundle, NameChange, SignedNameRecord};
 use casemate_model::{Name, Pattern};
 use casemate_names::{
-    Content, Given, HeldName, Keys, NamePage, NameVersion, NamesError, Order, Resolved, Tended, WhichNames,
+    Content, Drafted, Given, Heard, HeldName, Keys, NamePage, NameVersion, NamesError, Order, Resolved,
+    Tended, WhichNames,
 };
 use casemate_policy::{Operation, Resource, operation};
 
@@ -104,7 +105,7 @@ impl Control {
         caller: &Caller,
         name: &Name,
         order: &Order,
-    ) -> Result<NameRecord, ControlError> {
+    ) -> Result<Drafted, ControlError> {
         let permit = self.permit::<operation::DraftName>(caller, &resource(name)).await?;
         Ok(self.parts.names.draft(&permit, name, order, (self.now(), DRAFT_LIFETIME)).await?)
     }
@@ -199,6 +200,14 @@ impl Control {
                 return Ok(());
             }
         }
+    }
+
+    /// Hears of what other nodes with the same database do to names, and tells who watches here.
+    pub(crate) async fn hear_names(&self, heard: &mut Heard) -> Result<(), ControlError> {
+        for (name, change) in self.parts.names.hear(heard).await? {
+            self.feed.publish(None, Change::Name { name: name.to_string(), change });
+        }
+        Ok(())
     }
 
     fn given(&self, event: Event, expected: Option<u64>) -> Given {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use casemate_ledger::Event;
 use casemate_model::Timestamp;
+use casemate_names::Heard;
 use casemate_objects::UploadLeftovers;
 use casemate_tasks::TaskRecord;
 
@@ -12,6 +13,9 @@ const TICK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether names end.
 const TEND_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How often it is looked what other nodes did to names.
+const HEAR_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often it is kept when keys were used last.
 const USES_INTERVAL: Duration = Duration::from_secs(60);
@@ -63,6 +67,19 @@ pub(crate) async fn tend(control: Control) {
         tokio::select! {
             () = control.stopping.cancelled() => return,
             _ = rounds.tick() => note(control.tend_names().await),
+        }
+    }
+}
+
+/// Hears of names that other nodes change.
+pub(crate) async fn hear(control: Control) {
+    let mut heard = Heard::default();
+    let mut rounds = tokio::time::interval(HEAR_INTERVAL);
+    rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = control.stopping.cancelled() => return,
+            _ = rounds.tick() => note(control.hear_names(&mut heard).await),
         }
     }
 }

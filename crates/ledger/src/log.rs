@@ -234,12 +234,12 @@ impl<S: TileStore> Log<S> {
         Ok(Inclusion { sequence, entry, hashes, checkpoint: checkpoint.clone() })
     }
 
-    /// Proves that the first `old` entries of this log begin that of `new`, one of its checkpoints, for somebody who knows their root.
-    pub fn prove_growth(&self, old: u64, new: &Checkpoint) -> Result<Vec<TreeHash>, LogError> {
-        if old > new.size() || new.size() > self.size() {
-            return Err(LogError::NotCovered { sequence: old.max(new.size()), size: self.size() });
+    /// Proves that the first `old` entries of this log begin its first `new` ones, for somebody who knows both roots.
+    pub fn prove_growth(&self, old: u64, new: u64) -> Result<Vec<TreeHash>, LogError> {
+        if old > new || new > self.size() {
+            return Err(LogError::NotCovered { sequence: old.max(new).saturating_sub(1), size: self.size() });
         }
-        Ok(Reader::new(&self.store, new.size()).ranges(&consistency_plan(old, new.size()))?)
+        Ok(Reader::new(&self.store, new).ranges(&consistency_plan(old, new))?)
     }
 
     /// Proves that the log of `old` is the beginning of this one, for [`verify_consistency`]. A checkpoint that is

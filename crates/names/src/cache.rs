@@ -1,7 +1,8 @@
 //! What names mean, kept at hand: for those who ask often and can do with what was so a moment ago.
 //!
 //! An entry goes when its name gets another version here, before whoever changed it hears of that: what is being read at that
-//! moment is thrown away, too. What other nodes change is seen when an entry is too old, so the age of an answer has a bound.
+//! moment is thrown away, too. What other nodes change is heard of by [`Names::hear`](crate::Names::hear), and is seen at the latest when an entry is too old, so
+//! that the age of an answer has a bound.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const NAMES_MAX: usize = 65_536;
 pub struct NameAt {
     /// The name, if somebody holds it.
     pub held: Option<HeldName>,
-    /// Whether there are names below it that somebody holds; not asked for a name that is held.
+    /// Whether there are names below it that somebody holds.
     pub has_below: bool,
 }
 
@@ -31,7 +32,7 @@ pub struct NameAt {
 pub struct Known {
     /// The name, if somebody holds it, and whether it may be used.
     pub resolved: Option<(HeldName, Status)>,
-    /// Whether there are names below it, if nobody holds it.
+    /// Whether there are names below it.
     pub has_below: bool,
     /// How long ago it was so for certain.
     pub age: Duration,
@@ -73,7 +74,7 @@ impl ResolveCache {
         }
         let status = rules::status(held, &above, now);
         let age = now.saturating_since(oldest);
-        Ok(Known { resolved: Some((held.clone(), status)), has_below: false, age })
+        Ok(Known { resolved: Some((held.clone(), status)), has_below: own.at.has_below, age })
     }
 
     async fn entry(

@@ -36,9 +36,9 @@ pub enum NamesError {
         /// The name that is held.
         other: Name,
     },
-    /// Another project had it until a while ago.
+    /// Another project had it until a while ago, or it was taken away from this one.
     #[error(
-        "the name `{name}`, or one that looks like it, was given up by another project, and is free for others from {until} on"
+        "the name `{name}`, or one that looks like it, was given up by another project or taken away, and is free from {until} on"
     )]
     CoolingOff {
         /// The name asked for.

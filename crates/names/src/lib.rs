@@ -10,6 +10,7 @@
 
 mod cache;
 mod error;
+mod hear;
 mod names;
 mod order;
 mod policy;
@@ -23,11 +24,13 @@ pub mod test_support;
 
 pub use cache::{AGE_MAX, Known, NameAt};
 pub use error::NamesError;
-pub use names::{Given, Names, SKEW_MAX, TAKE_MAX};
+pub use hear::Heard;
+pub use names::{Drafted, Given, Names, SKEW_MAX, TAKE_MAX};
 pub use order::{Content, Edit, Keys, Order};
 pub use policy::{ClaimedBy, Class};
 pub use ports::{
-    Claimed, LastVersion, LoggedRecord, NamePage, NewVersion, Obstacle, Registry, Replaced, WhichNames,
+    Claimed, LastVersion, LoggedChange, LoggedRecord, NamePage, NewVersion, Obstacle, Registry, Replaced,
+    WhichNames,
 };
 pub use records::{HeldName, NameVersion, Notice, Resolved, Status};
 pub use tend::Tended;

@@ -6,10 +6,10 @@ use casemate_model::{Name, Project, Timestamp};
 use casemate_policy::{Operation, Permit, operation};
 
 use crate::cache::ResolveCache;
-use crate::rules::Scene;
+use crate::rules::{self, Scene};
 use crate::{
     Claimed, ClaimedBy, Class, Content, HeldName, Keys, NamesError, NewVersion, Notice, Obstacle, Order,
-    Registry, Replaced,
+    Registry, Replaced, Status,
 };
 
 /// How far the clock of who signs may be ahead.
@@ -37,6 +37,15 @@ pub struct Given {
     pub expected: Option<u64>,
     /// What the log is to say. The digest of the record is added to it.
     pub event: Event,
+}
+
+/// A version that somebody may sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drafted {
+    /// It.
+    pub record: NameRecord,
+    /// The version that it comes after, as that was signed; `None` for a claim.
+    pub former: Option<SignedNameRecord>,
 }
 
 /// Who asks.
@@ -110,13 +119,19 @@ impl Names {
         name: &Name,
         order: &Order,
         (now, take_for): (Timestamp, Duration),
-    ) -> Result<NameRecord, NamesError> {
+    ) -> Result<Drafted, NamesError> {
         let asking = Asking::of(permit);
-        let record = match order {
-            Order::Claim { content, keys } => self.first_version(&asking, name, content, keys, now).await?,
-            order => self.next_version(&asking, name, order, (now, now)).await?.0,
+        let (record, former) = match order {
+            Order::Claim { content, keys } => {
+                (self.first_version(&asking, name, content, keys, now).await?, None)
+            }
+            order => {
+                let (record, held) = self.next_version(&asking, name, order, (now, now)).await?;
+                (record, self.registry.signed(name, held.record.sequence).await?)
+            }
         };
-        Ok(NameRecord { take_until: now.saturating_add(take_for.min(TAKE_MAX)), ..record })
+        let record = NameRecord { take_until: now.saturating_add(take_for.min(TAKE_MAX)), ..record };
+        Ok(Drafted { record, former: former.map(|former| former.signed) })
     }
 
     async fn claim_as(
@@ -159,6 +174,10 @@ impl Names {
         at: Timestamp,
     ) -> Result<NameRecord, NamesError> {
         let (last, above) = (self.registry.last(name).await?, self.registry.family(name).await?);
+        if let Some(by) = rules::stopped_above(name, &above) {
+            let status = Status::SuspendedAbove { by: by.clone() };
+            return Err(NamesError::NotActive { name: name.clone(), status });
+        }
         // What is below another project's name ends with it.
         let lenders = above.iter().filter(|above| above.record.project != *asking.project);
         let term = at.saturating_add(Class::of(name).term);
@@ -210,6 +229,9 @@ impl Names {
                 (Replaced::Done, _) => {
                     self.cache.forget(name);
                     return Ok(version.held);
+                }
+                (Replaced::OfAnother(holder), _) => {
+                    return Err(NamesError::OfAnother { name: name.clone(), holder });
                 }
                 (Replaced::Missing, _) => return Err(NamesError::NotClaimed { name: name.clone() }),
                 (Replaced::BlobMissing, _) => {

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use casemate_ledger::{Event, NameRecord, OwnerSignature, SignedNameRecord};
+use casemate_ledger::{Event, NameChange, NameRecord, OwnerSignature, SignedNameRecord};
 use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Tag, Timestamp};
 
 use crate::{HeldName, NameAt, NameVersion, Notice};
@@ -14,7 +14,7 @@ pub trait Registry: Send + Sync + 'static {
     async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError>;
 
     /// Writes the next version of a name, if it is the one that comes after its newest. A version that ends the name leaves its
-    /// history, and until [`NewVersion::free_from`] nobody else gets what looks like it.
+    /// history, and until [`NewVersion::free_from`] nobody but who gave it up gets what looks like it.
     async fn replace(&self, version: &NewVersion, event: Event) -> Result<Replaced, StoreError>;
 
     /// Notes what was said about a name's end, and when there is more, if it still is at version `sequence` and at what was said
@@ -38,6 +38,9 @@ pub trait Registry: Send + Sync + 'static {
     /// The name and all above it, as far as they are held, as one moment had them; the nearest first.
     async fn family(&self, name: &Name) -> Result<Vec<HeldName>, StoreError>;
 
+    /// Names below a name, in no order, at most `limit`.
+    async fn below(&self, name: &Name, limit: u32) -> Result<Vec<HeldName>, StoreError>;
+
     /// What there is at a name.
     async fn at(&self, name: &Name) -> Result<NameAt, StoreError>;
 
@@ -46,6 +49,12 @@ pub trait Registry: Send + Sync + 'static {
 
     /// A number that grows with every change of any name. It grows at other times, too.
     async fn serial(&self) -> Result<u64, StoreError>;
+
+    /// The logs of other nodes that decide over the same names, and how many entries each has.
+    async fn logs_elsewhere(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Changes of names that a log has from entry `from` on, in its order, at most `limit`.
+    async fn changes_in(&self, log: &str, from: u64, limit: u32) -> Result<Vec<LoggedChange>, StoreError>;
 
     /// Where the history of a name ended; all zero if it has none.
     async fn last(&self, name: &Name) -> Result<LastVersion, StoreError>;
@@ -109,6 +118,17 @@ pub struct LoggedRecord {
     pub entry: u64,
 }
 
+/// A change of a name, and where a log has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedChange {
+    /// The name.
+    pub name: Name,
+    /// What happened.
+    pub change: NameChange,
+    /// The number of the log's entry.
+    pub entry: u64,
+}
+
 /// Which names to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePage {
@@ -157,7 +177,7 @@ pub enum Obstacle {
     OfAnother(Name),
     /// This name is held, and looks the same.
     LooksLike(Name),
-    /// Another project had it, or what looks like it, and until then nobody else gets it.
+    /// Another project had it, or what looks like it, or it was taken from whoever asks; until then they do not get it.
     CoolingOff(Timestamp),
 }
 
@@ -170,6 +190,8 @@ pub enum Replaced {
     Missing,
     /// It was changed in the meantime, and is at this version.
     Conflict(u64),
+    /// Another project holds this name below it, which goes with it: it is not released.
+    OfAnother(Name),
     /// No blob with that digest is stored.
     BlobMissing,
 }

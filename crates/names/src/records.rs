@@ -103,7 +103,7 @@ pub(crate) enum Step {
     Say,
     /// It ends, since nobody renewed it.
     Lapse,
-    /// It ends, since it was revoked.
+    /// It ends, since it was revoked, or was suspended until its end.
     Remove,
     /// Nothing but to look again later.
     Wait,
@@ -139,7 +139,8 @@ impl HeldName {
         }
         let ended = self.noticed == Notice::Ended && now >= self.record.expires;
         if ended && now >= self.lapses() {
-            return Step::Lapse;
+            // Who was stopped does not get rid of that by letting the name lapse.
+            return if self.record.standing == Standing::Suspended { Step::Remove } else { Step::Lapse };
         }
         if Notice::at(self.record.expires, now) > self.noticed { Step::Say } else { Step::Wait }
     }

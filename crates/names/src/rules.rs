@@ -1,7 +1,7 @@
 //! What may be done with a name that is held, and what comes of it: no clock, no store, no doubt.
 
 use casemate_ledger::{NameChange, NameRecord, Standing};
-use casemate_model::{Project, Timestamp};
+use casemate_model::{Name, Project, Timestamp};
 
 use crate::{Class, Edit, HeldName, Keys, NamesError, Order, Status};
 
@@ -27,8 +27,14 @@ pub(crate) fn status(held: &HeldName, above: &[HeldName], now: Timestamp) -> Sta
     if own != Status::Active {
         return own;
     }
-    let suspended = above.iter().find(|above| above.record.standing != Standing::Good);
-    suspended.map_or(own, |above| Status::SuspendedAbove { by: above.record.name.clone() })
+    let stopped = stopped_above(&held.record.name, above);
+    stopped.map_or(own, |by| Status::SuspendedAbove { by: by.clone() })
+}
+
+/// The nearest above a name that may not be used.
+pub(crate) fn stopped_above<'a>(name: &Name, above: &'a [HeldName]) -> Option<&'a Name> {
+    let stopped = |above: &&HeldName| above.record.standing != Standing::Good && above.record.name != *name;
+    above.iter().find(stopped).map(|above| &above.record.name)
 }
 
 impl Scene<'_> {
@@ -61,6 +67,7 @@ impl Scene<'_> {
             Order::Revoke => self.revoke(),
             Order::Release => {
                 self.holder()?;
+                self.not_stopped()?;
                 Ok(end(self.held, NameChange::Released, self.issued))
             }
         }
@@ -199,6 +206,15 @@ impl Scene<'_> {
             return Ok(());
         }
         Err(NamesError::NoPower { name: self.held.record.name.clone() })
+    }
+
+    /// Giving up a name that was stopped, to claim it anew, would undo the stop.
+    fn not_stopped(&self) -> Result<(), NamesError> {
+        if self.held.record.standing == Standing::Good {
+            return Ok(());
+        }
+        let status = self.held.own_status(self.now);
+        Err(NamesError::NotActive { name: self.held.record.name.clone(), status })
     }
 
     fn stand(&self, from: Standing, to: Standing, change: NameChange) -> Result<NameRecord, NamesError> {

@@ -35,9 +35,20 @@ impl Names {
         event: &(dyn Fn(&HeldName, &'static str, &str) -> Event + Send + Sync),
     ) -> Result<(Vec<Tended>, bool), NamesError> {
         let due = self.registry().due(now, limit).await?;
-        let more = due.len() >= limit as usize;
+        let mut more = due.len() >= limit as usize;
         let mut done = Vec::new();
         for held in due {
+            if held.step(now) == Step::Remove {
+                // What is below goes first, so that nothing of it is ever without what it was stopped by.
+                let below = self.registry().below(&held.record.name, limit).await?;
+                if !below.is_empty() {
+                    more = true;
+                    for held in below {
+                        done.extend(self.end(held, NameChange::Removed, now, event).await?);
+                    }
+                    continue;
+                }
+            }
             done.extend(self.tend_one(held, now, event).await?);
         }
         Ok((done, more))
@@ -49,21 +60,30 @@ impl Names {
         now: Timestamp,
         event: &(dyn Fn(&HeldName, &'static str, &str) -> Event + Send + Sync),
     ) -> Result<Option<Tended>, NamesError> {
-        let change = match held.step(now) {
-            Step::Lapse => NameChange::Lapsed,
-            Step::Remove => NameChange::Removed,
+        match held.step(now) {
+            Step::Lapse => self.end(held, NameChange::Lapsed, now, event).await,
+            Step::Remove => self.end(held, NameChange::Removed, now, event).await,
             Step::Say => {
                 let next = held.next_look(now);
                 let said = event(&held, "names.remind", &next.0.to_string());
                 let noted = self.registry().note(&held, next, Some(said)).await?;
-                return Ok(noted.then_some(Tended::Said { held, notice: next.0 }));
+                Ok(noted.then_some(Tended::Said { held, notice: next.0 }))
             }
             Step::Wait => {
                 let next = held.next_look(now);
                 self.registry().note(&held, next, None).await?;
-                return Ok(None);
+                Ok(None)
             }
-        };
+        }
+    }
+
+    async fn end(
+        &self,
+        held: HeldName,
+        change: NameChange,
+        now: Timestamp,
+        event: &(dyn Fn(&HeldName, &'static str, &str) -> Event + Send + Sync),
+    ) -> Result<Option<Tended>, NamesError> {
         let (ended, free_from) = followed(rules::end(&held, change, now), &held, now);
         let action = if change == NameChange::Lapsed { "names.lapse" } else { "names.remove" };
         let entry = with_record(event(&held, action, change.as_str()), &ended.record);

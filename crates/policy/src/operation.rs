@@ -354,6 +354,8 @@ operations! {
     ProveAudit: "audit.prove", Access::OnNode(Scope::AuditRead), reads;
     /// Read the log's signed checkpoint.
     ReadCheckpoint: "audit.checkpoint", Access::OnNode(Scope::NodeRead), reads;
+    /// Prove that the log only grew.
+    ProveGrowth: "audit.consistency", Access::Granted(Scope::NamesRead), reads;
     /// Read the log's tiles and entries.
     ReadTiles: "audit.tiles", Access::OnNode(Scope::AuditRead), reads;
 

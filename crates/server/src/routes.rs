@@ -138,6 +138,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::list_entries))
         .routes(routes!(audit::prove_entry))
         .routes(routes!(audit::checkpoint))
+        .routes(routes!(audit::prove_growth))
         .routes(routes!(log::tile))
         .routes(routes!(objects::put_object, objects::get_object, objects::delete_object))
         .routes(routes!(uploads::put_part))

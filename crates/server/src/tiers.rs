@@ -30,6 +30,7 @@ pub(crate) const UNSIGNED: Price = Price { tier: Tier::S3, cost: 1, by_credentia
 /// what takes a password, which is hashed.
 const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/audit/checkpoint", Tier::General, 1),
+    ("GET", "/audit/consistency", Tier::General, 1),
     ("GET", "/audit/entries", Tier::General, 1),
     ("GET", "/audit/entries/{sequence}/proof", Tier::General, 1),
     ("GET", "/auth/keys", Tier::General, 1),

@@ -127,7 +127,7 @@ impl Bench {
         let keys = Keys { owner: Some(key.public_key().clone()), recovery: None };
         let order = Order::Claim { content, keys };
         let times = (self.now, Duration::from_secs(60));
-        let record = self.names.draft(&self.permit(), name, &order, times).await.unwrap();
+        let record = self.names.draft(&self.permit(), name, &order, times).await.unwrap().record;
         let signed = SignedNameRecord::new(record.clone(), vec![record.sign(key)]);
         self.names.take(&self.permit(), &signed, self.given("names.claim")).await.unwrap();
     }

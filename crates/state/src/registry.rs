@@ -1,15 +1,17 @@
 //! Names: one conditional transaction each.
 
+mod due;
 mod logged;
 mod obstacle;
 pub(crate) mod rows;
+mod tags;
 
 use async_trait::async_trait;
 use casemate_ledger::{Event, NameChange};
 use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Timestamp};
 use casemate_names::{
-    Claimed, HeldName, LastVersion, LoggedRecord, NameAt, NamePage, NameVersion, NewVersion, Notice,
-    Obstacle, Registry, Replaced, WhichNames,
+    Claimed, HeldName, LastVersion, LoggedChange, LoggedRecord, NameAt, NamePage, NameVersion, NewVersion,
+    Notice, Obstacle, Registry, Replaced, WhichNames,
 };
 use casemate_objects::BlobId;
 
@@ -20,6 +22,7 @@ use crate::sql::{Statement, locking, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
 use rows::{held_columns, held_name, last_version, logged_record, name_version};
+use tags::{tag, untag};
 
 #[async_trait]
 impl Registry for Store {
@@ -41,7 +44,7 @@ impl Registry for Store {
         next: (Notice, Timestamp),
         event: Option<Event>,
     ) -> Result<bool, StoreError> {
-        self.change(Note { held: name.clone(), next, event }).await
+        self.change(due::Note { held: name.clone(), next, event }).await
     }
 
     async fn obstacle(
@@ -61,12 +64,15 @@ impl Registry for Store {
         Ok(family)
     }
 
+    async fn below(&self, name: &Name, limit: u32) -> Result<Vec<HeldName>, StoreError> {
+        let (action, reversed) = ("list the names below one", name.reversed());
+        let values = values![format!("{reversed}."), format!("{reversed}/"), limit.min(PAGE_MAX)];
+        read_all(self.rows(action, &BELOW, values).await?, action, held_name)
+    }
+
     async fn at(&self, name: &Name) -> Result<NameAt, StoreError> {
         let action = "read a name";
         let held = read_one(self.row(action, &NAME, values![name]).await?, action, held_name)?;
-        if held.is_some() {
-            return Ok(NameAt { held, has_below: false });
-        }
         let reversed = name.reversed();
         let values = values![format!("{reversed}."), format!("{reversed}/")];
         let has_below = self.row(action, &HAS_BELOW, values).await?.is_some();
@@ -83,6 +89,24 @@ impl Registry for Store {
         let action = "read how often something changed";
         let serial = read_one(self.row(action, &SERIAL, &[]).await?, action, |row| row.only("serial"))?;
         Ok(serial.unwrap_or(0))
+    }
+
+    async fn logs_elsewhere(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let action = "read how long logs are";
+        let rows = self.rows(action, &logged::LOGS_ELSEWHERE, values![self.origin(), PAGE_MAX]).await?;
+        read_all(rows, action, |row| {
+            let mut columns = row.read("log");
+            Ok((columns.next()?, columns.next()?))
+        })
+    }
+
+    async fn changes_in(&self, log: &str, from: u64, limit: u32) -> Result<Vec<LoggedChange>, StoreError> {
+        let action = "read what changed in a log of names";
+        let values = values![log, from.min(SEQUENCE_MAX), limit.min(PAGE_MAX)];
+        read_all(self.rows(action, &logged::CHANGES_IN, values).await?, action, |row| {
+            let mut columns = row.read("name version");
+            Ok(LoggedChange { name: columns.next()?, change: columns.next()?, entry: columns.next()? })
+        })
     }
 
     async fn last(&self, name: &Name) -> Result<LastVersion, StoreError> {
@@ -115,7 +139,7 @@ impl Registry for Store {
 
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<HeldName>, StoreError> {
         let action = "read which names are due";
-        let rows = self.rows(action, &DUE, values![now, limit.min(PAGE_MAX)]).await?;
+        let rows = self.rows(action, &due::DUE, values![now, limit.min(PAGE_MAX)]).await?;
         read_all(rows, action, held_name)
     }
 
@@ -219,6 +243,12 @@ impl Change for Replace {
             }
             Some(former) => former,
         };
+        if record.change == NameChange::Released {
+            let below = obstacle::below_of_another(tx, &record.name, &record.project).await?;
+            if let Some(below) = below {
+                return Ok(Replaced::OfAnother(below));
+            }
+        }
         if !self.refer(tx, &former).await? {
             return Ok(Replaced::BlobMissing);
         }
@@ -267,28 +297,6 @@ impl Replace {
     }
 }
 
-struct Note {
-    held: HeldName,
-    next: (Notice, Timestamp),
-    event: Option<Event>,
-}
-
-#[async_trait]
-impl Change for Note {
-    type Answer = bool;
-    const ACTION: &'static str = "note what was said of a name";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<bool, Failure> {
-        let (record, (noticed, due)) = (&self.held.record, self.next);
-        let values = values![record.name, record.sequence, self.held.noticed, noticed, due];
-        let noted = tx.execute(&NOTE, values).await? == 1;
-        if let Some(event) = self.event.as_ref().filter(|_| noted) {
-            tx.record(event).await?;
-        }
-        Ok(noted)
-    }
-}
-
 /// Enters a version into the log and the history.
 async fn enter(tx: &mut Tx<'_>, version: &NewVersion, event: &Event) -> Result<(), Failure> {
     let entry = tx.record(event).await?;
@@ -310,20 +318,6 @@ async fn enter(tx: &mut Tx<'_>, version: &NewVersion, event: &Event) -> Result<(
     tx.execute(&INSERT_VERSION, values).await.map(drop)
 }
 
-async fn tag(tx: &mut Tx<'_>, held: &HeldName) -> Result<(), Failure> {
-    for tag in held.record.tags.iter() {
-        tx.execute(&TAG, values![held.record.project, tag.as_str(), held.record.name]).await?;
-    }
-    Ok(())
-}
-
-async fn untag(tx: &mut Tx<'_>, held: &HeldName) -> Result<(), Failure> {
-    for tag in held.record.tags.iter() {
-        tx.execute(&UNTAG, values![held.record.project, tag.as_str(), held.record.name]).await?;
-    }
-    Ok(())
-}
-
 /// A claim of nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("a claim without content")]
@@ -333,6 +327,11 @@ const FAMILY: Statement =
     statement!("SELECT ", held_columns!(), " FROM names WHERE name IN ($1, $2, $3, $4, $5, $6, $7, $8)");
 const NAME: Statement = statement!("SELECT ", held_columns!(), " FROM names WHERE name = $1");
 const HAS_BELOW: Statement = statement!("SELECT 1 FROM names WHERE reversed >= $1 AND reversed < $2 LIMIT 1");
+const BELOW: Statement = statement!(
+    "SELECT ",
+    held_columns!(),
+    " FROM names WHERE reversed >= $1 AND reversed < $2 ORDER BY reversed LIMIT $3"
+);
 const SAYING: Statement = statement!(
     "SELECT ",
     held_columns!(),
@@ -364,8 +363,6 @@ const ENDING_AFTER: Statement = statement!(
     " FROM names WHERE project = $1 AND (expires, name) > ((SELECT expires FROM names WHERE name = $2), $2) \
      ORDER BY expires, name LIMIT $3"
 );
-const DUE: Statement =
-    statement!("SELECT ", held_columns!(), " FROM names WHERE due <= $1 ORDER BY due, name LIMIT $2");
 const INSERT_NAME: Statement = statement!(
     "INSERT INTO names (project, sequence, digest, claimed, updated, epoch, change, standing, offered_to, owner, recovery, \
      successor, dns, tags, issued, take_until, expires, previous, locked_until, noticed, due, name, reversed) VALUES ($1, $2, $3, \
@@ -378,10 +375,6 @@ const UPDATE_NAME: Statement = statement!(
      WHERE name = $22 AND sequence = $23"
 );
 const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1 AND sequence = $2");
-const NOTE: Statement =
-    statement!("UPDATE names SET noticed = $4, due = $5 WHERE name = $1 AND sequence = $2 AND noticed = $3");
-const TAG: Statement = statement!("INSERT INTO name_tags (project, tag, name) VALUES ($1, $2, $3)");
-const UNTAG: Statement = statement!("DELETE FROM name_tags WHERE project = $1 AND tag = $2 AND name = $3");
 const LOCK_TREE: Statement = Statement {
     sqlite: "SELECT $1",
     postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310038, hashtext($1)) AS held",
@@ -414,11 +407,13 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a name and those above it", &FAMILY),
     ("find a name", &NAME),
     ("look whether there are names below", &HAS_BELOW),
+    ("list the names below one", &BELOW),
     ("list names for DNS", &SAYING),
     ("find a name to change", &LOCK_NAME),
     ("find a name below that is another's", &obstacle::BELOW_OF_ANOTHER),
     ("find the holders of a name and those above it", &obstacle::HOLDERS),
     ("find what looks so", &obstacle::WHO_LOOKS_SO),
+    ("find how a name ended", &obstacle::LAST_CHANGE),
     ("give up what a name looks like", &GIVE_UP_SKELETON),
     ("pass on what a name looks like", &PASS_ON_SKELETON),
     ("list names", &NAMES),
@@ -426,14 +421,15 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("list names that are offered", &OFFERED),
     ("list names by their ends", &ENDING),
     ("list names by their ends from one on", &ENDING_AFTER),
-    ("list names that are due", &DUE),
+    ("list names that are due", &due::DUE),
     ("update a name", &UPDATE_NAME),
-    ("note what was said of a name", &NOTE),
+    ("note what was said of a name", &due::NOTE),
     ("delete a name", &DELETE_NAME),
-    ("remove a tag", &UNTAG),
+    ("remove a tag", &tags::UNTAG),
     ("read a name's history", &HISTORY),
     ("read a version of a name", &SIGNED),
     ("read what changed in the log of names", &logged::LOGGED_CHANGES),
+    ("read what changed in a log of names", &logged::CHANGES_IN),
     ("read names as the log has them", &logged::LOGGED_HELD),
     ("find a name's last version", &LAST_VERSION),
 ];

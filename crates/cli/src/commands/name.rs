@@ -7,6 +7,7 @@ use crate::address::Content;
 use crate::context::Context;
 use crate::report::{CliError, Status};
 
+mod drafts;
 mod hands;
 mod history;
 mod import;

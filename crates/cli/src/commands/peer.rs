@@ -4,13 +4,15 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use casemate_api::peers::{PeerName, Peers};
-use casemate_ledger::verify::{Place, Problem, VerifyError, verify_name};
-use casemate_model::{Name, RegistryId};
+use casemate_ledger::verify::{NameReport, Place, Problem, VerifyError, verify_name};
+use casemate_ledger::{NodePublicKey, Standing};
+use casemate_model::{Clock as _, Name, RegistryId};
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use crate::report::{CliError, Status};
 use crate::tables::Column;
+use crate::world::SystemClock;
 
 /// Ask other nodes what names mean.
 #[derive(Debug, Subcommand)]
@@ -18,7 +20,7 @@ pub(crate) enum Peer {
     Status(Show),
     #[command(visible_alias = "list")]
     Ls(Ls),
-    Get(Get),
+    Get(Box<Get>),
 }
 
 impl Peer {
@@ -118,6 +120,9 @@ pub(crate) struct Get {
     /// How many seconds old the answer may be at most; what is not known to be younger is refused.
     #[arg(long, value_name = "SECONDS")]
     max_age: Option<u64>,
+    /// The key of the registry's log, if you know it; else the keys that the node's configuration has are believed.
+    #[arg(long, value_name = "KEY")]
+    key: Option<NodePublicKey>,
     /// Where to keep the proof.
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
@@ -131,8 +136,10 @@ impl Get {
         // Once more, here: what came over the wire is nobody's word but the proof's.
         let refused =
             |source| CliError::Refused { what: format!("what peers say of `{}`", self.name), source };
-        let report = verify_name(found.proof.as_bytes(), None, None).map_err(refused)?;
-        if report.record.name != self.name || report.record.sequence != found.sequence {
+        let report = verify_name(found.proof.as_bytes(), self.key.as_ref(), None).map_err(refused)?;
+        let is_wanted = report.record.name == self.name
+            && self.registry.is_none_or(|registry| report.record.registry == registry);
+        if !is_wanted || !is_proved(&found, &report) {
             return Err(refused(VerifyError { place: Place::Record, problem: Problem::Differs }));
         }
         if let Some(path) = &self.proof {
@@ -148,6 +155,24 @@ impl Get {
         }
         Ok(Status::Done)
     }
+}
+
+/// Whether an answer says what its proof says. What may not be used may be left out.
+fn is_proved(found: &PeerName, report: &NameReport) -> bool {
+    let record = &report.record;
+    let is_stopped = record.standing != Standing::Good || SystemClock.now() >= record.expires;
+    let digest = record.digest.map(|digest| digest.to_string());
+    let dns = found.dns.as_ref().map(|dns| (dns.ttl, dns.records.clone()));
+    let records = record.dns.records().iter().map(ToString::to_string).collect();
+    found.name == record.name.to_string()
+        && found.registry == record.registry.to_string()
+        && found.project == record.project.to_string()
+        && (found.epoch, found.sequence) == (record.epoch, record.sequence)
+        && found.change.as_str() == record.change.as_str()
+        && found.entered == report.entered.to_string()
+        && found.expires == record.expires.to_string()
+        && (found.digest == digest || (is_stopped && found.digest.is_none()))
+        && (dns == Some((record.dns.ttl(), records)) || (dns.is_none() && (is_stopped || digest.is_none())))
 }
 
 fn fields(found: &PeerName, key: &str) -> Vec<(&'static str, String)> {

@@ -116,6 +116,37 @@ pub(crate) async fn prove_entry(
     }))
 }
 
+/// Which sizes of the log to compare.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GrowthQuery {
+    /// A number of entries that the log once had.
+    old: u64,
+    /// A number of entries that it had later.
+    new: u64,
+}
+
+/// Show the proof that the log only grew
+///
+/// Whoever knows the roots of both sizes, from two checkpoints, sees by it that nothing was changed between them (RFC 9162, section 2.1.4).
+#[utoipa::path(get, path = "/audit/consistency", operation_id = "audit_consistency", tag = "audit", params(GrowthQuery),
+    responses((status = 200, body = wire::audit::GrowthProof), (status = "default", body = wire::Problem)))]
+pub(crate) async fn prove_growth(
+    State(state): State<AppState>,
+    From(caller): From,
+    query: Answer<Query<GrowthQuery>>,
+) -> Result<axum::Json<wire::audit::GrowthProof>, Problem> {
+    let GrowthQuery { old, new } = query.into_inner()?;
+    let (old, new) = (counting_number("old", old)?, counting_number("new", new)?);
+    if old > new {
+        return Err(Problem::parameter_text("old", "must be at most `new`".to_owned()));
+    }
+    let hashes = state.control.prove_growth(&caller, (old, new)).await?;
+    let hashes = hashes.iter().map(|hash| HEXLOWER.encode(hash.as_bytes())).collect();
+    Ok(axum::Json(wire::audit::GrowthProof { old, new, hashes }))
+}
+
 /// Read the log's signed checkpoint
 #[utoipa::path(get, path = "/audit/checkpoint", operation_id = "audit_checkpoint", tag = "audit",
     responses((status = 200, body = String, content_type = "text/plain"), (status = "default", body = wire::Problem)))]

@@ -324,21 +324,25 @@ pub(crate) async fn revoke_name(
 
 /// Draft a change of a name, for signing it
 ///
-/// The answer is the record that would come of it, in its canonical bytes. Sign it with the keys that it needs, and hand it in at
+/// The answer is the record that would come of it, in its canonical bytes, and the version that it comes after, so that whoever
+/// signs sees that nothing else changes. Sign it with the keys that it needs, and hand it in at
 /// `/name-records`. It can be handed in for ten minutes, and fits only while the name stands as it does.
 #[utoipa::path(post, path = "/names/{name}/draft", operation_id = "names_draft", tag = "names",
     params(("name" = String, Path, description = "The name")),
     request_body = wire::names::DraftName,
-    responses((status = 200, body = wire::names::NameRecord), (status = "default", body = wire::Problem)))]
+    responses((status = 200, body = wire::names::NameDraft), (status = "default", body = wire::Problem)))]
 pub(crate) async fn draft_name(
     State(state): State<AppState>,
     From(caller): From,
     Path(name): Path<String>,
     Json(draft): Json<wire::names::DraftName>,
-) -> Result<axum::Json<wire::names::NameRecord>, Problem> {
+) -> Result<axum::Json<wire::names::NameDraft>, Problem> {
     let name: Name = path_parameter("name", &name)?;
-    let record = state.control.draft_name(&caller, &name, &convert::order_of(&draft)?).await?;
-    Ok(axum::Json(wire::names::NameRecord { record: BASE64.encode(&record.encode()) }))
+    let drafted = state.control.draft_name(&caller, &name, &convert::order_of(&draft)?).await?;
+    Ok(axum::Json(wire::names::NameDraft {
+        record: BASE64.encode(&drafted.record.encode()),
+        former: drafted.former.map(|former| BASE64.encode(&former.encode())),
+    }))
 }
 
 /// Hand in a signed record of a name

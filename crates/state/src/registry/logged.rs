@@ -8,6 +8,13 @@ pub(super) const LOGGED_CHANGES: Statement = statement!(
      AND NOT EXISTS (SELECT 1 FROM name_versions AS later WHERE later.name = one.name AND later.sequence = one.sequence + 1) \
      ORDER BY entry LIMIT $3"
 );
+/// Changes of names, in the order of a log.
+pub(super) const CHANGES_IN: Statement = statement!(
+    "SELECT name, kind, entry FROM name_versions WHERE origin = $1 AND entry >= $2 ORDER BY entry LIMIT $3"
+);
+/// The logs of other nodes with the same database.
+pub(super) const LOGS_ELSEWHERE: Statement =
+    statement!("SELECT origin, next_sequence FROM log_heads WHERE origin <> $1 ORDER BY origin LIMIT $2");
 /// The newest versions of names that are held.
 pub(super) const LOGGED_HELD: Statement = statement!(
     "SELECT version.record, version.origin, version.entry FROM names AS one JOIN name_versions AS version \

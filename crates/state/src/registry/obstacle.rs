@@ -1,6 +1,7 @@
 //! What stands in the way of a claim.
 
 use async_trait::async_trait;
+use casemate_ledger::NameChange;
 use casemate_model::{Name, Project, Timestamp};
 use casemate_names::Obstacle;
 
@@ -39,11 +40,8 @@ pub(super) async fn find(
         // Below a name of one's own all is one's own, but for what was handed on.
         Some(_) => {}
         None => {
-            // A slash is the character after a dot.
-            let reversed = name.reversed();
-            let values = values![format!("{reversed}."), format!("{reversed}/"), project];
-            if let Some(row) = tx.row(&BELOW_OF_ANOTHER, values).await? {
-                return Ok(Some(Obstacle::OfAnother(row.only("name")?)));
+            if let Some(below) = below_of_another(tx, name, project).await? {
+                return Ok(Some(Obstacle::OfAnother(below)));
             }
         }
     }
@@ -51,11 +49,35 @@ pub(super) async fn find(
     let mut columns = row.read("what a name looks like");
     let (other, former, free_from): (Name, Project, Option<Timestamp>) =
         (columns.next()?, columns.next()?, columns.next()?);
-    Ok(match free_from {
-        None => Some(Obstacle::LooksLike(other)),
-        Some(until) if until > now && former != *project => Some(Obstacle::CoolingOff(until)),
-        Some(_) => None,
-    })
+    match free_from {
+        None => Ok(Some(Obstacle::LooksLike(other))),
+        Some(until) if until <= now => Ok(None),
+        Some(until) if former != *project || was_taken_away(tx, &other).await? => {
+            Ok(Some(Obstacle::CoolingOff(until)))
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+/// Whether a name ended since it was stopped, so that its former holder waits like everybody.
+async fn was_taken_away(tx: &mut Tx<'_>, name: &Name) -> Result<bool, Failure> {
+    let Some(row) = tx.row(&LAST_CHANGE, values![name]).await? else { return Ok(false) };
+    Ok(row.only::<NameChange>("kind")? == NameChange::Removed)
+}
+
+/// A name below a name that another project holds.
+pub(super) async fn below_of_another(
+    tx: &mut Tx<'_>,
+    name: &Name,
+    project: &Project,
+) -> Result<Option<Name>, Failure> {
+    // A slash is the character after a dot.
+    let reversed = name.reversed();
+    let values = values![format!("{reversed}."), format!("{reversed}/"), project];
+    match tx.row(&BELOW_OF_ANOTHER, values).await? {
+        Some(row) => Ok(Some(row.only("name")?)),
+        None => Ok(None),
+    }
 }
 
 /// The name or the nearest above it that is held, and its holder.
@@ -76,5 +98,7 @@ pub(super) const HOLDERS: Statement =
 pub(super) const BELOW_OF_ANOTHER: Statement = statement!(
     "SELECT name FROM names WHERE reversed >= $1 AND reversed < $2 AND project <> $3 ORDER BY reversed LIMIT 1"
 );
+pub(super) const LAST_CHANGE: Statement =
+    statement!("SELECT kind FROM name_versions WHERE name = $1 ORDER BY sequence DESC LIMIT 1");
 pub(super) const WHO_LOOKS_SO: Statement =
     statement!("SELECT name, project, free_from FROM name_skeletons WHERE skeleton = $1");

@@ -169,6 +169,27 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         let won = join_all(claims).await.into_iter().filter(Result::is_ok).count();
         assert_eq!(won, 1);
 
+        // Each hears what the other did to names, once, and forgets what it knew of them.
+        let names = stores.each_ref().map(|store| casemate_names::Names::new(Arc::new(store.clone())));
+        let mut heard = [casemate_names::Heard::default(), casemate_names::Heard::default()];
+        for (names, heard) in names.iter().zip(&mut heard) {
+            assert_eq!(names.hear(heard).await.unwrap(), []);
+        }
+        let name = "heard.tools".parse().unwrap();
+        let known = async |at: usize| {
+            let known = names[at].known(&name, context.now(), casemate_names::AGE_MAX).await.unwrap();
+            known.resolved.map(|(held, _)| held.record.sequence)
+        };
+        assert_eq!((known(0).await, known(1).await), (None, None));
+        let (holder, own) = context.holder_on(&stores[0], "hearing").await;
+        holder.claim("heard.tools", own).await.unwrap();
+        assert_eq!((known(0).await, known(1).await), (None, None), "what is at hand is as old as that");
+        let told = names[1].hear(&mut heard[1]).await.unwrap();
+        assert_eq!(told, [(name.clone(), casemate_ledger::NameChange::Claimed)]);
+        assert_eq!(names[0].hear(&mut heard[0]).await.unwrap(), [], "its own it knows without");
+        assert_eq!(known(1).await, Some(1));
+        assert_eq!(names[1].hear(&mut heard[1]).await.unwrap(), []);
+
         let puts = (0..60usize).map(|number| {
             let object = context.object(&format!("k{}", number % 7), format!("{}", number % 3).as_bytes());
             let (store, event) = (&stores[number % 2], context.event("objects.put"));
@@ -190,7 +211,7 @@ fn two_nodes_share_a_database_and_each_keeps_its_log() {
         assert_eq!(taken.len(), 5, "each task was taken, and by one node only");
 
         let sizes = (stores[0].size().await.unwrap(), stores[1].size().await.unwrap());
-        assert_eq!(sizes.0 + sizes.1, 50 + 1 + 60 + 5);
+        assert_eq!(sizes.0 + sizes.1, 50 + 1 + 2 + 60 + 5);
         for store in &stores {
             let report = store.check().await.unwrap();
             assert_eq!(report.findings, []);

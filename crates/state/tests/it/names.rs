@@ -119,7 +119,8 @@ impl Holder<'_> {
     /// The record that would come of an order.
     pub(crate) async fn draft(&self, name: &str, order: &Order) -> Result<NameRecord, NamesError> {
         let times = (self.context.now(), casemate_names::SKEW_MAX);
-        self.names.draft(&self.permit(), &name.parse().unwrap(), order, times).await
+        let drafted = self.names.draft(&self.permit(), &name.parse().unwrap(), order, times).await?;
+        Ok(drafted.record)
     }
 
     pub(crate) async fn take(&self, signed: &SignedNameRecord) -> Result<HeldName, NamesError> {

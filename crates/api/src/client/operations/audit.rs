@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::PageRequest;
-use crate::audit::{AuditEntry, Decision, EntryProof};
+use crate::audit::{AuditEntry, Decision, EntryProof, GrowthProof};
 use crate::client::path::Path;
 use crate::client::transport::Call;
 use crate::{Client, ClientError, Page};
@@ -41,6 +41,13 @@ impl Client {
     /// `audit.checkpoint`: the log's newest checkpoint, a C2SP signed note.
     pub async fn audit_checkpoint(&self) -> Result<String, ClientError> {
         self.text(Call::new("audit.checkpoint", Method::GET, Path::new("/audit/checkpoint"))).await
+    }
+
+    /// `audit.consistency`: the proof that the log only grew from `old` entries to `new` ones.
+    pub async fn audit_consistency(&self, old: u64, new: u64) -> Result<GrowthProof, ClientError> {
+        let path =
+            Path::new("/audit/consistency").query("old", &old.to_string()).query("new", &new.to_string());
+        self.json(Call::new("audit.consistency", Method::GET, path)).await
     }
 
     /// `audit.tiles`: a tile of the log by its C2SP path, such as `tile/0/000`.

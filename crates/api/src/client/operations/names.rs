@@ -4,8 +4,8 @@ use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
 use crate::names::{
-    AcceptName, ClaimName, DraftName, Name, NameCheck, NameRecord, NameVersion, OfferName, StopName,
-    UpdateName,
+    AcceptName, ClaimName, DraftName, Name, NameCheck, NameDraft, NameRecord, NameVersion, OfferName,
+    StopName, UpdateName,
 };
 use crate::{Client, ClientError, Page};
 
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// `names.draft`: the record that would come of a change, for signing it.
-    pub async fn names_draft(&self, name: &str, draft: &DraftName) -> Result<NameRecord, ClientError> {
+    pub async fn names_draft(&self, name: &str, draft: &DraftName) -> Result<NameDraft, ClientError> {
         self.json(Call::new("names.draft", Method::POST, of(name).then("/draft")).json(draft)).await
     }
 

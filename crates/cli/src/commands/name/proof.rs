@@ -1,16 +1,20 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use casemate_ledger::verify::verify_name;
 use casemate_model::Name as NameText;
 use clap::Args;
 
 use crate::context::Context;
-use crate::proofs::until_ready;
+use crate::known::Memory;
+use crate::proofs::{agree, until_ready};
 use crate::report::{CliError, Status};
 
 /// Fetch what proves what a name means, without node or network.
 ///
 /// The signed record, the log entry that names it, the proof that the log has the entry, and the log's signed checkpoint, as one text.
+///
+/// What came is checked. If `casemate verify` has seen the log before, the node also proves that it only grew since then.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,6 +37,10 @@ impl Proof {
         let client = context.client()?;
         let (name, version) = (self.name.as_str(), self.version);
         let bundle = until_ready(|| client.names_prove(name, version)).await?;
+        let label = format!("the proof of `{name}`");
+        let refused = |source| CliError::Refused { what: label.clone(), source };
+        let report = verify_name(bundle.as_bytes(), None, None).map_err(refused)?;
+        agree(&client, &Memory::open()?, (&report.key, &report.checkpoint), &label).await?;
         match &self.output {
             Some(file) => {
                 let label = file.display().to_string();

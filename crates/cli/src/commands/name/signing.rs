@@ -2,7 +2,7 @@
 
 use casemate_api::Client;
 use casemate_api::names::{DraftName, Name, NameChange, NameRecord as Wire};
-use casemate_ledger::{NameRecord, OwnerKey, OwnerPublicKey, SignedNameRecord};
+use casemate_ledger::{OwnerKey, OwnerPublicKey, SignedNameRecord};
 use casemate_model::{Name as NameText, Tag};
 use clap::Args;
 use data_encoding::BASE64;
@@ -10,6 +10,8 @@ use data_encoding::BASE64;
 use crate::owner_keys::{OwnerKeys, StoredKey};
 use crate::report::CliError;
 use crate::secret_line::secret_line;
+
+use super::drafts::drafted;
 
 /// The keys that a name is to have.
 #[derive(Clone, Debug, Default, Args)]
@@ -79,13 +81,7 @@ pub(super) async fn sign(
     signers: &[OwnerPublicKey],
 ) -> Result<Name, CliError> {
     let stored = stored_keys(signers)?;
-    let drafted = client.names_draft(name.as_str(), wanted).await?;
-    let record = BASE64.decode(drafted.record.as_bytes()).ok();
-    let record = record.and_then(|bytes| NameRecord::decode(&bytes).ok());
-    let record = record.ok_or(CliError::OddAnswer { what: "the draft of a record" })?;
-    if !says(&record, name, wanted) {
-        return Err(CliError::DraftDiffers { name: name.to_string() });
-    }
+    let record = drafted(&client.names_draft(name.as_str(), wanted).await?, name, wanted)?;
     let mut signatures = Vec::new();
     for key in stored {
         signatures.push(record.sign(&unlocked(key).await?));
@@ -114,37 +110,4 @@ async fn unlocked(key: StoredKey) -> Result<OwnerKey, CliError> {
         key.unlock(&passphrase)
     };
     tokio::task::spawn_blocking(opening).await.expect("opening a key does not panic")
-}
-
-/// Whether a draft says what was asked for, as far as that was said: nobody signs what somebody else made of it.
-fn says(record: &NameRecord, name: &NameText, wanted: &DraftName) -> bool {
-    let is = |wanted: &Option<String>, found: Option<String>| wanted.is_none() || *wanted == found;
-    let key = |key: &Option<OwnerPublicKey>| key.as_ref().map(ToString::to_string);
-    let names_keys =
-        matches!(wanted.change, NameChange::Claimed | NameChange::Transferred | NameChange::Rotated);
-    let keys = if names_keys {
-        wanted.owner == key(&record.owner) && wanted.recovery == key(&record.recovery)
-    } else {
-        true
-    };
-    let tags = || record.tags.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let dns = || record.dns.records().iter().map(ToString::to_string).collect::<Vec<_>>();
-    record.name == *name
-        && record.change.as_str() == wanted.change.as_str()
-        && keys
-        && is(&wanted.digest, record.digest.map(|digest| digest.to_string()))
-        && is(&wanted.to, record.offered_to.as_ref().map(ToString::to_string))
-        && is(&wanted.successor, key(&record.successor))
-        && wanted.tags.as_ref().is_none_or(|wanted| sorted(wanted) == tags())
-        && wanted
-            .dns
-            .as_ref()
-            .is_none_or(|wanted| wanted.ttl == record.dns.ttl() && wanted.records.len() == dns().len())
-}
-
-fn sorted(words: &[String]) -> Vec<String> {
-    let mut words = words.to_vec();
-    words.sort();
-    words.dedup();
-    words
 }

@@ -209,6 +209,56 @@ pub(super) async fn a_revocation_can_be_taken_back_for_a_while(context: &Context
     assert!(matches!(nothing, Err(NamesError::NotClaimed { .. })), "{nothing:?}");
 }
 
+pub(super) async fn a_stop_is_not_undone_by_giving_up_what_is_stopped(context: &Context) {
+    let (operator, (holder, own)) = (context.operator(), context.holder("holder").await);
+    holder.claim("app", own).await.unwrap();
+    holder.claim("shop.app", own).await.unwrap();
+    for stop in [Order::Suspend, Order::Revoke] {
+        operator.order("app", stop).await.unwrap();
+        let released = holder.order("app", Order::Release).await;
+        assert!(matches!(released, Err(NamesError::NotActive { .. })), "{released:?}");
+        let below = holder.claim("new.app", own).await;
+        assert!(matches!(below, Err(NamesError::NotActive { .. })), "{below:?}");
+        operator.order("app", Order::Resume).await.unwrap();
+    }
+    // What is taken away for good takes along what is below it, and whoever had it waits like everybody.
+    operator.order("app", Order::Revoke).await.unwrap();
+    context.clock.advance(7 * DAY);
+    assert_eq!(operator.tend().await, ["shop.app removed", "app removed"]);
+    for name in ["app", "shop.app", "4pp"] {
+        let again = holder.claim(name, own).await;
+        assert!(matches!(again, Err(NamesError::CoolingOff { .. })), "{name}: {again:?}");
+    }
+    context.clock.advance(7 * DAY);
+    holder.claim("app", own).await.unwrap();
+    // A suspension lasts until it is lifted or the name is gone, and that end is none of the holder's.
+    operator.order("app", Order::Suspend).await.unwrap();
+    context.clock.advance(365 * DAY);
+    assert_eq!(operator.tend().await, ["app has ended"]);
+    context.clock.advance(30 * DAY);
+    assert_eq!(operator.tend().await, ["app removed"]);
+    let again = holder.claim("app", own).await;
+    assert!(matches!(again, Err(NamesError::CoolingOff { .. })), "{again:?}");
+    assert!(context.store.check().await.unwrap().is_clean());
+}
+
+pub(super) async fn a_name_is_not_released_above_one_of_another(context: &Context) {
+    let digest = context.put("one", b"one").await;
+    let (owner, (tenant, own)) = (context.operator(), context.holder("tenant").await);
+    owner.claim("acme", digest).await.unwrap();
+    owner.claim("shop.acme", digest).await.unwrap();
+    owner.order("shop.acme", to("tenant")).await.unwrap();
+    tenant.order("shop.acme", accept(own)).await.unwrap();
+    let released = owner.order("acme", Order::Release).await;
+    assert!(
+        matches!(&released, Err(NamesError::OfAnother { holder, .. }) if holder.as_str() == "shop.acme"),
+        "{released:?}"
+    );
+    tenant.order("shop.acme", Order::Release).await.unwrap();
+    owner.order("acme", Order::Release).await.unwrap();
+    assert!(context.store.check().await.unwrap().is_clean());
+}
+
 pub(super) async fn names_are_found_by_the_tags_they_have(context: &Context) {
     let digest = context.put("one", b"one").await;
     let owner = context.operator();
