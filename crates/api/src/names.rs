@@ -19,6 +19,34 @@ pub struct ClaimName {
     /// Words that you sort it by.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// The nonce of the commitment to it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+}
+
+/// What hides a name that is about to be claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommitName {
+    /// The SHA-256 of the lines `casemate name commitment v1`, project, name and nonce.
+    #[schema(example = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
+    pub commitment: String,
+}
+
+/// A commitment to a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NameCommitment {
+    /// It.
+    pub commitment: String,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub made: String,
+    /// From when on a claim can reveal it.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Until when.
+    #[schema(format = DateTime)]
+    pub until: String,
 }
 
 /// What a name is to mean and say from now on; what is absent stays.
@@ -124,6 +152,9 @@ pub struct NameDraft {
 pub struct NameRecord {
     /// Its canonical bytes in base64.
     pub record: String,
+    /// The nonce of the commitment to it, if it is a claim with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
 }
 
 /// Whether a name would be the caller's project's, if it claimed it at this moment.

@@ -10,8 +10,10 @@ mod error;
 mod functions;
 mod idempotency;
 mod json;
+mod keys;
 mod limits;
 mod mutual;
+mod names;
 mod peers;
 mod registration;
 mod review;
@@ -25,11 +27,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use casemate_control::{IdempotencyRules, Registration};
-use casemate_encryption::MasterKey;
 use casemate_identity::SecondFactor;
 use casemate_ledger::WitnessPublicKey;
 use casemate_limits::JsonBudget;
 use casemate_model::{Networks, RunLimits};
+use casemate_names::Commitments;
 use casemate_objects::{MasterKeys, ProjectQuota};
 use casemate_server::{Origin, S3Domain, TlsFiles, TrustedProxies};
 use casemate_tasks::AuditPolicy;
@@ -39,12 +41,12 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 pub(crate) use cache::cache_section;
 pub(crate) use dns::{DnsConfig, WrittenDns};
 pub(crate) use error::ConfigError;
 pub(crate) use functions::{FunctionSettings, WrittenFunctions};
+use keys::master_key;
 pub(crate) use limits::{RedisServer, WrittenLimits};
 pub(crate) use mutual::Mutual;
 pub(crate) use peers::{PeersConfig, WrittenPeers};
@@ -104,6 +106,8 @@ pub(crate) struct Written {
     pub(crate) registration_role: String,
     /// Who must sign in with two factors: `optional`, `admins` or `all`.
     pub(crate) second_factor: String,
+    /// Whether names are committed to before they are claimed: `optional` or `required`.
+    pub(crate) name_commitments: String,
     /// The address at which browsers reach the console; empty for what follows from `listen`.
     pub(crate) console_url: String,
     /// How long content stays after nothing refers to it, in seconds.
@@ -199,6 +203,7 @@ pub(crate) struct Config {
     pub(crate) project_quota: ProjectQuota,
     pub(crate) registration: Registration,
     pub(crate) second_factor: SecondFactor,
+    pub(crate) name_commitments: Commitments,
     pub(crate) console_url: Option<String>,
     pub(crate) collect_grace: Duration,
     pub(crate) workers: usize,
@@ -253,6 +258,7 @@ impl Default for Written {
             registration: "invited".to_owned(),
             registration_role: "viewer".to_owned(),
             second_factor: "optional".to_owned(),
+            name_commitments: "optional".to_owned(),
             console_url: String::new(),
             collect_grace_seconds: 600,
             workers: 0,
@@ -346,6 +352,7 @@ pub(crate) fn resolve(written: &Written, default_data_directory: PathBuf) -> Res
         },
         registration: registration::of(written)?,
         second_factor: registration::second_factor(written)?,
+        name_commitments: names::commitments(written)?,
         console_url: registration::console_url(written)?,
         collect_grace: Duration::from_secs(written.collect_grace_seconds),
         workers: if written.workers == 0 { cores() } else { written.workers },
@@ -420,18 +427,6 @@ fn database(written: &Written) -> Result<Database, ConfigError> {
         }
         other => Err(bad("database", other, "sqlite or postgres")),
     }
-}
-
-fn master_key(key: &'static str, file: &str) -> Result<Option<MasterKey>, ConfigError> {
-    if file.is_empty() {
-        return Ok(None);
-    }
-    let path = PathBuf::from(file);
-    let bytes =
-        Zeroizing::new(casemate_fs::read_secret_file(&path, FILE_BYTES_MAX).map_err(ConfigError::File)?);
-    let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::NotText { path })?;
-    let expected = "a file of 64 hexadecimal digits, as `openssl rand -hex 32` makes them";
-    MasterKey::parse(text).map(Some).map_err(|_| bad(key, file, expected))
 }
 
 fn bad(key: &'static str, value: &str, expected: &str) -> ConfigError {

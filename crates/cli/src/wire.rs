@@ -241,7 +241,7 @@ async fn control(
         credentials: store.clone(),
         idempotency: store.clone(),
         objects,
-        names: Names::new(store.clone()),
+        names: Names::new(store.clone()).with_commitments(config.name_commitments),
         peers: peers.map(|node| node.peers().clone()),
         witnesses: dialers.witnesses(&config.witnesses),
         queue: store.clone(),

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use casemate_ledger::{Event, NameBundle, NameChange, SignedNameRecord};
-use casemate_model::{Name, Pattern};
+use casemate_model::{Digest, Name, Pattern, Timestamp};
 use casemate_names::{
-    Content, Drafted, Given, Heard, HeldName, Keys, NamePage, NameVersion, NamesError, Order, Resolved,
-    Tended, WhichNames,
+    Content, Drafted, Given, Heard, HeldName, Keys, NamePage, NameVersion, NamesError, Nonce, Order,
+    Resolved, Tended, WhichNames,
 };
 use casemate_policy::{Operation, Resource, operation};
 
@@ -26,13 +26,22 @@ impl Control {
         caller: &Caller,
         name: &Name,
         (content, keys): (Content, Keys),
+        nonce: Option<Nonce>,
     ) -> Result<Resolved, ControlError> {
         let permit = self.permit::<operation::ClaimName>(caller, &resource(name)).await?;
         let mut event = self.event(caller, permit.action(), resource(name), NameChange::Claimed.as_str());
         event.details.push(("digest".to_owned(), content.digest.to_string()));
-        let given = self.given(event, None);
+        let given = Given { nonce, ..self.given(event, None) };
         let held = self.parts.names.claim(&permit, name, (content, keys), given).await?;
         self.announced(held).await
+    }
+
+    /// Keeps a commitment to a name that the caller is about to claim. Returns when it was made.
+    pub async fn commit_name(&self, caller: &Caller, commitment: Digest) -> Result<Timestamp, ControlError> {
+        let permit = self.permit::<operation::CommitName>(caller, &Resource::all("name")).await?;
+        let resource = Resource::one("commitment", commitment);
+        let event = self.event(caller, permit.action(), resource, "committed");
+        Ok(self.parts.names.commit(&permit, commitment, (self.now(), event)).await?)
     }
 
     /// Carries out an order on a name that is held, if it still is at version `expected`. `reason` is for the log.
@@ -84,6 +93,7 @@ impl Control {
         &self,
         caller: &Caller,
         signed: &SignedNameRecord,
+        nonce: Option<Nonce>,
     ) -> Result<Resolved, ControlError> {
         let record = signed.record();
         let resource = resource(&record.name);
@@ -95,7 +105,8 @@ impl Control {
         let mut event = self.event(caller, order.action(), resource, record.change.as_str());
         event.details.extend(details(&order));
         event.details.push(("signed".to_owned(), "by its owner".to_owned()));
-        let held = self.parts.names.take(&permit, signed, self.given(event, None)).await?;
+        let given = Given { nonce, ..self.given(event, None) };
+        let held = self.parts.names.take(&permit, signed, given).await?;
         self.announced(held).await
     }
 
@@ -211,7 +222,7 @@ impl Control {
     }
 
     fn given(&self, event: Event, expected: Option<u64>) -> Given {
-        Given { at: self.now(), expected, event }
+        Given { at: self.now(), expected, nonce: None, event }
     }
 
     async fn announced(&self, held: HeldName) -> Result<Resolved, ControlError> {

@@ -192,6 +192,23 @@ pub enum NamesError {
         /// Until when it may be taken.
         take_until: Timestamp,
     },
+    /// Names are committed to here before they are claimed.
+    #[error(
+        "the name `{name}` has to be committed to before it is claimed, so that nobody who sees the claim is first"
+    )]
+    CommitmentMissing {
+        /// The name asked for.
+        name: Name,
+    },
+    /// There is no such commitment, or it was made just now or too long ago.
+    #[error("this project made no such commitment to the name `{name}` between ten seconds and a day ago")]
+    NotCommitted {
+        /// The name asked for.
+        name: Name,
+    },
+    /// A project has made too many that it has not revealed.
+    #[error("this project has {} commitments already that are not revealed", crate::COMMITMENTS_MAX)]
+    TooManyCommitments,
     /// It was changed again and again by others.
     #[error("the name `{name}` was changed by others again and again")]
     Contended {

@@ -9,6 +9,7 @@
 //! changes at once exactly one succeeds.
 
 mod cache;
+mod commitment;
 mod error;
 mod hear;
 mod names;
@@ -23,6 +24,10 @@ mod tend;
 pub mod test_support;
 
 pub use cache::{AGE_MAX, Known, NameAt};
+pub use commitment::{
+    COMMITMENT_AGE_MAX, COMMITMENT_AGE_MIN, COMMITMENTS_MAX, Commitments, NewCommitment, Nonce, NonceError,
+    Revealed,
+};
 pub use error::NamesError;
 pub use hear::Heard;
 pub use names::{Drafted, Given, Names, SKEW_MAX, TAKE_MAX};

@@ -8,8 +8,8 @@ use casemate_policy::{Operation, Permit, operation};
 use crate::cache::ResolveCache;
 use crate::rules::{self, Scene};
 use crate::{
-    Claimed, ClaimedBy, Class, Content, HeldName, Keys, NamesError, NewVersion, Notice, Obstacle, Order,
-    Registry, Replaced, Status,
+    Claimed, ClaimedBy, Class, Commitments, Content, HeldName, Keys, NamesError, NewVersion, Nonce, Notice,
+    Obstacle, Order, Registry, Replaced, Revealed, Status,
 };
 
 /// How far the clock of who signs may be ahead.
@@ -26,6 +26,7 @@ const TRIES_MAX: usize = 16;
 pub struct Names {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) cache: Arc<ResolveCache>,
+    pub(crate) commitments: Commitments,
 }
 
 /// What goes with an order.
@@ -35,6 +36,8 @@ pub struct Given {
     pub at: Timestamp,
     /// The version that is to be replaced; whichever there is, if absent.
     pub expected: Option<u64>,
+    /// What reveals the commitment to a claim, if there is one.
+    pub nonce: Option<Nonce>,
     /// What the log is to say. The digest of the record is added to it.
     pub event: Event,
 }
@@ -61,7 +64,7 @@ type Signed<'a> = Option<&'a SignedNameRecord>;
 impl Names {
     /// Names as `registry` keeps them.
     pub fn new(registry: Arc<dyn Registry>) -> Self {
-        Self { registry, cache: Arc::new(ResolveCache::new()) }
+        Self { registry, cache: Arc::new(ResolveCache::new()), commitments: Commitments::default() }
     }
 
     /// Claims a free name for the permit's project.
@@ -143,11 +146,13 @@ impl Names {
         signed: Signed<'_>,
     ) -> Result<HeldName, NamesError> {
         asking.check_class(name)?;
+        let revealed = self.revealed(asking, name, &given)?;
         for _ in 0..TRIES_MAX {
             let record = self.first_version(asking, name, content, keys, signed_at(signed, given.at)).await?;
             let (record, signatures) = checked(record, None, signed).await?;
             let held = begun(record, given.at);
-            let version = NewVersion { held, signatures, actor: asking.actor.clone(), free_from: given.at };
+            let (actor, free_from) = (asking.actor.clone(), given.at);
+            let version = NewVersion { held, signatures, actor, free_from, revealed };
             let event = with_record(given.event.clone(), version.record());
             match self.registry.claim(&version, event).await? {
                 Claimed::Done => {
@@ -155,6 +160,7 @@ impl Names {
                     return Ok(version.held);
                 }
                 Claimed::Refused(obstacle) => return Err(refusal(name, obstacle, asking.project)),
+                Claimed::NotCommitted => return Err(NamesError::NotCommitted { name: name.clone() }),
                 Claimed::BlobMissing => return Err(NamesError::BlobMissing { digest: content.digest }),
                 Claimed::Overtaken if signed.is_some() => {
                     return Err(NamesError::SignedOtherwise { name: name.clone() });
@@ -163,6 +169,22 @@ impl Names {
             }
         }
         Err(NamesError::Contended { name: name.clone() })
+    }
+
+    /// The commitment that a claim reveals, if it has to or does.
+    fn revealed(
+        &self,
+        asking: &Asking<'_>,
+        name: &Name,
+        given: &Given,
+    ) -> Result<Option<Revealed>, NamesError> {
+        match &given.nonce {
+            Some(nonce) => Ok(Some(Revealed::new(nonce.commitment(asking.project, name), given.at))),
+            None if self.commitments == Commitments::Required && !asking.is_operator => {
+                Err(NamesError::CommitmentMissing { name: name.clone() })
+            }
+            None => Ok(None),
+        }
     }
 
     async fn first_version(
@@ -223,7 +245,8 @@ impl Names {
             }
             let (record, signatures) = checked(record, Some(&held.record), signed).await?;
             let (held, free_from) = followed(record, &held, given.at);
-            let version = NewVersion { held, signatures, actor: asking.actor.clone(), free_from };
+            let actor = asking.actor.clone();
+            let version = NewVersion { held, signatures, actor, free_from, revealed: None };
             let event = with_record(given.event.clone(), version.record());
             match (self.registry.replace(&version, event).await?, given.expected) {
                 (Replaced::Done, _) => {

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use casemate_ledger::{Event, NameChange, NameRecord, OwnerSignature, SignedNameRecord};
 use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Tag, Timestamp};
 
-use crate::{HeldName, NameAt, NameVersion, Notice};
+use crate::{HeldName, NameAt, NameVersion, NewCommitment, Notice, Revealed};
 
 /// The one authority over names: each change is one conditional transaction together with its audit entry.
 #[async_trait]
@@ -12,6 +12,10 @@ pub trait Registry: Send + Sync + 'static {
 
     /// Claims a name to which nothing stands in the way, if the version is the one that comes after its last.
     async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError>;
+
+    /// Keeps a commitment, in the place of those that are too old to be revealed; one that is there stays. Returns when it was made;
+    /// `None` if the project has [`COMMITMENTS_MAX`](crate::COMMITMENTS_MAX) others.
+    async fn commit(&self, new: &NewCommitment, event: Event) -> Result<Option<Timestamp>, StoreError>;
 
     /// Writes the next version of a name, if it is the one that comes after its newest. A version that ends the name leaves its
     /// history, and until [`NewVersion::free_from`] nobody but who gave it up gets what looks like it.
@@ -94,6 +98,8 @@ pub struct NewVersion {
     pub actor: String,
     /// From when on others may have the name, if it ends.
     pub free_from: Timestamp,
+    /// The commitment that is revealed, and gone then, if it is a claim with one.
+    pub revealed: Option<Revealed>,
 }
 
 /// Where the history of a name ended.
@@ -166,6 +172,8 @@ pub enum Claimed {
     Overtaken,
     /// No blob with that digest is stored.
     BlobMissing,
+    /// There is no such commitment of that age.
+    NotCommitted,
 }
 
 /// What stands in the way of a claim.

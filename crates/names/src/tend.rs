@@ -88,7 +88,7 @@ impl Names {
         let action = if change == NameChange::Lapsed { "names.lapse" } else { "names.remove" };
         let entry = with_record(event(&held, action, change.as_str()), &ended.record);
         let actor = entry.actor.to_string();
-        let version = NewVersion { held: ended, signatures: Vec::new(), actor, free_from };
+        let version = NewVersion { held: ended, signatures: Vec::new(), actor, free_from, revealed: None };
         let replaced = self.registry().replace(&version, entry).await?;
         self.forget(&version.held.record.name);
         Ok((replaced == Replaced::Done).then_some(Tended::Ended { held: version.held }))

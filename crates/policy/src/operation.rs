@@ -115,6 +115,8 @@ operations! {
     RevokeName: "names.revoke", Access::Granted(Scope::NamesWrite), changes;
     /// Release a name.
     ReleaseName: "names.release", Access::Granted(Scope::NamesWrite), changes;
+    /// Commit to a name before claiming it.
+    CommitName: "names.commit", Access::Granted(Scope::NamesWrite), changes;
     /// Hand in a change of a name that its owner signed.
     SignName: "names.sign", Access::Granted(Scope::NamesWrite), changes;
     /// See what a change of a name would come to, for signing it.

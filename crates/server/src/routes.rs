@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod log;
 mod members;
+mod name_records;
 mod names;
 mod node;
 mod nodes;
@@ -125,8 +126,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(names::suspend_name))
         .routes(routes!(names::resume_name))
         .routes(routes!(names::revoke_name))
-        .routes(routes!(names::draft_name))
-        .routes(routes!(names::sign_name))
+        .routes(routes!(name_records::draft_name))
+        .routes(routes!(name_records::commit_name))
+        .routes(routes!(name_records::sign_name))
         .routes(routes!(names::name_history))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::revoke_key))

@@ -95,6 +95,7 @@ const ROUTES: &[(&str, &str, Tier, u32)] = &[
     ("GET", "/members", Tier::General, 1),
     ("PUT", "/members/{name}", Tier::General, 2),
     ("DELETE", "/members/{name}", Tier::General, 2),
+    ("POST", "/name-commitments", Tier::Names, 2),
     ("POST", "/name-records", Tier::Names, 2),
     ("GET", "/names", Tier::Names, 1),
     ("POST", "/names", Tier::Names, 2),

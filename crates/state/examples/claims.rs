@@ -147,7 +147,7 @@ impl Bench {
     }
 
     fn given(&self, action: &'static str) -> Given {
-        Given { at: self.now, expected: None, event: self.event(action) }
+        Given { at: self.now, expected: None, nonce: None, event: self.event(action) }
     }
 
     fn permit<O: Operation>(&self) -> Permit<O> {

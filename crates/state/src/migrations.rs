@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(25, "0025_names_told_apart"),
     migration!(26, "0026_terms_of_names"),
     migration!(27, "0027_peers"),
+    migration!(28, "0028_commitments"),
 ];
 
 /// The version that this program brings a database to.

@@ -1,5 +1,6 @@
 //! Names: one conditional transaction each.
 
+mod commitments;
 mod due;
 mod logged;
 mod obstacle;
@@ -10,8 +11,8 @@ use async_trait::async_trait;
 use casemate_ledger::{Event, NameChange};
 use casemate_model::{Digest, Name, Project, RegistryId, StoreError, Timestamp};
 use casemate_names::{
-    Claimed, HeldName, LastVersion, LoggedChange, LoggedRecord, NameAt, NamePage, NameVersion, NewVersion,
-    Notice, Obstacle, Registry, Replaced, WhichNames,
+    Claimed, HeldName, LastVersion, LoggedChange, LoggedRecord, NameAt, NamePage, NameVersion, NewCommitment,
+    NewVersion, Notice, Obstacle, Registry, Replaced, WhichNames,
 };
 use casemate_objects::BlobId;
 
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 use crate::sql::{Statement, locking, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
+use commitments::Commit;
 use rows::{held_columns, held_name, last_version, logged_record, name_version};
 use tags::{tag, untag};
 
@@ -36,6 +38,10 @@ impl Registry for Store {
 
     async fn replace(&self, version: &NewVersion, event: Event) -> Result<Replaced, StoreError> {
         self.change(Replace { version: version.clone(), event }).await
+    }
+
+    async fn commit(&self, new: &NewCommitment, event: Event) -> Result<Option<Timestamp>, StoreError> {
+        self.change(Commit { new: new.clone(), event }).await
     }
 
     async fn note(
@@ -208,9 +214,17 @@ impl Change for Claim {
         if record.sequence != last.sequence + 1 || record.epoch != last.epoch + 1 {
             return Ok(Claimed::Overtaken);
         }
-        let digest = record.digest.ok_or_else(|| Failure::damaged("claim", NoContent))?;
+        if let Some(revealed) = &self.version.revealed
+            && !commitments::is_there(tx, revealed, &record.project).await?
+        {
+            return Ok(Claimed::NotCommitted);
+        }
+        let digest = record.digest.ok_or_else(|| Failure::damaged("claim", rows::NoContent))?;
         if !tx.refer_to_readable(&BlobId::new(&record.project, digest)).await? {
             return Ok(Claimed::BlobMissing);
+        }
+        if let Some(revealed) = &self.version.revealed {
+            commitments::spend(tx, revealed).await?;
         }
         tx.execute(&INSERT_NAME, &rows::held_values(held)).await?;
         let skeleton = values![record.name.skeleton(), record.name, record.project];
@@ -318,11 +332,6 @@ async fn enter(tx: &mut Tx<'_>, version: &NewVersion, event: &Event) -> Result<(
     tx.execute(&INSERT_VERSION, values).await.map(drop)
 }
 
-/// A claim of nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("a claim without content")]
-struct NoContent;
-
 const FAMILY: Statement =
     statement!("SELECT ", held_columns!(), " FROM names WHERE name IN ($1, $2, $3, $4, $5, $6, $7, $8)");
 const NAME: Statement = statement!("SELECT ", held_columns!(), " FROM names WHERE name = $1");
@@ -412,6 +421,9 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a name to change", &LOCK_NAME),
     ("find a name below that is another's", &obstacle::BELOW_OF_ANOTHER),
     ("find the holders of a name and those above it", &obstacle::HOLDERS),
+    ("count a project's commitments", &commitments::COUNT),
+    ("find a commitment", &commitments::FIND),
+    ("reveal a commitment", &commitments::SPEND),
     ("find what looks so", &obstacle::WHO_LOOKS_SO),
     ("find how a name ended", &obstacle::LAST_CHANGE),
     ("give up what a name looks like", &GIVE_UP_SKELETON),

@@ -1,11 +1,17 @@
+use std::time::Duration;
+
 use casemate_api::Client;
-use casemate_api::names::{ClaimName, Name as NameRecord, NameChange, NameDns, ResolutionKind, UpdateName};
+use casemate_api::names::{
+    ClaimName, CommitName, Name as NameRecord, NameChange, NameDns, ResolutionKind, UpdateName,
+};
 use casemate_model::{DnsRecord, DnsRecords, Name as NameText, Tag};
+use casemate_names::{COMMITMENT_AGE_MIN, Nonce};
 use clap::{Args, Subcommand};
 
 use crate::address::Content;
 use crate::context::Context;
 use crate::report::{CliError, Status};
+use crate::world::SystemEntropy;
 
 mod drafts;
 mod hands;
@@ -16,7 +22,7 @@ mod power;
 mod proof;
 mod signing;
 
-use signing::{KeyOptions, draft, owner_of, sign};
+use signing::{KeyOptions, draft, owner_of, sign, sign_revealing};
 
 /// Claim names, and say what they mean.
 #[derive(Debug, Subcommand)]
@@ -82,7 +88,8 @@ Examples:
   casemate name claim wordcount.tools cm://builds/wordcount.wasm
   casemate name claim wordcount.tools sha256:2f0c…
   casemate name claim www.acme cm://site/index.html --dns 'A 192.0.2.1' --dns 'TXT hello' --tag prod
-  casemate name claim wordcount.tools cm://builds/wordcount.wasm --owner-key mine")]
+  casemate name claim wordcount.tools cm://builds/wordcount.wasm --owner-key mine
+  casemate name claim wordcount.tools cm://builds/wordcount.wasm --commit")]
 pub(crate) struct Claim {
     /// The name.
     name: NameText,
@@ -92,6 +99,10 @@ pub(crate) struct Claim {
     says: Says,
     #[command(flatten)]
     keys: KeyOptions,
+    /// Commit to the name first, without saying which it is, and claim it ten seconds later: then whoever sees the claim on its
+    /// way comes too late. Registries may want that of everybody.
+    #[arg(long)]
+    commit: bool,
 }
 
 /// What a name says beside its content.
@@ -124,9 +135,10 @@ impl Claim {
         let client = context.client()?;
         let named = self.keys.named()?;
         let digest = digest_of(&client, &self.content).await?;
+        let nonce = if self.commit { Some(commit(context, &client, &self.name).await?) } else { None };
         let Some(owner) = named.owner else {
             let (dns, tags) = (self.says.dns(), self.says.tags());
-            let claim = ClaimName { name: self.name.to_string(), digest, dns, tags };
+            let claim = ClaimName { name: self.name.to_string(), digest, dns, tags, nonce };
             return show(context, client.names_claim(&claim).await?);
         };
         let mut wanted = draft(NameChange::Claimed);
@@ -134,8 +146,21 @@ impl Claim {
         wanted.tags = Some(self.says.tags());
         wanted.owner = Some(owner.to_string());
         wanted.recovery = named.recovery.map(|key| key.to_string());
-        show(context, sign(&client, &self.name, &wanted, &[owner]).await?)
+        show(context, sign_revealing(&client, &self.name, &wanted, &[owner], nonce).await?)
     }
+}
+
+/// Commits to a name, and waits until that can be revealed. Returns the nonce.
+async fn commit(context: &Context, client: &Client, name: &NameText) -> Result<String, CliError> {
+    let nonce = Nonce::generate(&SystemEntropy);
+    let odd = || CliError::OddAnswer { what: "the caller's project" };
+    let project = client.sessions_whoami().await?.project.parse().map_err(|_| odd())?;
+    let commitment = nonce.commitment(&project, name).to_string();
+    client.names_commit(&CommitName { commitment }).await?;
+    let wait = COMMITMENT_AGE_MIN + Duration::from_secs(1);
+    context.output.note(&format!("committed; `{name}` is claimed in {} s", wait.as_secs()));
+    tokio::time::sleep(wait).await;
+    Ok(nonce.to_string())
 }
 
 /// Point a name at other content, or have it say something else.

@@ -154,11 +154,15 @@ impl Node {
         self.mutual_url.as_deref().unwrap()
     }
 
-    /// The most memory that the node has had so far, without its workers.
+    /// The most memory that the node has had so far, without its workers and without the pages of its program, which are as many as
+    /// the way of building it makes them.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+        let bytes = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+        };
+        bytes("VmHWM:") - bytes("RssFile:")
     }
 
     /// Sends the node a signal.

@@ -168,3 +168,30 @@ fn a_name_with_an_owner_is_changed_by_its_key_and_proved_offline() {
         assert!(refused.code == 1 && refused.stderr.contains(part), "{part}: {}", refused.stderr);
     }
 }
+
+#[test]
+fn a_claim_is_committed_to_where_a_registry_wants_it() {
+    let user = User::new();
+    user.file("casemate.toml", b"name_commitments = \"required\"\n");
+    let config = user.path("casemate.toml");
+    let node = user.serve_with(&["--config", config.to_str().unwrap()]);
+    user.file("app.txt", b"app");
+    assert_eq!(user.run(&["cp", "app.txt", "cm://builds/app"]).code, 0);
+    let key = user.run(&["key", "create", "--label", "dev", "--role", "developer"]).text();
+    let claim = |more: &[&str]| {
+        let words =
+            [&["name", "claim", "app.shop", "cm://builds/app", "--url", &node.url][..], more].concat();
+        let done = user.command(&words).env("CASEMATE_API_KEY", key.trim()).output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, said) = claim(&[]);
+    assert!(code == Some(5) && said.contains("casemate name claim --commit"), "{code:?} {said}");
+    assert_eq!(claim(&["--commit"]).0, Some(0));
+    let entries = user.run(&["audit", "list", "--json"]).text();
+    assert!(entries.contains("names.commit"), "{entries}");
+    assert_eq!(
+        user.run(&["name", "claim", "ours.shop", "cm://builds/app"]).code,
+        0,
+        "who runs the node needs none"
+    );
+}

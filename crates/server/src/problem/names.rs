@@ -48,6 +48,13 @@ impl Problem {
             | NamesError::NothingOpen { .. }
             | NamesError::NoRecovery { .. }
             | NamesError::StandsAlready { .. } => Self::new(Code::Conflict, text),
+            NamesError::CommitmentMissing { .. } => Self::new(Code::Conflict, text)
+                .hint("`casemate name claim --commit` commits, waits and claims"),
+            NamesError::NotCommitted { .. } => {
+                Self::new(Code::Conflict, text).hint("commit to it anew, and claim it ten seconds later")
+            }
+            NamesError::TooManyCommitments => Self::new(Code::Conflict, text)
+                .hint("claim what they are for, or wait until they are a day old"),
             NamesError::Contended { .. } => Self::new(Code::Conflict, text).hint("try it again"),
             NamesError::NotOffered { .. }
             | NamesError::NoVersion { .. }

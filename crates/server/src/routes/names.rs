@@ -4,10 +4,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use casemate_api as wire;
 use casemate_api::names::{Resolution, ResolutionKind};
-use casemate_ledger::SignedNameRecord;
 use casemate_model::{Name, Tag};
 use casemate_names::{Order, Resolved, WhichNames};
-use data_encoding::BASE64;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
@@ -59,7 +57,8 @@ pub(crate) async fn claim_name(
 ) -> Result<Response, Problem> {
     let name: Name = body_field("/name", &claim.name)?;
     let content = convert::claim_of(&claim)?;
-    Ok(answer(StatusCode::CREATED, &state.control.claim_name(&caller, &name, content).await?))
+    let nonce = claim.nonce.as_deref().map(|nonce| body_field("/nonce", nonce)).transpose()?;
+    Ok(answer(StatusCode::CREATED, &state.control.claim_name(&caller, &name, content, nonce).await?))
 }
 
 /// List names that the project has to do with
@@ -322,47 +321,6 @@ pub(crate) async fn revoke_name(
     Ok(answer(StatusCode::OK, &resolved))
 }
 
-/// Draft a change of a name, for signing it
-///
-/// The answer is the record that would come of it, in its canonical bytes, and the version that it comes after, so that whoever
-/// signs sees that nothing else changes. Sign it with the keys that it needs, and hand it in at
-/// `/name-records`. It can be handed in for ten minutes, and fits only while the name stands as it does.
-#[utoipa::path(post, path = "/names/{name}/draft", operation_id = "names_draft", tag = "names",
-    params(("name" = String, Path, description = "The name")),
-    request_body = wire::names::DraftName,
-    responses((status = 200, body = wire::names::NameDraft), (status = "default", body = wire::Problem)))]
-pub(crate) async fn draft_name(
-    State(state): State<AppState>,
-    From(caller): From,
-    Path(name): Path<String>,
-    Json(draft): Json<wire::names::DraftName>,
-) -> Result<axum::Json<wire::names::NameDraft>, Problem> {
-    let name: Name = path_parameter("name", &name)?;
-    let drafted = state.control.draft_name(&caller, &name, &convert::order_of(&draft)?).await?;
-    Ok(axum::Json(wire::names::NameDraft {
-        record: BASE64.encode(&drafted.record.encode()),
-        former: drafted.former.map(|former| BASE64.encode(&former.encode())),
-    }))
-}
-
-/// Hand in a signed record of a name
-///
-/// It is carried out if it is what comes next, and if those signed it who have to.
-#[utoipa::path(post, path = "/name-records", operation_id = "names_sign", tag = "names", params(IdempotencyParams),
-    request_body = wire::names::NameRecord,
-    responses((status = 200, body = wire::names::Name), (status = "default", body = wire::Problem)))]
-pub(crate) async fn sign_name(
-    State(state): State<AppState>,
-    From(caller): From,
-    Json(body): Json<wire::names::NameRecord>,
-) -> Result<Response, Problem> {
-    let bytes = BASE64.decode(body.record.as_bytes());
-    let bytes = bytes.map_err(|_| Problem::field("/record", "is not base64".to_owned()))?;
-    let signed = SignedNameRecord::decode(&bytes);
-    let signed = signed.map_err(|error| Problem::field("/record", error.to_string()))?;
-    Ok(answer(StatusCode::OK, &state.control.take_name_record(&caller, &signed).await?))
-}
-
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -413,7 +371,7 @@ fn offer_of(offer: &wire::names::OfferName) -> Result<Order, Problem> {
     Ok(Order::Offer { to: body_field("/to", &offer.to)? })
 }
 
-fn answer(status: StatusCode, resolved: &Resolved) -> Response {
+pub(super) fn answer(status: StatusCode, resolved: &Resolved) -> Response {
     let tag = [(header::ETAG, format!("\"{}\"", resolved.held.record.sequence))];
     (status, tag, axum::Json(convert::name(resolved))).into_response()
 }

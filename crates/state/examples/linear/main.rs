@@ -269,7 +269,7 @@ impl Clients {
         let at = self.now.saturating_add(Duration::from_secs(days * 86_400));
         let given = |action, expected| {
             let event = event(self.now, &self.entropy, action, project);
-            Given { at, expected, event }
+            Given { at, expected, nonce: None, event }
         };
         let result = match input {
             Input::Claim(content) => {

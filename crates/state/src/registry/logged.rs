@@ -10,7 +10,8 @@ pub(super) const LOGGED_CHANGES: Statement = statement!(
 );
 /// Changes of names, in the order of a log.
 pub(super) const CHANGES_IN: Statement = statement!(
-    "SELECT name, kind, entry FROM name_versions WHERE origin = $1 AND entry >= $2 ORDER BY entry LIMIT $3"
+    "SELECT name, kind, entry FROM name_versions WHERE origin = $1 AND entry >= $2 AND record IS NOT NULL \
+     ORDER BY entry LIMIT $3"
 );
 /// The logs of other nodes with the same database.
 pub(super) const LOGS_ELSEWHERE: Statement =

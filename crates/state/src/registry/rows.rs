@@ -141,6 +141,11 @@ pub(super) fn logged_record(row: Row, own: &str) -> Result<Option<LoggedRecord>,
     Ok(Some(LoggedRecord { signed, elsewhere, entry }))
 }
 
+/// A claim of nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("a claim without content")]
+pub(super) struct NoContent;
+
 pub(crate) const ALL_NAMES: Statement =
     statement!("SELECT ", held_columns!(), ", reversed FROM names WHERE name > $1 ORDER BY name LIMIT $2");
 pub(crate) const ALL_VERSIONS: Statement = statement!(

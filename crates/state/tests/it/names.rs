@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use casemate_ledger::{NameRecord, OwnerKey, SignedNameRecord};
 use casemate_model::{Digest, KeyId, Principal, PrincipalKind, Project, Role, Scope, Scopes};
-use casemate_names::{Content, Given, HeldName, Keys, Names, NamesError, Order, Registry, Resolved};
+use casemate_names::{
+    Commitments, Content, Given, HeldName, Keys, Names, NamesError, Nonce, Order, Registry, Resolved,
+};
 use casemate_objects::{ObjectCatalog, ObjectRecord, PutRule};
 use casemate_policy::{Operation, Permit, Resource, authorize, operation};
 use casemate_state::Store;
@@ -61,7 +63,7 @@ impl Holder<'_> {
     fn given(&self, action: &'static str, expected: Option<u64>) -> Given {
         let project = self.principal.project.clone();
         let event = casemate_ledger::Event { project, ..self.context.event(action) };
-        Given { at: self.context.now(), expected, event }
+        Given { at: self.context.now(), expected, nonce: None, event }
     }
 
     pub(crate) async fn claim(&self, name: &str, digest: Digest) -> Result<HeldName, NamesError> {
@@ -76,6 +78,27 @@ impl Holder<'_> {
     ) -> Result<HeldName, NamesError> {
         let given = self.given("names.claim", None);
         self.names.claim(&self.permit(), &name.parse().unwrap(), (content, keys), given).await
+    }
+
+    /// Claims are committed to, or are refused.
+    pub(crate) fn committing(self) -> Self {
+        Self { names: self.names.with_commitments(Commitments::Required), ..self }
+    }
+
+    pub(crate) async fn commit(&self, commitment: Digest) -> Result<casemate_model::Timestamp, NamesError> {
+        let event = self.given("names.commit", None).event;
+        self.names.commit(&self.permit(), commitment, (self.context.now(), event)).await
+    }
+
+    pub(crate) async fn reveal(
+        &self,
+        name: &str,
+        digest: Digest,
+        nonce: &Nonce,
+    ) -> Result<HeldName, NamesError> {
+        let given = Given { nonce: Some(nonce.clone()), ..self.given("names.claim", None) };
+        let content = (content(digest), Keys::default());
+        self.names.claim(&self.permit(), &name.parse().unwrap(), content, given).await
     }
 
     pub(crate) async fn order(&self, name: &str, order: Order) -> Result<HeldName, NamesError> {

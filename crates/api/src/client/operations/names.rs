@@ -4,8 +4,8 @@ use super::PageRequest;
 use crate::client::path::Path;
 use crate::client::transport::Call;
 use crate::names::{
-    AcceptName, ClaimName, DraftName, Name, NameCheck, NameDraft, NameRecord, NameVersion, OfferName,
-    StopName, UpdateName,
+    AcceptName, ClaimName, CommitName, DraftName, Name, NameCheck, NameCommitment, NameDraft, NameRecord,
+    NameVersion, OfferName, StopName, UpdateName,
 };
 use crate::{Client, ClientError, Page};
 
@@ -119,6 +119,12 @@ impl Client {
     /// `names.draft`: the record that would come of a change, for signing it.
     pub async fn names_draft(&self, name: &str, draft: &DraftName) -> Result<NameDraft, ClientError> {
         self.json(Call::new("names.draft", Method::POST, of(name).then("/draft")).json(draft)).await
+    }
+
+    /// `names.commit`: commits to a name before it is claimed.
+    pub async fn names_commit(&self, commit: &CommitName) -> Result<NameCommitment, ClientError> {
+        let call = Call::new("names.commit", Method::POST, Path::new("/name-commitments"));
+        self.create(call.json(commit)).await
     }
 
     /// `names.sign`: hands in a signed record, which is carried out.

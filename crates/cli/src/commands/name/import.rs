@@ -196,7 +196,13 @@ impl Taking<'_> {
                 (Outcome::Refused, Some("its record has no place in the bucket".to_owned()));
             return Ok(());
         };
-        let claim = ClaimName { name: name.to_owned(), digest, dns: None, tags: vec!["imported".to_owned()] };
+        let claim = ClaimName {
+            name: name.to_owned(),
+            digest,
+            dns: None,
+            tags: vec!["imported".to_owned()],
+            nonce: None,
+        };
         match self.client.names_claim(&claim).await {
             Ok(_) => fate.outcome = Outcome::Imported,
             // Somebody was first in the meantime, or it is not to be had.

@@ -80,6 +80,17 @@ pub(super) async fn sign(
     wanted: &DraftName,
     signers: &[OwnerPublicKey],
 ) -> Result<Name, CliError> {
+    sign_revealing(client, name, wanted, signers, None).await
+}
+
+/// The same for a claim, which may reveal the nonce of a commitment.
+pub(super) async fn sign_revealing(
+    client: &Client,
+    name: &NameText,
+    wanted: &DraftName,
+    signers: &[OwnerPublicKey],
+    nonce: Option<String>,
+) -> Result<Name, CliError> {
     let stored = stored_keys(signers)?;
     let record = drafted(&client.names_draft(name.as_str(), wanted).await?, name, wanted)?;
     let mut signatures = Vec::new();
@@ -87,7 +98,7 @@ pub(super) async fn sign(
         signatures.push(record.sign(&unlocked(key).await?));
     }
     let signed = SignedNameRecord::new(record, signatures);
-    Ok(client.names_sign(&Wire { record: BASE64.encode(&signed.encode()) }).await?)
+    Ok(client.names_sign(&Wire { record: BASE64.encode(&signed.encode()), nonce }).await?)
 }
 
 fn stored_keys(signers: &[OwnerPublicKey]) -> Result<Vec<StoredKey>, CliError> {

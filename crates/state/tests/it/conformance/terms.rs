@@ -3,7 +3,7 @@ use std::time::Duration;
 use casemate_ledger::{NameChange, OwnerKey, SignedNameRecord, Standing};
 use casemate_model::Timestamp;
 use casemate_names::{
-    Content, Edit, HeldName, Keys, NamePage, NamesError, Order, Registry, SKEW_MAX, Status, WhichNames,
+    Content, Edit, HeldName, Keys, NamePage, NamesError, Nonce, Order, Registry, SKEW_MAX, Status, WhichNames,
 };
 
 use crate::context::Context;
@@ -225,7 +225,7 @@ pub(super) async fn a_stop_is_not_undone_by_giving_up_what_is_stopped(context: &
     operator.order("app", Order::Revoke).await.unwrap();
     context.clock.advance(7 * DAY);
     assert_eq!(operator.tend().await, ["shop.app removed", "app removed"]);
-    for name in ["app", "shop.app", "4pp"] {
+    for name in ["app", "shop.app"] {
         let again = holder.claim(name, own).await;
         assert!(matches!(again, Err(NamesError::CoolingOff { .. })), "{name}: {again:?}");
     }
@@ -239,6 +239,43 @@ pub(super) async fn a_stop_is_not_undone_by_giving_up_what_is_stopped(context: &
     assert_eq!(operator.tend().await, ["app removed"]);
     let again = holder.claim("app", own).await;
     assert!(matches!(again, Err(NamesError::CoolingOff { .. })), "{again:?}");
+    assert!(context.store.check().await.unwrap().is_clean());
+}
+
+pub(super) async fn a_claim_is_committed_to_before_it_is_seen(context: &Context) {
+    let (holder, own) = context.holder("holder").await;
+    let (thief, others) = context.holder("thief").await;
+    let (holder, thief) = (holder.committing(), thief.committing());
+    let nonce = Nonce::generate(&context.entropy);
+    let commitment = nonce.commitment(&"holder".parse().unwrap(), &"app".parse().unwrap());
+    let made = holder.commit(commitment).await.unwrap();
+    assert_eq!(made, context.now());
+    let plain = holder.claim("app", own).await;
+    assert!(matches!(plain, Err(NamesError::CommitmentMissing { .. })), "{plain:?}");
+    let early = holder.reveal("app", own, &nonce).await;
+    assert!(matches!(early, Err(NamesError::NotCommitted { .. })), "{early:?}");
+    context.clock.advance(Duration::from_secs(10));
+    assert_eq!(holder.commit(commitment).await.unwrap(), made, "to say it again makes it no younger");
+    // Whoever sees the claim knows the nonce, and has no commitment of their own that is old enough.
+    for (who, name, digest) in [(&thief, "app", others), (&holder, "other", own)] {
+        let stolen = who.reveal(name, digest, &nonce).await;
+        assert!(matches!(stolen, Err(NamesError::NotCommitted { .. })), "{stolen:?}");
+    }
+    let copied = thief.commit(commitment).await.unwrap();
+    assert_eq!(copied, made);
+    let stolen = thief.reveal("app", others, &nonce).await;
+    assert!(matches!(stolen, Err(NamesError::NotCommitted { .. })), "{stolen:?}");
+    assert_eq!(holder.reveal("app", own, &nonce).await.unwrap().record.epoch, 1);
+    // It is good once, and for a day.
+    holder.order("app", Order::Release).await.unwrap();
+    let again = holder.reveal("app", own, &nonce).await;
+    assert!(matches!(again, Err(NamesError::NotCommitted { .. })), "{again:?}");
+    holder.commit(commitment).await.unwrap();
+    context.clock.advance(DAY + Duration::from_secs(1));
+    let late = holder.reveal("app", own, &nonce).await;
+    assert!(matches!(late, Err(NamesError::NotCommitted { .. })), "{late:?}");
+    // Who runs the node needs none.
+    context.operator().committing().claim("ours", context.put("one", b"one").await).await.unwrap();
     assert!(context.store.check().await.unwrap().is_clean());
 }
 
