@@ -1,13 +1,14 @@
 //! The sockets that a zone is asked on.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use casemate_limits::Places;
+use casemate_model::client_network;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +31,9 @@ const DATAGRAM_TASKS: usize = 16;
 /// The largest datagram that is read: no question is longer.
 const DATAGRAM_BYTES_MAX: usize = 4_096;
 
-/// Connections at once, of all kinds.
+/// Connections at once, of all kinds, and of one network.
 const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_OF_NETWORK_MAX: usize = 64;
 
 /// How long a connection may be silent, and how long it may take to take an answer.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -42,13 +44,13 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// Answers until `stop`.
 pub async fn serve(dns: Dns, listeners: DnsListeners, stop: CancellationToken) {
     let DnsListeners { datagrams, connections, tls } = listeners;
-    let (datagrams, places) = (Arc::new(datagrams), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
+    let (datagrams, places) = (Arc::new(datagrams), Places::new(CONNECTIONS_OF_NETWORK_MAX, CONNECTIONS_MAX));
     let mut all = JoinSet::new();
     // Each takes a datagram and answers it before it takes the next: so many are worked on, and the kernel keeps the rest.
     for _ in 0..DATAGRAM_TASKS {
         all.spawn(answer_datagrams(dns.clone(), Arc::clone(&datagrams), stop.clone()));
     }
-    all.spawn(accept(dns.clone(), connections, None, Arc::clone(&places), stop.clone()));
+    all.spawn(accept(dns.clone(), connections, None, places.clone(), stop.clone()));
     if let Some((listener, acceptor)) = tls {
         all.spawn(accept(dns, listener, Some(acceptor), places, stop.clone()));
     }
@@ -82,7 +84,7 @@ async fn accept(
     dns: Dns,
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    places: Arc<Semaphore>,
+    places: Places<IpAddr>,
     stop: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
@@ -97,7 +99,7 @@ async fn accept(
             continue;
         };
         // Whoever finds no place is closed at once, and asks again.
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let Some(place) = places.enter(client_network(from.ip())) else { continue };
         let (dns, acceptor) = (dns.clone(), tls.clone());
         connections.spawn(async move {
             let _place = place;

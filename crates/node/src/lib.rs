@@ -19,7 +19,6 @@ mod membership;
 mod node;
 mod relay;
 mod run;
-mod strangers;
 
 pub use error::NodeError;
 pub use measure::measure;

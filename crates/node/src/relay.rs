@@ -5,7 +5,7 @@
 //! machine's operator has said otherwise. Bytes are counted before they are handed on.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,8 @@ use bytes::Bytes;
 use casemate_api::relays::{RelayOffer, RelayOrder, Relayed};
 use casemate_api::tls::crypto_provider;
 use casemate_egress::{DialError, Dialer};
-use casemate_model::Digest;
+use casemate_limits::{Place, Places};
+use casemate_model::{Digest, client_network};
 use casemate_relays::{Destinations, TokenDigest};
 use data_encoding::BASE64;
 use http::header::{PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
@@ -34,11 +35,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::NodeError;
-use crate::strangers::{Stranger, Strangers};
 
 /// Connections of all sessions, and of one.
 const CONNECTIONS_MAX: usize = 512;
 const CONNECTIONS_OF_SESSION: usize = 64;
+/// Connections that have not said yet who they are: so many of everybody, and of one network.
+const STRANGERS_MAX: usize = 256;
+const STRANGERS_OF_NETWORK_MAX: usize = 32;
 /// How long somebody may take to say what it wants, over TLS or in HTTP.
 const HEAD_WITHIN: Duration = Duration::from_secs(3);
 /// The longest head of a request.
@@ -65,7 +68,7 @@ pub(crate) struct Relay {
     offer: RelayOffer,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
     connections: Arc<Semaphore>,
-    strangers: Strangers,
+    strangers: Places<IpAddr>,
 }
 
 /// A session that the server has told of.
@@ -118,7 +121,7 @@ impl Relay {
             offer: RelayOffer { address, certificate: made.cert.pem() },
             sessions: Mutex::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            strangers: Strangers::default(),
+            strangers: Places::new(STRANGERS_OF_NETWORK_MAX, STRANGERS_MAX),
         })
     }
 
@@ -136,14 +139,14 @@ impl Relay {
                 continue;
             };
             // One that is too many is closed at once.
-            let Some(stranger) = self.strangers.enter(from.ip()) else { continue };
+            let Some(stranger) = self.strangers.enter(client_network(from.ip())) else { continue };
             let relay = Arc::clone(&self);
             tokio::spawn(async move { relay.take(stream, stranger).await });
         }
     }
 
     /// Hears what a stranger wants. Once that is known, the connection is a session's, and goes on elsewhere.
-    async fn take(self: Arc<Self>, stream: TcpStream, _stranger: Stranger) {
+    async fn take(self: Arc<Self>, stream: TcpStream, _stranger: Place<IpAddr>) {
         let Ok(Ok(stream)) = timeout(HEAD_WITHIN, self.acceptor.accept(stream)).await else { return };
         let service = service_fn(|request| {
             let relay = Arc::clone(&self);

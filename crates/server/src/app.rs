@@ -7,7 +7,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get};
 use casemate_control::Control;
 use casemate_dns::Dns;
-use casemate_limits::JsonBudget;
+use casemate_limits::{JsonBudget, Places};
+use casemate_model::PrincipalKind;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::client_address::TrustedProxies;
 use crate::contract::Contract;
-use crate::followers::Followers;
 use crate::layers::{Measures, Origin, SecurityHeaders};
 use crate::listen::{self, Face, Listeners};
 use crate::problem::Problem;
@@ -24,6 +24,12 @@ use crate::{console, dns_query, functions, layers, metrics_listener, routes, s3}
 
 /// Most transfers of content at once. Each may keep up to three threads of the blocking pool, which must have more than that.
 pub const TRANSFERS_MAX: usize = 256;
+
+/// Streams of events that one caller may have open: a few consoles and programs.
+const STREAMS_OF_ONE_MAX: usize = 16;
+
+/// Streams that all callers may have open together; each holds a connection and a place in the feed.
+const STREAMS_MAX: usize = 1_024;
 
 /// What an operator decides about the face.
 #[derive(Clone)]
@@ -82,7 +88,7 @@ pub(crate) struct Shared {
     pub(crate) prometheus: PrometheusHandle,
     pub(crate) measures: Measures,
     /// Who follows the feed of events.
-    pub(crate) followers: Followers,
+    pub(crate) followers: Places<PrincipalKind>,
     /// A place for each transfer of content under way.
     pub(crate) transfers: Arc<Semaphore>,
     /// Cancelled when the server stops, for answers that would go on forever.
@@ -117,7 +123,7 @@ impl Server {
             dns: settings.dns,
             prometheus,
             measures: Measures::default(),
-            followers: Followers::default(),
+            followers: Places::new(STREAMS_OF_ONE_MAX, STREAMS_MAX),
             transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)),
             stopping,
         };

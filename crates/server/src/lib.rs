@@ -16,7 +16,6 @@ mod convert;
 mod dns_query;
 mod document;
 mod extract;
-mod followers;
 mod functions;
 mod idempotency;
 mod json;

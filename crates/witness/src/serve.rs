@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use casemate_ledger::{AddCheckpoint, WitnessRefusal};
-use casemate_limits::Gate;
+use casemate_limits::Places;
+use casemate_model::client_network;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -18,8 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Witness, WitnessError};
 
-/// Connections at once; further ones are closed.
-const CONNECTIONS_MAX: usize = 64;
+/// Connections at once, and of one network; further ones are closed.
+const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_OF_NETWORK_MAX: usize = 64;
 /// How long a request's headers, and all of one request, may take.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,15 +33,15 @@ const ADD_CHECKPOINT: &str = "/add-checkpoint";
 
 /// Answers until `stop`.
 pub async fn serve(witness: Arc<Witness>, listener: TcpListener, stop: CancellationToken) {
-    let gate = Gate::new(CONNECTIONS_MAX);
+    let places = Places::new(CONNECTIONS_OF_NETWORK_MAX, CONNECTIONS_MAX);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let Some(place) = gate.enter() else { continue };
+            Ok((stream, from)) => {
+                let Some(place) = places.enter(client_network(from.ip())) else { continue };
                 let (witness, stop) = (Arc::clone(&witness), stop.clone());
                 tokio::spawn(async move {
                     // Whoever breaks off is heard no more; there is nobody to tell.

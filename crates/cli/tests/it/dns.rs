@@ -78,6 +78,20 @@ fn stock_tools_resolve_names() {
 }
 
 #[test]
+fn who_holds_many_connections_leaves_room_for_others() {
+    let user = User::new();
+    let (_node, port) = node(&user, "");
+    claim(&user, "wordcount.tools", &["--dns", "A 192.0.2.1"]);
+    let name = format!("wordcount.tools.{ZONE}");
+    let held: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    let ask =
+        |from: &str| tool("dig", port, &["+short", "+tcp", "+tries=1", "+time=5", "-b", from, &name, "A"]);
+    assert!(!ask("127.0.0.1").contains("192.0.2.1"));
+    assert_eq!(ask("127.0.0.2").trim(), "192.0.2.1");
+    drop(held);
+}
+
+#[test]
 fn signatures_hold_for_who_knows_the_key() {
     let user = User::new();
     let (_node, port) = node(&user, "");

@@ -187,7 +187,7 @@ fn a_claim_is_committed_to_where_a_registry_wants_it() {
     let (code, said) = claim(&[]);
     assert!(code == Some(5) && said.contains("casemate name claim --commit"), "{code:?} {said}");
     assert_eq!(claim(&["--commit"]).0, Some(0));
-    let entries = user.run(&["audit", "list", "--json"]).text();
+    let entries = user.run(&["audit", "search", "names.commit", "--json"]).text();
     assert!(entries.contains("names.commit"), "{entries}");
     assert_eq!(
         user.run(&["name", "claim", "ours.shop", "cm://builds/app"]).code,
