@@ -207,7 +207,7 @@ def start(stack, binary, scratch):
                              f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table} JOIN numbers WHERE name = 'first.tools'")
     node.start()
     many = restarted(node)
-    status, said = client.json("GET", f"/names/n{MANY // 2}.tools")
+    status, said = Client(node.directory, timeout=60).json("GET", f"/names/n{MANY // 2}.tools")
     assert status == 200 and said["sequence"] == 1, said
     print(f"  to the first answer: {one:.2f} s with 1 name, {many:.2f} s with {MANY} more", flush=True)
 
