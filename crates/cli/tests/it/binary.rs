@@ -154,8 +154,7 @@ impl Node {
         self.mutual_url.as_deref().unwrap()
     }
 
-    /// The most memory that the node has had so far, without its workers and without the pages of its program, which are as many as
-    /// the way of building it makes them.
+    /// The most memory that the node has had so far, without its workers and the pages of its program.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let bytes = |key: &str| {

@@ -1,6 +1,6 @@
 //! Names as stock tools of DNS see them: dig, kdig and delv.
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 
 use data_encoding::BASE64URL_NOPAD;
@@ -12,7 +12,7 @@ const ZONE: &str = "names.example";
 
 /// A node that answers for names below the zone, and the port where.
 fn node(user: &User, more: &str) -> (Node, u16) {
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     user.file("transfer.key", b"xfr:hmac-sha256:MDEyMzQ1Njc4OWFiY2RlZg==");
     let config = format!(
         "{}[dns]\nlisten = \"127.0.0.1:{port}\"\nzone = \"{ZONE}\"\nservers = [\"ns1.{ZONE}=127.0.0.1\"]\n\
@@ -31,6 +31,17 @@ fn node(user: &User, more: &str) -> (Node, u16) {
     user.file("casemate.toml", config.as_bytes());
     let config = user.path("casemate.toml");
     (user.serve_with(&["--config", config.to_str().unwrap()]), port)
+}
+
+/// A port that is free for datagrams and for connections.
+fn free_port() -> u16 {
+    loop {
+        let connections = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = connections.local_addr().unwrap();
+        if UdpSocket::bind(address).is_ok() {
+            return address.port();
+        }
+    }
 }
 
 fn tool(program: &str, port: u16, words: &[&str]) -> String {
@@ -159,7 +170,7 @@ fn names_are_answered_for_over_tls_and_https() {
     let user = User::new();
     let authority = Authority::new(&user, "authority.pem");
     authority.issue(&user);
-    let secure = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let secure = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (node, _) = node(&user, &format!("tls_listen = \"127.0.0.1:{secure}\"\n"));
     claim(&user, "wordcount.tools", &["--dns", "A 192.0.2.1"]);
     let name = format!("wordcount.tools.{ZONE}");
