@@ -67,8 +67,13 @@ enum Unanswered {
 
 async fn fill(inner: &Inner, asked: &Asked, response: &mut Message) -> Result<(), Unanswered> {
     let signer = inner.signer.as_deref().filter(|_| asked.wants_signatures);
-    let mut at = asked.name.clone();
+    let (mut at, mut seen) = (asked.name.clone(), Vec::new());
     for _ in 0..ALIASES_MAX {
+        // Who leads back to where one was says nothing more.
+        if seen.contains(&at) {
+            break;
+        }
+        seen.push(at.clone());
         match find(inner, &at, asked.query_type).await? {
             Found::Outside => {
                 if response.answers.is_empty() {

@@ -148,6 +148,10 @@ async fn converse(
                 while let Some(message) = transfer.next().await {
                     send(&mut stream, &message).await?;
                 }
+                // Whoever gets no more must not wait for it.
+                if !transfer.is_over() {
+                    return Ok(());
+                }
             }
         }
     }

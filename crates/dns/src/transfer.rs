@@ -1,5 +1,6 @@
 //! Handing over the whole zone: AXFR (RFC 5936) to those who sign with the transfer key (TSIG, RFC 8945).
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::TSIG;
 use hickory_proto::rr::rdata::tsig::{TsigAlgorithm, TsigError, make_tsig_record};
 use hickory_proto::rr::{Name as DnsName, Record, TSigner};
+use hickory_proto::serialize::binary::BinEncodable as _;
 use zeroize::Zeroizing;
 
 use crate::answer::{addresses_of_servers, fresh_soa, records_of, servers};
@@ -36,24 +38,21 @@ pub struct Transfer {
     mac: Vec<u8>,
     is_first: bool,
     end: Record,
-    rest: Rest,
-}
-
-/// What is still to be sent.
-enum Rest {
-    /// Names after this one.
-    After(Option<Name>),
-    /// Nothing.
-    Over,
+    /// What is still to be sent of what was read.
+    waiting: VecDeque<Record>,
+    /// The last name that was read.
+    after: Option<Name>,
+    /// Whether all was read.
+    is_read: bool,
 }
 
 /// How long ago a request may have been signed, in seconds.
 const FUDGE: u16 = 300;
 
-/// Most records of one message: it stays below the 64 KiB of a connection's messages.
-const RECORDS_MAX: usize = 100;
+/// Bytes of records after which a message is full. One more has some 1 KiB at most, and a message 64 KiB.
+const MESSAGE_BYTES: usize = 32 << 10;
 
-/// Names that are read at a time: the longest say 4 KiB each.
+/// Names that are read at a time.
 const NAMES_AT_ONCE: u32 = 12;
 
 /// Fewest bytes of a key.
@@ -113,6 +112,9 @@ pub(crate) async fn begin(dns: &Dns, request: &[u8], asked: &Asked, transport: T
     let Ok(end) = fresh_soa(inner).await else { return refuse(ResponseCode::ServFail) };
     let mut response = asked.response.clone();
     response.edns = None;
+    let mut waiting = VecDeque::from([end.clone()]);
+    waiting.extend(servers(inner));
+    waiting.extend(addresses_of_servers(inner));
     Reply::Transfer(Box::new(Transfer {
         inner: Arc::clone(inner),
         signer: key.signer().clone(),
@@ -120,7 +122,9 @@ pub(crate) async fn begin(dns: &Dns, request: &[u8], asked: &Asked, transport: T
         mac,
         is_first: true,
         end,
-        rest: Rest::After(None),
+        waiting,
+        after: None,
+        is_read: false,
     }))
 }
 
@@ -139,33 +143,42 @@ fn signed(signer: &TSigner, request: &[u8], now: u64) -> Option<Vec<u8>> {
 impl Transfer {
     /// The next message; `None` when the zone is handed over, or cannot be any more.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
-        let Rest::After(after) = std::mem::replace(&mut self.rest, Rest::Over) else { return None };
-        let mut records = Vec::new();
-        if self.is_first {
-            records.push(self.end.clone());
-            records.extend(servers(&self.inner));
-            records.extend(addresses_of_servers(&self.inner));
-        }
-        let mut last = after;
-        while records.len() < RECORDS_MAX {
-            let page = self.inner.view.page(last.as_ref(), NAMES_AT_ONCE).await;
-            let page = page.inspect_err(|error| {
-                tracing::warn!(error = error as &dyn std::error::Error, "a transfer was broken off");
-            });
-            let (page, end) = page.ok()?;
-            for (name, says) in &page {
-                records.extend(records_of(&self.inner, name, says));
-            }
-            match end {
-                Some(name) => last = Some(name),
-                None => {
-                    records.push(self.end.clone());
-                    return self.message(records);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while bytes < MESSAGE_BYTES {
+            match self.waiting.pop_front() {
+                Some(record) => {
+                    bytes += record.to_bytes().ok()?.len();
+                    records.push(record);
                 }
+                None if self.is_read => break,
+                None => self.read().await?,
             }
         }
-        self.rest = Rest::After(last);
-        self.message(records)
+        if records.is_empty() { None } else { self.message(records) }
+    }
+
+    /// Whether the zone is handed over.
+    pub fn is_over(&self) -> bool {
+        self.is_read && self.waiting.is_empty()
+    }
+
+    async fn read(&mut self) -> Option<()> {
+        let page = self.inner.view.page(self.after.as_ref(), NAMES_AT_ONCE).await;
+        let page = page.inspect_err(|error| {
+            tracing::warn!(error = error as &dyn std::error::Error, "a transfer was broken off");
+        });
+        let (page, last) = page.ok()?;
+        for (name, says) in &page {
+            self.waiting.extend(records_of(&self.inner, name, says));
+        }
+        match last {
+            Some(last) => self.after = Some(last),
+            None => {
+                self.is_read = true;
+                self.waiting.push_back(self.end.clone());
+            }
+        }
+        Some(())
     }
 
     fn message(&mut self, records: Vec<Record>) -> Option<Vec<u8>> {
