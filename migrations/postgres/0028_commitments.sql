@@ -6,3 +6,9 @@ CREATE TABLE name_commitments (
 );
 CREATE INDEX name_commitments_project ON name_commitments (project);
 CREATE INDEX name_commitments_made ON name_commitments (made);
+
+-- The name backwards, so that those below another are found beside each other while they cool off. Those that cool off now are
+-- found by their own look alone.
+ALTER TABLE name_skeletons ADD COLUMN reversed TEXT COLLATE "C";
+UPDATE name_skeletons SET reversed = (SELECT reversed FROM names WHERE names.name = name_skeletons.name);
+CREATE INDEX name_skeletons_cooling ON name_skeletons (reversed) WHERE free_from IS NOT NULL;

@@ -136,7 +136,11 @@ impl FromStr for Name {
         }
         text.split('.').try_for_each(check_label)?;
         let top = text.rsplit('.').next().unwrap_or_default();
-        if top.len() < Self::TOP_LENGTH_MIN || top.bytes().all(|byte| byte.is_ascii_digit()) {
+        // As browsers read them (WHATWG URL, 3.5): `0x7f` ends an address as `127` does.
+        let hexadecimal =
+            top.strip_prefix("0x").map(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let is_number = top.bytes().all(|byte| byte.is_ascii_digit()) || hexadecimal == Some(true);
+        if top.len() < Self::TOP_LENGTH_MIN || is_number {
             return Err(NameError::BadTop { label: top.to_owned() });
         }
         Ok(Self(text.to_owned()))

@@ -227,7 +227,8 @@ impl Change for Claim {
             commitments::spend(tx, revealed).await?;
         }
         tx.execute(&INSERT_NAME, &rows::held_values(held)).await?;
-        let skeleton = values![record.name.skeleton(), record.name, record.project];
+        let (name, reversed) = (&record.name, record.name.reversed());
+        let skeleton = values![name.skeleton(), name, record.project, reversed];
         if tx.execute(&TAKE_SKELETON, skeleton).await? == 0 {
             // Somebody of another tree was first, at the same moment.
             return Err(Failure::Overtaken);
@@ -389,8 +390,8 @@ const LOCK_TREE: Statement = Statement {
     postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310038, hashtext($1)) AS held",
 };
 const TAKE_SKELETON: Statement = statement!(
-    "INSERT INTO name_skeletons (skeleton, name, project) VALUES ($1, $2, $3) ON CONFLICT (skeleton) DO UPDATE SET \
-     name = $2, project = $3, free_from = NULL WHERE name_skeletons.free_from IS NOT NULL"
+    "INSERT INTO name_skeletons (skeleton, name, project, reversed) VALUES ($1, $2, $3, $4) ON CONFLICT (skeleton) DO UPDATE \
+     SET name = $2, project = $3, reversed = $4, free_from = NULL WHERE name_skeletons.free_from IS NOT NULL"
 );
 const GIVE_UP_SKELETON: Statement =
     statement!("UPDATE name_skeletons SET free_from = $3 WHERE skeleton = $1 AND name = $2");
@@ -425,6 +426,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a commitment", &commitments::FIND),
     ("reveal a commitment", &commitments::SPEND),
     ("find what looks so", &obstacle::WHO_LOOKS_SO),
+    ("find what cools off below", &obstacle::COOLING_BELOW),
     ("find how a name ended", &obstacle::LAST_CHANGE),
     ("give up what a name looks like", &GIVE_UP_SKELETON),
     ("pass on what a name looks like", &PASS_ON_SKELETON),

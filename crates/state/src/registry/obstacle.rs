@@ -43,6 +43,9 @@ pub(super) async fn find(
             if let Some(below) = below_of_another(tx, name, project).await? {
                 return Ok(Some(Obstacle::OfAnother(below)));
             }
+            if let Some(until) = cooling_around(tx, name, project, now).await? {
+                return Ok(Some(Obstacle::CoolingOff(until)));
+            }
         }
     }
     let Some(row) = tx.row(&WHO_LOOKS_SO, values![name.skeleton()]).await? else { return Ok(None) };
@@ -56,6 +59,33 @@ pub(super) async fn find(
             Ok(Some(Obstacle::CoolingOff(until)))
         }
         Some(_) => Ok(None),
+    }
+}
+
+/// Until when a name above or below cools off for another project: whoever believes in it is not sent to a stranger by one beside it,
+/// and who gave it up can have it back.
+async fn cooling_around(
+    tx: &mut Tx<'_>,
+    name: &Name,
+    project: &Project,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Failure> {
+    for above in name.ancestors() {
+        let Some(row) = tx.row(&WHO_LOOKS_SO, values![above.skeleton()]).await? else { continue };
+        let mut columns = row.read("what a name looks like");
+        let (other, former, free_from): (Name, Project, Option<Timestamp>) =
+            (columns.next()?, columns.next()?, columns.next()?);
+        if let Some(until) = free_from.filter(|until| *until > now)
+            && (former != *project || was_taken_away(tx, &other).await?)
+        {
+            return Ok(Some(until));
+        }
+    }
+    let reversed = name.reversed();
+    let values = values![format!("{reversed}."), format!("{reversed}/"), now, project];
+    match tx.row(&COOLING_BELOW, values).await? {
+        Some(row) => Ok(Some(row.only("time")?)),
+        None => Ok(None),
     }
 }
 
@@ -97,6 +127,9 @@ pub(super) const HOLDERS: Statement =
     locking!("SELECT name, project FROM names WHERE name IN ($1, $2, $3, $4, $5, $6, $7, $8)");
 pub(super) const BELOW_OF_ANOTHER: Statement = statement!(
     "SELECT name FROM names WHERE reversed >= $1 AND reversed < $2 AND project <> $3 ORDER BY reversed LIMIT 1"
+);
+pub(super) const COOLING_BELOW: Statement = statement!(
+    "SELECT free_from FROM name_skeletons WHERE reversed >= $1 AND reversed < $2 AND free_from > $3 AND project <> $4 LIMIT 1"
 );
 pub(super) const LAST_CHANGE: Statement =
     statement!("SELECT kind FROM name_versions WHERE name = $1 ORDER BY sequence DESC LIMIT 1");

@@ -146,6 +146,7 @@ const CASES: &[Case] = cases![
     terms::what_is_handed_on_below_a_name_ends_with_it,
     terms::a_revocation_can_be_taken_back_for_a_while,
     terms::a_stop_is_not_undone_by_giving_up_what_is_stopped,
+    terms::what_cools_off_keeps_what_is_above_and_below,
     terms::a_claim_is_committed_to_before_it_is_seen,
     terms::a_name_is_not_released_above_one_of_another,
     terms::names_are_found_by_the_tags_they_have,

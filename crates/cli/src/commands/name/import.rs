@@ -2,6 +2,7 @@
 
 mod records;
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind::InvalidData;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -175,7 +176,15 @@ impl Taking<'_> {
             return Ok(());
         }
         if let Some(content) = self.content {
+            let mut places = BTreeSet::new();
             for (path, cid) in &candidate.record.content_mappings {
+                let place = path.trim_start_matches('/');
+                let is_plain = place.split('/').all(|part| !matches!(part, "" | "." | ".."));
+                if !is_plain || !places.insert(place) {
+                    fate.missing
+                        .push(format!("{path}: nothing can be stored there, or it is where another is"));
+                    continue;
+                }
                 if !self.store_content(bucket, name, path, (content, cid)).await? {
                     fate.missing.push(format!("{path}: {cid}"));
                 }

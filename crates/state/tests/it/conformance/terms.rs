@@ -242,6 +242,23 @@ pub(super) async fn a_stop_is_not_undone_by_giving_up_what_is_stopped(context: &
     assert!(context.store.check().await.unwrap().is_clean());
 }
 
+pub(super) async fn what_cools_off_keeps_what_is_above_and_below(context: &Context) {
+    let ((holder, own), (stranger, theirs)) =
+        (context.holder("holder").await, context.holder("stranger").await);
+    holder.claim("shop.acme", own).await.unwrap();
+    holder.order("shop.acme", Order::Release).await.unwrap();
+    for name in ["acme", "www.shop.acme", "a.www.shop.acme"] {
+        let taken = stranger.claim(name, theirs).await;
+        assert!(matches!(taken, Err(NamesError::CoolingOff { .. })), "{name}: {taken:?}");
+    }
+    stranger.claim("other.acme", theirs).await.unwrap();
+    holder.claim("shop.acme", own).await.unwrap();
+    holder.order("shop.acme", Order::Release).await.unwrap();
+    context.clock.advance(7 * DAY);
+    stranger.claim("www.shop.acme", theirs).await.unwrap();
+    assert!(context.store.check().await.unwrap().is_clean());
+}
+
 pub(super) async fn a_claim_is_committed_to_before_it_is_seen(context: &Context) {
     let (holder, own) = context.holder("holder").await;
     let (thief, others) = context.holder("thief").await;

@@ -18,7 +18,7 @@ pub(super) struct Earlier {
     pub(super) domain: String,
     /// Seconds since 1970.
     #[serde(default)]
-    registered_at: u64,
+    registered_at: Option<u64>,
     #[serde(default)]
     expires_at: Option<u64>,
     /// Which content stands at which path.
@@ -116,7 +116,8 @@ pub(super) fn plan(values: Vec<Value>, now: Timestamp) -> (Vec<Fate>, Vec<Candid
             Err(fate) => fates.push(fate),
         }
     }
-    candidates.sort_by_key(|candidate| (candidate.record.registered_at, candidate.index));
+    // One that does not say when was first by nobody's word.
+    candidates.sort_by_key(|candidate| (candidate.record.registered_at.unwrap_or(u64::MAX), candidate.index));
     let mut first: BTreeMap<String, String> = BTreeMap::new();
     candidates.retain(|candidate| {
         let domain = candidate.record.domain.clone();
