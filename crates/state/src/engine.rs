@@ -3,6 +3,7 @@
 mod postgres;
 mod sqlite;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use casemate_fs::Dir;
@@ -40,13 +41,15 @@ pub(crate) struct Database {
 
 #[derive(Clone)]
 enum Target {
-    Sqlite { options: SqliteConnectOptions, directory: Dir },
+    Sqlite { path: PathBuf, options: SqliteConnectOptions, directory: Dir },
     Postgres(PgConnectOptions),
 }
 
 /// A connection of our own.
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
+    /// For the thread of the writer alone, as each call blocks.
+    Direct(rusqlite::Connection),
     Postgres(PgConnection),
 }
 
@@ -66,7 +69,8 @@ impl Database {
     pub(crate) fn sqlite_at(directory: &Dir, name: &str) -> Self {
         let path = directory.path().join(name);
         let place = path.display().to_string();
-        let target = Target::Sqlite { options: sqlite::writer_options(&path), directory: directory.clone() };
+        let options = sqlite::writer_options(&path);
+        let target = Target::Sqlite { path, options, directory: directory.clone() };
         // The file is the node's own, so its log needs no name among others.
         Self { place, origin: "node".to_owned(), target }
     }
@@ -92,7 +96,15 @@ impl Database {
         }
     }
 
-    /// Opens the connection that changes are made on.
+    /// Opens the connection that the writer makes changes on. With SQLite that blocks for a moment, as all that is done on it.
+    pub(crate) async fn connect_direct(&self) -> Result<Connection, Failure> {
+        match &self.target {
+            Target::Sqlite { path, .. } => Ok(Connection::Direct(sqlite::open_direct(path)?)),
+            Target::Postgres(_) => self.connect_writer().await,
+        }
+    }
+
+    /// Opens a connection that changes the database beside the writer's: for what is done to it as a whole.
     pub(crate) async fn connect_writer(&self) -> Result<Connection, Failure> {
         let connecting = async {
             Ok(match &self.target {
@@ -108,7 +120,7 @@ impl Database {
     /// Checks that acknowledged changes will last and read back as they were.
     pub(crate) async fn check_settings(&self, connection: &mut Connection) -> Result<(), StateError> {
         match connection.sql() {
-            sql @ Sql::Sqlite(_) => sqlite::check_settings(sql, &self.place).await,
+            sql @ (Sql::Sqlite(_) | Sql::Direct(_)) => sqlite::check_settings(sql, &self.place).await,
             sql @ Sql::Postgres(_) => postgres::check_settings(sql, &self.place).await,
         }
     }
@@ -126,6 +138,7 @@ impl Connection {
     pub(crate) fn sql(&mut self) -> Sql<'_> {
         match self {
             Self::Sqlite(connection) => Sql::Sqlite(connection),
+            Self::Direct(connection) => Sql::Direct(connection),
             Self::Postgres(connection) => Sql::Postgres(connection),
         }
     }
@@ -133,6 +146,7 @@ impl Connection {
     pub(crate) async fn close(self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(connection) => connection.close().await?,
+            Self::Direct(connection) => connection.close().map_err(|(_, error)| error)?,
             Self::Postgres(connection) => connection.close().await?,
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::error::Error;
 
 use casemate_fs::FsError;
 
-use crate::failure::{Failure, is_damage};
+use crate::failure::Failure;
 
 /// Why a store could not be opened, checked, saved or restored.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +133,7 @@ impl StateError {
     /// Places a failure of `action` on the database `place`.
     pub(crate) fn database(action: &'static str, place: &str, failure: Failure) -> Self {
         match &failure {
-            Failure::Engine(error) if is_damage(error) => {
+            damaged if damaged.is_damage() => {
                 Self::DamagedFile { path: place.to_owned(), source: Box::new(failure) }
             }
             Failure::Engine(error)

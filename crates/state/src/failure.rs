@@ -9,6 +9,8 @@ use sqlx::error::DatabaseError;
 pub(crate) enum Failure {
     #[error("the database refused or could not be reached")]
     Engine(#[source] Arc<sqlx::Error>),
+    #[error("the database refused")]
+    Sqlite(#[source] Arc<rusqlite::Error>),
     #[error("the number {0} does not fit into a column: at most 2^63 - 1 does")]
     NumberTooLarge(u64),
     #[error("the audit entry cannot be written down")]
@@ -51,6 +53,7 @@ impl Failure {
     pub(crate) fn remedy(&self) -> Remedy {
         let error = match self {
             Self::Engine(error) => error,
+            Self::Sqlite(error) => return sqlite_remedy(code_of(error)),
             Self::Overtaken => return Remedy::RunAgain,
             _ => return Remedy::None,
         };
@@ -62,6 +65,15 @@ impl Failure {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::PoolClosed => Remedy::Reconnect,
             _ => Remedy::None,
+        }
+    }
+
+    /// Whether the file is damaged, or no database at all.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Engine(error) => is_damage(error),
+            Self::Sqlite(error) => code_of(error).is_some_and(is_damage_code),
+            _ => false,
         }
     }
 
@@ -79,6 +91,7 @@ impl Failure {
                 }
                 _ => true,
             },
+            Self::Sqlite(error) => matches!(code_of(error), None | Some(SQLITE_IOERR)),
             Self::Silent { .. } => true,
             _ => false,
         }
@@ -88,13 +101,15 @@ impl Failure {
     pub(crate) fn into_error(self, action: &'static str) -> StoreError {
         match self {
             Self::Damaged { what, source } => StoreError::Damaged { what, source: Box::new(Shared(source)) },
-            Self::Engine(error) if is_damage(&error) => {
-                StoreError::Damaged { what: "database", source: Box::new(Shared(error)) }
+            Self::Engine(error) => {
+                let what = (is_damage(&error), is_full(&error));
+                refused(action, what, Shared(error))
             }
-            Self::Engine(error) if is_full(&error) => {
-                StoreError::Full { action, source: Box::new(Shared(error)) }
+            Self::Sqlite(error) => {
+                let code = code_of(&error);
+                let what = (code.is_some_and(is_damage_code), code == Some(SQLITE_FULL));
+                refused(action, what, Shared(error))
             }
-            Self::Engine(error) => StoreError::Unavailable { action, source: Box::new(Shared(error)) },
             other => StoreError::Unavailable { action, source: Box::new(other) },
         }
     }
@@ -106,10 +121,41 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(Arc::new(error))
+    }
+}
+
+/// What a port answers with when the engine refused `action`.
+fn refused(action: &'static str, (is_damage, is_full): (bool, bool), source: Shared) -> StoreError {
+    let source = Box::new(source);
+    match (is_damage, is_full) {
+        (true, _) => StoreError::Damaged { what: "database", source },
+        (_, true) => StoreError::Full { action, source },
+        _ => StoreError::Unavailable { action, source },
+    }
+}
+
+/// The primary result code of SQLite, if it was SQLite that refused.
+fn code_of(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code & 0xff)
+}
+
+fn is_damage_code(code: i32) -> bool {
+    matches!(code, SQLITE_CORRUPT | SQLITE_NOTADB)
+}
+
+fn sqlite_remedy(code: Option<i32>) -> Remedy {
+    match code {
+        Some(SQLITE_BUSY | SQLITE_LOCKED) => Remedy::RunAgain,
+        _ => Remedy::None,
+    }
+}
+
 /// Whether SQLite says that the file is damaged or no database at all.
-pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlite_code);
-    matches!(code, Some(SQLITE_CORRUPT | SQLITE_NOTADB))
+fn is_damage(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlite_code).is_some_and(is_damage_code)
 }
 
 /// Whether the disk of the database, or what the database may use of it, is full.
@@ -121,10 +167,7 @@ fn is_full(error: &sqlx::Error) -> bool {
 
 fn database_remedy(error: &dyn DatabaseError) -> Remedy {
     if let Some(code) = sqlite_code(error) {
-        return match code {
-            SQLITE_BUSY | SQLITE_LOCKED => Remedy::RunAgain,
-            _ => Remedy::None,
-        };
+        return sqlite_remedy(Some(code));
     }
     if is_lost_server(error) {
         return Remedy::Reconnect;

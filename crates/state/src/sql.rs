@@ -4,6 +4,7 @@
 //! kinds of values cross this line: whole numbers, text and bytes.
 
 mod cell;
+mod direct;
 mod statement;
 mod value;
 
@@ -30,13 +31,15 @@ pub enum Dialect {
 /// A borrowed connection.
 pub(crate) enum Sql<'c> {
     Sqlite(&'c mut SqliteConnection),
+    /// The same without a hand-over to another thread: each call blocks until SQLite has answered.
+    Direct(&'c mut rusqlite::Connection),
     Postgres(&'c mut PgConnection),
 }
 
 impl Sql<'_> {
     pub(crate) fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Sqlite(_) | Self::Direct(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
         }
     }
@@ -49,6 +52,7 @@ impl Sql<'_> {
                 let query = value::bind(sqlx::query(text), values)?;
                 query.execute(&mut **connection).await?.rows_affected()
             }
+            Self::Direct(connection) => direct::execute(connection, text, values)?,
             Self::Postgres(connection) => {
                 let query = value::bind(sqlx::query(text), values)?;
                 query.execute(&mut **connection).await?.rows_affected()
@@ -68,6 +72,7 @@ impl Sql<'_> {
                 let query = value::bind(sqlx::query(text), values)?;
                 query.fetch_all(&mut **connection).await?.iter().map(sqlite_row).collect()
             }
+            Self::Direct(connection) => direct::rows(connection, text, values),
             Self::Postgres(connection) => {
                 let query = value::bind(sqlx::query(text), values)?;
                 query.fetch_all(&mut **connection).await?.iter().map(postgres_row).collect()
@@ -88,6 +93,7 @@ impl Sql<'_> {
     pub(crate) async fn script(&mut self, text: &'static str) -> Result<(), Failure> {
         match self {
             Self::Sqlite(connection) => sqlx::raw_sql(text).execute(&mut **connection).await.map(drop)?,
+            Self::Direct(connection) => connection.execute_batch(text)?,
             Self::Postgres(connection) => sqlx::raw_sql(text).execute(&mut **connection).await.map(drop)?,
         }
         Ok(())

@@ -60,6 +60,15 @@ impl Store {
         let registry = connection.sql().row(&REGISTRY, &[]).await.map_err(failed)?;
         let registry = registry.ok_or_else(|| Failure::damaged("registry", RegistryMissing));
         let registry = registry.and_then(|row| row.only("registry")).map_err(failed)?;
+        let connection = match database.dialect() {
+            Dialect::Sqlite => {
+                connection.close().await.map_err(failed)?;
+                let mut direct = database.connect_direct().await.map_err(failed)?;
+                database.check_settings(&mut direct).await?;
+                direct
+            }
+            Dialect::Postgres => connection,
+        };
         let readers = database.readers(&limits);
         let counters = Arc::new(Counters::default());
         let (writer, task) = Writer::start(database.clone(), connection, limits, Arc::clone(&counters));

@@ -1,4 +1,4 @@
-//! The one task that changes the store.
+//! The one task that changes the store. With SQLite it has a thread of its own, as each of its statements blocks.
 //!
 //! ```text
 //! callers ──> queue (bounded) ──> batch: BEGIN · op · op · op · log head · COMMIT ──> answers
@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use casemate_model::StoreError;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::change::Change;
@@ -24,6 +23,7 @@ use crate::engine::{Connection, Database};
 use crate::failure::{Failure, Remedy};
 use crate::figures::Counters;
 use crate::options::StoreLimits;
+use crate::sql::Dialect;
 
 use batch::Attempt;
 use pending::{Item, Pending};
@@ -57,9 +57,19 @@ impl Writer {
     ) -> (Self, WriterTask) {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         let (stop, stopped) = oneshot::channel();
+        let dialect = database.dialect();
         let work = Work { database, connection: Some(connection), limits, counters };
-        let task = tokio::spawn(work.serve(receiver, stopped));
-        (Self { queue: sender, change_wait_max: limits.change_wait_max }, WriterTask { stop, task })
+        let (end, ended) = oneshot::channel();
+        let serving = async move {
+            work.serve(receiver, stopped).await;
+            // Whoever closes the store may not wait for it.
+            let _ = end.send(());
+        };
+        match dialect {
+            Dialect::Sqlite => on_own_thread(serving),
+            Dialect::Postgres => drop(tokio::spawn(serving)),
+        }
+        (Self { queue: sender, change_wait_max: limits.change_wait_max }, WriterTask { stop, ended })
     }
 
     /// Makes a change durable, or says why not.
@@ -85,7 +95,7 @@ impl Writer {
 /// The writer's task, for its owner.
 pub(crate) struct WriterTask {
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 impl WriterTask {
@@ -93,9 +103,22 @@ impl WriterTask {
     pub(crate) async fn stop(self) {
         // The task may have ended by itself.
         let _ = self.stop.send(());
-        if let Err(error) = self.task.await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the writer of the store ended badly");
+        if self.ended.await.is_err() {
+            tracing::error!("the writer of the store ended badly");
         }
+    }
+}
+
+/// Runs the writer where what blocks is in nobody's way.
+fn on_own_thread(serving: impl Future<Output = ()> + Send + 'static) {
+    let thread = std::thread::Builder::new().name("store-writer".to_owned());
+    let spawned = thread.spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.expect("a runtime with nothing but a clock can be made").block_on(serving);
+    });
+    // Without it the store answers that its writer has stopped.
+    if let Err(error) = spawned {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store has no thread for its writer");
     }
 }
 
@@ -202,7 +225,7 @@ impl Work {
 
     async fn connect(&mut self) -> Result<(), Failure> {
         if self.connection.is_none() {
-            self.connection = Some(self.database.connect_writer().await?);
+            self.connection = Some(self.database.connect_direct().await?);
         }
         Ok(())
     }

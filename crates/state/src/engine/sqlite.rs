@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use casemate_fs::{Dir, FsError};
+use rusqlite::{Connection, OpenFlags};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -19,6 +20,9 @@ const BUSY_WAIT_MAX: Duration = Duration::from_millis(1500);
 
 /// To what size the write-ahead log is cut back once it has been longer.
 const WAL_BYTES_KEPT: &str = "67108864";
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS_KEPT: usize = 512;
 
 /// Makes the file when absent, so that SQLite, which would ask only the umask, never chooses its mode. Its side
 /// files take the mode from it.
@@ -41,7 +45,7 @@ fn file_options(path: &Path) -> SqliteConnectOptions {
         .pragma("cell_size_check", "ON")
         // A file that shrinks under a mapping is a signal; read calls give an error.
         .pragma("mmap_size", "0")
-        .statement_cache_capacity(256)
+        .statement_cache_capacity(STATEMENTS_KEPT)
 }
 
 pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
@@ -49,6 +53,20 @@ pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", WAL_BYTES_KEPT)
+}
+
+/// The writer's connection, with the same settings.
+pub(super) fn open_direct(path: &Path) -> rusqlite::Result<Connection> {
+    // As SQLite's own locks are not needed: it stays with one thread.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT_MAX)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.execute_batch(&format!(
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; \
+         PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {WAL_BYTES_KEPT};"
+    ))?;
+    Ok(connection)
 }
 
 pub(super) fn readers(writer: &SqliteConnectOptions, limits: &StoreLimits) -> SqlitePool {
