@@ -250,6 +250,12 @@ pub(super) async fn what_is_above_and_below_a_name_is_its_holders(context: &Cont
     owner.order("b.acme", Order::Release).await.unwrap();
     assert!(of_another(stranger.claim("b.acme", own).await, "a.b.acme"));
     owner.order("a.b.acme", Order::Release).await.unwrap();
+    let cooling = stranger.claim("acme", own).await;
+    assert!(
+        matches!(cooling, Err(NamesError::CoolingOff { .. })),
+        "what was below may come back: {cooling:?}"
+    );
+    context.clock.advance(COOL_OFF);
     stranger.claim("acme", own).await.unwrap();
     assert!(of_another(owner.claim("d.acme", digest).await, "acme"));
 
