@@ -55,8 +55,8 @@ function nothing({ prefix, view, tag }, button) {
   return empty({ title: "No name yet", text: "Claim one for a digest; whoever runs the name then runs exactly that version.", action: button, command: commands.claim });
 }
 
-const TONES = { active: "ok", grace: "warn", suspended: "bad", suspended_above: "bad", revoked: "bad" };
-const STATUSES = { active: "active", grace: "ended, can be renewed", suspended: "suspended", suspended_above: "below a suspended name", revoked: "revoked" };
+const TONES = { active: "ok", grace: "warn", suspended: "bad", suspended_above: "bad", revoked: "bad", ended: "plain" };
+const STATUSES = { active: "active", grace: "ended, can be renewed", suspended: "suspended", suspended_above: "below a suspended name", revoked: "revoked", ended: "nobody's" };
 
 /** Whether a name may be used, in its colour. */
 export const statusBadge = (name) => badge(STATUSES[name.status] ?? name.status, TONES[name.status] ?? "plain");

@@ -278,6 +278,8 @@ pub enum NameStatus {
     SuspendedAbove,
     /// It was taken away, which can still be taken back.
     Revoked,
+    /// It was released, or taken, or nobody renewed it: it is nobody's.
+    Ended,
 }
 
 impl NameStatus {
@@ -289,6 +291,7 @@ impl NameStatus {
             Self::Suspended => "suspended",
             Self::SuspendedAbove => "suspended_above",
             Self::Revoked => "revoked",
+            Self::Ended => "ended",
         }
     }
 }

@@ -87,7 +87,9 @@ fn start_logging(command: &Command) {
     if matches!(command, Command::Serve(_)) {
         return;
     }
-    if let Ok(filter) = EnvFilter::try_from_default_env() {
+    // What serves says what goes wrong unasked; a command says it when it ends.
+    let unasked = matches!(command, Command::Witness(_)).then(|| EnvFilter::new("info"));
+    if let Some(filter) = EnvFilter::try_from_default_env().ok().or(unasked) {
         crate::logging::start(filter, false, std::io::stderr().is_terminal());
     }
 }

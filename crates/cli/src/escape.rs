@@ -55,6 +55,30 @@ pub(crate) fn escaped_line(text: &str) -> String {
     escaped(text).replace('\n', "^J").replace('\t', "^I")
 }
 
+/// Makes a text of JSON harmless: what terminals obey is spelled as JSON escapes it, and means the same.
+pub(crate) fn escaped_json(text: String) -> String {
+    if !text.contains(is_hidden) {
+        return text;
+    }
+    let spelled = |character| {
+        if is_hidden(character) { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() }
+    };
+    text.chars().map(spelled).collect()
+}
+
+/// The second set of controls, line separators, marks and overrides of direction.
+fn is_hidden(character: char) -> bool {
+    matches!(
+        character,
+        '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
 fn push_text(shown: &mut String, text: &str) {
     for character in text.chars() {
         match character {
@@ -64,13 +88,7 @@ fn push_text(shown: &mut String, text: &str) {
                 shown.push(char::from(character as u8 ^ 0x40));
             }
             '\u{7f}' => shown.push_str("^?"),
-            // Second set of controls, line separators, marks and overrides of direction.
-            '\u{80}'..='\u{9f}'
-            | '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => shown.extend(character.escape_unicode()),
+            hidden if is_hidden(hidden) => shown.extend(character.escape_unicode()),
             plain => shown.push(plain),
         }
     }
@@ -92,6 +110,7 @@ mod tests {
         assert_eq!(escaped("\x1b[2J\x07\r\x7f"), "^[[2J^G^M^?");
         assert_eq!(escaped("\u{9b}31m \u{202e}gnp.exe"), "\\u{9b}31m \\u{202e}gnp.exe");
         assert_eq!(escaped_line("a\nb"), "a^Jb");
+        assert_eq!(escaped_json("{\"a\": \"\u{9b}€\u{202e}\"}".to_owned()), "{\"a\": \"\\u009b€\\u202e\"}");
     }
 
     #[test]

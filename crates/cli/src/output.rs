@@ -2,7 +2,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::escape::escaped_line;
+use crate::escape::{escaped_json, escaped_line};
 use crate::report::CliError;
 
 /// Data goes to standard output, talk to standard error.
@@ -63,14 +63,14 @@ impl Output {
 
     /// Writes a value as JSON.
     pub(crate) fn value(self, value: &impl Serialize) -> Result<(), CliError> {
-        let mut text = serde_json::to_string_pretty(value).expect("wire types are JSON");
+        let mut text = escaped_json(serde_json::to_string_pretty(value).expect("wire types are JSON"));
         text.push('\n');
         self.data(text.as_bytes())
     }
 
     /// Writes a value as JSON on one line.
     pub(crate) fn value_line(self, value: &impl Serialize) -> Result<(), CliError> {
-        let mut text = serde_json::to_string(value).expect("wire types are JSON");
+        let mut text = escaped_json(serde_json::to_string(value).expect("wire types are JSON"));
         text.push('\n');
         self.data(text.as_bytes())
     }

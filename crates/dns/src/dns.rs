@@ -95,7 +95,8 @@ impl Dns {
             Read::Asked(asked) => asked,
             Read::Refused(refused) => return written(refused, transport, DATAGRAM_BYTES_MIN),
         };
-        if asked.query_type == RecordType::AXFR {
+        // What changed since a serial number is not kept: whoever asks for that gets all (RFC 1995, section 4).
+        if matches!(asked.query_type, RecordType::AXFR | RecordType::IXFR) {
             return transfer::begin(self, request, &asked, transport).await;
         }
         let size = asked.datagram_bytes;

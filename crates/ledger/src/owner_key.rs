@@ -134,7 +134,8 @@ impl OwnerPublicKey {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (algorithm, keys) = bytes.split_first()?;
         let (ed25519, rest) = keys.split_first_chunk()?;
-        let ed25519 = VerifyingKey::from_bytes(ed25519).ok().filter(|key| !key.is_weak())?;
+        let ed25519 = Some(ed25519).filter(|bytes| is_canonical(bytes));
+        let ed25519 = VerifyingKey::from_bytes(ed25519?).ok().filter(|key| !key.is_weak())?;
         let ml_dsa = match algorithm {
             1 if rest.is_empty() => None,
             2 => Some(Box::new(rest.try_into().ok()?)),
@@ -170,6 +171,13 @@ impl OwnerPublicKey {
         bytes.extend(reader.raw(field, length)?);
         Self::from_bytes(&bytes).map(Some).ok_or(DecodeError::Value { field })
     }
+}
+
+/// Whether a compressed point is spelled the one way that RFC 8032 gives: its y is below 2^255 - 19. Another spelling of a key
+/// would be another owner to us, and the same to whoever decodes it.
+fn is_canonical(bytes: &[u8; 32]) -> bool {
+    let (low, high) = (bytes[0], bytes[31] & 0x7f);
+    high < 0x7f || bytes[1..31].iter().any(|byte| *byte < 0xff) || low < 0xed
 }
 
 fn verify_ml_dsa(

@@ -62,6 +62,8 @@ pub enum Status {
         /// When it is gone.
         until: Timestamp,
     },
+    /// It was released, or taken, or nobody renewed it: it is nobody's.
+    Ended,
 }
 
 /// A name and what can be done with it at this moment.
@@ -113,6 +115,7 @@ impl HeldName {
     /// Whether it may be used, as far as it itself goes.
     pub(crate) fn own_status(&self, now: Timestamp) -> Status {
         match self.record.standing {
+            _ if self.record.change.is_end() => Status::Ended,
             Standing::Suspended => Status::Suspended,
             Standing::Revoked => Status::Revoked { until: self.gone_from() },
             Standing::Good if now >= self.record.expires => Status::Grace { until: self.lapses() },
@@ -225,6 +228,7 @@ impl Status {
             Self::Suspended => "suspended",
             Self::SuspendedAbove { .. } => "suspended_above",
             Self::Revoked { .. } => "revoked",
+            Self::Ended => "ended",
         }
     }
 }
@@ -239,6 +243,7 @@ impl fmt::Display for Status {
             Self::Suspended => f.write_str("is suspended"),
             Self::SuspendedAbove { by } => write!(f, "is below `{by}`, which may not be used"),
             Self::Revoked { until } => write!(f, "was revoked, and is gone from {until} on"),
+            Self::Ended => f.write_str("was given up or taken away"),
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Names over DNS in HTTP (RFC 8484): `/dns-query`.
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use casemate_dns::{Reply, Transport};
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderValue, Uri, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use crate::app::AppState;
+use crate::json::refuse_encoded;
 use crate::problem::Problem;
 
 /// What messages of DNS are called.
@@ -18,12 +21,16 @@ const MESSAGE: HeaderValue = HeaderValue::from_static("application/dns-message")
 /// Most bytes of a question.
 const QUESTION_BYTES_MAX: usize = 4_096;
 
+/// How long a client may take to send one.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A question in the address.
 pub(crate) async fn get(State(state): State<AppState>, uri: Uri) -> Result<Response, Problem> {
     let bad =
         || Problem::parameter_text("dns", "must be a message of DNS in base64url without padding".to_owned());
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let encoded = pairs.into_iter().find(|(key, _)| key == "dns").map(|(_, value)| value).ok_or_else(bad)?;
+    let mut encoded = pairs.into_iter().filter(|(key, _)| key == "dns").map(|(_, value)| value);
+    let (Some(encoded), None) = (encoded.next(), encoded.next()) else { return Err(bad()) };
     let question = BASE64URL_NOPAD.decode(encoded.as_bytes()).map_err(|_| bad())?;
     answer(&state, &question).await
 }
@@ -32,12 +39,27 @@ pub(crate) async fn get(State(state): State<AppState>, uri: Uri) -> Result<Respo
 pub(crate) async fn post(
     State(state): State<AppState>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
-    if headers.get(header::CONTENT_TYPE) != Some(&MESSAGE) {
-        return Err(Problem::parameter_text("content-type", "must be application/dns-message".to_owned()));
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/dns-message") {
+        return Err(Problem::media_type("application/dns-message"));
     }
-    answer(&state, &body).await
+    refuse_encoded(&headers)?;
+    // Said before it is sent, so that whoever waits for leave to send it hears why not.
+    if body.size_hint().lower() > QUESTION_BYTES_MAX as u64 {
+        return Err(Problem::body_too_large(QUESTION_BYTES_MAX));
+    }
+    let reading = tokio::time::timeout(QUESTION_TIMEOUT, Limited::new(body, QUESTION_BYTES_MAX).collect());
+    let question = reading.await.map_err(|_| Problem::body_too_slow())?.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Problem::body_too_large(QUESTION_BYTES_MAX)
+        } else {
+            Problem::body_broken()
+        }
+    })?;
+    answer(&state, &question.to_bytes()).await
 }
 
 async fn answer(state: &AppState, question: &[u8]) -> Result<Response, Problem> {

@@ -52,8 +52,21 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
         let text = error.inner().to_string();
         let path = error.path().to_string();
         let name = missing(&text).or_else(|| twice(&text)).map_or(path, ToOwned::to_owned);
-        Problem::parameter_text(&name, text)
+        Problem::parameter_text(&name, plain(text))
     })
+}
+
+/// What the parsers of numbers and truths say, in words for who asks.
+fn plain(text: String) -> String {
+    match text.as_str() {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "must be a whole number, such as 100".to_owned()
+        }
+        "number too large to fit in target type" => "is too large a number".to_owned(),
+        "number too small to fit in target type" => "is too small a number".to_owned(),
+        "provided string was not `true` or `false`" => "must be `true` or `false`".to_owned(),
+        _ => text,
+    }
 }
 
 /// The parameter that is there twice, which the error too says in its text only.
@@ -92,6 +105,12 @@ mod tests {
             ("bucket=%ff", "bucket"),
         ] {
             assert_eq!(refused(text), name, "{text}");
+        }
+        for (text, said) in
+            [("limit=many", "whole number"), ("limit=", "whole number"), ("limit=4294967296", "too large")]
+        {
+            let problem = query::<Asked>(&format!("bucket=a&{text}")).expect_err("a bad query");
+            assert!(problem.detail().contains(said), "{text}: {}", problem.detail());
         }
     }
 }

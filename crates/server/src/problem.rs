@@ -73,6 +73,11 @@ impl Problem {
         self.inner.pointer.as_deref()
     }
 
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> &str {
+        &self.inner.detail
+    }
+
     /// The same of what is a part of the body, at `pointer`.
     pub(crate) fn below(self, pointer: &str) -> Self {
         let below = self.inner.pointer.as_deref().filter(|inner| inner.starts_with('/'));
@@ -140,7 +145,15 @@ impl Problem {
     }
 
     pub(crate) fn not_json() -> Self {
-        Self::new(Code::UnsupportedMediaType, "the body must be sent as application/json")
+        Self::media_type("application/json")
+    }
+
+    pub(crate) fn media_type(expected: &str) -> Self {
+        Self::new(Code::UnsupportedMediaType, format!("the body must be sent as {expected}"))
+    }
+
+    pub(crate) fn body_too_large(bytes_max: usize) -> Self {
+        Self::new(Code::BodyTooLarge, format!("the body has more than {bytes_max} bytes"))
     }
 
     pub(crate) fn body_broken() -> Self {

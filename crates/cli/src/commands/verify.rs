@@ -249,11 +249,16 @@ fn comparable<'k>(known: Option<&'k Known>, key: Option<&NodePublicKey>) -> Opti
 
 /// Reads a public key from its text, or from a file that holds it.
 fn read_key(text: &str) -> Result<NodePublicKey, CliError> {
-    if let Ok(key) = text.parse() {
-        return Ok(key);
-    }
+    let mistake = match text.parse::<NodePublicKey>() {
+        Ok(key) => return Ok(key),
+        Err(mistake) => mistake,
+    };
     let path = Path::new(text);
-    let bytes = casemate_fs::read_config_file(path, KEY_FILE_BYTES_MAX)?;
+    let bytes = match casemate_fs::read_config_file(path, KEY_FILE_BYTES_MAX) {
+        // Keys have plus signs: it was meant as one.
+        Err(error) if error.is_not_found() && text.contains('+') => return Err(mistake.into()),
+        bytes => bytes?,
+    };
     let text = String::from_utf8(bytes).map_err(|_| CliError::NotText { path: path.to_owned() })?;
     Ok(text.trim().parse::<NodePublicKey>()?)
 }

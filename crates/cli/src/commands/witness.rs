@@ -17,8 +17,9 @@ use crate::report::{CliError, Status};
 use crate::wire::{StartError, secret};
 use crate::world::{SystemClock, SystemEntropy};
 
-/// Where the witness's key is in its directory.
+/// Where the witness's key, and what it saw of each log, is in its directory.
 const KEY: &str = "witness.key";
+const LOGS: &str = "logs";
 
 /// See that logs of others only grow, and say so.
 #[derive(Debug, Subcommand)]
@@ -67,14 +68,25 @@ fn name(text: &str) -> Result<String, String> {
     is_name.then(|| text.to_owned()).ok_or_else(|| expected.to_owned())
 }
 
+/// The directory of what a witness saw. A new witness gets one before it gets a key, and none without it goes on.
+fn seen(root: &Dir) -> Result<Dir, CliError> {
+    let begun = root.entries()?.iter().any(|entry| entry.name == KEY);
+    if begun && root.subdir(LOGS).is_err_and(|error| error.is_not_found()) {
+        return Err(StartError::Forgotten { path: root.path().join(LOGS).display().to_string() }.into());
+    }
+    let seen = root.private_subdir(LOGS)?;
+    seen.sweep_staged()?;
+    Ok(seen)
+}
+
 impl Serve {
     async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let root = Dir::open_private(&self.directory)?;
         let _lock = root.lock("casemate witness")?;
+        let seen = seen(&root)?;
         let (seed, _) = secret(&root, KEY, &SystemEntropy)?;
         let key = WitnessKey::from_seed(&self.name, &seed).expect("its name was read as one");
         let public = key.public_key().clone();
-        let seen = root.private_subdir("logs")?;
         let witness = Arc::new(Witnessing::new(key, self.logs.clone(), seen, Arc::new(SystemClock)));
         let listener = TcpListener::bind(self.listen)
             .await

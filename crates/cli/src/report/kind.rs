@@ -179,6 +179,7 @@ fn of_start(error: &StartError) -> Kind {
         StartError::Directory(_)
         | StartError::Secret { .. }
         | StartError::SecretMissing { .. }
+        | StartError::Forgotten { .. }
         | StartError::Log(_)
         | StartError::Recording(_)
         | StartError::Encryption(_)

@@ -34,6 +34,14 @@ pub(crate) enum StartError {
         /// The file.
         path: String,
     },
+    /// What a witness saw is gone while its key is there.
+    #[error(
+        "`{path}` is missing beside the witness's key, and it would cosign again what it saw: restore it from a backup, or begin under another name in another directory"
+    )]
+    Forgotten {
+        /// The directory.
+        path: String,
+    },
     /// The database.
     #[error(transparent)]
     State(#[from] StateError),

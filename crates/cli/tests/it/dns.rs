@@ -206,12 +206,23 @@ fn names_are_answered_for_over_tls_and_https() {
     whole[at] = 252;
     let refused = curl(&[&format!("{address}?dns={}", BASE64URL_NOPAD.encode(&whole))]);
     assert_eq!(refused[3] & 15, 5, "a zone does not go over HTTPS: {refused:?}");
-    for bad in ["", "?dns=", "?dns=****", "?dns=AAAA", "?dns=AAABAAAB"] {
+    let twice = format!("?dns={0}&dns={0}", BASE64URL_NOPAD.encode(&question));
+    for bad in ["", "?dns=", "?dns=****", "?dns=AAAA", "?dns=AAABAAAB", &twice] {
         let said = String::from_utf8_lossy(&curl(&[&format!("{address}{bad}")])).into_owned();
         assert!(said.contains("invalid_parameter"), "{bad}: {said}");
     }
-    let said = curl(&["--data-binary", &file, &address]);
-    assert!(String::from_utf8_lossy(&said).contains("application/dns-message"));
+    let said = |kind: &str, file: &str| {
+        let kind = format!("content-type: {kind}");
+        String::from_utf8_lossy(&curl(&["-H", &kind, "--data-binary", file, &address])).into_owned()
+    };
+    assert!(said("text/plain", &file).contains("unsupported_media_type"));
+    assert_eq!(
+        said("Application/DNS-Message; a=b", &file).as_bytes(),
+        String::from_utf8_lossy(&got).as_bytes()
+    );
+    user.file("long", &vec![0; 5 << 20]);
+    let long = said("application/dns-message", &format!("@{}", user.path("long").display()));
+    assert!(long.contains("body_too_large"), "{long}");
 }
 
 /// A question for the address of a name, as RFC 1035 spells it.

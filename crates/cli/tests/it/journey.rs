@@ -81,6 +81,8 @@ fn a_run_its_receipt_and_its_verification() {
     assert_eq!(user.run(&["verify", &receipt, "--json"]).json()["trust"], "remembered");
     let pinned = user.run(&["verify", &receipt, "--key", key.trim(), "--no-remember", "--json"]).json();
     assert_eq!(pinned["trust"], "pinned");
+    let mistyped = user.run(&["verify", &receipt, "--key", &key.trim()[..key.trim().len() - 1]]);
+    failed(mistyped, 2, "is not a node's public key");
     failed(user.run(&["verify", &receipt, "--output", &module]), 1, "because: output: ");
     let mut bytes = user.read("receipt.txt");
     for at in (0..bytes.len()).step_by(97) {

@@ -59,6 +59,14 @@ fn a_proof_is_seen_by_somebody_else() {
         interrupt(child);
         assert!(child.wait().unwrap().success());
     }
+    // A witness that forgot what it saw would cosign another history of the same log.
+    std::fs::remove_dir_all(other.path("witness/logs")).unwrap();
+    let directory = other.path("witness");
+    let words =
+        ["witness", "serve", "--name", "w.example/one", "--directory", text(&directory), "--log", &log];
+    let forgotten = other.run(&words);
+    assert_eq!(forgotten.code, 1, "{}", forgotten.stderr);
+    assert!(forgotten.stderr.contains("is missing beside the witness's key"), "{}", forgotten.stderr);
     let bad = other.run(&["witness", "serve", "--name", "two words", "--directory", "d", "--log", &log]);
     assert!(bad.stderr.contains("without spaces and plus signs"), "{}", bad.stderr);
 }

@@ -7,14 +7,14 @@ use casemate_api::names::{
     AcceptName, ClaimName, DraftName, NameDns, Resolution, ResolutionKind, UpdateName,
 };
 use casemate_ledger::NameChange;
-use casemate_model::{Digest, DnsRecords, Tags};
+use casemate_model::{Digest, DnsError, DnsRecords, Tags};
 use casemate_names::{Content, Edit, Keys, NameVersion, Order, Resolved, Status};
 
 use crate::problem::{Problem, body_field};
 
 pub(crate) fn name(resolved: &Resolved) -> wire::names::Name {
     let (held, record) = (&resolved.held, &resolved.held.record);
-    let is_active = resolved.status == Status::Active && !record.change.is_end();
+    let is_active = resolved.status == Status::Active;
     wire::names::Name {
         name: record.name.to_string(),
         project: record.project.to_string(),
@@ -26,10 +26,11 @@ pub(crate) fn name(resolved: &Resolved) -> wire::names::Name {
             Status::Suspended => wire::names::NameStatus::Suspended,
             Status::SuspendedAbove { .. } => wire::names::NameStatus::SuspendedAbove,
             Status::Revoked { .. } => wire::names::NameStatus::Revoked,
+            Status::Ended => wire::names::NameStatus::Ended,
         },
         until: match &resolved.status {
             Status::Grace { until } | Status::Revoked { until } => Some(until.to_string()),
-            Status::Active | Status::Suspended | Status::SuspendedAbove { .. } => None,
+            Status::Active | Status::Suspended | Status::SuspendedAbove { .. } | Status::Ended => None,
         },
         digest: record.digest.filter(|_| is_active).map(|digest| digest.to_string()),
         dns: is_active.then(|| name_dns(&record.dns)),
@@ -172,9 +173,10 @@ fn dns_of(dns: Option<&NameDns>) -> Result<Option<DnsRecords>, Problem> {
     let records = dns.records.iter().enumerate();
     let records = records.map(|(index, line)| body_field(&format!("/dns/records/{index}"), line));
     let records = records.collect::<Result<Vec<_>, Problem>>()?;
-    DnsRecords::new(dns.ttl, records)
-        .map(Some)
-        .map_err(|error| Problem::field("/dns/records", error.to_string()))
+    DnsRecords::new(dns.ttl, records).map(Some).map_err(|error| {
+        let place = if matches!(error, DnsError::Ttl) { "/dns/ttl" } else { "/dns/records" };
+        Problem::field(place, error.to_string())
+    })
 }
 
 fn tags_of(tags: &[String]) -> Result<Tags, Problem> {

@@ -381,7 +381,9 @@ fn expected_sequence(headers: &HeaderMap) -> Result<u64, Problem> {
     let given = headers.get(header::IF_MATCH).ok_or_else(Problem::if_match_required)?;
     let text = given.to_str().unwrap_or_default();
     let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
-    let sequence = digits.parse().map_err(|_| {
+    // As it was given: other ways to write a number are no tag of a name.
+    let sequence = digits.parse().ok().filter(|sequence: &u64| sequence.to_string() == digits);
+    let sequence = sequence.ok_or_else(|| {
         Problem::parameter_text(
             "if-match",
             "must be the name's ETag, such as \"3\" with its quotes".to_owned(),

@@ -1,13 +1,17 @@
 //! Records of the earlier registry, and what can become of them here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use casemate_model::{Name, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// Most records of one import.
+/// Most records of one import, and most bytes of one.
 const RECORDS_MAX: usize = 1_000_000;
+const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// A record as the earlier registry wrote it, as far as it counts here. It had several shapes: what is spelled differently in them is
 /// read by either name, and what is not known is kept as it is.
@@ -83,24 +87,84 @@ pub(super) enum RecordsError {
     /// There are too many.
     #[error("it has more than {RECORDS_MAX} records")]
     TooMany,
+    /// One is too long.
+    #[error("record {0} has more than {RECORD_BYTES_MAX} bytes")]
+    TooLong(usize),
 }
 
-/// Reads a list of records, an object whose values are records, one record, or one a line.
+/// Reads a list of records, an object whose values are records, one record, or one a line. They are counted and measured
+/// before they are taken apart, as a value takes many times the room of its text.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Value>, RecordsError> {
     let mut values = Vec::new();
-    for value in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
-        match value.map_err(RecordsError::NotJson)? {
-            Value::Array(list) => values.extend(list),
-            Value::Object(map) if !map.contains_key("domain") && !map.contains_key("name") => {
-                values.extend(map.into_iter().map(|(_, value)| value));
+    for part in serde_json::Deserializer::from_slice(bytes).into_iter::<&RawValue>() {
+        for text in part.and_then(texts_of).map_err(RecordsError::NotJson)? {
+            let text = text.get();
+            if values.len() == RECORDS_MAX {
+                return Err(RecordsError::TooMany);
             }
-            other => values.push(other),
-        }
-        if values.len() > RECORDS_MAX {
-            return Err(RecordsError::TooMany);
+            if text.len() > RECORD_BYTES_MAX {
+                return Err(RecordsError::TooLong(values.len() + 1));
+            }
+            values.push(serde_json::from_str(text).map_err(RecordsError::NotJson)?);
         }
     }
     Ok(values)
+}
+
+/// The texts of the records in one value.
+fn texts_of(whole: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
+    match whole.get().as_bytes() {
+        [b'[', ..] => serde_json::from_str::<Texts<'_>>(whole.get()).map(|texts| texts.records),
+        [b'{', ..] => {
+            let texts: Texts<'_> = serde_json::from_str(whole.get())?;
+            Ok(if texts.is_record { vec![whole] } else { texts.records })
+        }
+        _ => Ok(vec![whole]),
+    }
+}
+
+/// The texts of what is in a list or an object, but for those that are too many.
+struct Texts<'a> {
+    records: Vec<&'a RawValue>,
+    /// Whether it is an object that has a name itself.
+    is_record: bool,
+}
+
+impl<'de> Deserialize<'de> for Texts<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Texts { records: Vec::new(), is_record: false })
+    }
+}
+
+impl<'de> Visitor<'de> for Texts<'de> {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self, A::Error> {
+        while let Some(record) = list.next_element()? {
+            self.push(record);
+        }
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((key, record)) = map.next_entry::<String, _>()? {
+            self.is_record |= matches!(key.as_str(), "domain" | "name");
+            self.push(record);
+        }
+        Ok(self)
+    }
+}
+
+impl<'a> Texts<'a> {
+    fn push(&mut self, record: &'a RawValue) {
+        if self.records.len() <= RECORDS_MAX {
+            self.records.push(record);
+        }
+    }
 }
 
 /// Sorts records into those that can become names and those that cannot. Of several that would be one name, or look like
@@ -234,6 +298,17 @@ mod tests {
         assert_eq!(counts, [1, 1, 1, 2]);
         read(b"{\"domain\": ").expect_err("it is cut");
         read("[".repeat(10_000).as_bytes()).expect_err("it is too deep");
+        let escaped = read(br#"{"name": "a.b", "x": 1}"#).expect("one record");
+        assert_eq!(escaped.len(), 1);
+    }
+
+    #[test]
+    fn many_and_long_records_are_refused_before_they_are_taken_apart() {
+        let many = format!("[{}1]", "1,".repeat(RECORDS_MAX));
+        assert!(matches!(read(many.as_bytes()), Err(RecordsError::TooMany)));
+        assert!(matches!(read("1 ".repeat(RECORDS_MAX + 1).as_bytes()), Err(RecordsError::TooMany)));
+        let long = format!(r#"[1, {{"domain": "a.b", "x": "{}"}}]"#, "x".repeat(RECORD_BYTES_MAX));
+        assert!(matches!(read(long.as_bytes()), Err(RecordsError::TooLong(2))));
     }
 
     #[test]
