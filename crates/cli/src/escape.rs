@@ -66,7 +66,7 @@ pub(crate) fn escaped_json(text: String) -> String {
     text.chars().map(spelled).collect()
 }
 
-/// The second set of controls, line separators, marks and overrides of direction.
+/// Delete, the second set of controls, line separators, marks and overrides of direction.
 fn is_hidden(character: char) -> bool {
     matches!(
         character,

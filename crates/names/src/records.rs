@@ -114,8 +114,10 @@ pub(crate) enum Step {
 impl HeldName {
     /// Whether it may be used, as far as it itself goes.
     pub(crate) fn own_status(&self, now: Timestamp) -> Status {
+        if self.record.change.is_end() {
+            return Status::Ended;
+        }
         match self.record.standing {
-            _ if self.record.change.is_end() => Status::Ended,
             Standing::Suspended => Status::Suspended,
             Standing::Revoked => Status::Revoked { until: self.gone_from() },
             Standing::Good if now >= self.record.expires => Status::Grace { until: self.lapses() },
@@ -243,7 +245,7 @@ impl fmt::Display for Status {
             Self::Suspended => f.write_str("is suspended"),
             Self::SuspendedAbove { by } => write!(f, "is below `{by}`, which may not be used"),
             Self::Revoked { until } => write!(f, "was revoked, and is gone from {until} on"),
-            Self::Ended => f.write_str("was given up or taken away"),
+            Self::Ended => f.write_str("has ended, and is nobody's"),
         }
     }
 }

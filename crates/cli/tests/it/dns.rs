@@ -154,6 +154,8 @@ fn the_zone_goes_to_who_signs_with_its_key() {
     let whole = transfer("xfr:MDEyMzQ1Njc4OWFiY2RlZg==");
     assert!(whole.contains("XFR size: 125 records"), "{}", whole.lines().rev().take(8).collect::<String>());
     assert!(whole.contains("127.0.0.1") && !whole.contains("192.0.2.66"), "{whole}");
+    let since = tool("dig", port, &[ZONE, "IXFR=1", "-y", "hmac-sha256:xfr:MDEyMzQ1Njc4OWFiY2RlZg=="]);
+    assert!(since.contains("XFR size: 125 records"), "{}", since.lines().rev().take(8).collect::<String>());
     assert!(!whole.contains("could not be validated"), "{whole}");
     assert!(!whole.contains("verify failure") && !whole.contains("BADSIG"), "{whole}");
     for key in

@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(counts, [1, 1, 1, 2]);
         read(b"{\"domain\": ").expect_err("it is cut");
         read("[".repeat(10_000).as_bytes()).expect_err("it is too deep");
-        let escaped = read(br#"{"name": "a.b", "x": 1}"#).expect("one record");
+        let escaped = read(br#"{"n\u0061me": "a.b", "x": 1}"#).expect("one record");
         assert_eq!(escaped.len(), 1);
     }
 
