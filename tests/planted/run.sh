@@ -13,11 +13,16 @@ cd "$work/tree"
 # Beside the usual artefacts, so that only what is patched is built anew.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 
+# A patch that does not compile is no defect that was found.
+build() {
+    cargo build --quiet --locked --workspace --example linear
+}
+
 run() {
-    cargo build --quiet --locked -p casemate-state --example linear
     "$CARGO_TARGET_DIR/debug/examples/linear" --database sqlite --steps "$steps" >"$work/said" 2>&1
 }
 
+build
 if run; then
     echo "without a defect: $(tail -n 1 "$work/said")"
 else
@@ -29,6 +34,7 @@ missed=0
 for patch in "$here"/*.patch; do
     name=$(basename "$patch" .patch)
     git apply -p1 "$patch"
+    build
     if run; then
         echo "$name: NOT FOUND"
         missed=$((missed + 1))

@@ -1,3 +1,4 @@
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use casemate_policy::{Operation, Permit, operation};
 use crate::cache::ResolveCache;
 use crate::rules::{self, Scene};
 use crate::{
-    Claimed, ClaimedBy, Class, Commitments, Content, HeldName, Keys, NamesError, NewVersion, Nonce, Notice,
-    Obstacle, Order, Registry, Replaced, Revealed, Status,
+    Claimed, ClaimedBy, Class, Commitments, Content, HeldName, Keys, LastVersion, NamesError, NewVersion,
+    Nonce, Notice, Obstacle, Order, Registry, Replaced, Revealed, Status,
 };
 
 /// How far the clock of who signs may be ahead.
@@ -49,6 +50,19 @@ pub struct Drafted {
     pub record: NameRecord,
     /// The version that it comes after, as that was signed; `None` for a claim.
     pub former: Option<SignedNameRecord>,
+}
+
+/// What a claim is made on: how the history of the name ended, and what is held above it, the nearest first.
+struct Ground {
+    last: LastVersion,
+    above: Vec<HeldName>,
+    is_guessed: bool,
+}
+
+impl Ground {
+    /// That nobody ever had the name, and nobody has one above it. It mostly is so, and the registry says when it is not: then it is
+    /// worth reading what there is.
+    const GUESSED: Self = Self { last: LastVersion::NONE, above: Vec::new(), is_guessed: true };
 }
 
 /// Who asks.
@@ -126,7 +140,8 @@ impl Names {
         let asking = Asking::of(permit);
         let (record, former) = match order {
             Order::Claim { content, keys } => {
-                (self.first_version(&asking, name, content, keys, now).await?, None)
+                let ground = self.ground(name).await?;
+                (self.first_version(&asking, (name, &ground), (content, keys), now)?, None)
             }
             order => {
                 let (record, held) = self.next_version(&asking, name, order, (now, now)).await?;
@@ -147,14 +162,22 @@ impl Names {
     ) -> Result<HeldName, NamesError> {
         asking.check_class(name)?;
         let revealed = self.revealed(asking, name, &given)?;
+        let mut ground = Ground::GUESSED;
         for _ in 0..TRIES_MAX {
-            let record = self.first_version(asking, name, content, keys, signed_at(signed, given.at)).await?;
-            let (record, signatures) = checked(record, None, signed).await?;
+            let at = signed_at(signed, given.at);
+            let record = self.first_version(asking, (name, &ground), (content, keys), at)?;
+            let (record, signatures) = match checked(record, None, signed).await {
+                Err(NamesError::SignedOtherwise { .. }) if ground.is_guessed => {
+                    ground = self.ground(name).await?;
+                    continue;
+                }
+                checked => checked?,
+            };
             let held = begun(record, given.at);
             let (actor, free_from) = (asking.actor.clone(), given.at);
             let version = NewVersion { held, signatures, actor, free_from, revealed };
             let event = with_record(given.event.clone(), version.record());
-            match self.registry.claim(&version, event).await? {
+            match self.registry.claim(&version, &ground.above, event).await? {
                 Claimed::Done => {
                     self.cache.forget(name);
                     return Ok(version.held);
@@ -162,13 +185,19 @@ impl Names {
                 Claimed::Refused(obstacle) => return Err(refusal(name, obstacle, asking.project)),
                 Claimed::NotCommitted => return Err(NamesError::NotCommitted { name: name.clone() }),
                 Claimed::BlobMissing => return Err(NamesError::BlobMissing { digest: content.digest }),
-                Claimed::Overtaken if signed.is_some() => {
+                Claimed::Overtaken if signed.is_some() && !ground.is_guessed => {
                     return Err(NamesError::SignedOtherwise { name: name.clone() });
                 }
-                Claimed::Overtaken => {}
+                Claimed::Overtaken => ground = self.ground(name).await?,
             }
         }
         Err(NamesError::Contended { name: name.clone() })
+    }
+
+    async fn ground(&self, name: &Name) -> Result<Ground, NamesError> {
+        let mut above = self.registry.family(name).await?;
+        above.retain(|above| above.record.name != *name);
+        Ok(Ground { last: self.registry.last(name).await?, above, is_guessed: false })
     }
 
     /// The commitment that a claim reveals, if it has to or does.
@@ -187,16 +216,15 @@ impl Names {
         }
     }
 
-    async fn first_version(
+    fn first_version(
         &self,
         asking: &Asking<'_>,
-        name: &Name,
-        content: &Content,
-        keys: &Keys,
+        (name, ground): (&Name, &Ground),
+        (content, keys): (&Content, &Keys),
         at: Timestamp,
     ) -> Result<NameRecord, NamesError> {
-        let (last, above) = (self.registry.last(name).await?, self.registry.family(name).await?);
-        if let Some(by) = rules::stopped_above(name, &above) {
+        let Ground { last, above, .. } = ground;
+        if let Some(by) = rules::stopped_above(name, above) {
             let status = Status::SuspendedAbove { by: by.clone() };
             return Err(NamesError::NotActive { name: name.clone(), status });
         }
@@ -244,10 +272,10 @@ impl Names {
                 return Err(NamesError::Stale { name: name.clone(), expected, found });
             }
             let (record, signatures) = checked(record, Some(&held.record), signed).await?;
+            let event = with_record(given.event.clone(), &record).concerning(parties(&held.record, &record));
             let (held, free_from) = followed(record, &held, given.at);
             let actor = asking.actor.clone();
             let version = NewVersion { held, signatures, actor, free_from, revealed: None };
-            let event = with_record(given.event.clone(), version.record());
             match (self.registry.replace(&version, event).await?, given.expected) {
                 (Replaced::Done, _) => {
                     self.cache.forget(name);
@@ -376,6 +404,12 @@ pub(crate) fn followed(record: NameRecord, former: &HeldName, at: Timestamp) -> 
 pub(crate) fn with_record(mut event: Event, record: &NameRecord) -> Event {
     event.details.push((SignedNameRecord::DETAIL.to_owned(), record.digest_of().to_string()));
     event
+}
+
+/// Those who have to do with a version and the one before it: who holds the name, and to whom it is offered.
+fn parties<'a>(former: &'a NameRecord, record: &'a NameRecord) -> impl Iterator<Item = &'a Project> {
+    let of = |record: &'a NameRecord| iter::once(&record.project).chain(&record.offered_to);
+    of(former).chain(of(record))
 }
 
 pub(crate) fn refusal(name: &Name, obstacle: Obstacle, asking: &Project) -> NamesError {

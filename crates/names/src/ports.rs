@@ -10,8 +10,14 @@ pub trait Registry: Send + Sync + 'static {
     /// Which registry it is.
     fn id(&self) -> RegistryId;
 
-    /// Claims a name to which nothing stands in the way, if the version is the one that comes after its last.
-    async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError>;
+    /// Claims a name to which nothing stands in the way, if the version is the one that comes after its last, and `above` is all that
+    /// is held above it, as it is.
+    async fn claim(
+        &self,
+        version: &NewVersion,
+        above: &[HeldName],
+        event: Event,
+    ) -> Result<Claimed, StoreError>;
 
     /// Keeps a commitment, in the place of those that are too old to be revealed; one that is there stays. Returns when it was made;
     /// `None` if the project has [`COMMITMENTS_MAX`](crate::COMMITMENTS_MAX) others.
@@ -168,7 +174,7 @@ pub enum Claimed {
     Done,
     /// Something stands in the way.
     Refused(Obstacle),
-    /// Its history went on in the meantime.
+    /// Its history, or what is above it, is another than was thought.
     Overtaken,
     /// No blob with that digest is stored.
     BlobMissing,

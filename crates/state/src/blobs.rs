@@ -29,10 +29,8 @@ impl Tx<'_> {
     /// Adds a reference to a blob that its project may read; false if it may not, or if there is none. Both look the same
     /// from outside: a project reads what an object or task of its has, not what others only run by a name of its.
     pub(crate) async fn refer_to_readable(&mut self, blob: &BlobId) -> Result<bool, Failure> {
-        if self.row(&IS_READABLE, values![blob.project, blob.digest]).await?.is_none() {
-            return Ok(false);
-        }
-        self.refer_to_known(blob).await
+        let values = values![blob.project, blob.digest];
+        Ok(self.execute(&REFER_TO_READABLE, values).await? == 1)
     }
 
     /// Whether a blob is written down. It stays so until the transaction ends.
@@ -62,6 +60,12 @@ const REFER_TO_STORED: Statement = statement!(
 const REFER_TO_KNOWN: Statement = statement!(
     "UPDATE blobs SET reference_count = reference_count + 1, unreferenced_since = NULL \
      WHERE project = $1 AND digest = $2"
+);
+pub(crate) const REFER_TO_READABLE: Statement = statement!(
+    "UPDATE blobs SET reference_count = reference_count + 1, unreferenced_since = NULL \
+     WHERE project = $1 AND digest = $2 AND (EXISTS (SELECT 1 FROM objects WHERE project = $1 AND digest = $2) \
+     OR EXISTS (SELECT 1 FROM object_versions WHERE project = $1 AND digest = $2) \
+     OR EXISTS (SELECT 1 FROM task_outputs WHERE project = $1 AND digest = $2))"
 );
 const LOCK_BLOB: Statement = locking!("SELECT size_bytes FROM blobs WHERE project = $1 AND digest = $2");
 const DROP_REFERENCE: Statement = statement!(

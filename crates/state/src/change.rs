@@ -4,7 +4,7 @@ use casemate_model::Digest;
 
 use crate::failure::Failure;
 use crate::options::StoreLimits;
-use crate::sql::{Row, Sql, Statement, Value, locking, statement, values};
+use crate::sql::{Dialect, Row, Sql, Statement, Value, locking, statement, values};
 
 /// A change to the store, as a value: what is to happen, and how.
 ///
@@ -49,6 +49,10 @@ pub(crate) struct Mark {
 impl<'c> Tx<'c> {
     pub(crate) fn new(sql: Sql<'c>, origin: &'c str, limits: StoreLimits) -> Self {
         Self { sql, origin, limits, head: None, head_changed: false }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.sql.dialect()
     }
 
     pub(crate) fn limits(&self) -> &StoreLimits {

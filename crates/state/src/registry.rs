@@ -1,5 +1,6 @@
 //! Names: one conditional transaction each.
 
+mod claim;
 mod commitments;
 mod due;
 mod logged;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::sql::{Statement, locking, statement, values};
 use crate::store::{PAGE_MAX, Store, read_all, read_one};
 
+use claim::Claim;
 use commitments::Commit;
 use rows::{held_columns, held_name, last_version, logged_record, name_version};
 use tags::{tag, untag};
@@ -32,8 +34,14 @@ impl Registry for Store {
         self.registry()
     }
 
-    async fn claim(&self, version: &NewVersion, event: Event) -> Result<Claimed, StoreError> {
-        self.change(Claim { version: version.clone(), event }).await
+    async fn claim(
+        &self,
+        version: &NewVersion,
+        above: &[HeldName],
+        event: Event,
+    ) -> Result<Claimed, StoreError> {
+        let above = above.iter().map(|above| (above.record.name.clone(), above.record.sequence)).collect();
+        self.change(Claim { version: version.clone(), above, event }).await
     }
 
     async fn replace(&self, version: &NewVersion, event: Event) -> Result<Replaced, StoreError> {
@@ -192,53 +200,6 @@ impl Registry for Store {
 /// The greatest number that a column holds; no sequence gets there.
 const SEQUENCE_MAX: u64 = i64::MAX.unsigned_abs();
 
-struct Claim {
-    version: NewVersion,
-    event: Event,
-}
-
-#[async_trait]
-impl Change for Claim {
-    type Answer = Claimed;
-    const ACTION: &'static str = "claim a name";
-
-    async fn apply(&self, tx: &mut Tx<'_>) -> Result<Claimed, Failure> {
-        let (held, record) = (&self.version.held, self.version.record());
-        // Names of one tree are claimed one after another: else of two that exclude each other both could be.
-        tx.row(&LOCK_TREE, values![record.name.top()]).await?;
-        if let Some(obstacle) = obstacle::find(tx, &record.name, &record.project, held.updated).await? {
-            return Ok(Claimed::Refused(obstacle));
-        }
-        let last = tx.row(&LAST_VERSION, values![record.name]).await?.map(last_version).transpose()?;
-        let last = last.unwrap_or(LastVersion::NONE);
-        if record.sequence != last.sequence + 1 || record.epoch != last.epoch + 1 {
-            return Ok(Claimed::Overtaken);
-        }
-        if let Some(revealed) = &self.version.revealed
-            && !commitments::is_there(tx, revealed, &record.project).await?
-        {
-            return Ok(Claimed::NotCommitted);
-        }
-        let digest = record.digest.ok_or_else(|| Failure::damaged("claim", rows::NoContent))?;
-        if !tx.refer_to_readable(&BlobId::new(&record.project, digest)).await? {
-            return Ok(Claimed::BlobMissing);
-        }
-        if let Some(revealed) = &self.version.revealed {
-            commitments::spend(tx, revealed).await?;
-        }
-        tx.execute(&INSERT_NAME, &rows::held_values(held)).await?;
-        let (name, reversed) = (&record.name, record.name.reversed());
-        let skeleton = values![name.skeleton(), name, record.project, reversed];
-        if tx.execute(&TAKE_SKELETON, skeleton).await? == 0 {
-            // Somebody of another tree was first, at the same moment.
-            return Err(Failure::Overtaken);
-        }
-        tag(tx, held).await?;
-        enter(tx, &self.version, &self.event).await?;
-        Ok(Claimed::Done)
-    }
-}
-
 struct Replace {
     version: NewVersion,
     event: Event,
@@ -373,11 +334,6 @@ const ENDING_AFTER: Statement = statement!(
     " FROM names WHERE project = $1 AND (expires, name) > ((SELECT expires FROM names WHERE name = $2), $2) \
      ORDER BY expires, name LIMIT $3"
 );
-const INSERT_NAME: Statement = statement!(
-    "INSERT INTO names (project, sequence, digest, claimed, updated, epoch, change, standing, offered_to, owner, recovery, \
-     successor, dns, tags, issued, take_until, expires, previous, locked_until, noticed, due, name, reversed) VALUES ($1, $2, $3, \
-     $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)"
-);
 const UPDATE_NAME: Statement = statement!(
     "UPDATE names SET project = $1, sequence = $2, digest = $3, claimed = $4, updated = $5, epoch = $6, change = $7, \
      standing = $8, offered_to = $9, owner = $10, recovery = $11, successor = $12, dns = $13, tags = $14, issued = $15, \
@@ -385,14 +341,6 @@ const UPDATE_NAME: Statement = statement!(
      WHERE name = $22 AND sequence = $23"
 );
 const DELETE_NAME: Statement = statement!("DELETE FROM names WHERE name = $1 AND sequence = $2");
-const LOCK_TREE: Statement = Statement {
-    sqlite: "SELECT $1",
-    postgres: "SELECT 1 FROM pg_advisory_xact_lock(7310038, hashtext($1)) AS held",
-};
-const TAKE_SKELETON: Statement = statement!(
-    "INSERT INTO name_skeletons (skeleton, name, project, reversed) VALUES ($1, $2, $3, $4) ON CONFLICT (skeleton) DO UPDATE \
-     SET name = $2, project = $3, reversed = $4, free_from = NULL WHERE name_skeletons.free_from IS NOT NULL"
-);
 const GIVE_UP_SKELETON: Statement =
     statement!("UPDATE name_skeletons SET free_from = $3 WHERE skeleton = $1 AND name = $2");
 const PASS_ON_SKELETON: Statement =
@@ -422,11 +370,10 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("find a name to change", &LOCK_NAME),
     ("find a name below that is another's", &obstacle::BELOW_OF_ANOTHER),
     ("find the holders of a name and those above it", &obstacle::HOLDERS),
+    ("find what is around a name", &obstacle::AROUND),
     ("count a project's commitments", &commitments::COUNT),
     ("find a commitment", &commitments::FIND),
     ("reveal a commitment", &commitments::SPEND),
-    ("find what looks so", &obstacle::WHO_LOOKS_SO),
-    ("find what cools off below", &obstacle::COOLING_BELOW),
     ("find how a name ended", &obstacle::LAST_CHANGE),
     ("give up what a name looks like", &GIVE_UP_SKELETON),
     ("pass on what a name looks like", &PASS_ON_SKELETON),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! callers ──> queue (bounded) ──> batch: BEGIN · op · op · op · log head · COMMIT ──> answers
-//!                                  each op in its savepoint; one fsync for all
+//!                                  one fsync for all
+//!              an op failed                    ──> the batch again, each op in its savepoint
 //!              batch did not commit, for sure  ──> each op again, in its own transaction
 //!              op had to wait too long         ──> not begun, "nothing was changed"
 //!              COMMIT lost in the middle       ──> "outcome unknown", and nothing is run again
@@ -25,7 +26,7 @@ use crate::figures::Counters;
 use crate::options::StoreLimits;
 use crate::sql::Dialect;
 
-use batch::Attempt;
+use batch::{Attempt, Guard};
 use pending::{Item, Pending};
 
 /// Most changes of one transaction: beyond it the commit is no longer what costs.
@@ -169,8 +170,13 @@ impl Work {
     /// Answers every item of the batch.
     async fn settle(&mut self, batch: Vec<Item>) {
         metrics::histogram!("casemate_store_batch_ops").record(batch.len() as f64);
-        let again =
-            if batch.len() == 1 { batch } else { self.attempt(batch).await.into_iter().map(back).collect() };
+        let mut again = batch;
+        // Hardly any change fails, so that savepoints come with the second attempt.
+        for guard in [Guard::Nothing, Guard::Savepoints] {
+            if again.len() > 1 {
+                again = self.attempt(again, guard).await.into_iter().map(back).collect();
+            }
+        }
         for item in again {
             self.settle_alone(item).await;
         }
@@ -178,7 +184,7 @@ impl Work {
 
     async fn settle_alone(&mut self, mut item: Item) {
         for tries_left in (0..ALONE_TRIES).rev() {
-            let Some((again, failure)) = self.attempt(vec![item]).await.pop() else {
+            let Some((again, failure)) = self.attempt(vec![item], Guard::Nothing).await.pop() else {
                 return;
             };
             if tries_left == 0 || !failure.may_pass() {
@@ -190,7 +196,7 @@ impl Work {
     }
 
     /// Runs the batch in one transaction. Returns what was undone and not answered, with the reason.
-    async fn attempt(&mut self, batch: Vec<Item>) -> Vec<(Item, Failure)> {
+    async fn attempt(&mut self, batch: Vec<Item>, guard: Guard) -> Vec<(Item, Failure)> {
         let batch = refuse_late(batch);
         if batch.is_empty() {
             return Vec::new();
@@ -201,10 +207,13 @@ impl Work {
             return Vec::new();
         }
         let connection = self.connection.as_mut().expect("just connected");
-        let mut attempt = Attempt::new(batch);
+        let mut attempt = Attempt::new(batch, guard);
         match attempt.run(connection, &self.database, self.limits).await {
             Ok(()) => self.commit(attempt).await,
             Err(failure) => {
+                if !attempt.lost_a_change() {
+                    self.note(&failure);
+                }
                 self.abandon(&failure).await;
                 attempt.undone(&failure)
             }
@@ -219,6 +228,7 @@ impl Work {
             self.counters.committed(attempt.done(), began.elapsed());
             return attempt.answer();
         };
+        self.note(&failure);
         self.abandon(&failure).await;
         if failure.leaves_commit_open() { attempt.answer_unknown(&failure) } else { attempt.undone(&failure) }
     }
@@ -230,12 +240,15 @@ impl Work {
         Ok(())
     }
 
-    /// Ends the transaction that failed. A connection that may be out of step is not used again.
-    async fn abandon(&mut self, failure: &Failure) {
+    fn note(&self, failure: &Failure) {
         if failure.remedy() != Remedy::RunAgain {
             self.counters.failed();
             tracing::warn!(error = failure as &dyn std::error::Error, "a transaction of the store failed");
         }
+    }
+
+    /// Ends the transaction that failed. A connection that may be out of step is not used again.
+    async fn abandon(&mut self, failure: &Failure) {
         let in_step = failure.remedy() != Remedy::Reconnect && !matches!(failure, Failure::Silent { .. });
         if let Some(mut connection) = self.connection.take()
             && in_step

@@ -14,11 +14,13 @@ use crate::transport::{Transport, is_loopback};
 ///
 /// A lock is waited for less long than a change may wait, so that the change is refused for a reason that can be
 /// named. A transaction whose node is gone must not hold its locks for ever. A commit must be on disk before it is
-/// acknowledged; a server that asks for more than that (a replica's confirmation) is left to it.
+/// acknowledged; a server that asks for more than that (a replica's confirmation) is left to it. Every statement finds its rows by an
+/// index; a planner that saw the tables when they were empty would read them whole, until somebody analyses them.
 const WRITER_SETTINGS: &str = "
     SET lock_timeout = '1500ms';
     SET idle_in_transaction_session_timeout = '30s';
     SET default_transaction_isolation = 'read committed';
+    SET enable_seqscan = off;
     SELECT set_config('synchronous_commit', 'on', false)
         WHERE current_setting('synchronous_commit') IN ('off', 'local');
 ";
@@ -75,7 +77,9 @@ pub(super) fn readers(options: &PgConnectOptions, limits: &StoreLimits) -> PgPoo
     PgPoolOptions::new()
         .max_connections(limits.readers)
         .acquire_timeout(limits.read_wait_max)
-        .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]))
+        .connect_lazy_with(
+            options.clone().options([("default_transaction_read_only", "on"), ("enable_seqscan", "off")]),
+        )
 }
 
 /// Checks what decides if text and acknowledged changes come back as they were.

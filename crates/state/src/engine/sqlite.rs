@@ -21,6 +21,12 @@ const BUSY_WAIT_MAX: Duration = Duration::from_millis(1500);
 /// To what size the write-ahead log is cut back once it has been longer.
 const WAL_BYTES_KEPT: &str = "67108864";
 
+/// Pages of the database that the writer keeps, in KiB: what a transaction of many changes touches is written once, at its end.
+const CACHE_KIB: u32 = 32 << 10;
+
+/// Pages in the write-ahead log after which they are copied into the database, which is synced then: 32 MiB.
+const CHECKPOINT_PAGES: u32 = 8_192;
+
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS_KEPT: usize = 512;
 
@@ -64,7 +70,8 @@ pub(super) fn open_direct(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     connection.execute_batch(&format!(
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; \
-         PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {WAL_BYTES_KEPT};"
+         PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = {WAL_BYTES_KEPT}; \
+         PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
     ))?;
     Ok(connection)
 }

@@ -1,5 +1,7 @@
 //! Names as rows have them.
 
+use std::iter;
+
 use casemate_ledger::{NameRecord, SignedNameRecord};
 use casemate_model::{Digest, Name};
 use casemate_names::{HeldName, LastVersion, LoggedRecord, NameVersion};
@@ -101,10 +103,14 @@ fn common_values(held: &HeldName) -> Vec<Value> {
 
 /// A name and all above it: eight of them, one of them more than once if there are fewer.
 pub(super) fn family_of(name: &Name) -> Vec<Value> {
-    let mut family: Vec<_> =
-        std::iter::once(name.to_value()).chain(name.ancestors().map(|above| above.to_value())).collect();
-    family.resize(Name::LABELS_MAX, name.to_value());
-    family
+    eight(iter::once(name.to_value()).chain(name.ancestors().map(|above| above.to_value())))
+}
+
+/// As many values as a name has labels at most, the first of them again if there are fewer.
+pub(super) fn eight(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let mut values: Vec<_> = values.collect();
+    values.resize(Name::LABELS_MAX, values[0].clone());
+    values
 }
 
 pub(crate) fn name_version(row: Row) -> Result<NameVersion, Failure> {

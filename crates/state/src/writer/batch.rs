@@ -12,6 +12,17 @@ use crate::sql::{Dialect, Sql, Statement, statement};
 /// Several changes in one transaction.
 pub(super) struct Attempt {
     items: Vec<(Item, Verdict)>,
+    guard: Guard,
+    lost_a_change: bool,
+}
+
+/// What a change that fails takes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// The whole transaction.
+    Nothing,
+    /// Nothing: each change has a savepoint, which is two more statements.
+    Savepoints,
 }
 
 /// How a change went in its savepoint.
@@ -25,8 +36,14 @@ enum Verdict {
 }
 
 impl Attempt {
-    pub(super) fn new(batch: Vec<Item>) -> Self {
-        Self { items: batch.into_iter().map(|item| (item, Verdict::Done)).collect() }
+    pub(super) fn new(batch: Vec<Item>, guard: Guard) -> Self {
+        let items = batch.into_iter().map(|item| (item, Verdict::Done)).collect();
+        Self { items, guard, lost_a_change: false }
+    }
+
+    /// Whether it was one of several changes that failed, and not the transaction.
+    pub(super) fn lost_a_change(&self) -> bool {
+        self.lost_a_change
     }
 
     /// Runs every change up to the COMMIT. After an error nothing of the transaction stands.
@@ -48,10 +65,14 @@ impl Attempt {
         begin(&mut sql, alone).await?;
         let mut tx = Tx::new(sql, origin, limits);
         for (item, verdict) in &mut self.items {
-            if alone {
-                item.apply(&mut tx).await?;
-            } else {
-                *verdict = run_in_savepoint(item, &mut tx).await?;
+            match self.guard {
+                Guard::Nothing => {
+                    let applied = item.apply(&mut tx).await;
+                    self.lost_a_change = !alone
+                        && applied.as_ref().is_err_and(|failure| failure.remedy() != Remedy::Reconnect);
+                    applied?;
+                }
+                Guard::Savepoints => *verdict = run_in_savepoint(item, &mut tx).await?,
             }
         }
         tx.finish().await
