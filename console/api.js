@@ -115,6 +115,7 @@ export function createApi({ onSignedOut = () => {}, fetch = globalThis.fetch.bin
     name: (name, signal) => json("GET", namePath(name), { signal }),
     nameHistory: (name, query, signal) => list(namePath(name, "/history"), query, signal),
     claimName: (claim) => json("POST", "/names", { body: claim }),
+    commitName: (commitment) => json("POST", "/name-commitments", { body: { commitment } }),
     updateName: (name, update, sequence) => json("PUT", namePath(name), { body: update, headers: { "if-match": `"${sequence}"` } }),
     renewName: (name) => json("POST", namePath(name, "/renew")),
     offerName: (name, to) => json("POST", namePath(name, "/offer"), { body: { to } }),

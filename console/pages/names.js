@@ -2,10 +2,11 @@
 
 import { commands } from "../commands.js";
 import { hashFor } from "../router.js";
-import { h, icon } from "../ui/dom.js";
+import { cryptoAvailable, sha256, toHex, utf8 } from "../proof/bytes.js";
+import { fill, h, icon } from "../ui/dom.js";
 import { openDialog } from "../ui/dialog.js";
 import { field, FieldError, form, textInput } from "../ui/form.js";
-import { count } from "../ui/format.js";
+import { count, plural } from "../ui/format.js";
 import { badge, calmly, digestOf, empty, moment, pageHead } from "../ui/parts.js";
 import { sourcePicker } from "../ui/source.js";
 import { PAGE, pagedTable } from "../ui/table.js";
@@ -17,13 +18,13 @@ export const title = () => "Names";
 const VIEWS = [["", "All"], ["ending", "Ending first"], ["offered", "Offered to you"]];
 
 /** `?claim=sha256:…` opens the claim dialog for that digest, `?tag=…` lists what has the tag. */
-export async function render({ api, events, signal, query, navigate, can }) {
+export async function render({ api, events, signal, query, navigate, can, project }) {
   let prefix = query.prefix ?? "";
   const wanted = () => {
     if (query.view) return { [query.view]: true };
     return query.tag ? { tag: query.tag } : { prefix };
   };
-  const claim = (digest = null) => claimDialog({ api, signal, digest, navigate });
+  const claim = (digest = null) => claimDialog({ api, signal, digest, navigate, project });
   const button = () => can("names:write") && h("button", { type: "button", class: "primary", on: { click: () => claim() } }, icon("plus"), "Claim a name");
   const list = pagedTable({
     caption: "Names", columns: columns(), signal,
@@ -72,9 +73,12 @@ function columns() {
   ];
 }
 
-function claimDialog({ api, signal, digest, navigate }) {
+function claimDialog({ api, signal, digest, navigate, project }) {
   const name = textInput({ placeholder: "thumbnails.acme", autofocus: true });
   const target = digestPicker({ api, signal, initial: digest });
+  const early = h("input", { type: "checkbox", disabled: !cryptoAvailable() });
+  const progress = h("p", { class: "hint", role: "status" });
+  const closed = new AbortController();
   const opened = openDialog({
     title: "Claim a name",
     wide: true,
@@ -82,18 +86,39 @@ function claimDialog({ api, signal, digest, navigate }) {
       fields: [
         field({ label: "Name", name: "name", control: name, hint: "Up to eight labels of a-z, 0-9 and inner hyphens, joined by dots." }),
         field({ label: "Points at", name: "digest", control: target.element }),
+        field({ label: "Commit first", name: "nonce", control: early, hint: "Ten seconds before the name is seen it is said that one will be claimed, so that nobody who sees it can be faster." }),
+        progress,
       ],
       submit: "Claim",
       onCancel: () => opened.close(),
       onSubmit: async () => {
         if (name.value.trim() === "") throw new FieldError("/name", "Write the name.");
-        const claimed = await api.claimName({ name: name.value.trim(), digest: await target.digest() });
+        const claim = { name: name.value.trim(), digest: await target.digest() };
+        if (early.checked) claim.nonce = await committed({ api, project, name: claim.name, progress, signal: closed.signal });
+        if (closed.signal.aborted) return;
+        const claimed = await api.claimName(claim);
         opened.close();
         toast(`${claimed.name} is yours.`);
         navigate(hashFor(["names", claimed.name]));
       },
     }),
   });
+  opened.closed.then(() => closed.abort());
+}
+
+/** Commits to a claim and waits until that can be revealed. Returns the nonce that reveals it. */
+async function committed({ api, project, name, progress, signal }) {
+  const nonce = toHex(crypto.getRandomValues(new Uint8Array(32)));
+  const lines = ["casemate name commitment v1", project, name, nonce].map((line) => `${line}\n`).join("");
+  const { made, from } = await api.commitName(`sha256:${toHex(await sha256(utf8(lines)))}`);
+  // By the clock of the node alone: the browser's may be wrong.
+  let seconds = Math.ceil((Date.parse(from) - Date.parse(made)) / 1000);
+  for (; seconds >= 0 && !signal.aborted; seconds -= 1) {
+    fill(progress, `Committed. The name is claimed in ${plural(seconds, "second")}.`);
+    await new Promise((resolve) => { setTimeout(resolve, 1000); });
+  }
+  fill(progress);
+  return nonce;
 }
 
 /** A picker for a digest, given as such or as the object that has it. */

@@ -111,5 +111,5 @@ function activity(events, signal) {
 const SENTENCES = {
   task: ({ id, state }) => [h("a", { href: hashFor(["tasks", id]), class: "mono" }, id.slice(0, 14), "…"), " ", stateBadge(state)],
   object: ({ bucket, key, change }) => [h("a", { href: hashFor(["objects", bucket, key]) }, `${bucket}/${key}`), ` ${change}`],
-  name: ({ name, change }) => [h("a", { href: hashFor(["names", name]) }, name), ` ${change}`],
+  name: ({ name, change }) => [h("a", { href: hashFor(["names", name]) }, name), ` ${change ?? "has come to its end"}`],
 };

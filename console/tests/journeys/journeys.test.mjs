@@ -236,6 +236,22 @@ journey("claims a name, moves it and reads its history", async () => {
   await page.locator(".facts", { hasText: "A 192.0.2.1" }).waitFor();
 });
 
+journey("commits to a claim before the name is seen", async () => {
+  await visit("#/names", "Names");
+  await button("Claim a name").first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name", { exact: true }).fill("early.journeys");
+  await dialog.getByLabel("Points at: bucket").fill("journeys");
+  await dialog.getByLabel("Points at: key").fill("book.txt");
+  await dialog.getByLabel("Commit first").check();
+  const claims = page.waitForRequest((request) => request.method() === "POST" && request.url().endsWith("/api/v1/names"));
+  await dialog.getByRole("button", { name: "Claim", exact: true }).click();
+  await dialog.getByText("Committed. The name is claimed in").waitFor();
+  assert.match((await claims).postDataJSON().nonce, /^[0-9a-f]{64}$/);
+  await heading("early.journeys");
+  await visit("#/names/copy.journeys", "copy.journeys");
+});
+
 journey("proves a name here, and refuses a proof that was changed on the way", async () => {
   await button("Prove it here").click();
   await page.locator(".verdict", { hasText: "The registry's log holds version 3 of this name" }).waitFor();

@@ -46,8 +46,9 @@ pub enum ObjectChange {
 pub struct NameEvent {
     /// The name.
     pub name: String,
-    /// What happened to it.
-    pub change: NameChange,
+    /// What happened to it; absent when its time is over, and nobody but its holder can use it until that renews it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<NameChange>,
 }
 
 /// The node paused a webhook, because its receiver does not work; kind `webhook`.

@@ -31,6 +31,7 @@ mod secret_line;
 mod serve;
 mod signed_in;
 mod span;
+mod stdin;
 mod tables;
 mod transfer;
 mod wire;

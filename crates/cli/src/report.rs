@@ -225,7 +225,7 @@ pub(crate) enum CliError {
         source: io::Error,
     },
     /// More from standard input than is read ahead.
-    #[error("standard input has more than {bytes_max} bytes, the most that a run takes from there")]
+    #[error("standard input has more than {bytes_max} bytes, the most that is taken from there")]
     InputTooLong {
         /// The most.
         bytes_max: u64,

@@ -41,12 +41,12 @@ pub enum Change {
         /// Whether it is there now.
         stored: bool,
     },
-    /// A name has a new version.
+    /// A name has a new version, or its time is over.
     Name {
         /// The name.
         name: String,
-        /// What it changed.
-        change: NameChange,
+        /// What the version changed; `None` where time alone ended what it meant.
+        change: Option<NameChange>,
     },
     /// A webhook was paused by the node.
     Webhook {

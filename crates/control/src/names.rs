@@ -3,7 +3,7 @@ use std::time::Duration;
 use casemate_ledger::{Event, NameBundle, NameChange, SignedNameRecord};
 use casemate_model::{Digest, Name, Pattern, Timestamp};
 use casemate_names::{
-    Content, Drafted, Given, Heard, HeldName, Keys, NamePage, NameVersion, NamesError, Nonce, Order,
+    Content, Drafted, Given, Heard, HeldName, Keys, NamePage, NameVersion, NamesError, Nonce, Notice, Order,
     Resolved, Tended, WhichNames,
 };
 use casemate_policy::{Operation, Resource, operation};
@@ -202,9 +202,14 @@ impl Control {
         };
         loop {
             let (done, more) = self.parts.names.tend(self.now(), TEND_BATCH, &event).await?;
-            for ended in done {
-                if let Tended::Ended { held } = ended {
-                    self.announce_name(&held);
+            for tended in done {
+                match tended {
+                    Tended::Ended { held } => self.announce_name(&held),
+                    // From here on it means nothing, until its holder renews it.
+                    Tended::Said { held, notice: Notice::Ended } => {
+                        self.publish_name(&held.record.name, None);
+                    }
+                    Tended::Said { .. } => {}
                 }
             }
             if !more || self.stopping.is_cancelled() {
@@ -216,7 +221,7 @@ impl Control {
     /// Hears of what other nodes with the same database do to names, and tells who watches here.
     pub(crate) async fn hear_names(&self, heard: &mut Heard) -> Result<(), ControlError> {
         for (name, change) in self.parts.names.hear(heard).await? {
-            self.feed.publish(None, Change::Name { name: name.to_string(), change });
+            self.publish_name(&name, Some(change));
         }
         Ok(())
     }
@@ -230,10 +235,13 @@ impl Control {
         Ok(self.parts.names.standing(held, self.now()).await?)
     }
 
-    /// What a name means is public, so a change of it is announced to all projects.
     fn announce_name(&self, held: &HeldName) {
-        let record = &held.record;
-        self.feed.publish(None, Change::Name { name: record.name.to_string(), change: record.change });
+        self.publish_name(&held.record.name, Some(held.record.change));
+    }
+
+    /// What a name means is public, so a change of it is announced to all projects.
+    fn publish_name(&self, name: &Name, change: Option<NameChange>) {
+        self.feed.publish(None, Change::Name { name: name.to_string(), change });
     }
 }
 

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use casemate_model::{PrincipalKind, Project, RequestId, Timestamp};
 
@@ -43,6 +44,8 @@ impl Event {
     pub const RESOURCE_BYTES_MAX: usize = 4096;
     /// Most bytes of an outcome.
     pub const OUTCOME_BYTES_MAX: usize = 1024;
+    /// The detail that says which projects an event concerns beside its own, with spaces between them.
+    const CONCERNED: &'static str = "concerns";
     /// Most details.
     pub const DETAILS_MAX: usize = 32;
     /// Most bytes of a detail's key.
@@ -53,6 +56,23 @@ impl Event {
     /// The value of the detail `key`.
     pub fn detail(&self, key: &str) -> Option<&str> {
         self.details.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
+    /// Says that the event concerns these projects, too: they are told of it.
+    pub fn concerning<'a>(mut self, projects: impl IntoIterator<Item = &'a Project>) -> Self {
+        let others: BTreeSet<&str> =
+            projects.into_iter().filter(|project| **project != self.project).map(Project::as_str).collect();
+        if !others.is_empty() {
+            let others = others.into_iter().collect::<Vec<_>>().join(" ");
+            self.details.push((Self::CONCERNED.to_owned(), others));
+        }
+        self
+    }
+
+    /// The projects that it concerns beside its own.
+    pub fn concerned(&self) -> Vec<Project> {
+        let others = self.detail(Self::CONCERNED).unwrap_or_default();
+        others.split(' ').filter_map(|project| project.parse().ok()).collect()
     }
 
     /// The event as it can stand in the log: texts escaped and cut to their caps with a mark, details sorted.

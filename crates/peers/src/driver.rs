@@ -57,6 +57,9 @@ const ADDRESSES_MAX: usize = 4;
 /// How often peers that were configured are connected to again, and what counts no more is dropped.
 const TICK: Duration = Duration::from_secs(5);
 
+/// How often the table is looked over for nodes that are near.
+const BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
 /// What other tasks of the network have for this one.
 enum Done {
     Answer(ResponseChannel<Answer>, Answer),
@@ -77,6 +80,7 @@ pub(crate) struct Driver {
     judging: Judging,
     done: (mpsc::Sender<Done>, mpsc::Receiver<Done>),
     answering: HashSet<InboundRequestId>,
+    bootstrapped: Option<tokio::time::Instant>,
 }
 
 impl Driver {
@@ -96,6 +100,7 @@ impl Driver {
             judging: Judging::new(),
             done: mpsc::channel(UNWRITTEN_MAX),
             answering: HashSet::new(),
+            bootstrapped: None,
         }
     }
 
@@ -306,6 +311,7 @@ impl Driver {
                 let _ = self.swarm.dial(dial.build());
             }
         }
+        self.bootstrap();
         let gone = self.shelf().sweep();
         if !gone.is_empty() {
             // In the order in which it was written. What finds no room counts no more when it is read again.
@@ -314,6 +320,15 @@ impl Driver {
         let (proofs, bytes) = (self.shelf().len(), self.shelf().bytes());
         metrics::gauge!("casemate_peer_proofs").set(gauge(proofs));
         metrics::gauge!("casemate_peer_proof_bytes").set(gauge(bytes));
+    }
+
+    /// Looks for nodes that are near, when it is time. It is not the library's to do: that complains of every table without anybody in it.
+    fn bootstrap(&mut self) {
+        if self.bootstrapped.is_none_or(|last| last.elapsed() >= BOOTSTRAP_INTERVAL)
+            && self.swarm.behaviour_mut().kad.bootstrap().is_ok()
+        {
+            self.bootstrapped = Some(tokio::time::Instant::now());
+        }
     }
 
     fn configured(&self) -> impl Iterator<Item = &PeerAddress> {

@@ -30,8 +30,6 @@ const CONNECTIONS_MAX: u32 = 256;
 const CONNECTIONS_PER_PEER_MAX: u32 = 2;
 /// Direct messages of one connection at once.
 const DIRECT_MAX: usize = 8;
-/// How often the table is looked over for nodes that are near.
-const BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// How long a connection stands that nobody uses.
 const IDLE: Duration = Duration::from_secs(5 * 60);
 
@@ -140,7 +138,7 @@ fn kademlia(id: PeerId, shelf: Shelf, replicate: Duration) -> kad::Behaviour<She
         .set_max_packet_size(PROOF_BYTES_MAX + 4096)
         .set_kbucket_inserts(BucketInserts::Manual)
         .set_caching(Caching::Disabled)
-        .set_periodic_bootstrap_interval(Some(BOOTSTRAP_INTERVAL));
+        .set_periodic_bootstrap_interval(None);
     let mut kad = kad::Behaviour::with_config(id, shelf, config);
     kad.set_mode(Some(Mode::Server));
     kad

@@ -18,12 +18,21 @@ pub struct Message {
 }
 
 impl Message {
-    /// What an entry of the log is to those outside: nothing, unless it is of a change that webhooks tell of. Of its
+    /// What an entry of the log is to those outside: nothing, unless it is of a change that webhooks tell of. It is one message for
+    /// each project that has to do with it: that in which it happened, and those that the entry says are concerned. Of its
     /// details only those go out that the event is about; who did it, and from where, does not.
-    pub fn of(event: &Event) -> Option<Self> {
+    pub fn all_of(event: &Event) -> Vec<Self> {
         if event.decision != Decision::Allowed {
-            return None;
+            return Vec::new();
         }
+        let Some((kind, data)) = Self::content(event) else { return Vec::new() };
+        let mut projects = vec![event.project.clone()];
+        projects.extend(event.concerned());
+        let of = |project| Self::new(kind, project, event.time, data.clone());
+        projects.into_iter().map(of).collect()
+    }
+
+    fn content(event: &Event) -> Option<(EventKind, Map<String, Value>)> {
         let (kind, wanted) = kind_of(&event.action, &event.outcome)?;
         let mut data = subject(kind, &event.resource)?;
         for name in wanted {
@@ -34,7 +43,7 @@ impl Message {
         if tells_outcome(kind) {
             data.insert("outcome".to_owned(), Value::String(event.outcome.clone()));
         }
-        Some(Self::new(kind, event.project.clone(), event.time, data))
+        Some((kind, data))
     }
 
     /// What is sent when somebody asks for a test.
@@ -160,7 +169,23 @@ mod tests {
     }
 
     fn body(event: &Event) -> Option<String> {
-        Message::of(event).map(|message| String::from_utf8(message.body).unwrap())
+        Message::all_of(event).pop().map(|message| String::from_utf8(message.body).unwrap())
+    }
+
+    #[test]
+    fn all_whom_it_concerns_are_told_once() {
+        let others = ["buyer".parse().unwrap(), Project::default_project()];
+        let mut offered = event("names.offer", "name:app", "offered", &[("to", "buyer")]).concerning(&others);
+        let told = Message::all_of(&offered);
+        let projects: Vec<_> = told.iter().map(|message| message.project.as_str()).collect();
+        assert_eq!(projects, ["default", "buyer"]);
+        assert_eq!(
+            String::from_utf8_lossy(&told[1].body),
+            "{\"data\":{\"name\":\"app\",\"outcome\":\"offered\",\"project\":\"buyer\",\"to\":\"buyer\"},\
+             \"timestamp\":\"2023-11-14T22:13:20.123Z\",\"type\":\"name.offered\"}"
+        );
+        offered.decision = Decision::Denied;
+        assert_eq!(Message::all_of(&offered), []);
     }
 
     #[test]

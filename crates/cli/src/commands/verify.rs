@@ -4,7 +4,7 @@ mod objects;
 mod progress;
 mod words;
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use casemate_fs::File;
@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::known::{Known, Memory};
 use crate::remote::{AnyAddress, BucketOptions, RemoteAddress};
 use crate::report::{CliError, Status};
+use crate::stdin::read_file_or_stdin;
 
 use log_directory::LogDirectory;
 pub(super) use words::{Trust, say_log};
@@ -117,7 +118,7 @@ impl Verify {
             None => None,
         };
         for file in files {
-            let (what, bytes) = read_bundle(file)?;
+            let (what, bytes) = read_file_or_stdin(file, Bundle::BYTES_MAX as u64)?;
             if NameBundle::is_meant_by(&bytes) {
                 let (report, trust) = check_name(&what, &bytes, pinned.as_ref(), &memory)?;
                 self.check_witnesses(context, &what, &report.checkpoint)?;
@@ -170,21 +171,6 @@ impl Verify {
         }
         Ok(())
     }
-}
-
-/// Reads a receipt from a file, or from standard input for `-`.
-fn read_bundle(file: &Path) -> Result<(String, Vec<u8>), CliError> {
-    let bytes_max = Bundle::BYTES_MAX as u64;
-    if file != Path::new("-") {
-        return Ok((file.display().to_string(), casemate_fs::read_config_file(file, bytes_max)?));
-    }
-    let (what, mut bytes) = ("standard input".to_owned(), Vec::new());
-    let read = std::io::stdin().lock().take(bytes_max + 1).read_to_end(&mut bytes);
-    read.map_err(|source| CliError::Input { what: what.clone(), source })?;
-    if bytes.len() as u64 > bytes_max {
-        return Err(CliError::InputTooLong { bytes_max });
-    }
-    Ok((what, bytes))
 }
 
 /// Checks a receipt's file against what is known of its node, and remembers what was seen.

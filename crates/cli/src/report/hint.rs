@@ -109,7 +109,8 @@ const MEMORY: &str = "somebody changed it; compare the node's key with its opera
 const TOUR_FILE: &str = "go to the root of the sources, or name the directory of the tour's data with --data";
 const CACHE: &str =
     "make its directory yours alone, name another one with --cache-dir, or none with --no-cache";
-const STORE_INPUT: &str = "store it with `casemate cp - cm://BUCKET/KEY` and use that as --input";
+const STORE_INPUT: &str =
+    "name a file instead; an input of a run can be stored with `casemate cp - cm://BUCKET/KEY` first";
 
 const ENCRYPT: &str = "name an https:// address, use a tunnel to loopback (ssh -L 7070:127.0.0.1:7070 HOST), or send it anyway with --insecure";
 

@@ -383,3 +383,35 @@ fn a_webhook_reaches_no_further_than_it_may_and_tells_no_more_than_its_maker_rea
     let reader = key(&["objects:read"]);
     assert_eq!(call(&node, "GET", &path, &reader, "").problem().0, 403);
 }
+
+#[test]
+fn all_who_have_to_do_with_a_name_are_told_of_it() {
+    let user = User::new();
+    let _node = serve(&user);
+    let (holder, buyer) = (Receiver::good(), Receiver::good());
+    user.file("app.txt", b"app");
+    for (receiver, project) in [(&holder, "default"), (&buyer, "tenant")] {
+        user.run(&["cp", "app.txt", "cm://builds/app", "--project", project]).text();
+        user.run(&["webhook", "add", &receiver.url, "--event", "name.*", "--project", project]).text();
+    }
+    let told = |receiver: &Receiver| {
+        let message = receiver.next().json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let (kind, data) = (&message["type"], &message["data"]);
+        [text(kind), text(&data["name"]), text(&data["project"]), text(&data["outcome"])].join(" ")
+    };
+    for name in ["acme", "shop.acme"] {
+        user.run(&["name", "claim", name, "cm://builds/app"]).text();
+        assert_eq!(told(&holder), format!("name.claimed {name} default "));
+    }
+    let both = |words: &[&str], kind: &str, outcome: &str| {
+        user.run(&[&["name"], words].concat()).text();
+        assert_eq!(told(&holder), format!("{kind} shop.acme default {outcome}"));
+        assert_eq!(told(&buyer), format!("{kind} shop.acme tenant {outcome}"));
+    };
+    both(&["offer", "shop.acme", "--to", "tenant"], "name.offered", "offered");
+    both(&["withdraw", "shop.acme"], "name.offered", "withdrawn");
+    both(&["offer", "shop.acme", "--to", "tenant"], "name.offered", "offered");
+    both(&["accept", "shop.acme", "--project", "tenant"], "name.transferred", "");
+    both(&["suspend", "shop.acme"], "name.suspended", "suspended");
+}

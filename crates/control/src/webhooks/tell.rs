@@ -123,15 +123,17 @@ impl Control {
         for bytes in entries {
             // An entry that cannot be read is the log keeper's to report; it must not keep those behind it.
             let Ok(entry) = Entry::decode(bytes) else { continue };
-            let Some(message) = Message::of(&entry.event) else { continue };
-            let project = &message.project;
-            if !known.iter().any(|(of, _)| of == project) {
-                let webhooks = self.parts.webhooks.webhooks(project, None, WEBHOOKS_MAX).await?;
-                known.push((project.clone(), webhooks));
-            }
-            let webhooks = known.iter().filter(|(of, _)| of == project).flat_map(|(_, webhooks)| webhooks);
-            for webhook in webhooks.filter(|webhook| is_told(webhook, &message, &entry)) {
-                wanted.push((webhook.id, message.clone()));
+            for message in Message::all_of(&entry.event) {
+                let project = &message.project;
+                if !known.iter().any(|(of, _)| of == project) {
+                    let webhooks = self.parts.webhooks.webhooks(project, None, WEBHOOKS_MAX).await?;
+                    known.push((project.clone(), webhooks));
+                }
+                let webhooks =
+                    known.iter().filter(|(of, _)| of == project).flat_map(|(_, webhooks)| webhooks);
+                for webhook in webhooks.filter(|webhook| is_told(webhook, &message, &entry)) {
+                    wanted.push((webhook.id, message.clone()));
+                }
             }
         }
         let now = self.now();

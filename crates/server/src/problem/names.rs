@@ -49,7 +49,7 @@ impl Problem {
             | NamesError::NoRecovery { .. }
             | NamesError::StandsAlready { .. } => Self::new(Code::Conflict, text),
             NamesError::CommitmentMissing { .. } => Self::new(Code::Conflict, text)
-                .hint("`casemate name claim --commit` commits, waits and claims"),
+                .hint("`casemate name claim --commit`, or \"Commit first\" in the console, commits, waits and claims"),
             NamesError::NotCommitted { .. } => {
                 Self::new(Code::Conflict, text).hint("commit to it anew, and claim it ten seconds later")
             }

@@ -149,7 +149,7 @@ fn event(item: &FeedItem, reader: &Reader) -> Option<Event> {
             ("object", json(&wire::events::ObjectEvent { bucket: bucket.clone(), key: key.clone(), change }))
         }
         Change::Name { name, change } => {
-            let change = convert::name_change(*change);
+            let change = change.map(convert::name_change);
             ("name", json(&wire::events::NameEvent { name: name.clone(), change }))
         }
         Change::Webhook { id } => ("webhook", json(&wire::events::WebhookEvent { id: id.to_string() })),

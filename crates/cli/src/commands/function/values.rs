@@ -176,6 +176,6 @@ const BYTES_MAX: u64 = VALUE_BYTES_MAX as u64 + 1;
 fn read_input() -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(BYTES_MAX).read_to_end(&mut bytes);
-    read.map_err(|source| CliError::Input { what: "standard input".to_owned(), source })?;
+    read.map_err(|source| CliError::Input { what: crate::stdin::STDIN.to_owned(), source })?;
     Ok(bytes)
 }

@@ -17,6 +17,7 @@ use clap::Args;
 use crate::commands::media_type_of;
 use crate::context::Context;
 use crate::report::{CliError, Status};
+use crate::stdin::read_file_or_stdin;
 use crate::tables::Column;
 use crate::transfer::{Source, upload};
 use crate::world::SystemClock;
@@ -49,7 +50,7 @@ Examples:
 
 Ends with code 1 if any record conflicts, is taken, refused or incomplete.")]
 pub(crate) struct Import {
-    /// The records.
+    /// The records; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The bucket for records and content. Without it nothing is changed.
@@ -66,10 +67,8 @@ pub(crate) struct Import {
 impl Import {
     pub(super) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let (client, output) = (context.client()?, context.output);
-        let bytes = casemate_fs::read_config_file(&self.file, RECORDS_BYTES_MAX)?;
-        let path = || self.file.display().to_string();
-        let unread =
-            |error| CliError::Input { what: path(), source: std::io::Error::new(InvalidData, error) };
+        let (what, bytes) = read_file_or_stdin(&self.file, RECORDS_BYTES_MAX)?;
+        let unread = |error| CliError::Input { what, source: std::io::Error::new(InvalidData, error) };
         let values = read(&bytes).map_err(unread)?;
         let (mut fates, candidates) = plan(values, SystemClock.now());
         let content = self.content.as_deref().map(Dir::open).transpose()?;

@@ -1,4 +1,3 @@
-use std::io::Read;
 use std::path::Path;
 
 use casemate_api::Client;
@@ -10,6 +9,7 @@ use crate::address::{Address, Content};
 use crate::commands::cp::media_type_of;
 use crate::output::Output;
 use crate::report::CliError;
+use crate::stdin::{STDIN, read_stdin};
 use crate::transfer;
 
 /// Where modules of `casemate run` are kept, each under its digest.
@@ -53,7 +53,7 @@ pub(super) async fn source(client: &Client, text: &str, output: Output) -> Resul
         return Ok(ContentSource::Output(output));
     }
     let (bytes, label) = if text == "-" {
-        (read_stdin()?, "standard input")
+        (read_stdin(STDIN_BYTES_MAX)?, STDIN)
     } else {
         (casemate_fs::read_config_file(Path::new(text), INPUT_BYTES_MAX)?, text)
     };
@@ -77,16 +77,4 @@ fn stored(text: &str) -> Result<ContentSource, CliError> {
             Ok(ContentSource::Object(ObjectRef { bucket, key }))
         }
     }
-}
-
-fn read_stdin() -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let mut stdin = std::io::stdin().lock().take(STDIN_BYTES_MAX + 1);
-    stdin
-        .read_to_end(&mut bytes)
-        .map_err(|source| CliError::Input { what: "standard input".to_owned(), source })?;
-    if bytes.len() as u64 > STDIN_BYTES_MAX {
-        return Err(CliError::InputTooLong { bytes_max: STDIN_BYTES_MAX });
-    }
-    Ok(bytes)
 }
