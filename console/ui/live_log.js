@@ -48,7 +48,9 @@ export function liveLog({ url, signal, stillLive, onEnd }) {
       leave.abort();
       // A reader who was in it goes on at the head of the page.
       if (element.contains(document.activeElement)) document.querySelector("h1[tabindex]")?.focus({ preventScroll: true });
-      element.remove();
+      // It may not stand in the page yet, if the task was over before it was drawn: then it has to come there empty.
+      element.hidden = true;
+      fill(element);
     },
   };
 }
