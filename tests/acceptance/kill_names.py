@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ends a node at each system call by which names are changed, or lets that call fail, and holds it to what it said.
 
-`kill_names.py BINARY [--points N] [--seed S]`
+`kill_names.py BINARY [--points N] [--seed S] [--call NAME]...`
 
 A point is a system call, which one of its calls after the node is ready, and what happens there: the process is killed before the
 call is carried out, or the call fails with EIO or ENOSPC. One client changes names until the node is gone or its list is done.
@@ -88,7 +88,7 @@ def point(binary, directory, call, what, when, world):
     tracer = subprocess.Popen(
         ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(node.process.pid), "-e", f"trace={call}", "-e", f"inject={call}:{inject}:when={when}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    await_attached(node.process.pid, tracer)
+    await_attached(node.process, tracer)
     client = Client(directory, timeout=20)
     try:
         change(client, world, lambda: False)
@@ -131,14 +131,22 @@ def point(binary, directory, call, what, when, world):
     return reached
 
 
-def await_attached(pid, tracer, timeout=20):
-    """Waits until all threads are traced."""
+def await_attached(process, tracer, timeout=20):
+    """Waits until all threads are traced, or the node is gone: a thread that is traced may meet its point before the last is."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return
         if tracer.poll() is not None:
+            # The tracer of a node that is gone ends before the node is seen to be.
+            try:
+                process.wait(1)
+                return
+            except subprocess.TimeoutExpired:
+                pass
             raise SystemExit(f"strace ended: {tracer.stderr.read().decode()}")
         traced = []
-        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
             try:
                 traced.append("TracerPid:\t0\n" not in (task / "status").read_text())
             except OSError:
@@ -154,13 +162,14 @@ def main():
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("--points", type=int, default=40)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)))
+    parser.add_argument("--call", action="append", help="only these system calls")
     arguments = parser.parse_args()
     if shutil.which("strace") is None:
         print("0 passed, 0 failed, 1 skipped: strace is not installed")
         sys.exit(0)
     chance = random.Random(arguments.seed)
     print(f"seed {arguments.seed}, {arguments.points} points", flush=True)
-    kinds = [(call, "KILL") for call in KILLED] + FAILING
+    kinds = [(call, what) for call, what in [(call, "KILL") for call in KILLED] + FAILING if not arguments.call or call in arguments.call]
     # Each kind in turn, at places that get later, with some chance, so that many runs see many of them.
     points = [(*kinds[index % len(kinds)], 1 + index // len(kinds) * chance.randint(1, 5)) for index in range(arguments.points)]
     passed = failed = reached = 0

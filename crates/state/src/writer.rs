@@ -6,7 +6,8 @@
 //!              an op failed                    ──> the batch again, each op in its savepoint
 //!              batch did not commit, for sure  ──> each op again, in its own transaction
 //!              op had to wait too long         ──> not begun, "nothing was changed"
-//!              COMMIT lost in the middle       ──> "outcome unknown", and nothing is run again
+//!              COMMIT lost in the middle       ──> "outcome unknown", nothing is run again, and what SQLite may have
+//!                                                  left of it is written over
 //! ```
 
 mod batch;
@@ -230,7 +231,25 @@ impl Work {
         };
         self.note(&failure);
         self.abandon(&failure).await;
-        if failure.leaves_commit_open() { attempt.answer_unknown(&failure) } else { attempt.undone(&failure) }
+        if !failure.leaves_commit_open() {
+            return attempt.undone(&failure);
+        }
+        self.write_over().await;
+        attempt.answer_unknown(&failure)
+    }
+
+    /// Writes over what a COMMIT that failed may have left in SQLite's write-ahead log. Nobody sees it there until the next start,
+    /// which would take it for committed: what was read in between would not have been so. If this fails too, the next transaction
+    /// is written to the same place.
+    async fn write_over(&mut self) {
+        if self.database.dialect() != Dialect::Sqlite || self.connect().await.is_err() {
+            return;
+        }
+        let connection = self.connection.as_mut().expect("just connected");
+        if let Err(failure) = batch::write_over(connection).await {
+            self.note(&failure);
+            self.abandon(&failure).await;
+        }
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {

@@ -127,6 +127,12 @@ pub(super) async fn commit(connection: &mut Connection) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Commits a transaction of SQLite that changes nothing, and is written all the same.
+pub(super) async fn write_over(connection: &mut Connection) -> Result<(), Failure> {
+    // The number is used for nothing here; setting it writes the first page.
+    connection.sql().script("BEGIN IMMEDIATE; PRAGMA user_version = 0; COMMIT").await
+}
+
 /// Rolls back; true if the connection can be used again.
 pub(super) async fn roll_back(connection: &mut Connection) -> bool {
     let mut sql = connection.sql();
