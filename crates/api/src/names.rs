@@ -210,6 +210,10 @@ pub struct Name {
     /// The project that may take it over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_to: Option<String>,
+    /// When what is open with it is decided: its offer is over, or its successor can come in the place of its owner.
+    #[schema(format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<String>,
     /// What its newest version changed.
     pub change: NameChange,
     /// The digest of its newest version's record.
@@ -321,6 +325,12 @@ pub struct NameVersion {
     /// The digest of its record; null for versions from before there were records.
     #[schema(required = true)]
     pub record: Option<String>,
+    /// What it said in DNS; null for versions from before there were records.
+    #[schema(required = true)]
+    pub dns: Option<NameDns>,
+    /// Words that its holder sorted it by; null for versions from before there were records.
+    #[schema(required = true)]
+    pub tags: Option<Vec<String>>,
 }
 
 macro_rules! changes {

@@ -284,11 +284,16 @@ pub(crate) enum CliError {
         /// What cannot be read.
         what: &'static str,
     },
-    /// A name that meant nothing else, or not in that version.
-    #[error("the name `{name}` has no earlier version to go back to")]
+    /// A name that was never anything else, or not in that version.
+    #[error("the name `{name}` has no {}", match version {
+        Some(version) => format!("version {version} in which it meant something"),
+        None => "earlier version to go back to".to_owned(),
+    })]
     NoFormerVersion {
         /// The name.
         name: String,
+        /// The version that was asked for.
+        version: Option<u64>,
     },
     /// A name that cannot be sent.
     #[error("`{}` has a name that is not UTF-8", path.display())]

@@ -35,7 +35,7 @@ pub enum NameError {
         count: usize,
     },
     /// One label breaks the rule.
-    #[error("`{label}` cannot be part of a name: use 1 to 63 characters of a-z, 0-9 and hyphens inside")]
+    #[error("`{label}` cannot be part of a name: {}", advice(label))]
     BadLabel {
         /// The offending label, cut to 80 characters.
         label: String,
@@ -107,9 +107,10 @@ impl Name {
         Uts46::new().to_unicode(self.0.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow).0
     }
 
-    /// What it looks like: names that are mistaken for each other have the same (UTS 39, section 4).
+    /// What it looks like: names that are mistaken for each other have the same (UTS 39, section 4). Names have no capitals, and
+    /// what looks like a capital looks like its small letter here: `0` is like `O`, and so like `o`.
     pub fn skeleton(&self) -> String {
-        unicode_security::skeleton(&self.to_unicode()).collect()
+        unicode_security::skeleton(&self.to_unicode()).flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -170,6 +171,19 @@ fn check_encoded(label: &str) -> Result<(), NameError> {
         return Ok(());
     }
     Err(NameError::Deceptive { label: label.to_owned(), unicode: unicode.into_owned() })
+}
+
+/// What to write in the place of a label that is none.
+fn advice(label: &str) -> Cow<'static, str> {
+    if label.is_empty() {
+        return "two dots stand beside each other, or one at the beginning".into();
+    }
+    let encoded =
+        Uts46::new().to_ascii(label.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify);
+    match encoded {
+        Ok(encoded) if !label.is_ascii() => format!("write it as DNS does, `{encoded}`").into(),
+        _ => "use 1 to 63 characters of a-z, 0-9 and hyphens inside".into(),
+    }
 }
 
 /// Tells whether `text` is 1 to 63 characters of a-z, 0-9 and inner hyphens.

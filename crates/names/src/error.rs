@@ -147,7 +147,11 @@ pub enum NamesError {
         name: Name,
     },
     /// That was done already, or there is nothing to take back.
-    #[error("the name `{name}` stands so already: {}", standing.as_str())]
+    #[error("the name `{name}` {} already", match standing {
+        Standing::Good => "may be used",
+        Standing::Suspended => "is suspended",
+        Standing::Revoked => "is revoked",
+    })]
     StandsAlready {
         /// The name asked for.
         name: Name,
@@ -216,7 +220,10 @@ pub enum NamesError {
         name: Name,
     },
     /// It has no such version, or none with a record.
-    #[error("the name `{name}` has no version {sequence} with a record")]
+    #[error("the name `{name}` {}", match sequence {
+        0 => "was never claimed".to_owned(),
+        _ => format!("has no version {sequence} with a record"),
+    })]
     NoVersion {
         /// The name asked for.
         name: Name,

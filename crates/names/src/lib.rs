@@ -37,5 +37,5 @@ pub use ports::{
     Claimed, LastVersion, LoggedChange, LoggedRecord, NamePage, NewVersion, Obstacle, Registry, Replaced,
     WhichNames,
 };
-pub use records::{HeldName, NameVersion, Notice, Resolved, Status};
+pub use records::{HeldName, NameVersion, Notice, Resolved, Said, Status};
 pub use tend::Tended;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use casemate_ledger::{NameChange, NameRecord, Standing};
-use casemate_model::{Digest, Name, Project, Timestamp};
+use casemate_model::{Digest, DnsRecords, Name, Project, Tags, Timestamp};
 
 use crate::Class;
 
@@ -96,6 +96,17 @@ pub struct NameVersion {
     pub at: Timestamp,
     /// The digest of its record; `None` of versions from before there were records.
     pub record: Option<Digest>,
+    /// What it said beside; `None` of versions from before there were records.
+    pub said: Option<Said>,
+}
+
+/// What a version of a name said beside its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// In DNS.
+    pub dns: DnsRecords,
+    /// To its holder.
+    pub tags: Tags,
 }
 
 /// What time has to do with a name.
@@ -123,6 +134,16 @@ impl HeldName {
             Standing::Good if now >= self.record.expires => Status::Grace { until: self.lapses() },
             Standing::Good => Status::Active,
         }
+    }
+
+    /// When what is open with it is decided: its offer is over, or another key can come in the place of its owner's.
+    pub fn decided(&self) -> Option<Timestamp> {
+        let class = Class::of(&self.record.name);
+        if self.record.successor.is_some() {
+            // By when the registry knew of it, not by what somebody signed.
+            return Some(self.updated.saturating_add(class.recovery));
+        }
+        self.record.offered_to.as_ref().map(|_| self.record.issued.saturating_add(class.offer))
     }
 
     /// When a revoked name is gone.

@@ -154,8 +154,8 @@ impl Scene<'_> {
 
     fn offered(&self) -> Result<(), NamesError> {
         let record = &self.held.record;
-        let over = record.issued.saturating_add(Class::of(&record.name).offer);
-        if record.offered_to.as_ref() == Some(self.project) && self.now < over {
+        let is_open = self.held.decided().is_some_and(|over| self.now < over);
+        if record.offered_to.as_ref() == Some(self.project) && is_open {
             return Ok(());
         }
         Err(NamesError::NotOffered { name: record.name.clone() })
@@ -191,9 +191,7 @@ impl Scene<'_> {
         let Some(successor) = &record.successor else {
             return Err(NamesError::NothingOpen { name: record.name.clone() });
         };
-        // By when the registry knew of it, not by what somebody signed.
-        let from = self.held.updated.saturating_add(Class::of(&record.name).recovery);
-        if self.now < from {
+        if let Some(from) = self.held.decided().filter(|from| self.now < *from) {
             return Err(NamesError::TooEarly { name: record.name.clone(), from });
         }
         Ok(NameRecord { owner: Some(successor.clone()), ..self.version(NameChange::Recovered) })

@@ -47,9 +47,14 @@ pub enum PeersError {
     /// The registry is not known, so nothing that anybody says about it counts.
     #[error("nothing is believed here about a registry {0}")]
     UnknownRegistry(RegistryId),
-    /// More than one registry is known, and none was named.
-    #[error("more than one registry is known here, so one has to be named")]
-    WhichRegistry,
+    /// More than one registry has the name, and none was named.
+    #[error("more than one registry has the name `{name}`: {}", spelled(registries))]
+    WhichRegistry {
+        /// The name.
+        name: Name,
+        /// Those that have it.
+        registries: Vec<RegistryId>,
+    },
     /// Nobody who was asked has it. That is no word on whether it is free.
     #[error("no peer has a proof of `{0}`; only its registry can say whether it is free")]
     Unknown(Name),
@@ -73,4 +78,9 @@ pub enum PeersError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+fn spelled(registries: &[RegistryId]) -> String {
+    let all: Vec<_> = registries.iter().map(RegistryId::to_string).collect();
+    all.join(", ")
 }

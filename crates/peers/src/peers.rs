@@ -202,13 +202,34 @@ impl PeerNode {
 }
 
 impl Peers {
-    /// What peers know of a name, from this node and from others; the registry may be left out if only one is known here.
+    /// What peers know of a name, from this node and from others. The registry may be left out if the name is known of one alone.
     pub async fn get(&self, registry: Option<RegistryId>, name: &Name) -> Result<Found, PeersError> {
         let registries = &self.inner.settings.registries;
-        let registry = registry.or_else(|| registries.only()).ok_or(PeersError::WhichRegistry)?;
-        if !registries.knows(registry) {
-            return Err(PeersError::UnknownRegistry(registry));
+        if let Some(registry) = registry {
+            return if registries.knows(registry) {
+                self.get_of(registry, name).await
+            } else {
+                Err(PeersError::UnknownRegistry(registry))
+            };
         }
+        let mut known: Vec<(RegistryId, Found)> = Vec::new();
+        for registry in registries.all() {
+            match self.get_of(registry, name).await {
+                Ok(found) => known.push((registry, found)),
+                Err(PeersError::Unknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match known.len() {
+            0 | 1 => known.pop().map(|(_, found)| found).ok_or_else(|| PeersError::Unknown(name.clone())),
+            _ => {
+                let registries = known.into_iter().map(|(registry, _)| registry).collect();
+                Err(PeersError::WhichRegistry { name: name.clone(), registries })
+            }
+        }
+    }
+
+    async fn get_of(&self, registry: RegistryId, name: &Name) -> Result<Found, PeersError> {
         let bounded = self.age(registry).await?;
         if let Some(age) = bounded
             && let Some(mut found) =

@@ -33,12 +33,6 @@ impl Registries {
         self.keys.contains_key(&registry)
     }
 
-    /// The registry, if there is only one.
-    pub fn only(&self) -> Option<RegistryId> {
-        let mut all = self.keys.keys();
-        all.next().copied().filter(|_| all.next().is_none())
-    }
-
     /// The registries.
     pub fn all(&self) -> impl Iterator<Item = RegistryId> {
         self.keys.keys().copied()

@@ -21,7 +21,7 @@ pub(crate) use packing::ALL_BASES;
 pub(crate) use uploads::ALL_PART_SIZES;
 pub(crate) use versions::{ALL_OBJECT_VERSIONS, version_record};
 
-use crate::blobs::{IS_READABLE, REFER_TO_READABLE};
+use crate::blobs::IS_READABLE;
 use crate::change::{Change, Tx};
 use crate::failure::Failure;
 use crate::sql::{Row, Statement, locking, statement, values};
@@ -390,7 +390,7 @@ pub(crate) const HOT: &[(&str, &Statement)] = &[
     ("list objects by prefix", &OBJECTS_UP_TO),
     ("delete an object", &DELETE_OBJECT),
     ("look who may read a blob", &IS_READABLE),
-    ("refer to a blob that may be read", &REFER_TO_READABLE),
+    ("refer to a blob that may be read", &crate::blobs::REFER_TO_READABLE),
 ];
 #[cfg(feature = "test-support")]
 pub(crate) use {

@@ -55,6 +55,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(26, "0026_terms_of_names"),
     migration!(27, "0027_peers"),
     migration!(28, "0028_commitments"),
+    migration!(29, "0029_looks_without_capitals"),
 ];
 
 /// The version that this program brings a database to.

@@ -22,7 +22,7 @@ mod power;
 mod proof;
 mod signing;
 
-use signing::{KeyOptions, draft, owner_of, sign, sign_revealing};
+use signing::{KeyOptions, draft, owner_of, parsed_key, sign, sign_revealing};
 
 /// Claim names, and say what they mean.
 #[derive(Debug, Subcommand)]
@@ -111,18 +111,26 @@ struct Says {
     /// A record that it says in DNS, as TYPE DATA: A, AAAA, CNAME, TXT, SRV, SVCB or HTTPS. Again for more.
     #[arg(long, value_name = "RECORD")]
     dns: Vec<DnsRecord>,
-    /// Seconds that an answer of DNS may be kept.
-    #[arg(long, value_name = "SECONDS", requires = "dns", default_value_t = DnsRecords::TTL_DEFAULT)]
-    ttl: u32,
+    /// Seconds that an answer of DNS may be kept; 300 unless given.
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u32>,
     /// A word to sort it by. Again for more.
     #[arg(long, value_name = "TAG")]
     tag: Vec<Tag>,
 }
 
 impl Says {
-    fn dns(&self) -> Option<NameDns> {
-        let records = self.dns.iter().map(ToString::to_string).collect();
-        (!self.dns.is_empty()).then_some(NameDns { ttl: self.ttl, records })
+    /// What is to be said in DNS, if that is to change: what is not named stays as it is at present.
+    fn dns(&self, present: Option<&NameDns>) -> Option<NameDns> {
+        if self.dns.is_empty() && self.ttl.is_none() {
+            return None;
+        }
+        let ttl = self.ttl.or(present.map(|dns| dns.ttl)).unwrap_or(DnsRecords::TTL_DEFAULT);
+        let records = match present {
+            Some(present) if self.dns.is_empty() => present.records.clone(),
+            _ => self.dns.iter().map(ToString::to_string).collect(),
+        };
+        Some(NameDns { ttl, records })
     }
 
     fn tags(&self) -> Vec<String> {
@@ -137,12 +145,12 @@ impl Claim {
         let digest = digest_of(&client, &self.content).await?;
         let nonce = if self.commit { Some(commit(context, &client, &self.name).await?) } else { None };
         let Some(owner) = named.owner else {
-            let (dns, tags) = (self.says.dns(), self.says.tags());
+            let (dns, tags) = (self.says.dns(None), self.says.tags());
             let claim = ClaimName { name: self.name.to_string(), digest, dns, tags, nonce };
             return show(context, client.names_claim(&claim).await?);
         };
         let mut wanted = draft(NameChange::Claimed);
-        (wanted.digest, wanted.dns) = (Some(digest), self.says.dns());
+        (wanted.digest, wanted.dns) = (Some(digest), self.says.dns(None));
         wanted.tags = Some(self.says.tags());
         wanted.owner = Some(owner.to_string());
         wanted.recovery = named.recovery.map(|key| key.to_string());
@@ -158,7 +166,10 @@ async fn commit(context: &Context, client: &Client, name: &NameText) -> Result<S
     let commitment = nonce.commitment(&project, name).to_string();
     client.names_commit(&CommitName { commitment }).await?;
     let wait = COMMITMENT_AGE_MIN + Duration::from_secs(1);
-    context.output.note(&format!("committed; `{name}` is claimed in {} s", wait.as_secs()));
+    let seconds = wait.as_secs();
+    context
+        .output
+        .note(&format!("committed; `{name}` is claimed in {seconds} s, and not if you stop this now"));
     tokio::time::sleep(wait).await;
     Ok(nonce.to_string())
 }
@@ -177,7 +188,7 @@ pub(crate) struct Set {
     /// The name.
     name: NameText,
     /// What it is to mean: cm://BUCKET/KEY or sha256:…
-    #[arg(required_unless_present_any = ["dns", "tag", "no_dns", "no_tags"])]
+    #[arg(required_unless_present_any = ["dns", "ttl", "tag", "no_dns", "no_tags"])]
     content: Option<Content>,
     #[command(flatten)]
     says: Says,
@@ -199,10 +210,10 @@ impl Set {
             Some(content) => Some(digest_of(&client, content).await?),
             None => None,
         };
-        let nothing = NameDns { ttl: DnsRecords::TTL_DEFAULT, records: Vec::new() };
-        let dns = self.says.dns().or_else(|| self.no_dns.then_some(nothing));
         let tags = (self.no_tags || !self.says.tag.is_empty()).then(|| self.says.tags());
         let held = client.names_show(self.name.as_str()).await?;
+        let nothing = NameDns { ttl: DnsRecords::TTL_DEFAULT, records: Vec::new() };
+        let dns = if self.no_dns { Some(nothing) } else { self.says.dns(held.dns.as_ref()) };
         let sequence = self.if_version.unwrap_or(held.sequence);
         point(context, &client, (&self.name, &held), UpdateName { digest, dns, tags }, sequence).await
     }
@@ -261,6 +272,10 @@ async fn digest_of(client: &Client, content: &Content) -> Result<String, CliErro
     }
 }
 
+fn fingerprint_of(key: &Option<String>) -> Result<Option<String>, CliError> {
+    Ok(parsed_key(key.as_ref())?.map(|key| key.fingerprint().to_string()))
+}
+
 fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
     if context.output.json() {
         context.output.value(&name)?;
@@ -272,7 +287,8 @@ fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
     };
     let unicode = name.name.parse::<NameText>().ok().map(|text| text.to_unicode().into_owned());
     let unicode = unicode.filter(|unicode| *unicode != name.name);
-    let fingerprint = owner_of(&name)?.map(|owner| owner.fingerprint().to_string());
+    let [owner, recovery, successor] = [&name.owner, &name.recovery, &name.successor].map(fingerprint_of);
+    let decided = name.decided.unwrap_or_default();
     let mut fields = vec![("name", name.name)];
     fields.extend(unicode.map(|unicode| ("reads", unicode)));
     fields.extend([
@@ -281,8 +297,11 @@ fn show(context: &Context, name: NameRecord) -> Result<Status, CliError> {
         ("version", name.sequence.to_string()),
         ("project", name.project),
     ]);
-    fields.extend(fingerprint.map(|fingerprint| ("owner key", fingerprint)));
-    fields.extend(name.offered_to.map(|to| ("offered to", to)));
+    fields.extend(owner?.map(|fingerprint| ("owner key", fingerprint)));
+    fields.extend(recovery?.map(|fingerprint| ("recovery key", fingerprint)));
+    let called_off = "unless `casemate name withdraw` calls it off";
+    fields.extend(successor?.map(|key| ("recovering", format!("to {key} from {decided} on, {called_off}"))));
+    fields.extend(name.offered_to.map(|to| ("offered to", format!("{to} until {decided}"))));
     if !name.tags.is_empty() {
         fields.push(("tags", name.tags.join(" ")));
     }

@@ -25,6 +25,7 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         CliError::NoOwnerKey { .. }
         | CliError::OwnerKeyExists { .. }
         | CliError::OwnerKeyDamaged { .. }
+        | CliError::WrongPassphrase { .. }
         | CliError::DraftDiffers { .. } => of_owner_key(error),
         CliError::Config(_) => "`casemate config show` prints every key with its value",
         CliError::NoHome { variable } => return Some(set_home(variable)),
@@ -74,7 +75,6 @@ pub(super) fn of(error: &CliError) -> Option<String> {
         | CliError::PathNotText { .. }
         | CliError::NoSchedule { .. }
         | CliError::NoFormerVersion { .. }
-        | CliError::WrongPassphrase { .. }
         | CliError::ShortPassphrase { .. }
         | CliError::OddAnswer { .. }
         | CliError::NotReplaced { .. }
@@ -93,6 +93,10 @@ fn of_owner_key(error: &CliError) -> &'static str {
     match error {
         CliError::OwnerKeyExists { .. } => "choose another name; a key is never replaced",
         CliError::OwnerKeyDamaged { .. } => "bring its file back from where you keep a copy",
+        CliError::NoOwnerKey { name } if name.starts_with("sha256:") => {
+            "run it where that key is; if it is lost, `casemate name recover` puts another in its place"
+        }
+        CliError::WrongPassphrase { .. } => "type it on a terminal, or give it on standard input, in a line",
         CliError::DraftDiffers { .. } => "tell its operator, and sign nothing with it until you know why",
         _ => "`casemate name key list` lists them, and `casemate name key create KEY` makes one",
     }
@@ -331,7 +335,9 @@ fn of_problem(problem: &Problem) -> Option<String> {
         }
         ProblemCode::Denied => "`casemate key create` makes a key with the role and scopes that it needs",
         ProblemCode::NotOwner | ProblemCode::NameTaken => "`casemate name show NAME` says who holds it",
-        ProblemCode::NameStopped => "`casemate name show NAME` says until when",
+        ProblemCode::NameStopped => {
+            "`casemate name history NAME` says who stopped it, and `casemate name show NAME` until when, if that is sure"
+        }
         ProblemCode::SignatureRequired => {
             "`casemate name show NAME` says which key owns it; `casemate name key list` lists yours"
         }

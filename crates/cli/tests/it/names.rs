@@ -1,5 +1,7 @@
 //! Which names are had by whom, as people meet it.
 
+use serde_json::json;
+
 use crate::binary::User;
 
 #[test]
@@ -14,7 +16,7 @@ fn a_name_that_could_be_mistaken_is_nobodys() {
         ("paypa1-tools.shop", 5, "looks like `paypal-tools.shop`"),
         ("shop.localhost", 4, "ends in a word that nobody gets"),
         ("127.0.0.1", 2, "cannot end in `1`"),
-        ("b\u{fc}cher.shop", 2, "cannot be part of a name"),
+        ("b\u{fc}cher.shop", 2, "write it as DNS does, `xn--bcher-kva`"),
         ("xn--pypal-4ve.shop", 2, "which is not of one script"),
         ("xn--a.shop", 2, "is not Unicode as IDNA"),
     ] {
@@ -31,11 +33,18 @@ fn a_name_that_could_be_mistaken_is_nobodys() {
     assert!(shown.contains("b\u{fc}cher.shop"), "{shown}");
 
     // What is there to be had is said beforehand.
-    let check = |name: &str| user.run(&["name", "check", name]).text();
-    assert_eq!(check("thumbnails.shop").trim(), "free");
-    assert!(check("paypa1-tools.shop").contains("looks like `paypal-tools.shop`"));
-    assert!(check("shop.localhost").contains("ends in a word that nobody gets"));
-    let checked = user.run(&["name", "check", "paypal-tools.shop", "--json"]).json();
+    let check = |words: &[&str]| {
+        let done = user.run(&[&["name", "check"], words].concat());
+        (done.code, String::from_utf8(done.stdout).unwrap())
+    };
+    assert_eq!(check(&["thumbnails.shop"]), (0, "free\n".to_owned()));
+    let (code, said) = check(&["paypa1-tools.shop"]);
+    assert!(code == 1 && said.contains("looks like `paypal-tools.shop`"), "{code} {said}");
+    let (code, said) = check(&["shop.localhost"]);
+    assert!(code == 1 && said.contains("ends in a word that nobody gets"), "{code} {said}");
+    let (code, checked) = check(&["paypal-tools.shop", "--json"]);
+    let checked: serde_json::Value = serde_json::from_str(&checked).unwrap();
+    assert_eq!(code, 1);
     assert_eq!((&checked["free"], &checked["unicode"]), (&false.into(), &"paypal-tools.shop".into()));
 
     // Whoever runs the node claims what people trust, and nobody else does.
@@ -65,8 +74,21 @@ fn a_name_goes_back_to_what_it_meant() {
     assert_eq!((&back["sequence"], &back["digest"]), (&4.into(), &second));
     let back = set(&["rollback", "app.shop", "--to", "1"]).json();
     assert_eq!((&back["sequence"], &back["digest"]), (&5.into(), &first));
-    assert_eq!(user.run(&["name", "rollback", "app.shop", "--to", "9"]).code, 3);
+    let refused = user.run(&["name", "rollback", "app.shop", "--to", "9"]);
+    assert!(refused.code == 3 && refused.stderr.contains("has no version 9"), "{}", refused.stderr);
     assert_eq!(user.run(&["name", "history", "app.shop", "--json"]).json().as_array().unwrap().len(), 5);
+
+    // What was said in DNS, and the tags, go back too: a mistake in them is undone, and the content stays.
+    set(&["set", "app.shop", "--dns", "A 192.0.2.1", "--ttl", "60", "--tag", "prod"]);
+    let worse = set(&["set", "app.shop", "--dns", "A 192.0.2.66", "--tag", "wrong"]).json();
+    assert_eq!(worse["dns"], json!({ "ttl": 60, "records": ["A 192.0.2.66"] }));
+    let back = set(&["rollback", "app.shop"]).json();
+    assert_eq!((&back["digest"], &back["tags"]), (&first, &json!(["prod"])));
+    assert_eq!(back["dns"], json!({ "ttl": 60, "records": ["A 192.0.2.1"] }));
+    let longer = set(&["set", "app.shop", "--ttl", "600"]).json();
+    assert_eq!(longer["dns"], json!({ "ttl": 600, "records": ["A 192.0.2.1"] }));
+    let back = set(&["rollback", "app.shop", "--to", "1"]).json();
+    assert_eq!((&back["dns"]["records"], &back["tags"]), (&json!([]), &json!([])));
 }
 
 #[test]
@@ -145,10 +167,24 @@ fn a_name_with_an_owner_is_changed_by_its_key_and_proved_offline() {
     assert_eq!(set.code, 0, "{}", set.stderr);
     let rotated = with(&["rotate", "app.shop", "--owner-key", "vault"], b"correct horse\nbattery staple\n");
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    // The recovery key stayed, and can be used: who looks sees from when on, and what calls it off.
     let proof = with(&["proof", "app.shop", "-o", "app.proof"], b"");
     assert_eq!(proof.code, 0, "{}", proof.stderr);
     let old = with(&["proof", "app.shop", "--version", "1", "-o", "old.proof"], b"");
     assert_eq!(old.code, 0, "{}", old.stderr);
+    let recover = with(&["recover", "app.shop", "--owner-key", "mine"], b"battery staple\ncorrect horse\n");
+    assert_eq!(recover.code, 0, "{}", recover.stderr);
+    let shown = with(&["show", "app.shop"], b"").text();
+    assert!(
+        shown.contains("recovery key") && shown.contains("`casemate name withdraw` calls it off"),
+        "{shown}"
+    );
+    let withdrawn = with(&["withdraw", "app.shop"], b"battery staple\n");
+    assert_eq!(withdrawn.code, 0, "{}", withdrawn.stderr);
+    let without = ["rotate", "app.shop", "--owner-key", "mine", "--no-recovery"];
+    assert_eq!(with(&without, b"battery staple\ncorrect horse\n").code, 0);
+    let refused = with(&["recover", "app.shop", "--owner-key", "vault"], b"correct horse\nbattery staple\n");
+    assert!(refused.code == 5 && refused.stderr.contains("has no recovery key"), "{}", refused.stderr);
     drop(node);
 
     let verified = user.run(&["verify", "app.proof", "--json"]).json();

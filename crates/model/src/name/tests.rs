@@ -55,6 +55,7 @@ fn refuses_the_rest_and_says_why() {
 fn what_looks_alike_has_one_skeleton() {
     assert_eq!(name("paypa1").skeleton(), name("paypal").skeleton());
     assert_eq!(name("rnodern").skeleton(), name("modern").skeleton());
+    assert_eq!(name("g00gle").skeleton(), name("google").skeleton());
     // All of it Cyrillic, and like `cope` in Latin.
     let cyrillic = name("xn--e1argc");
     assert!(
@@ -155,10 +156,10 @@ fn a_name_knows_what_it_is_below() {
 }
 
 #[test]
-fn what_was_stored_before_has_the_skeleton_that_the_migration_gave_it() {
+fn what_was_stored_before_has_the_skeleton_that_the_migrations_gave_it() {
     for character in ('a'..='z').chain('0'..='9') {
         let text = format!("a{character}a");
-        let given = text.replace('0', "O").replace('1', "l").replace('m', "rn");
+        let given = text.replace('0', "o").replace('1', "l").replace('m', "rn");
         assert_eq!(name(&text).skeleton(), given);
     }
     assert_eq!(name("a-b.abc").skeleton(), "a-b.abc");

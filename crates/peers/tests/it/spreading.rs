@@ -10,6 +10,9 @@ use casemate_peers::{How, PeersError, Standing};
 
 use crate::world::{Node, Spot, believing, next_year, registry_id, settings};
 
+/// Another registry than the usual.
+const OTHER: &str = "ffeeddccbbaa99887766554433221100";
+
 /// A registry that has nothing to say.
 fn silent(clock: &Arc<ManualClock>) -> Arc<MemoryRegistry> {
     MemoryRegistry::new("ffffffffffffffffffffffffffffffff".parse().unwrap(), 99, clock.clone())
@@ -23,12 +26,16 @@ async fn a_name_outlives_the_node_that_said_it() {
     let spots = [&one, &two, &three];
     let others =
         |spot: &Spot| spots.iter().copied().filter(|other| other.seed != spot.seed).collect::<Vec<_>>();
+    // Another registry is believed too, so that it follows from the name whose it is.
+    let other = MemoryRegistry::new(OTHER.parse().unwrap(), 9, clock.clone());
     let start = |spot: &Spot, source| {
-        let settings = settings(spot, &[], &others(spot), believing(&registry));
+        let mut registries = believing(&registry);
+        registries.add(OTHER.parse().unwrap(), other.key());
+        let settings = settings(spot, &[], &others(spot), registries);
         Node::start(spot, settings, source, (Arc::default(), clock.clone()))
     };
     let first = start(&one, registry.clone());
-    let (second, third) = (start(&two, silent(&clock)), start(&three, silent(&clock)));
+    let (second, third) = (start(&two, other.clone()), start(&three, silent(&clock)));
     first.connected(2).await;
     registry.write("one.tools", NameChange::Claimed, next_year(&clock));
     let found = third.finds("one.tools", 1).await;
@@ -36,6 +43,17 @@ async fn a_name_outlives_the_node_that_said_it() {
     registry.write("one.tools", NameChange::Updated, next_year(&clock));
     third.finds("one.tools", 2).await;
     second.finds("one.tools", 2).await;
+    other.write("both.tools", NameChange::Claimed, next_year(&clock));
+    third.finds("both.tools", 1).await;
+    registry.write("both.tools", NameChange::Claimed, next_year(&clock));
+    crate::world::until(async || third.get("both.tools").await.is_err()).await;
+    let error = third.get("both.tools").await.unwrap_err();
+    assert!(
+        matches!(&error, PeersError::WhichRegistry { registries, .. } if registries.len() == 2),
+        "{error}"
+    );
+    let found = third.peers.get(Some(registry_id()), &crate::world::name("both.tools")).await.unwrap();
+    assert_eq!(found.proof.signed().record().registry, registry_id());
 
     first.kill().await;
     let found = third.get("one.tools").await.unwrap();

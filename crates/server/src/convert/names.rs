@@ -39,6 +39,7 @@ pub(crate) fn name(resolved: &Resolved) -> wire::names::Name {
         recovery: record.recovery.as_ref().map(ToString::to_string),
         successor: record.successor.as_ref().map(ToString::to_string),
         offered_to: record.offered_to.as_ref().map(ToString::to_string),
+        decided: held.decided().map(|at| at.to_string()),
         change: name_change(record.change),
         record: record.digest_of().to_string(),
         claimed: held.claimed.to_string(),
@@ -73,6 +74,8 @@ pub(crate) fn name_version(version: &NameVersion) -> wire::names::NameVersion {
         actor: version.actor.clone(),
         at: version.at.to_string(),
         record: version.record.map(|record| record.to_string()),
+        dns: version.said.as_ref().map(|said| name_dns(&said.dns)),
+        tags: version.said.as_ref().map(|said| said.tags.iter().map(ToString::to_string).collect()),
     }
 }
 

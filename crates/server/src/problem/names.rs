@@ -10,9 +10,12 @@ impl Problem {
         match error {
             PeersError::Off => Self::new(Code::Conflict, text),
             PeersError::UnknownRegistry(_) | PeersError::Unknown(_) => Self::new(Code::NotFound, text),
-            PeersError::WhichRegistry => Self::parameter_text("registry", text),
-            PeersError::TooOld { .. } => Self::new(Code::Unavailable, text)
-                .hint("ask the registry itself, or take an answer that may be older"),
+            PeersError::WhichRegistry { .. } => {
+                Self::parameter_text("registry", text).hint("name one of them (`--registry ID`)")
+            }
+            PeersError::TooOld { .. } => Self::new(Code::Unavailable, text).hint(
+                "ask its registry (`casemate name show NAME` there), or take an answer that may be older",
+            ),
             PeersError::Timeout | PeersError::Busy | PeersError::Stopping => {
                 Self::new(Code::Unavailable, text).retry(1)
             }
@@ -27,7 +30,10 @@ impl Problem {
             NamesError::Taken { own: true, .. } => Self::new(Code::NameTaken, text)
                 .hint("it is your project's: point it elsewhere with `casemate name set`"),
             NamesError::Taken { own: false, .. } => Self::new(Code::NameTaken, text),
-            NamesError::OfAnother { .. } | NamesError::LooksLike { .. } | NamesError::CoolingOff { .. } => {
+            NamesError::OfAnother { .. } => {
+                Self::new(Code::NameTaken, text).hint("choose another; what is below a name of yours you can revoke first")
+            }
+            NamesError::LooksLike { .. } | NamesError::CoolingOff { .. } => {
                 Self::new(Code::NameTaken, text).hint("choose another")
             }
             NamesError::Reserved { .. } => Self::new(Code::Denied, text).hint("choose another last word"),
@@ -38,7 +44,7 @@ impl Problem {
                 Self::new(Code::StaleSequence, text).hint("read the name again and decide anew")
             }
             NamesError::BlobMissing { .. } => {
-                Self::new(Code::BlobMissing, text).hint("store the content first")
+                Self::new(Code::BlobMissing, text).hint("store the content in the project first, or name other content")
             }
             NamesError::NotActive { .. } => Self::new(Code::NameStopped, text),
             NamesError::TooEarly { .. }

@@ -4,7 +4,7 @@ use std::iter;
 
 use casemate_ledger::{NameRecord, SignedNameRecord};
 use casemate_model::{Digest, Name};
-use casemate_names::{HeldName, LastVersion, LoggedRecord, NameVersion};
+use casemate_names::{HeldName, LastVersion, LoggedRecord, NameVersion, Said};
 
 use crate::failure::Failure;
 use crate::sql::{Row, Statement, ToValue, Value, statement, values};
@@ -19,7 +19,7 @@ macro_rules! held_columns {
 /// What [`name_version`] reads.
 macro_rules! version_columns {
     () => {
-        "name, sequence, project, kind, digest, actor, at, epoch, record_digest"
+        "name, sequence, project, kind, digest, actor, at, epoch, record_digest, record"
     };
 }
 pub(super) use {held_columns, version_columns};
@@ -125,7 +125,14 @@ pub(crate) fn name_version(row: Row) -> Result<NameVersion, Failure> {
         at: columns.next()?,
         epoch: columns.next()?,
         record: columns.next()?,
+        said: columns.next::<Option<Vec<u8>>>()?.map(|record| said(&record)).transpose()?,
     })
+}
+
+fn said(record: &[u8]) -> Result<Said, Failure> {
+    let signed = SignedNameRecord::decode(record).map_err(|error| Failure::damaged("name version", error))?;
+    let NameRecord { dns, tags, .. } = signed.record().clone();
+    Ok(Said { dns, tags })
 }
 
 pub(super) fn last_version(row: Row) -> Result<LastVersion, Failure> {
@@ -157,7 +164,7 @@ pub(crate) const ALL_NAMES: Statement =
 pub(crate) const ALL_VERSIONS: Statement = statement!(
     "SELECT ",
     version_columns!(),
-    ", record FROM name_versions WHERE (name, sequence) > ($1, $2) ORDER BY name, sequence LIMIT $3"
+    " FROM name_versions WHERE (name, sequence) > ($1, $2) ORDER BY name, sequence LIMIT $3"
 );
 pub(crate) const ALL_TAGS: Statement = statement!(
     "SELECT project, tag, name FROM name_tags WHERE (project, tag, name) > ($1, $2, $3) \

@@ -1,4 +1,4 @@
-use casemate_api::names::{Name as NameRecord, UpdateName};
+use casemate_api::names::{Name as NameRecord, NameVersion, UpdateName};
 use casemate_api::{Client, NamesWanted, PageRequest};
 use casemate_model::{Name as NameText, Tag};
 use clap::Args;
@@ -11,7 +11,7 @@ use crate::tables::Column;
 /// Say whether a name can be claimed.
 ///
 /// By your project, at this moment; somebody else may be first afterwards. Only the node can say so: that a name is not found elsewhere
-/// does not mean that it is free.
+/// does not mean that it is free. Ends with code 1 if it is not free.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,31 +25,32 @@ pub(crate) struct Check {
 impl Check {
     pub(super) async fn execute(&self, context: &Context) -> Result<Status, CliError> {
         let check = context.client()?.names_check(self.name.as_str()).await?;
+        let status = if check.free { Status::Done } else { Status::Failed };
         if context.output.json() {
             context.output.value(&check)?;
-            return Ok(Status::Done);
+            return Ok(status);
         }
         let said = match check.reason {
             None => "free".to_owned(),
             Some(reason) => format!("not free: {reason}"),
         };
         context.output.line(&said)?;
-        Ok(Status::Done)
+        Ok(status)
     }
 }
 
-/// Point a name at what it meant before.
+/// Make a name what it was before: its content, what it says in DNS, and its tags.
 ///
-/// It becomes a new version, so nothing of the history is lost.
+/// It becomes a new version, so nothing of the history is lost. `casemate name history` shows what each version was.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  casemate name rollback wordcount.tools               what it meant before its present version
-  casemate name rollback wordcount.tools --to 3        what it meant in version 3")]
+  casemate name rollback wordcount.tools               what it was before its last change
+  casemate name rollback wordcount.tools --to 3        what it was in version 3")]
 pub(crate) struct Rollback {
     /// The name.
     name: NameText,
-    /// The version whose meaning it is to have again; the latest that meant something else, if not given.
+    /// The version that it is to be again; the latest that was something else, if not given.
     #[arg(long, value_name = "VERSION")]
     to: Option<u64>,
 }
@@ -63,43 +64,46 @@ impl Rollback {
             Some(version) => version_of(&client, &name, version).await?,
             None => former_of(&client, &held).await?,
         };
-        super::point(
-            context,
-            &client,
-            (&self.name, &held),
-            UpdateName { digest: Some(former), ..UpdateName::default() },
-            held.sequence,
-        )
-        .await
+        let NameVersion { digest, dns, tags, .. } = former;
+        let update = UpdateName { digest, dns, tags };
+        super::point(context, &client, (&self.name, &held), update, held.sequence).await
     }
 }
 
-/// What a name meant in a version.
-async fn version_of(client: &Client, name: &str, version: u64) -> Result<String, CliError> {
+/// What a name was in a version.
+async fn version_of(client: &Client, name: &str, version: u64) -> Result<NameVersion, CliError> {
     let page = PageRequest { limit: Some(1), after: Some((version.saturating_add(1)).to_string()) };
     let found = client.names_history(name, &page).await?.items.into_iter().next();
-    let found = found.filter(|found| found.sequence == version).and_then(|found| found.digest);
-    found.ok_or_else(|| CliError::NoFormerVersion { name: name.to_owned() })
+    let found = found.filter(|found| found.sequence == version && found.digest.is_some());
+    found.ok_or_else(|| CliError::NoFormerVersion { name: name.to_owned(), version: Some(version) })
 }
 
-/// What a name meant before it meant what it means, to its present holder.
-async fn former_of(client: &Client, held: &NameRecord) -> Result<String, CliError> {
+/// What a name was before it was what it is, to its present holder.
+async fn former_of(client: &Client, held: &NameRecord) -> Result<NameVersion, CliError> {
     let mut page = PageRequest { limit: None, after: Some(held.sequence.to_string()) };
     loop {
         let former = client.names_history(&held.name, &page).await?;
         for version in former.items {
-            match version.digest {
-                Some(digest) if Some(&digest) != held.digest.as_ref() => return Ok(digest),
-                Some(_) => {}
+            if version.digest.is_none() {
                 // Before that it was somebody else's, perhaps.
-                None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
+                return Err(CliError::NoFormerVersion { name: held.name.clone(), version: None });
+            }
+            if differs(&version, held) {
+                return Ok(version);
             }
         }
         match former.next {
             Some(next) => page.after = Some(next),
-            None => return Err(CliError::NoFormerVersion { name: held.name.clone() }),
+            None => return Err(CliError::NoFormerVersion { name: held.name.clone(), version: None }),
         }
     }
+}
+
+/// Whether a version meant or said something else. Of versions without a record only the content is known.
+fn differs(version: &NameVersion, held: &NameRecord) -> bool {
+    version.digest != held.digest
+        || (version.dns.is_some() && version.dns != held.dns)
+        || version.tags.as_ref().is_some_and(|tags| *tags != held.tags)
 }
 
 /// List the project's names.
@@ -146,7 +150,7 @@ impl List {
             return Ok(Status::Done);
         }
         if names.is_empty() {
-            output.note("no names yet; `casemate name claim NAME cm://BUCKET/KEY` claims one");
+            output.note(&self.nothing());
         }
         let rows = names.into_iter().map(|name| {
             let status = name.status.as_str().to_owned();
@@ -162,6 +166,20 @@ impl List {
         ];
         output.rows(&columns, rows.collect())?;
         Ok(Status::Done)
+    }
+}
+
+impl List {
+    /// What is said when nothing is found.
+    fn nothing(&self) -> String {
+        match &self.tag {
+            Some(tag) => format!("no name of the project has the tag `{tag}`"),
+            None if self.offered => "nothing is offered to the project".to_owned(),
+            None if !self.prefix.is_empty() => {
+                format!("no name of the project begins with `{}`", self.prefix)
+            }
+            None => "no names yet; `casemate name claim NAME cm://BUCKET/KEY` claims one".to_owned(),
+        }
     }
 }
 
@@ -190,7 +208,9 @@ impl History {
         let rows = versions.into_iter().map(|version| {
             let digest = version.digest.unwrap_or_else(|| "-".to_owned());
             let kind = version.kind.as_str().to_owned();
-            vec![version.sequence.to_string(), kind, version.at, version.actor, digest]
+            let dns = version.dns.map(|dns| dns.records.join("; ")).unwrap_or_default();
+            let tags = version.tags.unwrap_or_default().join(" ");
+            vec![version.sequence.to_string(), kind, version.at, version.actor, digest, dns, tags]
         });
         let columns = [
             Column::Number("version"),
@@ -198,6 +218,8 @@ impl History {
             Column::Text("time"),
             Column::Text("actor"),
             Column::Text("digest"),
+            Column::Text("dns"),
+            Column::Text("tags"),
         ];
         output.rows(&columns, rows.collect())?;
         Ok(Status::Done)

@@ -105,7 +105,7 @@ fn described(key: &StoredKey) -> Result<serde_json::Value, CliError> {
 
 /// Have another key own a name, or none.
 ///
-/// The present key and the new one sign it.
+/// The present key and the new one sign it. The recovery key stays, unless you name another or --no-recovery.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -120,6 +120,9 @@ pub(crate) struct Rotate {
     /// Have the project alone decide, as with names that nobody signs.
     #[arg(long, conflicts_with = "owner_key", required_unless_present = "owner_key")]
     no_owner: bool,
+    /// Have no recovery key any more.
+    #[arg(long, conflicts_with = "recovery_key")]
+    no_recovery: bool,
 }
 
 impl Rotate {
@@ -129,7 +132,8 @@ impl Rotate {
         let held = client.names_show(self.name.as_str()).await?;
         let mut wanted = draft(NameChange::Rotated);
         wanted.owner = named.owner.as_ref().map(ToString::to_string);
-        wanted.recovery = named.recovery.map(|key| key.to_string());
+        let present = if self.no_owner || self.no_recovery { None } else { held.recovery.clone() };
+        wanted.recovery = named.recovery.map(|key| key.to_string()).or(present);
         let signers: Vec<_> = owner_of(&held)?.into_iter().chain(named.owner).collect();
         show(context, sign(&client, &self.name, &wanted, &signers).await?)
     }
@@ -138,7 +142,7 @@ impl Rotate {
 /// Put another key in the place of a lost one.
 ///
 /// The recovery key and the new one sign it. The new one counts after 7 days, when you run the command again with --finish, unless
-/// whoever has the present key calls it off with `casemate name withdraw`.
+/// whoever has the present key calls it off with `casemate name withdraw`. `casemate name show` says from when on.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -69,8 +69,13 @@ pub(super) fn draft(change: NameChange) -> DraftName {
 
 /// The key that a name's changes need a signature by, if they do.
 pub(super) fn owner_of(held: &Name) -> Result<Option<OwnerPublicKey>, CliError> {
+    parsed_key(held.owner.as_ref())
+}
+
+/// A key of a name as the node has told it.
+pub(super) fn parsed_key(text: Option<&String>) -> Result<Option<OwnerPublicKey>, CliError> {
     let parse = |text: &String| text.parse().map_err(|_| CliError::OddAnswer { what: "the key of a name" });
-    held.owner.as_ref().map(parse).transpose()
+    text.map(parse).transpose()
 }
 
 /// Has a change drafted, signs it with `signers`, which must be among the user's keys, and hands it in.

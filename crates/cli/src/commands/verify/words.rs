@@ -1,7 +1,7 @@
 //! What a verification says, and what it does not.
 
 use casemate_ledger::verify::{LogReport, NameReport, Report};
-use casemate_ledger::{Level, NodePublicKey, Receipt};
+use casemate_ledger::{Level, NodePublicKey, Receipt, Standing};
 use serde_json::json;
 
 use crate::known::{Known, Memory};
@@ -192,7 +192,13 @@ pub(super) fn say_name(
             "trust": trust.word(), "resolution": "offline",
         }));
     }
-    output.line(&format!("{what}: holds, version {} of {}", record.sequence, record.name))?;
+    let stopped = match record.standing {
+        _ if record.change.is_end() => ", which has ended with it",
+        Standing::Good => "",
+        Standing::Suspended => ", which is suspended and may not be used",
+        Standing::Revoked => ", which is revoked and may not be used",
+    };
+    output.line(&format!("{what}: holds, version {} of {}{stopped}", record.sequence, record.name))?;
     let digest = record.digest.map_or_else(|| "-".to_owned(), |digest| digest.to_string());
     let mut fields = vec![
         ("name", record.name.to_string()),
@@ -205,6 +211,7 @@ pub(super) fn say_name(
         ("key", report.key.to_string()),
     ];
     fields.extend(owner.map(|owner| ("owner key", owner)));
+    fields.extend(record.dns.records().iter().map(|record| ("dns", record.to_string())));
     output.fields(&fields)?;
     output.note(&format!("The key is {}.", trust.text()));
     let signed = if report.owner_signed { "its owner signed this version, and " } else { "" };

@@ -205,7 +205,10 @@ pub(super) fn plan(values: Vec<Value>, now: Timestamp) -> (Vec<Fate>, Vec<Candid
 
 fn candidate(index: usize, whole: Value, now: Timestamp) -> Result<Candidate, Fate> {
     let text = whole.get("domain").or_else(|| whole.get("name")).and_then(Value::as_str).unwrap_or_default();
-    let text = text.chars().take(300).collect::<String>();
+    let text = match text {
+        "" => format!("record {}", index + 1),
+        text => text.chars().take(300).collect(),
+    };
     let refused = |reason: String| fate(&text, None, Outcome::Refused, Some(reason));
     let record =
         Earlier::deserialize(&whole).map_err(|error| refused(format!("this is no record: {error}")))?;
@@ -267,7 +270,7 @@ mod tests {
         let fates = outcomes(json!([
             {"domain": "Shop.sov", "registered_at": 20, "expires_at": 4_000_000_000u64},
             {"domain": "shop.sov", "registered_at": 10},
-            {"domain": "sh0p.sov", "registered_at": 5},
+            {"domain": "shap.sov", "registered_at": 5},
             {"domain": "other.sov", "registered_at": 30, "expires_at": 1_000},
             {"domain": "-a.sov"}, {"domain": 7}, {}, "text",
         ]));
