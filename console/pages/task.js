@@ -170,7 +170,7 @@ function stream({ api, task, signal, name, label, digest }) {
   const slot = h("div", {}, loading());
   readStart(api, task.id, name, signal).then(
     ({ text, cut }) => fill(slot,
-      h("pre", { tabindex: 0, "aria-label": label }, printable(text)),
+      text === "" ? h("p", { class: "hint" }, "Nothing was written.") : h("pre", { tabindex: 0, "aria-label": label }, printable(text)),
       cut && h("p", { class: "hint" }, `Only the first ${bytes(SHOWN_BYTES_MAX)} are shown. Download it for the rest.`)),
     (error) => error.name === "AbortError" || fill(slot, h("p", { class: "bad-text" }, sentence(error.message))),
   );
