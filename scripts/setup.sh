@@ -84,38 +84,75 @@ install_packages() {
         return
     fi
     local missing
-    missing=$(printf '%s\n' "${packages[@]}" | sort -u | tr '\n' ' ')
-    missing=${missing% }
-    local as=()
-    if [ "$(id -u)" -ne 0 ]; then
-        if has sudo && sudo -n true 2>/dev/null; then
-            as=(sudo -n)
-        else
-            echo "setup: some packages are missing; type this, then try again:" >&2
-            echo "  sudo apt-get update && sudo apt-get install --yes $missing" >&2
-            exit 1
-        fi
-    fi
-    if ! has apt-get; then
-        echo "setup: there is no apt-get here; install what Debian calls: $missing" >&2
-        exit 1
-    fi
-    echo "setup: installing $missing"
+    mapfile -t missing < <(printf '%s\n' "${packages[@]}" | sort -u)
+    can_install "${missing[*]}"
+    echo "setup: installing ${missing[*]}"
     # The package lists of a fresh system are empty, those of a used one are mostly new enough.
-    # shellcheck disable=SC2086
-    apt_install "${as[@]}" $missing || {
-        "${as[@]}" apt-get update --quiet
-        apt_install "${as[@]}" $missing
+    apt_install "${missing[@]}" || {
+        as_root apt-get update --quiet
+        apt_install "${missing[@]}"
     }
 }
 
-apt_install() {
-    local as=()
-    if [ "$1" = sudo ]; then
-        as=("$1" "$2")
-        shift 2
+# QEMU. Debian 12's own (7.2) lacks what machines use, and cannot be installed beside backported tools, which a system may have: there
+# it comes from the backports.
+install_qemu() {
+    if has qemu-system-x86_64 && has qemu-img; then
+        return
     fi
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "$@"
+    can_install "qemu-system-x86 qemu-utils"
+    echo "setup: installing QEMU"
+    local suite=()
+    # shellcheck disable=SC1091
+    if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = bookworm ]; then
+        add_suite bookworm-backports
+        suite=(--target-release bookworm-backports)
+    fi
+    as_root apt-get update --quiet
+    apt_install "${suite[@]}" qemu-system-x86 qemu-utils
+}
+
+# add_suite SUITE: another suite of the archive that the system has its packages from, unless it is known already.
+add_suite() {
+    local known
+    known=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | sort -u)
+    if grep -q " $1\$" <<<"$known"; then
+        return
+    fi
+    {
+        echo "Types: deb"
+        echo "URIs: $(grep " ${1%-*}\$" <<<"$known" | head -n 1 | cut -d ' ' -f 1)"
+        echo "Suites: $1"
+        echo "Components: main"
+        if [ -f /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+            echo "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg"
+        fi
+    } | as_root tee "/etc/apt/sources.list.d/$1.sources" >/dev/null
+}
+
+# can_install PACKAGES: ends with what to type where nothing can be installed.
+can_install() {
+    if ! has apt-get; then
+        echo "setup: there is no apt-get here; install what Debian calls: $1" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! { has sudo && sudo -n true 2>/dev/null; }; then
+        echo "setup: some packages are missing; type this, then try again:" >&2
+        echo "  sudo apt-get update && sudo apt-get install --yes $1" >&2
+        exit 1
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "$@"
 }
 
 check_rust() {
@@ -168,6 +205,9 @@ fuzz)
     ;;
 esac
 install_packages
+if [ "$1" = test ]; then
+    install_qemu
+fi
 check_rust
 for tool in "${tools[@]}"; do
     # shellcheck disable=SC2086

@@ -143,6 +143,12 @@ pub enum FsError {
         /// What has the name.
         path: PathBuf,
     },
+    /// Something other than a pipe has the pipe's name.
+    #[error("`{}` is not a pipe; move it away", path.display())]
+    NotAPipe {
+        /// What has the name.
+        path: PathBuf,
+    },
     /// The socket was left by a process that is gone.
     #[error("nobody listens on `{}`; is the node running?", path.display())]
     NobodyListens {

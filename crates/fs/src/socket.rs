@@ -16,6 +16,14 @@ impl Dir {
     /// Listens on a socket in this directory, which must be private. The socket has mode 0600 from the moment it
     /// exists. One that was left behind is removed, if it is ours and nobody listens on it.
     pub fn listen_private(&self, name: &str) -> Result<UnixListener, FsError> {
+        let socket = self.bind_private(name)?;
+        rustix::net::listen(&socket, BACKLOG)
+            .map_err(|errno| FsError::io("listen on", self.path().join(name), errno))?;
+        Ok(UnixListener::from(socket))
+    }
+
+    /// The same for somebody else to listen on, who is told to those that connect.
+    pub fn bind_private(&self, name: &str) -> Result<OwnedFd, FsError> {
         Relative::parse_name(name)?;
         self.check_private()?;
         let path = self.path().join(name);
@@ -29,9 +37,27 @@ impl Dir {
         // Linux gives the file the mode of the socket, less the umask, so there is no moment with a wider one.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(failed)?;
         rustix::net::bind(&socket, &self.address(name).map_err(failed)?).map_err(failed)?;
-        rustix::net::listen(&socket, BACKLOG).map_err(failed)?;
         check(&self.look_at_socket(name, &path)?, &path)?;
-        Ok(UnixListener::from(socket))
+        Ok(socket)
+    }
+
+    /// Connects to a private socket in this directory, after checking that it and the directory are ours, and that the user
+    /// `listener` listens there.
+    pub fn connect_private(&self, name: &str, listener: u32) -> Result<UnixStream, FsError> {
+        Relative::parse_name(name)?;
+        let path = self.path().join(name);
+        self.check_private()?;
+        check(&self.look_at_socket(name, &path)?, &path)?;
+        let socket = match self.connect(name, SocketFlags::empty()) {
+            Ok(socket) => socket,
+            Err(Errno::CONNREFUSED) => return Err(FsError::NobodyListens { path }),
+            Err(errno) => return Err(FsError::io("connect to", path, errno)),
+        };
+        let owner = peer_uid(&socket)?;
+        if owner != listener {
+            return Err(FsError::WrongOwner { path, owner, expected: listener });
+        }
+        Ok(UnixStream::from(socket))
     }
 
     fn remove_stale(&self, name: &str, path: &Path) -> Result<(), FsError> {
@@ -80,18 +106,7 @@ impl Dir {
 /// above the directory are followed.
 pub fn connect_private(path: &Path) -> Result<UnixStream, FsError> {
     let (dir, name) = directory_of(path)?;
-    dir.check_private()?;
-    check(&dir.look_at_socket(&name, path)?, path)?;
-    let socket = match dir.connect(&name, SocketFlags::empty()) {
-        Ok(socket) => socket,
-        Err(Errno::CONNREFUSED) => return Err(FsError::NobodyListens { path: path.to_owned() }),
-        Err(errno) => return Err(FsError::io("connect to", path, errno)),
-    };
-    let (owner, expected) = (peer_uid(&socket)?, rustix::process::geteuid().as_raw());
-    if owner != expected {
-        return Err(FsError::WrongOwner { path: path.to_owned(), owner, expected });
-    }
-    Ok(UnixStream::from(socket))
+    dir.connect_private(&name, rustix::process::geteuid().as_raw())
 }
 
 /// The user id of the process at the other end of a connected Unix socket, as the kernel knows it.

@@ -116,6 +116,10 @@ id!(
     ScheduleId, "sch", "schedule"
 );
 id!(
+    /// Names one machine: `vm_…`.
+    MachineId, "vm", "machine"
+);
+id!(
     /// Names one relay session: `rly_…`. It is not its token.
     RelayId, "rly", "relay session"
 );

@@ -13,6 +13,7 @@ mod dns;
 mod egress;
 mod entropy;
 mod id;
+mod label;
 mod name;
 mod networks;
 mod node;
@@ -40,9 +41,10 @@ pub use dns::{Binding, DnsData, DnsError, DnsPrefix, DnsRecord, DnsRecords, DnsT
 pub use egress::{EgressPolicy, EgressRefused};
 pub use entropy::Entropy;
 pub use id::{
-    DeliveryId, IdError, InvitationId, JoinTokenId, KeyId, NodeId, RefreshId, RelayId, RequestId, RunId,
-    ScheduleId, SessionId, TaskId, UploadId, UserId, VersionId, WebhookId, WorkerId,
+    DeliveryId, IdError, InvitationId, JoinTokenId, KeyId, MachineId, NodeId, RefreshId, RelayId, RequestId,
+    RunId, ScheduleId, SessionId, TaskId, UploadId, UserId, VersionId, WebhookId, WorkerId,
 };
+pub use label::{Label, LabelError};
 pub use name::{Name, NameError};
 pub use networks::{Networks, NetworksError, client_network};
 pub use node::{NodeLabels, NodeLabelsError, NodeName, NodeNameError};

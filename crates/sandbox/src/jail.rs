@@ -8,56 +8,68 @@
 //!
 //! Each layer alone should hold an escaped guest; they are stacked because each has had holes.
 
-mod identity;
-mod landlock_rules;
-mod namespaces;
-mod process;
-mod rlimits;
 pub(crate) mod seccomp;
+mod turns;
 
 use std::os::fd::BorrowedFd;
 
+use casemate_jail::{FileAccess, FileRule, Limit, Orphaned};
+
 use crate::walls::Walls;
 
-pub(crate) use rlimits::Bounds;
+/// Open descriptors. The deepest path walk of a guest holds a few dozen; its own open files come on top.
+const DESCRIPTORS_MAX: u64 = 256;
 
 /// A wall that was there but could not be raised. Walls that the host lacks are no error here: they are absent
 /// from [`Walls`], and the node decides.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum JailError {
-    /// A system call of the set-up failed.
-    #[error("could not {attempt}")]
-    System {
-        /// What was attempted.
-        attempt: &'static str,
-        /// Why it failed.
-        #[source]
-        source: rustix::io::Errno,
-    },
-    /// The Landlock rules could not be built or entered.
-    #[error("could not enter the Landlock rules")]
-    Landlock(#[from] landlock::RulesetError),
+    /// One of those that every jail has.
+    #[error(transparent)]
+    Wall(#[from] casemate_jail::JailError),
     /// The system-call filters could not be built or installed.
     #[error("could not install the system-call filters")]
     Seccomp(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Names the attempt behind a system call's error.
-fn attempt(attempt: &'static str) -> impl FnOnce(rustix::io::Errno) -> JailError {
-    move |source| JailError::System { attempt, source }
+/// What the kernel lets the process use at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Private writable memory, which is what a process can fill.
+    pub(crate) data_bytes: u64,
+    /// Address space, which the engine's pool reserves far more of than it fills.
+    pub(crate) address_space_bytes: u64,
+    /// Size of any one file.
+    pub(crate) file_bytes: u64,
+    /// Processor time in seconds, for a process that does one job.
+    pub(crate) cpu_seconds: Option<u64>,
+}
+
+impl Bounds {
+    fn limits(&self) -> Vec<Limit> {
+        let always = [
+            Limit::Descriptors(DESCRIPTORS_MAX),
+            Limit::FileSize(self.file_bytes),
+            Limit::Data(self.data_bytes),
+            Limit::AddressSpace(self.address_space_bytes),
+        ];
+        always.into_iter().chain(self.cpu_seconds.map(Limit::Processor)).collect()
+    }
 }
 
 /// Raises every wall that must stand before threads start. Must be called while the process has one thread.
 pub(crate) fn enter(scratch: Option<BorrowedFd<'_>>, uid: u32, bounds: &Bounds) -> Result<Walls, JailError> {
-    process::leave_session()?;
-    process::take_short_turns();
-    let network_namespace = namespaces::enter();
-    let root_directory = namespaces::change_root(scratch)?;
-    let user = identity::become_user(uid)?;
-    let capabilities_dropped = identity::drop_capabilities()?;
-    process::seal()?;
-    rlimits::set(bounds)?;
-    let landlock_abi = landlock_rules::enter(scratch)?;
+    casemate_jail::leave_session()?;
+    turns::take_short_turns();
+    // Where the host allows no namespaces, seccomp still denies every socket.
+    let network_namespace = casemate_jail::leave_namespaces();
+    let root_directory = scratch.map(casemate_jail::change_root).transpose()?.unwrap_or(false);
+    let user = casemate_jail::become_user(uid)?;
+    let capabilities_dropped = casemate_jail::drop_capabilities()?;
+    casemate_jail::seal(Orphaned::Dies)?;
+    casemate_jail::limit(&bounds.limits())?;
+    let rules: Vec<_> = scratch.map(|at| FileRule { at, access: FileAccess::Change }).into_iter().collect();
+    let landlock_abi = casemate_jail::allow_only(&rules)?;
     let rlimits = true;
     Ok(Walls {
         landlock_abi,
@@ -72,12 +84,12 @@ pub(crate) fn enter(scratch: Option<BorrowedFd<'_>>, uid: u32, bounds: &Bounds) 
 
 /// Closes the door behind the last thread: no more processes or threads, and the system-call filters on all.
 pub(crate) fn seal(walls: Walls) -> Result<Walls, JailError> {
-    rlimits::forbid_new_processes()?;
+    casemate_jail::limit(&[Limit::Processes(0)])?;
     let seccomp = seccomp::install()?;
     Ok(Walls { seccomp, ..walls })
 }
 
 /// Closes every descriptor but the channel and the two standard streams. Must come first in the process.
 pub(crate) fn close_inherited_descriptors() -> Result<(), JailError> {
-    process::close_from(3)
+    Ok(casemate_jail::close_descriptors_from(3)?)
 }

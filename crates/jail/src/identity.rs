@@ -2,13 +2,14 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use super::{JailError, attempt};
+use crate::JailError;
+use crate::error::attempt;
 
 /// Leaves root for `uid`, if the process is root. Returns the user it became.
 ///
-/// A host that maps no such user (a container, typically) leaves the process what it is; its capabilities are
-/// dropped either way.
-pub(super) fn become_user(uid: u32) -> Result<Option<u32>, JailError> {
+/// A host that maps no such user (a container, typically) leaves the process what it is; its capabilities can be dropped either
+/// way.
+pub fn become_user(uid: u32) -> Result<Option<u32>, JailError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
@@ -28,7 +29,7 @@ pub(super) fn become_user(uid: u32) -> Result<Option<u32>, JailError> {
 }
 
 /// Gives up every capability, also those that a new program could inherit. Returns true when none is left.
-pub(super) fn drop_capabilities() -> Result<bool, JailError> {
+pub fn drop_capabilities() -> Result<bool, JailError> {
     for capability in CapabilitySet::all().iter() {
         // Not held, not known to this kernel, or no right to drop it: then nothing can be gained from it, since
         // no new privileges are allowed either.

@@ -4,13 +4,13 @@ use std::os::fd::BorrowedFd;
 
 use rustix::thread::UnshareFlags;
 
-use super::{JailError, attempt};
+use crate::JailError;
+use crate::error::attempt;
 
 /// Moves the process into network, System V and host-name namespaces of its own. Tells whether it could.
 ///
-/// A node without rights gets there through a user namespace, where the host allows one; where it does not,
-/// seccomp still denies every socket, so the other walls hold without this one.
-pub(super) fn enter() -> bool {
+/// A process without rights gets there through a user namespace, where the host allows one.
+pub fn leave_namespaces() -> bool {
     let wanted = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
     unshare(wanted) || unshare(wanted | UnshareFlags::NEWUSER)
 }
@@ -21,12 +21,9 @@ fn unshare(flags: UnshareFlags) -> bool {
     unsafe { rustix::thread::unshare_unsafe(flags) }.is_ok()
 }
 
-/// Makes the scratch directory both root and working directory, where the process may; else working directory
+/// Makes a directory both root and working directory, where the process may; else working directory
 /// only. Tells whether it became the root.
-pub(super) fn change_root(scratch: Option<BorrowedFd<'_>>) -> Result<bool, JailError> {
-    let Some(scratch) = scratch else {
-        return Ok(false);
-    };
-    rustix::process::fchdir(scratch).map_err(attempt("enter the scratch directory"))?;
+pub fn change_root(directory: BorrowedFd<'_>) -> Result<bool, JailError> {
+    rustix::process::fchdir(directory).map_err(attempt("enter the directory of the jail"))?;
     Ok(rustix::process::chroot(".").is_ok())
 }
