@@ -16,14 +16,21 @@ impl Dir {
     /// Listens on a socket in this directory, which must be private. The socket has mode 0600 from the moment it
     /// exists. One that was left behind is removed, if it is ours and nobody listens on it.
     pub fn listen_private(&self, name: &str) -> Result<UnixListener, FsError> {
-        let socket = self.bind_private(name)?;
+        let (socket, turn) = self.bind(name)?;
         rustix::net::listen(&socket, BACKLOG)
             .map_err(|errno| FsError::io("listen on", self.path().join(name), errno))?;
+        drop(turn);
         Ok(UnixListener::from(socket))
     }
 
-    /// The same for somebody else to listen on, who is told to those that connect.
+    /// The same for somebody else to listen on, who is told to those that connect. Until he does, it is stale to others who bind
+    /// one of that name.
     pub fn bind_private(&self, name: &str) -> Result<OwnedFd, FsError> {
+        self.bind(name).map(|(socket, _)| socket)
+    }
+
+    /// Binds a socket. Nobody else does so in this directory while the second descriptor is open.
+    fn bind(&self, name: &str) -> Result<(OwnedFd, OwnedFd), FsError> {
         Relative::parse_name(name)?;
         self.check_private()?;
         let path = self.path().join(name);
@@ -38,7 +45,7 @@ impl Dir {
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(failed)?;
         rustix::net::bind(&socket, &self.address(name).map_err(failed)?).map_err(failed)?;
         check(&self.look_at_socket(name, &path)?, &path)?;
-        Ok(socket)
+        Ok((socket, turn))
     }
 
     /// Connects to a private socket in this directory, after checking that it and the directory are ours, and that the user
